@@ -1,1 +1,28 @@
-//! telemetry
+//! Logs, traces and metrics: set-up, propagation, and every name as a constant.
+//!
+//! This is the only crate that names `opentelemetry_sdk`, the OTLP exporter or `tracing-subscriber`. The
+//! others write `tracing` spans and events, and record into an [`opentelemetry::metrics::Meter`] they are
+//! handed. What only one service needs stays in that service: both mains call what is here.
+//!
+//! - [`init`]: logs to stderr, traces to an OTLP collector if one is configured.
+//! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
+//! - [`http`], [`grpc`]: the trace context across our own hops.
+//! - [`names`]: what dashboards and alerts may rely on.
+//! - [`testing`]: what was logged and traced, for assertions.
+//!
+//! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
+//! or a body: a credential that is never read cannot leak.
+
+pub mod admin;
+pub mod grpc;
+pub mod http;
+mod init;
+mod metrics;
+pub mod names;
+mod propagation;
+mod settings;
+pub mod testing;
+
+pub use init::{Guard, InitError, init};
+pub use metrics::{Metrics, MetricsError};
+pub use settings::{LogFormat, TelemetryArgs};

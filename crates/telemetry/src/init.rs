@@ -1,0 +1,130 @@
+//! Installs the process-wide subscriber: logs to stderr, and traces to a collector if there is one.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::settings::{LogFormat, TelemetryArgs};
+
+/// How long a stopping process waits for its last spans to leave.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Installs logging and, if an OTLP endpoint is set, tracing. Call once, inside the tokio runtime: the
+/// exporter's gRPC channel lives on it.
+///
+/// Hold the [`Guard`] until the very end of `main`, on the error path too.
+///
+/// # Errors
+/// The filter does not parse, the exporter refuses its settings, or a subscriber is installed already.
+pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, InitError> {
+    let filter = EnvFilter::try_new(&args.log)
+        .map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
+    let provider = match args.traces_endpoint() {
+        Some(endpoint) => Some(tracer_provider(service_name, args, endpoint)?),
+        None => None,
+    };
+    let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name));
+    let logs = log_layer(args.log_format).with_filter(filter);
+
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(logs)
+        .try_init()
+        .map_err(|_already| InitError::AlreadyInstalled)?;
+    Ok(Guard { provider })
+}
+
+/// Sends what is still buffered when dropped, for at most five seconds.
+#[derive(Debug)]
+#[must_use = "traces are flushed when this is dropped: hold it until the end of main"]
+pub struct Guard {
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(provider) = self.provider.take() else {
+            return;
+        };
+        if let Err(error) = provider.shutdown_with_timeout(FLUSH_DEADLINE) {
+            tracing::warn!(%error, "the last spans could not be exported");
+        }
+    }
+}
+
+/// Telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// `RUST_LOG` is not a filter.
+    #[error("the log filter {filter:?} does not parse")]
+    Filter {
+        /// The text that was given.
+        filter: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// The OTLP endpoint or another exporter setting is unusable.
+    #[error("the OTLP exporter refused its settings")]
+    Exporter(#[from] ExporterBuildError),
+    /// `init` was called twice in one process.
+    #[error("a tracing subscriber is installed already")]
+    AlreadyInstalled,
+}
+
+/// The layer that turns `tracing` spans into OpenTelemetry ones.
+///
+/// It has its own filter: `RUST_LOG=warn` must quieten the logs and not tear holes into traces; and the
+/// exporter's own HTTP/2 stack must never be traced, or each export would cause the next.
+pub(crate) fn trace_layer(
+    provider: &SdkTracerProvider,
+    service_name: &'static str,
+) -> impl Layer<Registry> + Send + Sync + use<> {
+    let quiet =
+        ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "reqwest", "tonic", "tower"];
+    let targets = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(quiet.map(|target| (target, LevelFilter::OFF)));
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(service_name))
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(targets)
+}
+
+fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
+    }
+}
+
+fn tracer_provider(
+    service_name: &'static str,
+    args: &TelemetryArgs,
+    endpoint: &str,
+) -> Result<SdkTracerProvider, InitError> {
+    let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
+    if endpoint.starts_with("https://") {
+        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+    }
+    let name = args.service_name.clone().unwrap_or_else(|| service_name.to_owned());
+    let resource = Resource::builder()
+        .with_service_name(name)
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build();
+    Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter.build()?).build())
+}

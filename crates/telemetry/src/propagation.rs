@@ -1,0 +1,59 @@
+//! The W3C trace context (<https://www.w3.org/TR/trace-context/>) over header maps.
+//!
+//! Baggage is not propagated: it would carry whatever a caller writes into our spans and on to others.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Makes the caller's span, if it named one, the parent of `span`. Call it before the span is entered.
+pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
+    if span.is_disabled() || !headers.contains_key("traceparent") {
+        return;
+    }
+    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+    // An error says that the span is not recorded: then there is nothing to link.
+    let _unrecorded = span.set_parent(parent);
+}
+
+/// Writes the current span's trace context into `headers`; nothing if no trace is being recorded.
+pub(crate) fn inject(headers: &mut HeaderMap) {
+    let context = Span::current().context();
+    if context.span().span_context().is_valid() {
+        TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(headers));
+    }
+}
+
+/// The trace a span belongs to, in the form traces are looked up by.
+pub(crate) fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let span_context = context.span().span_context().clone();
+    span_context.is_valid().then(|| span_context.trace_id().to_string())
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+struct HeadersMut<'a>(&'a mut HeaderMap);
+
+impl Injector for HeadersMut<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(key.as_bytes()), HeaderValue::try_from(value))
+        {
+            self.0.insert(name, value);
+        }
+    }
+}

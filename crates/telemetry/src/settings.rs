@@ -1,0 +1,92 @@
+//! The telemetry settings, by the names the ecosystem already uses.
+//!
+//! Only what decides *whether* and *where* is a flag. The rest of `OTEL_*` (`OTEL_RESOURCE_ATTRIBUTES`,
+//! `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, `OTEL_EXPORTER_OTLP_HEADERS`, …) is read by the OpenTelemetry SDK
+//! itself, exactly as its specification defines it.
+
+use clap::{Args, ValueEnum};
+
+/// Where logs and traces go.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Telemetry")]
+pub struct TelemetryArgs {
+    /// Log filter, in the syntax of `tracing`'s EnvFilter (for example `info,gateway=debug`).
+    #[arg(long = "log", env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+
+    /// Log lines for people, or one JSON object per line for machines. Both go to stderr.
+    #[arg(long = "log-format", env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// OTLP/gRPC collector (for example `http://localhost:4317`). No traces are exported without one.
+    ///
+    /// The other OTEL_* variables work as OpenTelemetry defines them.
+    #[arg(long = "otlp-endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
+    /// OTLP/gRPC collector for traces alone; wins over the general one.
+    #[arg(long = "otlp-traces-endpoint", env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
+    pub otlp_traces_endpoint: Option<String>,
+
+    /// Name of this service in traces, in place of the built-in one.
+    #[arg(long = "otel-service-name", env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    pub service_name: Option<String>,
+
+    /// Export no traces, whatever else is set.
+    #[arg(long = "otel-disabled", env = "OTEL_SDK_DISABLED", default_value_t = false)]
+    pub disabled: bool,
+}
+
+impl TelemetryArgs {
+    /// The collector traces go to, if any. An empty variable counts as unset (OpenTelemetry's rule).
+    pub fn traces_endpoint(&self) -> Option<&str> {
+        if self.disabled {
+            return None;
+        }
+        [&self.otlp_traces_endpoint, &self.otlp_endpoint]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .find(|endpoint| !endpoint.is_empty())
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// One line per event, for people.
+    Text,
+    /// One JSON object per line, for machines.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        telemetry: TelemetryArgs,
+    }
+
+    fn parse(args: &[&str]) -> TelemetryArgs {
+        Cli::parse_from(std::iter::once("x").chain(args.iter().copied())).telemetry
+    }
+
+    #[test]
+    fn the_traces_endpoint_wins_over_the_general_one() {
+        let general = parse(&["--otlp-endpoint", "http://a:4317"]);
+        assert_eq!(general.traces_endpoint(), Some("http://a:4317"));
+        let both = parse(&["--otlp-endpoint", "http://a:4317", "--otlp-traces-endpoint", "http://b:4317"]);
+        assert_eq!(both.traces_endpoint(), Some("http://b:4317"));
+    }
+
+    #[test]
+    fn an_empty_or_disabled_endpoint_is_none() {
+        assert_eq!(parse(&["--otlp-endpoint", ""]).traces_endpoint(), None);
+        assert_eq!(parse(&["--otlp-endpoint", "http://a:4317", "--otel-disabled"]).traces_endpoint(), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! What a process logged and traced, held in memory for assertions.
+//!
+//! For tests and the demo's harness only: it grows without bound, where [`crate::init`] does not.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::init::trace_layer;
+
+static INSTALLED: OnceLock<Captured> = OnceLock::new();
+
+/// The logs and spans of this process since the first [`Captured::install`].
+#[derive(Clone, Debug)]
+pub struct Captured {
+    logs: Buffer,
+    spans: InMemorySpanExporter,
+    provider: SdkTracerProvider,
+}
+
+impl Captured {
+    /// Installs the capturing subscriber as the process's own, once; later calls return the same capture,
+    /// whatever their filter. If another subscriber is installed already, the capture stays empty.
+    ///
+    /// # Panics
+    /// `filter` is not a valid filter of `tracing`'s EnvFilter.
+    #[expect(clippy::expect_used, reason = "a test's filter is a literal: a typo must fail the test")]
+    pub fn install(filter: &str) -> Self {
+        let filter = EnvFilter::try_new(filter).expect("the filter parses");
+        INSTALLED.get_or_init(|| Self::start(filter)).clone()
+    }
+
+    /// Everything logged so far, as text.
+    pub fn logs(&self) -> String {
+        String::from_utf8_lossy(&self.logs.lock()).into_owned()
+    }
+
+    /// The first log line or span that holds `needle`, if any does. For the test that no secret leaks:
+    /// it looks at names, fields, events and links, whatever form they were recorded in.
+    pub fn find(&self, needle: &str) -> Option<String> {
+        let logs = self.logs();
+        let line = logs.lines().find(|line| line.contains(needle)).map(str::to_owned);
+        line.or_else(|| {
+            let spans = self.finished();
+            spans.iter().map(|span| format!("{span:?}")).find(|span| span.contains(needle))
+        })
+    }
+
+    /// Every span that has ended so far.
+    pub fn spans(&self) -> Vec<FinishedSpan> {
+        self.finished().into_iter().map(FinishedSpan::from).collect()
+    }
+
+    fn start(filter: EnvFilter) -> Self {
+        let spans = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+        let captured = Self { logs: Buffer::default(), spans, provider };
+        let logs = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(captured.logs.clone())
+            .with_filter(filter);
+        let subscriber =
+            tracing_subscriber::registry().with(trace_layer(&captured.provider, "test")).with(logs);
+        // Somebody else's subscriber: documented above, and visible as an empty capture.
+        let _taken = subscriber.try_init();
+        captured
+    }
+
+    fn finished(&self) -> Vec<opentelemetry_sdk::trace::SpanData> {
+        self.spans.get_finished_spans().unwrap_or_default()
+    }
+}
+
+/// A span that has ended, as a collector would see it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FinishedSpan {
+    /// Its name: `otel.name` where the code set it, else the constant of [`crate::names`].
+    pub name: String,
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// 16 hexadecimal digits.
+    pub span_id: String,
+    /// 16 hexadecimal digits; all zero for a root.
+    pub parent_id: String,
+    /// Its attributes, values as text.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl FinishedSpan {
+    /// The value of one attribute.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+impl From<opentelemetry_sdk::trace::SpanData> for FinishedSpan {
+    fn from(span: opentelemetry_sdk::trace::SpanData) -> Self {
+        Self {
+            name: span.name.into_owned(),
+            trace_id: span.span_context.trace_id().to_string(),
+            span_id: span.span_context.span_id().to_string(),
+            parent_id: span.parent_span_id.to_string(),
+            attributes: span
+                .attributes
+                .into_iter()
+                .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
+                .collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        // A test that panicked while logging must not hide what it logged.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Buffer {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_and_spans_are_captured_and_searched() {
+        let captured = Captured::install("info");
+        tracing::info!(answer = "needle-one", "a line");
+        tracing::info_span!("a.span", field = "needle-two").in_scope(|| ());
+
+        assert!(captured.logs().contains("needle-one"));
+        assert!(captured.find("needle-one").is_some());
+        assert!(captured.find("needle-two").is_some());
+        assert_eq!(captured.find("needle-three"), None);
+    }
+}
