@@ -1,1 +1,35 @@
-//! identity
+//! Who is calling: the one place that turns an Entra ID access token into a [`Principal`].
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`token`](BearerToken) | the credential as it came: opaque, redacted, zeroized |
+//! | `unverified` | the token taken apart, with nothing believed yet |
+//! | `keys` | the tenant's signing keys: discovery, cache, rollover |
+//! | `validate` | every rule, in one list |
+//! | `claims`, [`Principal`] | what is known once every rule held |
+//! | [`cloud`], [`outbound`], [`clock`] | which hosts, through which HTTP client, at what time |
+//!
+//! The crate knows no HTTP server and no gRPC: gateway and broker each map its errors to their protocol.
+
+pub mod clock;
+pub mod cloud;
+pub mod outbound;
+
+mod claims;
+mod error;
+mod ids;
+mod keys;
+mod principal;
+mod scope;
+mod strict_json;
+mod token;
+mod unverified;
+mod validate;
+
+pub use error::{InvalidToken, Reason, ValidationError};
+pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
+pub use keys::{KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use principal::Principal;
+pub use scope::ScopeSet;
+pub use token::{BearerToken, MAX_TOKEN_BYTES};
+pub use validate::{LEEWAY, Validator, ValidatorConfig, ValidatorError};

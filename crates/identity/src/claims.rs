@@ -1,0 +1,85 @@
+//! The claims of a token as types. Reading them is no judgement: `validate` holds the rules.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::{InvalidToken, Reason};
+use crate::ids::{ClientId, ObjectId, TenantId};
+use crate::scope::ScopeSet;
+
+/// Claims of an Entra ID access token (Microsoft: "Access token claims reference"). Only
+/// `oid` and `client` may be missing here, because their absence has a meaning of its own.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    pub(crate) aud: String,
+    pub(crate) tid: TenantId,
+    pub(crate) nbf: Timestamp,
+    pub(crate) exp: Timestamp,
+    pub(crate) oid: Option<ObjectId>,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) scopes: Option<ScopeSet>,
+    pub(crate) roles: Option<Vec<String>>,
+    pub(crate) idtyp: Option<String>,
+    pub(crate) acrs: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) uti: Option<String>,
+}
+
+impl Claims {
+    /// Reads the claims.
+    ///
+    /// # Errors
+    /// [`Reason::MissingClaim`] for one that every token has, [`Reason::Malformed`] for a wrong type.
+    pub(crate) fn read(map: &Map<String, Value>) -> Result<Self, InvalidToken> {
+        let scopes = text(map, "scp")?.map(|scp| ScopeSet::parse(&scp));
+        Ok(Self {
+            iss: required(text(map, "iss")?)?,
+            aud: required(text(map, "aud")?)?,
+            tid: required(id(map, "tid")?)?,
+            nbf: required(time(map, "nbf")?)?,
+            exp: required(time(map, "exp")?)?,
+            oid: id(map, "oid")?,
+            // Version 2.0 tokens name the client `azp`, version 1.0 tokens `appid`.
+            client: id(map, "azp")?.or(id(map, "appid")?),
+            scopes,
+            roles: map.contains_key("roles").then(|| list(map, "roles")).transpose()?,
+            idtyp: text(map, "idtyp")?,
+            acrs: list(map, "acrs")?,
+            capabilities: list(map, "xms_cc")?,
+            uti: text(map, "uti")?,
+        })
+    }
+}
+
+fn required<T>(claim: Option<T>) -> Result<T, InvalidToken> {
+    claim.ok_or_else(|| Reason::MissingClaim.into())
+}
+
+fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, InvalidToken> {
+    match map.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Reason::Malformed.into()),
+    }
+}
+
+fn id<T: std::str::FromStr>(map: &Map<String, Value>, name: &str) -> Result<Option<T>, InvalidToken> {
+    text(map, name)?.map(|text| text.parse().map_err(|_| Reason::Malformed.into())).transpose()
+}
+
+fn time(map: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, InvalidToken> {
+    let Some(value) = map.get(name) else { return Ok(None) };
+    let seconds = value.as_i64().ok_or(Reason::Malformed)?;
+    Timestamp::from_second(seconds).map(Some).map_err(|_| Reason::Malformed.into())
+}
+
+/// An array of strings; older tokens carry a single string where newer ones carry an array (`acrs`).
+fn list(map: &Map<String, Value>, name: &str) -> Result<Vec<String>, InvalidToken> {
+    let text = |v: &Value| v.as_str().map(str::to_owned).ok_or(InvalidToken::from(Reason::Malformed));
+    match map.get(name) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => items.iter().map(text).collect(),
+        Some(single) => Ok(vec![text(single)?]),
+    }
+}

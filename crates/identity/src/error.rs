@@ -1,0 +1,134 @@
+//! Why a token is not accepted: one enum, whose names are the same in logs, metrics and answers.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+/// A token could not be validated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValidationError {
+    /// The token is at fault.
+    #[error(transparent)]
+    Invalid(#[from] InvalidToken),
+    /// The tenant's signing keys could not be had, so nothing can be said of the token.
+    #[error("the signing keys of the tenant cannot be fetched")]
+    KeysUnavailable,
+}
+
+impl ValidationError {
+    /// The code of this refusal, the same string everywhere.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_token",
+            Self::KeysUnavailable => "identity_provider_unavailable",
+        }
+    }
+}
+
+/// A token that fails a check.
+///
+/// Its text is safe to show: it repeats nothing from the token but times, and holds no quote and no `=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidToken {
+    reason: Reason,
+    at: Option<Timestamp>,
+}
+
+impl InvalidToken {
+    /// A refusal that concerns a point in time.
+    pub(crate) fn at(reason: Reason, at: Timestamp) -> Self {
+        Self { reason, at: Some(at) }
+    }
+
+    /// Which check failed.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl From<Reason> for InvalidToken {
+    fn from(reason: Reason) -> Self {
+        Self { reason, at: None }
+    }
+}
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason.text())?;
+        match self.at {
+            Some(at) => write!(f, " ({at})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for InvalidToken {}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Which check a token failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The reason's name in logs, metrics and answers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The reason in words, for the person who reads the refusal.
+            fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The signature does not verify.
+    BadSignature = "bad_signature", "the token's signature does not verify with the tenant's key";
+    /// `exp` has passed.
+    Expired = "expired", "the token has expired; sign in again or refresh it";
+    /// The header holds a parameter that points to a key of the sender's choice, or must be understood and is not.
+    ForbiddenHeader = "forbidden_header", "the token's header holds a parameter that is not accepted";
+    /// It is no JWT, or a claim has the wrong type or stands twice.
+    Malformed = "malformed", "the token is not a well-formed JSON Web Token";
+    /// A claim that every Entra access token of a user carries is missing.
+    MissingClaim = "missing_claim", "the token lacks a claim that every Entra ID access token carries (oid, tid, exp, nbf, aud, iss)";
+    /// An ID token, or something else that is not meant for an API.
+    NotAnAccessToken = "not_an_access_token", "the token is not an access token for this API; an ID token cannot be used here";
+    /// `nbf` lies ahead.
+    NotYetValid = "not_yet_valid", "the token is not valid yet; check the clock of the machine";
+    /// Longer than any token that is looked at.
+    TooLarge = "too_large", "the token is larger than 16 KiB";
+    /// The key that signed it is not among the tenant's.
+    UnknownKey = "unknown_key", "the token is signed with a key that the tenant does not publish";
+    /// The algorithm is not on the list.
+    UnsupportedAlgorithm = "unsupported_algorithm", "the token's signature algorithm is not accepted; Entra ID signs with RS256";
+    /// A version 1.0 token where only 2.0 is accepted, or a version unknown.
+    UnsupportedVersion = "unsupported_version", "the token's version is not accepted; set requestedAccessTokenVersion to 2 in the API's app registration";
+    /// It was issued for another API.
+    WrongAudience = "wrong_audience", "the token was issued for another audience; request a token for this server";
+    /// It was issued by another authority.
+    WrongIssuer = "wrong_issuer", "the token was issued by another authority or tenant";
+    /// `tid` is another tenant.
+    WrongTenant = "wrong_tenant", "the token belongs to another tenant";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_can_confuse_the_parser_of_a_challenge() {
+        for reason in Reason::ALL {
+            let text = reason.text();
+            assert!(!text.contains(['"', '=', '\\']) && text.is_ascii(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How long keys are believed, and when they are fetched again.
+//!
+//! Follows Microsoft's "Signing key rollover": refresh every hour in the background; at an unknown key id fetch at
+//! once, but at most once in five minutes; through an outage keep the last keys that were good. No lock is held
+//! over a fetch: callers whose key is known never wait, the others share one fetch.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use jiff::{SignedDuration, Timestamp};
+
+use super::metadata::{FetchError, MetadataSource, SigningKey, Snapshot};
+use crate::clock::SharedClock;
+
+/// How often keys are fetched in the background. Bounds how long a key that Entra withdrew is still believed.
+pub const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// The least time between two fetches that unknown key ids cause. Bounds how long a valid token can fail after
+/// an emergency rollover, however many forged key ids arrive.
+pub const UNKNOWN_KEY_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// How old keys may grow while the authority cannot be reached.
+pub const KEY_MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// The least time between two fetches while there are no keys at all.
+const EMPTY_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// The background task's pause after a failed fetch; doubles up to [`MAX_RETRY_PAUSE`].
+const MIN_RETRY_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(60);
+
+/// The signing keys of one tenant and token version.
+#[derive(Clone)]
+pub(crate) struct KeyCache(Arc<Inner>);
+
+struct Inner {
+    source: MetadataSource,
+    clock: SharedClock,
+    current: ArcSwapOption<Snapshot>,
+    /// Held only to look and to note, never over a fetch.
+    flight: Mutex<Flight>,
+}
+
+#[derive(Default)]
+struct Flight {
+    running: Option<Fetch>,
+    /// When an unknown key id, or an empty cache, last caused a fetch. A failed one counts.
+    last_on_demand: Option<Timestamp>,
+}
+
+type Fetch = Shared<BoxFuture<'static, Result<(), FetchError>>>;
+
+/// Why no key is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyError {
+    /// The tenant does not publish this key.
+    Unknown,
+    /// The tenant's keys could not be had.
+    Unavailable,
+}
+
+impl KeyCache {
+    pub(crate) fn new(source: MetadataSource, clock: SharedClock) -> Self {
+        let flight = Mutex::default();
+        Self(Arc::new(Inner { source, clock, current: ArcSwapOption::empty(), flight }))
+    }
+
+    /// The key `kid`, with the metadata it was published with.
+    pub(crate) async fn key(&self, kid: &str) -> Result<(Arc<Snapshot>, SigningKey), KeyError> {
+        if let Ok(found) = self.look_up(kid) {
+            return Ok(found);
+        }
+        if let Some(fetch) = self.fetch_on_demand() {
+            // What went wrong is logged where it happened; here it only matters whether the key is there now.
+            let _ = fetch.await;
+        }
+        self.look_up(kid)
+    }
+
+    /// Whether there are keys to validate with.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.believed().is_some()
+    }
+
+    /// Fetches now and then every [`REFRESH_INTERVAL`]; after a failure sooner. Never returns.
+    pub(crate) async fn keep_fresh(&self) {
+        let mut retry = MIN_RETRY_PAUSE;
+        loop {
+            let fetch = self.join_or_start(&mut self.flight());
+            if fetch.await.is_ok() {
+                retry = MIN_RETRY_PAUSE;
+                tokio::time::sleep(REFRESH_INTERVAL).await;
+            } else {
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(MAX_RETRY_PAUSE);
+            }
+        }
+    }
+
+    fn look_up(&self, kid: &str) -> Result<(Arc<Snapshot>, SigningKey), KeyError> {
+        let snapshot = self.believed().ok_or(KeyError::Unavailable)?;
+        let key = snapshot.keys.get(kid).cloned().ok_or(KeyError::Unknown)?;
+        Ok((snapshot, key))
+    }
+
+    fn believed(&self) -> Option<Arc<Snapshot>> {
+        let snapshot = self.0.current.load_full()?;
+        let age = self.0.clock.now().duration_since(snapshot.fetched_at);
+        (age < KEY_MAX_AGE).then_some(snapshot)
+    }
+
+    /// The fetch that an unknown key is worth: one under way, or a new one if the last lies back far enough.
+    fn fetch_on_demand(&self) -> Option<Fetch> {
+        let now = self.0.clock.now();
+        let pause = if self.is_loaded() { UNKNOWN_KEY_PAUSE } else { EMPTY_PAUSE };
+        let mut flight = self.flight();
+        let rested = flight.last_on_demand.is_none_or(|last| now.duration_since(last) >= pause);
+        if flight.running.is_none() {
+            if !rested {
+                return None;
+            }
+            flight.last_on_demand = Some(now);
+        }
+        Some(self.join_or_start(&mut flight))
+    }
+
+    fn join_or_start(&self, flight: &mut Flight) -> Fetch {
+        if let Some(running) = &flight.running {
+            return running.clone();
+        }
+        let cache = self.clone();
+        // A task of its own: a caller that goes away does not take the others' fetch with it.
+        let task = tokio::spawn(async move { cache.fetch().await });
+        let fetch = async move { task.await.unwrap_or(Err(FetchError::Unreachable)) }.boxed().shared();
+        flight.running = Some(fetch.clone());
+        fetch
+    }
+
+    async fn fetch(&self) -> Result<(), FetchError> {
+        let outcome = self.0.source.fetch(self.0.clock.now()).await;
+        match &outcome {
+            Ok(snapshot) => tracing::info!(keys = snapshot.keys.len(), "signing keys fetched"),
+            Err(error) => {
+                tracing::warn!(%error, "signing keys not fetched; the last good ones stay in force");
+            }
+        }
+        let outcome = outcome.map(|snapshot| self.0.current.store(Some(Arc::new(snapshot))));
+        self.flight().running = None;
+        outcome
+    }
+
+    fn flight(&self) -> std::sync::MutexGuard<'_, Flight> {
+        // Nothing under this lock can panic half-way, so a poisoned one still holds sound data.
+        self.0.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,53 @@
+//! The credential as it came: opaque, redacted, zeroized when dropped.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{InvalidToken, Reason};
+
+/// The longest token that is looked at. Entra's tokens reach about 7 KiB (200 groups); headers end at 16 KiB.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// An access token somebody sent. A live credential: `Debug` shows no part of it.
+#[derive(Clone)]
+pub struct BearerToken(SecretString);
+
+impl BearerToken {
+    /// Takes a token in, without looking inside.
+    ///
+    /// # Errors
+    /// When it is longer than [`MAX_TOKEN_BYTES`] or holds a character no JWT has.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidToken> {
+        let token = Self(SecretString::from(text.into()));
+        let text = token.expose();
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Reason::TooLarge.into());
+        }
+        let base64url_or_dot = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if text.is_empty() || !text.bytes().all(base64url_or_dot) {
+            return Err(Reason::Malformed.into());
+        }
+        Ok(token)
+    }
+
+    /// The token's text, for the one place that sends or parses it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// SHA-256 of the token: names it in cache keys without being it.
+    pub fn digest(&self) -> [u8; 32] {
+        let digest = digest::digest(&digest::SHA256, self.expose().as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.as_ref());
+        bytes
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken(redacted)")
+    }
+}

@@ -1,0 +1,239 @@
+//! Every rule a token must pass, in one list.
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::Algorithm;
+use reqwest::Client;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::claims::Claims;
+use crate::clock::SharedClock;
+use crate::error::{InvalidToken, Reason, ValidationError};
+use crate::ids::TenantId;
+use crate::keys::{KeyCache, KeyError, MetadataSource, SigningKey, Snapshot};
+use crate::principal::Principal;
+use crate::token::BearerToken;
+use crate::unverified::{TokenVersion, UnverifiedToken};
+
+#[cfg(test)]
+mod tests;
+
+/// How far the clocks of Entra ID and this machine may disagree, on both ends of a token's life.
+///
+/// The invariant it serves: nothing derived from a token outlives the token by more than this. Microsoft's own
+/// .NET stack allows 5 minutes; machines in a cloud are closer than that, so less is given away.
+pub const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a token must match.
+#[derive(Clone, Debug)]
+pub struct ValidatorConfig {
+    /// The one tenant whose tokens are accepted.
+    pub tenant: TenantId,
+    /// The audiences that are this API. A version 2.0 token's `aud` is always the API's client id.
+    pub audiences: Vec<String>,
+    /// Whether version 1.0 tokens are accepted too.
+    pub accept_v1: bool,
+}
+
+/// Proves tokens. Cheap to clone; clones share the keys.
+#[derive(Clone)]
+pub struct Validator {
+    config: ValidatorConfig,
+    v2: KeyCache,
+    v1: Option<KeyCache>,
+    clock: SharedClock,
+}
+
+impl Validator {
+    /// A validator that fetches its keys from `authority` when first needed.
+    ///
+    /// # Errors
+    /// When no audience is configured: every token would be somebody else's.
+    pub fn new(
+        config: ValidatorConfig,
+        authority: &Url,
+        http: Client,
+        clock: SharedClock,
+    ) -> Result<Self, ValidatorError> {
+        if config.audiences.is_empty() || config.audiences.iter().any(String::is_empty) {
+            return Err(ValidatorError::NoAudience);
+        }
+        let cache = |http, version| {
+            let source = MetadataSource::new(http, authority, config.tenant, version);
+            KeyCache::new(source, clock.clone())
+        };
+        let v1 = config.accept_v1.then(|| cache(http.clone(), TokenVersion::V1));
+        let v2 = cache(http, TokenVersion::V2);
+        Ok(Self { config, v2, v1, clock })
+    }
+
+    /// Proves a token and tells who is calling. The checks, in this order:
+    ///
+    /// - form: at most 16 KiB, three parts, JSON in which no name stands twice (RFC 7519 section 4);
+    /// - header: algorithm on the list, no parameter that lets the sender choose the key (RFC 8725 section 3.1);
+    /// - version: 2.0, or 1.0 if configured;
+    /// - **signature**, by the tenant's key of that id;
+    /// - **issuer**: the metadata's, and the one the key is limited to;
+    /// - **audience**: one of the configured ones;
+    /// - tenant: `tid` is the configured one;
+    /// - time: `nbf` and `exp`, each with [`LEEWAY`];
+    /// - kind: an access token with `oid`, of a user or of an application.
+    ///
+    /// # Errors
+    /// [`ValidationError::Invalid`] names the check that failed; [`ValidationError::KeysUnavailable`] says
+    /// nothing about the token.
+    pub async fn validate(&self, token: &BearerToken) -> Result<Principal, ValidationError> {
+        let unverified = UnverifiedToken::parse(token)?;
+        let keys = match unverified.version()? {
+            TokenVersion::V2 => &self.v2,
+            TokenVersion::V1 => self.v1.as_ref().ok_or(InvalidToken::from(Reason::UnsupportedVersion))?,
+        };
+        let (metadata, key) = keys.key(unverified.kid()).await.map_err(|error| match error {
+            KeyError::Unknown => InvalidToken::from(Reason::UnknownKey).into(),
+            KeyError::Unavailable => ValidationError::KeysUnavailable,
+        })?;
+        let claims = unverified.claims()?;
+        let evidence = Evidence {
+            token: &unverified,
+            claims: &claims,
+            key: &key,
+            metadata: &metadata,
+            config: &self.config,
+            now: self.clock.now(),
+        };
+        evidence.pass(RULES)?;
+        Ok(principal(claims)?)
+    }
+
+    /// Keeps the keys fresh in the background until the task is aborted.
+    pub fn spawn_refresh(&self) -> JoinHandle<()> {
+        let (v2, v1) = (self.v2.clone(), self.v1.clone());
+        tokio::spawn(async move {
+            let v1 = async {
+                if let Some(v1) = &v1 {
+                    v1.keep_fresh().await;
+                }
+            };
+            tokio::join!(v2.keep_fresh(), v1);
+        })
+    }
+
+    /// Whether there are keys to validate with.
+    pub fn is_ready(&self) -> bool {
+        self.v2.is_loaded() && self.v1.as_ref().is_none_or(KeyCache::is_loaded)
+    }
+}
+
+/// A validator that could accept nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValidatorError {
+    /// There is no audience, or an empty one.
+    #[error("the list of audiences is empty or holds an empty entry: name at least the API's client id")]
+    NoAudience,
+}
+
+/// A rule of what a token must be, as a function of the evidence.
+type Rule = fn(&Evidence<'_>) -> Result<(), InvalidToken>;
+
+/// The rules, in the order they are checked: the three pins, then whose and when.
+///
+/// A table, so that a test can leave out one rule and show the attack that only this rule stops.
+const RULES: &[(&str, Rule)] = &[
+    ("signature", signature),
+    ("issuer", issuer),
+    ("issuer of the key", key_issuer),
+    ("audience", audience),
+    ("tenant", tenant),
+    ("not before", not_before),
+    ("expiry", expiry),
+];
+
+/// All that the rules look at. Its claims are not believed until every rule held.
+struct Evidence<'a> {
+    token: &'a UnverifiedToken<'a>,
+    claims: &'a Claims,
+    key: &'a SigningKey,
+    metadata: &'a Snapshot,
+    config: &'a ValidatorConfig,
+    now: Timestamp,
+}
+
+impl Evidence<'_> {
+    fn pass(&self, rules: &[(&str, Rule)]) -> Result<(), InvalidToken> {
+        rules.iter().try_for_each(|(_, rule)| rule(self))
+    }
+
+    /// Microsoft publishes issuers as templates on shared endpoints: `{tenantid}` stands for the tenant. Here it
+    /// becomes the configured tenant, not the token's, or any tenant's issuer would fit.
+    fn for_tenant(&self, issuer: &str) -> String {
+        issuer.replace("{tenantid}", &self.config.tenant.to_string())
+    }
+}
+
+fn signature(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    let (token, key) = (evidence.token, &evidence.key.key);
+    // The algorithm is a constant here: whatever the header said has been compared with it already.
+    let verified = jsonwebtoken::crypto::verify(
+        token.signature(),
+        token.signed_part().as_bytes(),
+        key,
+        Algorithm::RS256,
+    );
+    must(verified.unwrap_or(false), Reason::BadSignature)
+}
+
+fn issuer(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    must(evidence.claims.iss == evidence.for_tenant(&evidence.metadata.issuer), Reason::WrongIssuer)
+}
+
+/// Some keys in the set are published for one issuer only, for example that of personal accounts.
+fn key_issuer(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    let limit = evidence.key.issuer.as_deref();
+    must(limit.is_none_or(|issuer| evidence.claims.iss == evidence.for_tenant(issuer)), Reason::WrongIssuer)
+}
+
+fn audience(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    must(evidence.config.audiences.contains(&evidence.claims.aud), Reason::WrongAudience)
+}
+
+fn tenant(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    must(evidence.claims.tid == evidence.config.tenant, Reason::WrongTenant)
+}
+
+fn not_before(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    let nbf = evidence.claims.nbf;
+    if nbf.duration_since(evidence.now) > LEEWAY {
+        return Err(InvalidToken::at(Reason::NotYetValid, nbf));
+    }
+    Ok(())
+}
+
+fn expiry(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    let exp = evidence.claims.exp;
+    if evidence.now.duration_since(exp) >= LEEWAY {
+        return Err(InvalidToken::at(Reason::Expired, exp));
+    }
+    Ok(())
+}
+
+fn must(holds: bool, reason: Reason) -> Result<(), InvalidToken> {
+    if holds { Ok(()) } else { Err(reason.into()) }
+}
+
+/// Tells users from applications, and both from what is no access token.
+///
+/// ID tokens carry neither `azp` nor `appid`. `idtyp` is the test Microsoft names for app-only tokens, but a
+/// token has it only if the registration asks for it; without it, a user's token is one with `scp`.
+fn principal(claims: Claims) -> Result<Principal, InvalidToken> {
+    let client = claims.client.ok_or(Reason::NotAnAccessToken)?;
+    let app_only = match claims.idtyp.as_deref() {
+        Some("app") => true,
+        Some("user") => false,
+        None if claims.scopes.is_some() => false,
+        None if claims.roles.is_some() => true,
+        None | Some(_) => return Err(Reason::NotAnAccessToken.into()),
+    };
+    let oid = claims.oid.ok_or(Reason::MissingClaim)?;
+    Ok(Principal::new(claims, oid, client, app_only))
+}

@@ -1,0 +1,97 @@
+//! Keys that change, vanish, or cannot be had: the bounds the cache promises, by a clock that is moved by hand.
+
+use futures::future::join_all;
+use jiff::SignedDuration;
+
+use super::support::{Authority, TestKey, claims, token};
+use crate::{KEY_MAX_AGE, Reason, UNKNOWN_KEY_PAUSE, ValidationError};
+
+#[tokio::test]
+async fn a_new_key_is_fetched_when_first_seen() {
+    let authority = Authority::start().await;
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    let next = TestKey::generate("key-2");
+    authority.clock.advance(UNKNOWN_KEY_PAUSE);
+    authority.publish_keys(&[&authority.key, &next]).await;
+    assert!(authority.validator().validate(&token(&next, &claims(&authority))).await.is_ok());
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    assert_eq!(authority.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn after_an_emergency_rollover_the_old_key_is_gone() {
+    let authority = Authority::start().await;
+    let old = token(&authority.key, &claims(&authority));
+    assert!(authority.validator().validate(&old).await.is_ok());
+    let next = TestKey::generate("key-2");
+    authority.clock.advance(UNKNOWN_KEY_PAUSE);
+    authority.publish_keys(&[&next]).await;
+    assert!(authority.validator().validate(&token(&next, &claims(&authority))).await.is_ok());
+    assert_eq!(authority.refusal(&old).await, Reason::UnknownKey);
+}
+
+#[tokio::test]
+async fn forged_key_ids_cause_one_fetch_in_five_minutes() {
+    let authority = Authority::start().await;
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    authority.clock.advance(UNKNOWN_KEY_PAUSE);
+    authority.publish_keys(&[&authority.key]).await;
+    let forgers: Vec<_> = (0..3).map(|n| TestKey::generate(&format!("forged-{n}"))).collect();
+    for _ in 0..10 {
+        for forger in &forgers {
+            assert_eq!(authority.refusal(&token(forger, &claims(&authority))).await, Reason::UnknownKey);
+        }
+        authority.clock.advance(SignedDuration::from_secs(29));
+    }
+    assert_eq!(authority.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn however_many_keys_are_forged_a_new_key_is_known_within_the_bound() {
+    let authority = Authority::start().await;
+    let next = TestKey::generate("key-2");
+    let forger = TestKey::generate("forged");
+    assert_eq!(authority.refusal(&token(&forger, &claims(&authority))).await, Reason::UnknownKey);
+    authority.publish_keys(&[&next]).await;
+    authority.clock.advance(UNKNOWN_KEY_PAUSE);
+    assert!(authority.validator().validate(&token(&next, &claims(&authority))).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_outage_with_warm_keys_is_not_noticed() {
+    let authority = Authority::start().await;
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    authority.go_down().await;
+    for _ in 0..23 {
+        authority.clock.advance(SignedDuration::from_hours(1));
+        let forged = token(&TestKey::generate("forged"), &claims(&authority));
+        assert_eq!(authority.refusal(&forged).await, Reason::UnknownKey);
+        assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    }
+    authority.clock.advance(KEY_MAX_AGE);
+    let outcome = authority.validator().validate(&token(&authority.key, &claims(&authority))).await;
+    assert_eq!(outcome.unwrap_err(), ValidationError::KeysUnavailable);
+}
+
+#[tokio::test]
+async fn a_failed_first_fetch_is_remembered() {
+    let authority = Authority::start().await;
+    authority.go_down().await;
+    for _ in 0..20 {
+        let outcome = authority.validator().validate(&token(&authority.key, &claims(&authority))).await;
+        assert_eq!(outcome.unwrap_err(), ValidationError::KeysUnavailable);
+    }
+    assert_eq!(authority.fetches().await, 1);
+    authority.publish_keys(&[&authority.key]).await;
+    authority.clock.advance(SignedDuration::from_secs(5));
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+}
+
+#[tokio::test]
+async fn concurrent_callers_share_one_fetch() {
+    let authority = Authority::start().await;
+    let token = token(&authority.key, &claims(&authority));
+    let calls = (0..500).map(|_| authority.validator().validate(&token));
+    assert!(join_all(calls).await.iter().all(Result::is_ok));
+    assert_eq!(authority.fetches().await, 1);
+}
