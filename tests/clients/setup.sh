@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs the pinned clients beside this file: Python ones into .venv, Node ones into node_modules.
+# Does nothing (in milliseconds) when the lock files have not changed since it last succeeded.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# Two test runs may start at once: the second waits, then finds the work done.
+exec 9>.setup.lock
+flock 9
+
+say() { printf 'clients: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+stamp() { cat "$@" | sha256sum | cut -d' ' -f1; }
+stamped() { [ "$(cat "$1/.stamp" 2>/dev/null)" = "$2" ]; }
+
+# An absolute path in a copied checkout's venv points into the old one: the stamp holds the path too.
+python_stamp="$(stamp requirements.txt) $PWD"
+node_stamp="$(stamp package.json package-lock.json)"
+
+if ! stamped .venv "$python_stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
+  python=""
+  for candidate in python3 /usr/bin/python3; do
+    # ensurepip is what Debian splits off into python3-venv.
+    if "$candidate" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      python="$candidate"
+      break
+    fi
+  done
+  [ -n "$python" ] || fail "Python 3.10 or newer with venv is needed: apt-get install python3-venv"
+  say "installing the Python clients (requirements.txt)"
+  rm -rf .venv
+  "$python" -m venv .venv
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --requirement requirements.txt
+  echo "$python_stamp" >.venv/.stamp
+fi
+
+if ! stamped node_modules "$node_stamp"; then
+  command -v npm >/dev/null || fail "npm is needed: apt-get install npm"
+  say "installing the Node clients (package-lock.json)"
+  # The Node that runs them is itself one of the packages: the system's own may be too old, and only
+  # unpacks them here. Hence no engine check.
+  npm ci --engine-strict=false --loglevel=error >&2
+  echo "$node_stamp" >node_modules/.stamp
+fi
