@@ -1,0 +1,114 @@
+//! Joins the files of a report into one: the header once, the lines as they are. Knows nothing of Azure.
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use super::CostDetails;
+use crate::Error;
+
+/// Some exporters of Azure start a file with this mark.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The files so far.
+#[derive(Default)]
+pub(super) struct Joined {
+    header: Option<ByteRecord>,
+    text: Vec<u8>,
+    rows: u64,
+}
+
+impl Joined {
+    /// Bytes so far.
+    pub(super) fn len(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// Adds a file. Its header must be that of the first: columns that differ cannot be put below each other.
+    pub(super) fn append(&mut self, file: &[u8]) -> Result<(), Error> {
+        let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
+        let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
+        let mut record = ByteRecord::new();
+        if !read(&mut reader, &mut record)? {
+            return Ok(());
+        }
+        let body = usize::try_from(reader.position().byte()).map_err(|_| broken())?;
+        let keep = match &self.header {
+            None => {
+                self.header = Some(record.clone());
+                file
+            }
+            Some(header) if *header == record => file.get(body..).ok_or_else(broken)?,
+            Some(_) => return Err(Error::UnexpectedResponse { what: "report files with different columns" }),
+        };
+        while read(&mut reader, &mut record)? {
+            self.rows += 1;
+        }
+        if !self.text.is_empty() && !self.text.ends_with(b"\n") {
+            self.text.push(b'\n');
+        }
+        self.text.extend_from_slice(keep);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<CostDetails, Error> {
+        let csv = String::from_utf8(self.text).map_err(|_| broken())?;
+        Ok(CostDetails { csv, rows: self.rows })
+    }
+}
+
+/// The next record, if there is one. A line with more or fewer cells than the header is an error.
+fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, Error> {
+    reader.read_byte_record(record).map_err(|_| broken())
+}
+
+const fn broken() -> Error {
+    Error::UnexpectedResponse { what: "a report file that is no CSV" }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn join(files: &[&str]) -> Result<CostDetails, Error> {
+        let mut joined = Joined::default();
+        files.iter().try_for_each(|file| joined.append(file.as_bytes()))?;
+        joined.finish()
+    }
+
+    #[test]
+    fn the_header_stays_once() {
+        let details = join(&["a,b\r\n1,\"x\r\ny\"\r\n2,é", "\u{feff}a,b\n3,4\n", "a,\"b\"\n", ""]).unwrap();
+        assert_eq!(details.csv, "a,b\r\n1,\"x\r\ny\"\r\n2,é\n3,4\n");
+        assert_eq!(details.rows, 3);
+    }
+
+    #[test]
+    fn nothing_is_an_empty_report() {
+        assert_eq!(join(&[]).unwrap(), CostDetails::default());
+        assert_eq!(join(&["", "\u{feff}"]).unwrap(), CostDetails::default());
+        assert_eq!(join(&["a,b\n"]).unwrap().rows, 0);
+    }
+
+    #[test]
+    fn columns_that_differ_are_not_mixed() {
+        assert!(join(&["a,b\n1,2\n", "b,a\n1,2\n"]).is_err());
+        assert!(join(&["a,b\n1,2,3\n"]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn joining_equals_one_file(lines in proptest::collection::vec("[a-z]{1,3},[a-z\"]{0,3}", 0..20), cut in 0_usize..20) {
+            let lines: Vec<String> = lines.iter().map(|line| line.replace('"', "") + "\n").collect();
+            let file = |lines: &[String]| format!("h1,h2\n{}", lines.concat());
+            let (first, second) = lines.split_at(cut.min(lines.len()));
+            prop_assert_eq!(join(&[&file(first), &file(second)]).unwrap(), join(&[&file(&lines)]).unwrap());
+        }
+
+        #[test]
+        fn hostile_files_never_panic(first in proptest::collection::vec(any::<u8>(), 0..100), second in "\\PC{0,50}") {
+            let mut joined = Joined::default();
+            let _ = joined.append(&first).and_then(|()| joined.append(second.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a caller can ask wrongly, told before Azure is asked. Knows nothing of HTTP.
+
+use jiff::civil::Date;
+
+/// A question Azure would refuse, or, worse, would answer only in part.
+///
+/// The limits are Microsoft's guard rails for Cost Management queries; the tools there cut a question down
+/// silently, this crate refuses it instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidQuery {
+    /// The period ends before it starts.
+    #[error("the period starts on {from} and ends before that, on {to}")]
+    FromAfterTo {
+        /// First day asked for.
+        from: Date,
+        /// Last day asked for.
+        to: Date,
+    },
+    /// The period starts earlier than Azure keeps for this question.
+    #[error("the period starts on {from}; the earliest day Azure answers here is {earliest}")]
+    TooEarly {
+        /// First day asked for.
+        from: Date,
+        /// First day that can be asked for.
+        earliest: Date,
+    },
+    /// The period is longer than Azure answers in one question.
+    #[error("the period {from} to {to} is too long: {limit}; ask for shorter periods one by one")]
+    TooLong {
+        /// First day asked for.
+        from: Date,
+        /// Last day asked for.
+        to: Date,
+        /// The limit in words, such as `daily costs go up to 31 days`.
+        limit: &'static str,
+    },
+    /// More groupings than Azure takes.
+    #[error("{0} groupings asked for; at most 2 are possible")]
+    TooManyGroupings(usize),
+    /// The same grouping twice.
+    #[error("the same grouping is asked for twice")]
+    DuplicateGrouping,
+    /// A dimension or tag without a usable name.
+    #[error("a dimension or tag name is empty, too long or holds control characters")]
+    BadName,
+    /// `and`/`or` with fewer than two children.
+    #[error("a filter's `and` and `or` need two conditions or more; write a single condition without them")]
+    TooFewConditions,
+    /// A condition that lists no value.
+    #[error("a filter condition lists no values")]
+    NoValues,
+    /// A filter tree beyond every real use.
+    #[error("the filter is too large: at most {nodes} conditions, {depth} levels and {values} values")]
+    FilterTooLarge {
+        /// Most conditions in the tree.
+        nodes: usize,
+        /// Most levels of the tree.
+        depth: usize,
+        /// Most values in all conditions together.
+        values: usize,
+    },
+    /// Sorting by something the answer does not contain.
+    #[error(
+        "sorting needs a column of the answer: the cost, the date of daily or monthly costs, or a grouped dimension"
+    )]
+    UnselectedSorting,
+    /// Not a subscription id.
+    #[error("a subscription id is a GUID such as 10000000-0000-4000-8000-000000000001")]
+    BadSubscription,
+    /// Not a resource group name.
+    #[error(
+        "a resource group name has 1 to 90 letters, digits, `_`, `-`, `.`, `(` or `)` and does not end with a full stop"
+    )]
+    BadResourceGroup,
+    /// Not a scope this crate knows.
+    #[error("a scope reads subscriptions/<id> or subscriptions/<id>/resourceGroups/<name>")]
+    BadScope,
+}

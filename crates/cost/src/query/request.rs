@@ -1,0 +1,397 @@
+//! What can be asked. A [`Query`] that exists is one that Azure answers in full: limits are checked when it is
+//! built, because Azure's own tools cut a question down without a word.
+
+use serde_json::{Value, json};
+
+use super::filter::{Filter, check_name};
+use crate::{InvalidQuery, Period};
+
+/// A checked question to Cost Management.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    metric: Metric,
+    column: CostColumn,
+    period: Period,
+    granularity: Granularity,
+    grouping: Vec<Grouping>,
+    filter: Option<Filter>,
+    sorting: Option<Sorting>,
+}
+
+impl Query {
+    /// Asks for the sum over a period; see the builder for more.
+    pub fn builder(metric: Metric, period: Period) -> QueryBuilder {
+        QueryBuilder(Self {
+            metric,
+            column: CostColumn::default(),
+            period,
+            granularity: Granularity::default(),
+            grouping: Vec::new(),
+            filter: None,
+            sorting: None,
+        })
+    }
+
+    /// The kind of cost asked for.
+    pub const fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The days asked for.
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+
+    /// What the costs are split by in time.
+    pub const fn granularity(&self) -> Granularity {
+        self.granularity
+    }
+
+    /// What the costs are split by; [`super::Row::groups`] has the values in this order.
+    pub fn grouping(&self) -> &[Grouping] {
+        &self.grouping
+    }
+
+    pub(super) const fn column(&self) -> CostColumn {
+        self.column
+    }
+
+    /// The request's body. Paging sends the same bytes again, so it is made once per query.
+    pub(super) fn body(&self) -> Value {
+        let mut dataset = json!({
+            "granularity": self.granularity.as_str(),
+            "aggregation": {"totalCost": {"name": self.column.as_str(), "function": "Sum"}},
+        });
+        if !self.grouping.is_empty() {
+            dataset["grouping"] = self.grouping.iter().map(Grouping::json).collect();
+        }
+        if let Some(filter) = &self.filter {
+            dataset["filter"] = filter.json();
+        }
+        if let Some(Sorting { by, direction }) = &self.sorting {
+            let name = by.column(self.column, self.granularity).unwrap_or_default();
+            dataset["sorting"] = json!([{"direction": direction.as_str(), "name": name}]);
+        }
+        json!({
+            "type": self.metric.as_str(),
+            "timeframe": "Custom",
+            "timePeriod": {
+                "from": format!("{}T00:00:00Z", self.period.from()),
+                "to": format!("{}T23:59:59Z", self.period.to()),
+            },
+            "dataset": dataset,
+        })
+    }
+
+    fn check(&self) -> Result<(), InvalidQuery> {
+        match self.granularity {
+            Granularity::Daily => self.period.lasts_days(31, "daily costs go up to 31 days")?,
+            Granularity::None | Granularity::Monthly => {
+                self.period.lasts_months(12, "one question goes up to 12 months")?;
+            }
+        }
+        if self.grouping.len() > 2 {
+            return Err(InvalidQuery::TooManyGroupings(self.grouping.len()));
+        }
+        self.grouping.iter().try_for_each(|grouping| check_name(grouping.name()))?;
+        if let [first, second] = &self.grouping[..]
+            && first.is_same(second)
+        {
+            return Err(InvalidQuery::DuplicateGrouping);
+        }
+        self.filter.as_ref().map_or(Ok(()), Filter::check)?;
+        self.sorting.as_ref().map_or(Ok(()), |sorting| self.check_sorting(&sorting.by))
+    }
+
+    fn check_sorting(&self, by: &SortBy) -> Result<(), InvalidQuery> {
+        let selected = match by {
+            SortBy::Dimension(name) => {
+                self.grouping.iter().any(|group| group.is_same(&Grouping::Dimension(name.clone())))
+            }
+            other => other.column(self.column, self.granularity).is_some(),
+        };
+        if selected { Ok(()) } else { Err(InvalidQuery::UnselectedSorting) }
+    }
+}
+
+/// Collects a question; [`QueryBuilder::build`] checks it.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct QueryBuilder(Query);
+
+impl QueryBuilder {
+    /// Splits the costs by day or month. Without it there is one sum per group.
+    pub fn granularity(mut self, granularity: Granularity) -> Self {
+        self.0.granularity = granularity;
+        self
+    }
+
+    /// Splits the costs by a dimension or a tag; up to two times.
+    pub fn group_by(mut self, grouping: Grouping) -> Self {
+        self.0.grouping.push(grouping);
+        self
+    }
+
+    /// Counts only the costs that pass the filter.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.0.filter = Some(filter);
+        self
+    }
+
+    /// The order of the rows.
+    pub fn sort(mut self, sorting: Sorting) -> Self {
+        self.0.sorting = Some(sorting);
+        self
+    }
+
+    /// The column that is summed. [`CostColumn::Cost`] unless said otherwise.
+    pub fn column(mut self, column: CostColumn) -> Self {
+        self.0.column = column;
+        self
+    }
+
+    /// The question, if Azure answers it in full.
+    pub fn build(self) -> Result<Query, InvalidQuery> {
+        self.0.check().map(|()| self.0)
+    }
+}
+
+/// The kind of cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// As billed: a reservation counts on the day it was bought.
+    #[default]
+    Actual,
+    /// Reservations and savings plans spread over the time they cover.
+    Amortized,
+}
+
+impl Metric {
+    /// Azure's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Actual => "ActualCost",
+            Self::Amortized => "AmortizedCost",
+        }
+    }
+}
+
+/// The column of amounts in billing currency. `CostUSD` is no choice: Azure lists it beside the billing currency's
+/// code, so its amounts would pass for something they are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CostColumn {
+    /// `Cost`: every agreement type has it.
+    #[default]
+    Cost,
+    /// `PreTaxCost`: the older name, for agreements that answer to it only.
+    PreTaxCost,
+}
+
+impl CostColumn {
+    /// The column's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cost => "Cost",
+            Self::PreTaxCost => "PreTaxCost",
+        }
+    }
+}
+
+/// What the costs are split by in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Granularity {
+    /// One sum for the whole period; up to 12 months.
+    #[default]
+    None,
+    /// Per day; up to 31 days.
+    Daily,
+    /// Per calendar month; up to 12 months.
+    Monthly,
+}
+
+impl Granularity {
+    /// Azure's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Daily => "Daily",
+            Self::Monthly => "Monthly",
+        }
+    }
+
+    /// The column that holds the date.
+    pub(super) const fn date_column(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Daily => Some("UsageDate"),
+            Self::Monthly => Some("BillingMonth"),
+        }
+    }
+}
+
+/// What the costs are split by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Grouping {
+    /// A dimension such as `ServiceName`, `ResourceGroupName` or `ResourceLocation`.
+    Dimension(String),
+    /// A tag, by its key.
+    Tag(String),
+}
+
+impl Grouping {
+    /// The dimension's name or the tag's key.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Dimension(name) | Self::Tag(name) => name,
+        }
+    }
+
+    /// Azure ignores case in both.
+    fn is_same(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.name().eq_ignore_ascii_case(other.name())
+    }
+
+    fn json(&self) -> Value {
+        let kind = match self {
+            Self::Dimension(_) => "Dimension",
+            Self::Tag(_) => "TagKey",
+        };
+        json!({"type": kind, "name": self.name()})
+    }
+}
+
+/// The order of the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sorting {
+    /// The column that counts.
+    pub by: SortBy,
+    /// Which end comes first.
+    pub direction: Direction,
+}
+
+/// The column that the rows are sorted by. It must be part of the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// The amount.
+    Cost,
+    /// The day or month; needs a granularity.
+    Date,
+    /// A dimension; needs a grouping by it.
+    Dimension(String),
+}
+
+impl SortBy {
+    fn column(&self, cost: CostColumn, granularity: Granularity) -> Option<&str> {
+        match self {
+            Self::Cost => Some(cost.as_str()),
+            Self::Date => granularity.date_column(),
+            Self::Dimension(name) => Some(name),
+        }
+    }
+}
+
+/// Which end comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The most first.
+    Descending,
+}
+
+impl Direction {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ascending => "Ascending",
+            Self::Descending => "Descending",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{Date, date};
+
+    use super::*;
+
+    fn period(from: Date, to: Date) -> Period {
+        Period::new(from, to, date(2026, 11, 22)).unwrap()
+    }
+
+    fn november() -> QueryBuilder {
+        Query::builder(Metric::Actual, period(date(2026, 11, 1), date(2026, 11, 21)))
+    }
+
+    fn by(name: &str) -> Grouping {
+        Grouping::Dimension(name.to_owned())
+    }
+
+    #[test]
+    fn the_body_is_what_azure_documents() {
+        let query = november()
+            .granularity(Granularity::Daily)
+            .group_by(by("ServiceName"))
+            .group_by(Grouping::Tag("env".to_owned()))
+            .filter(Filter::tag("env", ["prod"]))
+            .sort(Sorting { by: SortBy::Cost, direction: Direction::Descending })
+            .build()
+            .unwrap();
+        let expected = json!({
+            "type": "ActualCost",
+            "timeframe": "Custom",
+            "timePeriod": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-21T23:59:59Z"},
+            "dataset": {
+                "granularity": "Daily",
+                "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
+                "grouping": [{"type": "Dimension", "name": "ServiceName"}, {"type": "TagKey", "name": "env"}],
+                "filter": {"tags": {"name": "env", "operator": "In", "values": ["prod"]}},
+                "sorting": [{"direction": "Descending", "name": "Cost"}],
+            },
+        });
+        assert_eq!(query.body(), expected);
+    }
+
+    #[test]
+    fn the_plain_body_has_no_empty_members() {
+        let body = Query::builder(Metric::Amortized, period(date(2026, 11, 1), date(2026, 11, 1)))
+            .build()
+            .unwrap()
+            .body();
+        assert_eq!(body["type"], "AmortizedCost");
+        let members: Vec<_> = body["dataset"].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["aggregation", "granularity"]);
+    }
+
+    #[test]
+    fn a_period_too_long_is_refused_not_cut() {
+        let (from, to) = (date(2026, 10, 1), date(2026, 11, 1));
+        let daily = Query::builder(Metric::Actual, period(from, to)).granularity(Granularity::Daily).build();
+        assert!(matches!(daily, Err(InvalidQuery::TooLong { .. })));
+        assert!(Query::builder(Metric::Actual, period(from, to)).build().is_ok());
+        let years = Query::builder(Metric::Actual, period(date(2025, 11, 1), to)).build();
+        assert!(matches!(years, Err(InvalidQuery::TooLong { .. })));
+    }
+
+    #[test]
+    fn groupings_are_two_and_differ() {
+        let two = || november().group_by(by("ServiceName")).group_by(by("ResourceLocation"));
+        assert!(two().build().is_ok());
+        assert_eq!(two().group_by(by("MeterId")).build(), Err(InvalidQuery::TooManyGroupings(3)));
+        let twice = november().group_by(by("ServiceName")).group_by(by("servicename")).build();
+        assert_eq!(twice, Err(InvalidQuery::DuplicateGrouping));
+        let namesakes = november().group_by(by("env")).group_by(Grouping::Tag("env".to_owned()));
+        assert!(namesakes.build().is_ok());
+        assert_eq!(november().group_by(by("")).build(), Err(InvalidQuery::BadName));
+    }
+
+    #[test]
+    fn sorting_needs_a_column_of_the_answer() {
+        let sort = |by| Sorting { by, direction: Direction::Ascending };
+        assert_eq!(november().sort(sort(SortBy::Date)).build(), Err(InvalidQuery::UnselectedSorting));
+        assert!(november().granularity(Granularity::Monthly).sort(sort(SortBy::Date)).build().is_ok());
+        let by_service = || sort(SortBy::Dimension("ServiceName".to_owned()));
+        assert_eq!(november().sort(by_service()).build(), Err(InvalidQuery::UnselectedSorting));
+        assert!(november().group_by(by("ServiceName")).sort(by_service()).build().is_ok());
+    }
+}
