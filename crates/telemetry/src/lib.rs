@@ -4,7 +4,7 @@
 //! others write `tracing` spans and events, and record into an [`opentelemetry::metrics::Meter`] they are
 //! handed. What only one service needs stays in that service: both mains call what is here.
 //!
-//! - [`init`]: logs to stderr, traces to an OTLP collector if one is configured.
+//! - [`init()`]: logs to stderr, traces to an OTLP collector if one is configured.
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.

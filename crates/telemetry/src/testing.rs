@@ -1,6 +1,6 @@
 //! What a process logged and traced, held in memory for assertions.
 //!
-//! For tests and the demo's harness only: it grows without bound, where [`crate::init`] does not.
+//! For tests and the demo's harness only: it grows without bound, where [`crate::init()`] does not.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -1,0 +1,90 @@
+# The single door: everything a person or CI does here is a target below. Needs git, make and a Rust toolchain;
+# tests/setup.sh installs the rest, and says so.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# Whom `make token` signs in, and with which scopes.
+PERSON ?= alice
+SCOPES ?=
+NEXTEST_PROFILE ?= $(if $(CI),ci,default)
+# Passed on to the test runner: make test TESTS='-p gateway' or TESTS='-E "test(refusals)"'
+TESTS ?= --workspace
+# The processes, and the programs that start them: built as one set, so that one build serves all targets.
+SERVICES := -p gateway -p token-broker -p emulator -p e2e --bins
+
+# --- Use it ---------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: ## Start the whole stack against the emulator and show what it does, step by step
+	@tests/setup.sh build
+	$(CARGO) build $(SERVICES)
+	$(CARGO) run --quiet -p e2e --bin demo
+
+.PHONY: up
+up: ## Start the whole stack against the emulator and leave it running until Ctrl-C
+	@tests/setup.sh build
+	$(CARGO) build $(SERVICES)
+	$(CARGO) run --quiet -p e2e --bin up
+
+.PHONY: token
+token: ## Print a token from the running emulator: make token PERSON=alice [SCOPES="cost.read cost.export"]
+	@$(CARGO) run --quiet -p e2e --bin token -- $(PERSON) $(SCOPES)
+
+# --- Change it ------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup-test ## Run every test, the end-to-end flows and the real clients included
+	$(CARGO) nextest run --profile $(NEXTEST_PROFILE) $(TESTS)
+	$(CARGO) test --quiet --workspace --doc
+
+.PHONY: check
+check: setup-check ## Formatting, lints, docs, licences, sources, links: all but the tests
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
+	$(CARGO) deny --log-level error check licenses bans sources
+	python3 tests/check_links.py
+	@tests/check_scripts.sh
+
+.PHONY: advisories
+advisories: setup-check ## Known vulnerabilities of the dependencies; needs the network (RustSec's database)
+	$(CARGO) deny check advisories
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: proto
+proto: ## Regenerate the gRPC code after a change of proto/ (needs no protoc)
+	REGENERATE=1 $(CARGO) test --quiet -p proto --test generated
+	$(CARGO) fmt -p proto
+
+.PHONY: bench
+bench: setup-build ## Throughput and latency against a bare server, then the micro-benchmarks
+	$(CARGO) build --release $(SERVICES)
+	$(CARGO) run --release --quiet -p e2e --bin bench
+	$(CARGO) bench -p identity -p token-broker
+
+# --- Set-up ---------------------------------------------------------------------------------------
+
+.PHONY: setup setup-build setup-test setup-check
+setup: ## Install everything any target needs (each target does its own part by itself)
+	@tests/setup.sh build clients nextest checks
+setup-build:
+	@tests/setup.sh build
+setup-test:
+	@tests/setup.sh nextest clients
+setup-check:
+	@tests/setup.sh checks
+
+.PHONY: clean
+clean: ## Remove what was built and installed inside this folder
+	$(CARGO) clean
+	rm -rf tests/clients/.venv tests/clients/node_modules tests/clients/.setup.lock .local
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "; print "Targets:"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Puts what is missing on this machine, and nothing else. `make` calls it with what a target needs:
+#
+#   tests/setup.sh build     a C compiler and linker (aws-lc is C)
+#   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
+#   tests/setup.sh nextest   cargo-nextest, the test runner
+#   tests/setup.sh checks    rustfmt, clippy, cargo-deny
+#
+# Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
+# it says what is missing and stops. Costs milliseconds when everything is there.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+readonly NEXTEST_VERSION=0.9.143
+readonly DENY_VERSION=0.20.2
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# apt_install WHY PACKAGE...
+apt_install() {
+  local why="$1"; shift
+  local by_hand="apt-get install --no-install-recommends $*"
+  have apt-get || fail "$why is missing. On Debian: $by_hand"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    have sudo || fail "$why is missing, and there is neither root nor sudo here. As root: $by_hand"
+    as_root=(sudo)
+  fi
+  say "installing for $why: $*"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120)
+  local install=("${apt[@]}" install --yes --quiet --no-install-recommends "$@")
+  # A new machine has no package lists, one in use has old ones: update only where it is needed.
+  "${install[@]}" >&2 2>/dev/null || { "${apt[@]}" update --quiet >&2 && "${install[@]}" >&2; } ||
+    fail "$why could not be installed. By hand: $by_hand"
+}
+
+# cargo_install COMMAND VERSION: into cargo's own bin directory.
+cargo_install() {
+  local command="$1" version="$2"
+  "cargo" "${command#cargo-}" --version >/dev/null 2>&1 && return
+  say "installing $command $version (built from source: some minutes, once)"
+  cargo install --quiet --locked "$command" --version "$version" ||
+    fail "$command could not be installed. By hand: cargo install --locked $command"
+}
+
+component() {
+  cargo "$2" --version >/dev/null 2>&1 && return
+  have rustup || fail "cargo $2 is missing: install your toolchain's $1 component"
+  say "adding the toolchain component $1"
+  rustup component add "$1" >&2
+}
+
+build() {
+  have cargo || fail "a Rust toolchain is missing: see https://rustup.rs"
+  have cc || apt_install "a C compiler" gcc libc6-dev
+}
+
+python() {
+  python3 -c 'import ensurepip' 2>/dev/null || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null ||
+    apt_install "Python with venv" python3 python3-venv
+}
+
+clients() {
+  python
+  have npm || apt_install "npm" nodejs npm
+  ./clients/setup.sh
+}
+
+nextest() {
+  build
+  cargo_install cargo-nextest "$NEXTEST_VERSION"
+}
+
+checks() {
+  build
+  have python3 || apt_install "Python" python3
+  component rustfmt fmt
+  component clippy clippy
+  cargo_install cargo-deny "$DENY_VERSION"
+}
+
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|nextest|checks..."
+for part in "$@"; do
+  case "$part" in
+  build | clients | nextest | checks) "$part" ;;
+  *) fail "unknown part: $part" ;;
+  esac
+done
