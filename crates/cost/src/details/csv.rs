@@ -36,7 +36,7 @@ impl Joined {
                 self.header = Some(record.clone());
                 file
             }
-            Some(header) if *header == record => file.get(body..).ok_or_else(broken)?,
+            Some(header) if *header == record => lines_after(file, body).ok_or_else(broken)?,
             Some(_) => return Err(Error::UnexpectedResponse { what: "report files with different columns" }),
         };
         while read(&mut reader, &mut record)? {
@@ -53,6 +53,12 @@ impl Joined {
         let csv = String::from_utf8(self.text).map_err(|_| broken())?;
         Ok(CostDetails { csv, rows: self.rows })
     }
+}
+
+/// What follows the header that ends at `end`. The reader stops between the two characters of a `\r\n`.
+fn lines_after(file: &[u8], end: usize) -> Option<&[u8]> {
+    let (header, lines) = file.split_at_checked(end)?;
+    if header.ends_with(b"\r") { Some(lines.strip_prefix(b"\n").unwrap_or(lines)) } else { Some(lines) }
 }
 
 /// The next record, if there is one. A line with more or fewer cells than the header is an error.
@@ -78,9 +84,11 @@ mod tests {
 
     #[test]
     fn the_header_stays_once() {
-        let details = join(&["a,b\r\n1,\"x\r\ny\"\r\n2,é", "\u{feff}a,b\n3,4\n", "a,\"b\"\n", ""]).unwrap();
-        assert_eq!(details.csv, "a,b\r\n1,\"x\r\ny\"\r\n2,é\n3,4\n");
-        assert_eq!(details.rows, 3);
+        let details =
+            join(&["a,b\r\n1,\"x\r\ny\"\r\n2,é", "\u{feff}a,b\n3,4\n", "a,\"b\"\n", "", "a,b\r\n5,6\r\n"])
+                .unwrap();
+        assert_eq!(details.csv, "a,b\r\n1,\"x\r\ny\"\r\n2,é\n3,4\n5,6\r\n");
+        assert_eq!(details.rows, 4);
     }
 
     #[test]
@@ -98,9 +106,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn joining_equals_one_file(lines in proptest::collection::vec("[a-z]{1,3},[a-z\"]{0,3}", 0..20), cut in 0_usize..20) {
-            let lines: Vec<String> = lines.iter().map(|line| line.replace('"', "") + "\n").collect();
-            let file = |lines: &[String]| format!("h1,h2\n{}", lines.concat());
+        fn joining_equals_one_file(lines in proptest::collection::vec("[a-z]{1,3},[a-z\"]{0,3}", 0..20), cut in 0_usize..20, end in "\r?\n") {
+            let lines: Vec<String> = lines.iter().map(|line| line.replace('"', "") + &end).collect();
+            let file = |lines: &[String]| format!("h1,h2{end}{}", lines.concat());
             let (first, second) = lines.split_at(cut.min(lines.len()));
             prop_assert_eq!(join(&[&file(first), &file(second)]).unwrap(), join(&[&file(&lines)]).unwrap());
         }
