@@ -29,17 +29,22 @@ apt_install() {
     as_root=(sudo)
   fi
   say "installing for $why: $*"
-  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120)
-  local install=("${apt[@]}" install --yes --quiet --no-install-recommends "$@")
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+  local install=("${apt[@]}" install --yes --no-install-recommends "$@")
+  local log
+  log="$(mktemp)"
   # A new machine has no package lists, one in use has old ones: update only where it is needed.
-  "${install[@]}" >&2 2>/dev/null || { "${apt[@]}" update --quiet >&2 && "${install[@]}" >&2; } ||
+  if ! { "${install[@]}" || { "${apt[@]}" update && "${install[@]}"; }; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
     fail "$why could not be installed. By hand: $by_hand"
+  fi
+  rm -f "$log"
 }
 
 # cargo_install COMMAND VERSION: into cargo's own bin directory.
 cargo_install() {
   local command="$1" version="$2"
-  "cargo" "${command#cargo-}" --version >/dev/null 2>&1 && return
+  cargo "${command#cargo-}" --version >/dev/null 2>&1 && return
   say "installing $command $version (built from source: some minutes, once)"
   cargo install --quiet --locked "$command" --version "$version" ||
     fail "$command could not be installed. By hand: cargo install --locked $command"
