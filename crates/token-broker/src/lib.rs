@@ -1,6 +1,39 @@
 //! The token broker: exchanges a user's access token for the same user's token for Azure, On-Behalf-Of.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | settings and the rules between them |
+//! | [`credential`], `client_assertion` | how the broker proves to Entra ID who it is |
+//! | `entra` | the token endpoint: request, answer, and what its errors mean |
+//! | `cache`, `flights` | what was exchanged already; one exchange at a time per key |
+//! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
+//! | `grpc` | the contract's words for it |
+//! | [`Broker`], [`serve`], [`Listeners`] | putting together, serving, ending |
+//!
+//! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
+mod broker;
+mod cache;
 mod client_assertion;
+pub mod config;
 pub mod credential;
+mod entra;
+mod error;
+mod exchange;
+mod flights;
+mod grpc;
+mod listeners;
+mod metrics;
+mod resource;
+mod server;
 #[cfg(test)]
 mod testing;
+
+pub use broker::{Broker, BuildError};
+pub use config::{Args, Config, ConfigError};
+pub use entra::DownstreamToken;
+pub use error::{Evidence, ExchangeError, Kind};
+pub use exchange::{ExchangeCommand, Exchanger, Granted};
+pub use listeners::{BindError, Listeners};
+pub use resource::{Resource, Resources};
+pub use server::{ServeError, serve};

@@ -1,0 +1,98 @@
+use super::*;
+
+const BASE: [&str; 4] = [
+    "token-broker",
+    "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee",
+    "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
+    "--client-certificate-path=/certs/app.pem",
+];
+
+fn config(more: &[&str]) -> Result<Config, String> {
+    let args = Args::try_parse_from(BASE.iter().chain(more)).map_err(|error| error.to_string())?;
+    Config::try_from(args).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_defaults_are_the_public_cloud_on_loopback() {
+    let config = config(&[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9051");
+    assert_eq!(config.audiences, ["11112222-bbbb-3333-cccc-4444dddd5555", "api://mcp-cost-server"]);
+    assert_eq!(config.client_capabilities, ["cp1"]);
+    assert!(!config.accept_v1_tokens);
+    assert_eq!(
+        config.token_endpoint().as_str(),
+        "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
+    );
+    let arm = config.resources.find("arm").unwrap();
+    assert_eq!(arm.scope, "https://management.azure.com/user_impersonation");
+}
+
+#[test]
+fn an_overridden_arm_endpoint_changes_no_scope() {
+    let config = config(&["--arm-endpoint=https://localhost:8443"]).unwrap();
+    assert_eq!(
+        config.resources.find("arm").unwrap().scope,
+        "https://management.azure.com/user_impersonation"
+    );
+}
+
+#[test]
+fn plain_text_is_for_loopback_and_unix_sockets_only() {
+    for listen in ["127.0.0.1:0", "[::1]:50051", "unix:/run/broker.sock"] {
+        assert!(config(&["--listen", listen]).is_ok(), "{listen}");
+    }
+    for listen in ["0.0.0.0:50051", "[::]:50051", "10.0.0.1:50051"] {
+        let error = config(&["--listen", listen]).unwrap_err();
+        assert!(error.contains("BROKER_LISTEN") && error.contains("BROKER_TLS_CERT_FILE"), "{error}");
+    }
+    let error = config(&["--admin-listen=0.0.0.0:9051"]).unwrap_err();
+    assert!(error.contains("BROKER_ADMIN_LISTEN"), "{error}");
+}
+
+#[test]
+fn mutual_tls_takes_three_files() {
+    let files = ["--tls-cert-file=/c", "--tls-key-file=/k", "--tls-client-ca-file=/a"];
+    let all = [&["--listen=0.0.0.0:50051"], &files[..]].concat();
+    assert!(config(&all).unwrap().tls.is_some());
+    assert!(config(&files[..1]).unwrap_err().contains("BROKER_TLS_KEY_FILE is not set"));
+    assert!(config(&files[..2]).unwrap_err().contains("BROKER_TLS_CLIENT_CA_FILE is not set"));
+    let on_unix = [&["--listen=unix:/run/b"], &files[..]].concat();
+    assert!(config(&on_unix).unwrap_err().contains("unix socket"));
+}
+
+#[test]
+fn lists_are_split_and_may_not_hold_nothing() {
+    let some = config(&["--audiences=a, b", "--client-capabilities="]).unwrap();
+    assert_eq!(some.audiences, ["a", "b"]);
+    assert!(some.client_capabilities.is_empty());
+    assert!(config(&["--audiences=a,,b"]).unwrap_err().contains("BROKER_AUDIENCES"));
+}
+
+#[test]
+fn malformed_values_name_their_setting() {
+    for (arg, setting) in [
+        ("--listen=localhost", "--listen"),
+        ("--listen=unix:relative", "--listen"),
+        ("--tenant-id=common", "--tenant-id"),
+        ("--cache-capacity=0", "--cache-capacity"),
+        ("--authority-host=http://x", "AZURE_AUTHORITY_HOST"),
+    ] {
+        // A setting given twice is an error of its own: replace it.
+        let base = BASE.iter().filter(|base| !arg.starts_with(base.split('=').next().unwrap()));
+        let args = Args::try_parse_from(base.chain([&arg]));
+        let error =
+            args.map_err(|e| e.to_string()).and_then(|a| Config::try_from(a).map_err(|e| e.to_string()));
+        let error = error.unwrap_err();
+        assert!(error.contains(setting), "{error}");
+    }
+}
+
+#[test]
+fn every_setting_is_documented() {
+    use clap::CommandFactory as _;
+    for arg in Args::command().get_arguments() {
+        assert!(arg.get_help().is_some(), "{arg:?}");
+        assert!(arg.get_env().is_some() || ["help", "version"].contains(&arg.get_id().as_str()), "{arg:?}");
+    }
+}

@@ -1,0 +1,312 @@
+//! What an error of Entra ID means for the caller: one table of numbers, and the order in which signs are read.
+//!
+//! Microsoft asks applications to react to `error` and `suberror` and not to numbers, which may change
+//! ("Microsoft Entra authentication and authorization error codes"). So the words decide what the numbers do not
+//! know; the numbers tell apart what the words throw together: `invalid_grant` alone is a dozen different things.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::StatusCode;
+
+use super::answer::Refusal;
+use crate::{
+    error::{ExchangeError, Kind},
+    resource::Resource,
+};
+
+/// What a refusal means for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// The assertion is an application's own token.
+    AppOnly,
+    /// A policy, or an administrator's assignment, stands against it: terminal.
+    Blocked,
+    /// Somebody must consent.
+    Consent,
+    /// A fresh sign-in cures it; the word is the reason given to the caller.
+    SignIn(&'static str),
+    /// The broker's own credential, registration or request is wrong.
+    OurFault,
+    /// Entra ID cannot answer just now.
+    Transient,
+    /// The same thing was asked too often: whoever goes on asking is locked out for longer.
+    Loop,
+}
+
+use Meaning::{AppOnly, Blocked, Consent, Loop, OurFault, SignIn, Transient};
+
+/// The wait after a loop was detected (MSAL keeps an identical refusal for as long).
+const LOOP_PAUSE: Duration = Duration::from_secs(60);
+
+/// Numbers by their meaning. The comments name what Microsoft calls them.
+const TABLE: &[(Meaning, &[u32])] = &[
+    // The application isn't allowed to make application on-behalf-of calls.
+    (AppOnly, &[7_000_114]),
+    // Blocked by Conditional Access; security policy, defaults, risk.
+    (Blocked, &[53003, 53004, 53011, 530_032, 530_034, 530_035]),
+    // The user is not assigned to the application; not in the tenant; disabled.
+    (Blocked, &[50105, 50020, 50034, 50057, 51004, 90072]),
+    // Consent was not granted, was declined, or needs an administrator.
+    (Consent, &[65001, 65004, 90094, 90095]),
+    // Grant revoked; sign-in frequency; inactivity; session invalid.
+    (SignIn("session_revoked"), &[50173, 70043, 70008, 700_082, 700_084, 50132, 50133]),
+    // Assertion outside its lifetime; for another audience; otherwise not acceptable.
+    (SignIn("expired"), &[500_133]),
+    (SignIn("wrong_audience"), &[500_131]),
+    (SignIn("assertion_refused"), &[50013, 50027, 5_000_224, 240_002]),
+    // MFA, device and third-party challenges: with `claims` a challenge, without them only a sign-in is left.
+    (SignIn("interaction_required"), &[50072, 50074, 50076, 50078, 50079, 50097, 50129, 50158]),
+    (SignIn("interaction_required"), &[53000, 53001, 53002]),
+    // Credential: unknown certificate, wrong, expired or missing secret, bad signature or subject.
+    (OurFault, &[700_027, 700_030, 700_025, 700_021, 7_000_215, 7_000_218, 7_000_222, 50012, 50048]),
+    // Federated credential.
+    (OurFault, &[70021, 700_213, 700_229]),
+    // Application or resource unknown, disabled or not subscribed in the tenant; permissions not registered.
+    (OurFault, &[700_016, 700_011, 700_038, 7_000_112, 70001, 500_011, 50001, 650_054]),
+    (OurFault, &[65005, 650_052, 650_056, 650_057, 90099]),
+    // Scope, tenant or request malformed.
+    (OurFault, &[28000, 28002, 28003, 70011, 700_022, 700_023, 90009, 90002, 90019, 50059]),
+    (OurFault, &[900_144, 90014, 9_002_313, 900_384, 900_382, 900_432, 901_002]),
+    (Loop, &[50196]),
+    // The tenant is throttled; transient faults.
+    (Transient, &[90055, 50033, 90006, 90024, 90033, 50000]),
+];
+
+/// The words MSAL takes for "a person must act" (msal-common, InteractionRequiredAuthError).
+const INTERACTION: &[&str] = &[
+    "interaction_required",
+    "login_required",
+    "bad_token",
+    "ui_not_allowed",
+    "interrupted_user",
+    "message_only",
+    "additional_action",
+    "basic_action",
+    "user_password_expired",
+];
+
+/// Tells what a refusal means. Signs are read in this order:
+///
+/// 1. throttling and outages by HTTP status, which say nothing about the user;
+/// 2. app-only and terminal blocks by number: a block may carry `claims`, and to relay them starts a loop;
+/// 3. `claims`: a challenge, whatever the `error` (live answers say `invalid_grant`);
+/// 4. every other number of the table;
+/// 5. the words `error` and `suberror`.
+pub(super) fn classify(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    refusal: &Refusal,
+    resource: &Resource,
+) -> ExchangeError {
+    let unavailable = || ExchangeError::from(Kind::IdentityProviderUnavailable { retry_after });
+    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        return unavailable();
+    }
+    let known = refusal.number().and_then(meaning_of);
+    match (known, refusal.claims()) {
+        (Some(AppOnly), _) => Kind::AppOnlyToken.into(),
+        (Some(Blocked), _) => Kind::BlockedByPolicy.into(),
+        (_, Some(claims)) => Kind::ClaimsChallenge { claims }.into(),
+        (known, None) => match known.unwrap_or_else(|| by_words(refusal)) {
+            AppOnly => Kind::AppOnlyToken.into(),
+            Blocked => Kind::BlockedByPolicy.into(),
+            Consent => Kind::ConsentRequired { permission: resource.permission }.into(),
+            SignIn(reason) => Kind::InvalidToken { reason, text: Arc::from(sign_in_text(reason)) }.into(),
+            OurFault => Kind::BrokerMisconfigured.into(),
+            Transient => unavailable(),
+            Loop => unavailable().with_retry_after(retry_after.unwrap_or_default().max(LOOP_PAUSE)),
+        },
+    }
+}
+
+/// What an operator does about the most common of our own faults.
+pub(super) fn hint(number: Option<u32>) -> &'static str {
+    match number {
+        Some(700_027) => {
+            "add this certificate (public part) to the app registration, or wait a few minutes if that was just done"
+        }
+        Some(700_016 | 70001) => {
+            "check AZURE_CLIENT_ID and AZURE_TENANT_ID: the tenant has no such application"
+        }
+        Some(90002) => "check AZURE_TENANT_ID: the authority has no such tenant",
+        Some(500_011 | 650_052 | 650_054 | 650_057) => {
+            "give the app registration the delegated permission for this scope; its API must exist in the tenant"
+        }
+        Some(7_000_218 | 700_025) => "the app registration must be a confidential client",
+        _ => "look the number up in Microsoft's list of AADSTS error codes",
+    }
+}
+
+fn meaning_of(number: u32) -> Option<Meaning> {
+    TABLE.iter().find(|(_, numbers)| numbers.contains(&number)).map(|(meaning, _)| *meaning)
+}
+
+fn by_words(refusal: &Refusal) -> Meaning {
+    let (error, suberror) = (refusal.error(), refusal.suberror());
+    if error == "consent_required" || suberror == "consent_required" {
+        return Consent;
+    }
+    if INTERACTION.contains(&error) || INTERACTION.contains(&suberror) {
+        return SignIn("interaction_required");
+    }
+    match error {
+        "invalid_grant" => SignIn("assertion_refused"),
+        "access_denied" => Blocked,
+        // An empty word is no OAuth at all: a proxy or an outage page answered.
+        "temporarily_unavailable" | "server_error" | "" => Transient,
+        _ => OurFault,
+    }
+}
+
+fn sign_in_text(reason: &str) -> &'static str {
+    match reason {
+        "session_revoked" => "the session was revoked or has ended; sign in again",
+        "expired" => "Microsoft Entra ID considers the token expired; sign in again or refresh it",
+        "wrong_audience" => "Microsoft Entra ID says the token was issued for another audience",
+        "interaction_required" => "Microsoft Entra ID asks for a new, interactive sign-in",
+        _ => "Microsoft Entra ID does not accept the token for an exchange; sign in again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use identity::cloud::Cloud;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::Resources;
+
+    const CLAIMS: &str = r#"{"access_token":{"polids":{"essential":true,"values":["x"]}}}"#;
+
+    fn code(status: u16, body: &Value) -> (&'static str, ExchangeError) {
+        let resources = Resources::of(Cloud::AzureCloud).unwrap();
+        let refusal = Refusal::parse(body.to_string().as_bytes());
+        let status = StatusCode::from_u16(status).unwrap();
+        let retry_after = Some(Duration::from_secs(7));
+        let error = classify(status, retry_after, &refusal, resources.find("arm").unwrap());
+        (error.code(), error)
+    }
+
+    fn reason(body: &Value) -> &'static str {
+        match code(400, body).1.kind() {
+            Kind::InvalidToken { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_number_stands_twice() {
+        let mut numbers: Vec<_> = TABLE.iter().flat_map(|(_, numbers)| *numbers).collect();
+        let all = numbers.len();
+        numbers.sort();
+        numbers.dedup();
+        assert_eq!(numbers.len(), all);
+    }
+
+    #[test]
+    fn claims_make_a_challenge_whatever_the_error_says() {
+        for error in ["invalid_grant", "interaction_required", "something_new"] {
+            for number in [50076, 50079, 50158, 53000, 999_999] {
+                let body = json!({"error": error, "suberror": "basic_action", "error_codes": [number], "claims": CLAIMS});
+                let (code, error) = code(400, &body);
+                assert_eq!(code, "claims_challenge");
+                assert_eq!(*error.kind(), Kind::ClaimsChallenge { claims: Arc::from(CLAIMS) });
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_block_stays_one_with_claims_too() {
+        let body = json!({"error": "invalid_grant", "error_codes": [53003], "claims": CLAIMS});
+        assert_eq!(code(400, &body).0, "blocked_by_policy");
+        for number in [530_032, 53004, 50105, 50020] {
+            assert_eq!(
+                code(400, &json!({"error": "access_denied", "error_codes": [number]})).0,
+                "blocked_by_policy"
+            );
+        }
+    }
+
+    #[test]
+    fn missing_consent_names_the_permission() {
+        for body in [
+            json!({"error": "invalid_grant", "suberror": "consent_required", "error_codes": [65001]}),
+            json!({"error": "invalid_grant", "suberror": "consent_required"}),
+            json!({"error": "consent_required"}),
+            json!({"error": "invalid_grant", "error_codes": [90094]}),
+        ] {
+            let (code, error) = code(400, &body);
+            assert_eq!(code, "consent_required");
+            assert!(error.to_string().contains("Azure Resource Manager user_impersonation"));
+        }
+    }
+
+    #[test]
+    fn our_own_faults_are_called_so() {
+        for (error, number) in [
+            ("invalid_client", 700_027),
+            ("invalid_client", 7_000_222),
+            ("unauthorized_client", 700_016),
+            ("invalid_resource", 500_011),
+            ("invalid_scope", 70011),
+            ("invalid_client", 999_999),
+            ("invalid_request", 900_144),
+        ] {
+            let body = json!({"error": error, "error_codes": [number]});
+            assert_eq!(code(401, &body).0, "broker_misconfigured", "{number}");
+        }
+    }
+
+    #[test]
+    fn an_app_only_assertion_is_no_fault_of_ours() {
+        let body = json!({"error": "invalid_client", "error_codes": [7_000_114]});
+        assert_eq!(code(401, &body).0, "app_only_token");
+    }
+
+    #[test]
+    fn what_a_sign_in_cures_names_its_reason() {
+        let grant = |number: u32| json!({"error": "invalid_grant", "error_codes": [number]});
+        assert_eq!(reason(&grant(50173)), "session_revoked");
+        assert_eq!(reason(&grant(70043)), "session_revoked");
+        assert_eq!(reason(&grant(500_133)), "expired");
+        assert_eq!(reason(&grant(500_131)), "wrong_audience");
+        assert_eq!(reason(&grant(50013)), "assertion_refused");
+        assert_eq!(reason(&grant(50076)), "interaction_required");
+        assert_eq!(reason(&grant(1)), "assertion_refused");
+        assert_eq!(
+            reason(&json!({"error": "invalid_grant", "suberror": "basic_action"})),
+            "interaction_required"
+        );
+    }
+
+    #[test]
+    fn throttling_and_outages_carry_the_wait() {
+        for (status, body) in [
+            (429, json!({"error": "invalid_client", "error_codes": [700_027]})),
+            (503, json!({"error": "temporarily_unavailable"})),
+            (500, json!("<html>")),
+            (400, json!({"error": "temporarily_unavailable", "error_codes": [90033]})),
+            (404, json!("not found")),
+        ] {
+            let error = code(status, &body).1;
+            let wait = Kind::IdentityProviderUnavailable { retry_after: Some(Duration::from_secs(7)) };
+            assert_eq!(*error.kind(), wait, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_detected_loop_is_left_alone_for_a_minute() {
+        let error = code(400, &json!({"error": "invalid_grant", "error_codes": [50196]})).1;
+        assert_eq!(*error.kind(), Kind::IdentityProviderUnavailable { retry_after: Some(LOOP_PAUSE) });
+    }
+
+    #[test]
+    fn no_text_can_confuse_the_parser_of_a_challenge() {
+        for (meaning, _) in TABLE {
+            if let SignIn(reason) = meaning {
+                let text = sign_in_text(reason);
+                assert!(!text.contains(['"', '=', '\\']) && text.is_ascii(), "{text}");
+            }
+        }
+    }
+}

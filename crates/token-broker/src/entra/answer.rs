@@ -1,0 +1,249 @@
+//! What the token endpoint answers, taken apart with nothing believed that was not checked.
+
+use std::{borrow::Cow, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{DownstreamToken, claims::MAX_CLAIMS_BYTES};
+use crate::error::{Evidence, ExchangeError};
+
+/// The longest life believed: CAE tokens last up to 28 hours.
+const MAX_LIFE_SECONDS: i64 = 48 * 3600;
+const MAX_TOKEN_BYTES: usize = 64 * 1024;
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// Reads a token response (RFC 6749, section 5.1). A refresh token, should one come, is not even read.
+///
+/// # Errors
+/// [`ExchangeError::unavailable`] if there is no usable token in it.
+pub(super) fn token(body: &[u8], now: Timestamp) -> Result<DownstreamToken, ExchangeError> {
+    let unusable = |_| ExchangeError::unavailable();
+    let response: TokenResponse<'_> = serde_json::from_slice(body).map_err(unusable)?;
+    let life = response.expires_in.seconds().filter(|life| *life > 0);
+    let bearer = response.token_type.eq_ignore_ascii_case("bearer");
+    let token = response.access_token;
+    // It is put into a header later on.
+    let printable =
+        !token.is_empty() && token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|b| b.is_ascii_graphic());
+    let (Some(life), true, true) = (life, bearer, printable) else {
+        return Err(ExchangeError::unavailable());
+    };
+    let life = SignedDuration::from_secs(life.min(MAX_LIFE_SECONDS));
+    Ok(DownstreamToken {
+        access_token: Arc::new(SecretString::from(token.as_ref())),
+        expires_at: now.saturating_add(life).unwrap_or(now),
+    })
+}
+
+#[derive(Deserialize)]
+struct TokenResponse<'a> {
+    // Borrowed from the body, which is wiped: as a rule no copy is left behind.
+    #[serde(borrow)]
+    access_token: Cow<'a, str>,
+    #[serde(borrow)]
+    token_type: Cow<'a, str>,
+    #[serde(borrow)]
+    expires_in: Number<'a>,
+}
+
+/// Entra ID's endpoints write numbers as numbers or as strings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number<'a> {
+    Number(i64),
+    Text(&'a str),
+}
+
+impl Number<'_> {
+    fn seconds(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+/// An error response (RFC 6749, section 5.2, with Microsoft's additions).
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Refusal {
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    suberror: String,
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+    #[serde(default)]
+    claims: Option<String>,
+    #[serde(default)]
+    correlation_id: String,
+    #[serde(default)]
+    trace_id: String,
+}
+
+impl Refusal {
+    /// Reads an error response. What is no such JSON (a proxy's page) is a refusal that says nothing.
+    pub(super) fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    /// The OAuth error, if it is spelled like one.
+    pub(super) fn error(&self) -> &str {
+        word(&self.error)
+    }
+
+    /// Microsoft's refinement of it.
+    pub(super) fn suberror(&self) -> &str {
+        word(&self.suberror)
+    }
+
+    /// The error number: the first of `error_codes`, else the one in the text.
+    pub(super) fn number(&self) -> Option<u32> {
+        let in_text = || {
+            let (_, rest) = self.error_description.split_once("AADSTS")?;
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        };
+        self.error_codes.first().copied().or_else(in_text)
+    }
+
+    /// The claims request that comes with it: a string that holds a JSON object.
+    pub(super) fn claims(&self) -> Option<Arc<str>> {
+        let claims = self.claims.as_deref().filter(|claims| claims.len() <= MAX_CLAIMS_BYTES)?;
+        let is_object =
+            serde_json::from_str::<serde_json::Map<_, _>>(claims).is_ok_and(|map| !map.is_empty());
+        is_object.then(|| Arc::from(claims))
+    }
+
+    pub(super) fn correlation_id(&self) -> Option<&str> {
+        guid(&self.correlation_id)
+    }
+
+    pub(super) fn trace_id(&self) -> Option<&str> {
+        guid(&self.trace_id)
+    }
+
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            aadsts: self.number(),
+            correlation_id: self.correlation_id().map(str::to_owned),
+            trace_id: self.trace_id().map(str::to_owned),
+        }
+    }
+
+    /// The description for the operator's log: its first sentences, with everything left out that could be a
+    /// credential echoed back or could forge a log line.
+    pub(super) fn message(&self) -> String {
+        const LONGEST_WORD: usize = 64;
+        let text = self.error_description.split("Trace ID").next().unwrap_or_default();
+        let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+        let safe: Vec<_> = words
+            .filter(|word| !word.is_empty())
+            .map(|word| if word.len() > LONGEST_WORD || word.contains("eyJ") { "[removed]" } else { word })
+            .collect();
+        safe.join(" ").chars().take(MAX_MESSAGE_CHARS).collect()
+    }
+}
+
+/// Error and suberror are words of the protocol; anything else is not repeated.
+fn word(text: &str) -> &str {
+    let is_word = text.len() <= 40 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if is_word { text } else { "" }
+}
+
+fn guid(text: &str) -> Option<&str> {
+    Uuid::try_parse(text).is_ok().then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+    use crate::testing::NOW;
+
+    #[test]
+    fn numbers_come_as_numbers_or_as_strings() {
+        for life in ["4215", "\"4215\""] {
+            let body = format!(
+                r#"{{"token_type":"Bearer","scope":"x","expires_in":{life},"ext_expires_in":{life},"refresh_in":2107,"access_token":"eyJ0.a.b","refresh_token":"1.AX"}}"#
+            );
+            let token = token(body.as_bytes(), NOW).unwrap();
+            assert_eq!(token.access_token.expose_secret(), "eyJ0.a.b");
+            assert_eq!(token.expires_at, NOW + SignedDuration::from_secs(4215));
+        }
+    }
+
+    #[test]
+    fn what_holds_no_usable_token_is_refused() {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"token_type":"Bearer","expires_in":3600,"access_token":""}"#,
+            r#"{"token_type":"Bearer","expires_in":0,"access_token":"a"}"#,
+            r#"{"token_type":"Bearer","expires_in":"soon","access_token":"a"}"#,
+            r#"{"token_type":"pop","expires_in":3600,"access_token":"a"}"#,
+            r#"{"token_type":"Bearer","expires_in":3600,"access_token":"a\r\nx: y"}"#,
+            r#"{"token_type":"Bearer","expires_in":3600,"access_token":"a b"}"#,
+        ] {
+            assert!(token(body.as_bytes(), NOW).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_live_for_ever() {
+        let body = format!(r#"{{"token_type":"Bearer","expires_in":{},"access_token":"a"}}"#, i64::MAX);
+        let token = token(body.as_bytes(), NOW).unwrap();
+        assert_eq!(token.expires_at, NOW + SignedDuration::from_hours(48));
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_care() {
+        let body = r#"{"error":"invalid_grant","suberror":"basic_action","error_description":"AADSTS50076: Due to a configuration change.\r\nTrace ID: x","error_codes":[50076],"correlation_id":"c0ffee00-0000-4000-8000-000000000000","trace_id":"<script>","claims":"{\"access_token\":{\"polids\":{\"essential\":true}}}"}"#;
+        let refusal = Refusal::parse(body.as_bytes());
+        assert_eq!((refusal.error(), refusal.suberror()), ("invalid_grant", "basic_action"));
+        assert_eq!(refusal.claims().unwrap().as_ref(), r#"{"access_token":{"polids":{"essential":true}}}"#);
+        let evidence = refusal.evidence();
+        assert_eq!(evidence.aadsts, Some(50076));
+        assert_eq!(evidence.correlation_id.as_deref(), Some("c0ffee00-0000-4000-8000-000000000000"));
+        assert_eq!(evidence.trace_id, None);
+        assert_eq!(refusal.message(), "AADSTS50076: Due to a configuration change.");
+    }
+
+    #[test]
+    fn the_number_is_found_in_the_text_too() {
+        let parse = |text: &str| Refusal::parse(text.as_bytes()).number();
+        assert_eq!(parse(r#"{"error_description":"AADSTS700027: x"}"#), Some(700_027));
+        assert_eq!(parse(r#"{"error_description":"AADSTS: x"}"#), None);
+        assert_eq!(parse(r#"{"error_description":"AADSTS99999999999999999999"}"#), None);
+        assert_eq!(parse("[]"), None);
+    }
+
+    #[test]
+    fn claims_that_are_no_object_are_not_relayed() {
+        for claims in [r#""""#, r#""{}""#, r#""x""#, r#""[1]""#, "null"] {
+            let body = format!(r#"{{"error":"invalid_grant","claims":{claims}}}"#);
+            assert_eq!(Refusal::parse(body.as_bytes()).claims(), None, "{claims}");
+        }
+        let long = format!(r#"{{"claims":"{{\"a\":\"{}\"}}"}}"#, "x".repeat(MAX_CLAIMS_BYTES));
+        assert_eq!(Refusal::parse(long.as_bytes()).claims(), None);
+    }
+
+    #[test]
+    fn the_operators_message_repeats_no_credential_and_forges_no_line() {
+        let token = format!("eyJ{}", "a".repeat(30));
+        let long = "b".repeat(200);
+        let body = serde_json::json!({
+            "error": "invalid_client\r\nforged",
+            "error_description": format!("AADSTS700027: bad\r\nforged {token} '{token}' {long} end. Trace ID: x"),
+        });
+        let refusal = Refusal::parse(body.to_string().as_bytes());
+        assert_eq!(refusal.error(), "");
+        assert_eq!(refusal.message(), "AADSTS700027: bad forged [removed] [removed] [removed] end.");
+    }
+}

@@ -1,0 +1,133 @@
+//! Why an exchange is refused: one type for cache, Entra ID client and service. Knows no gRPC.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A refused or failed exchange.
+///
+/// Cheap to clone, because one failure answers every caller that waited for it. Its texts may be shown to a
+/// caller: they hold no internals and nothing that Entra ID wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeError {
+    kind: Kind,
+    evidence: Option<Arc<Evidence>>,
+}
+
+impl ExchangeError {
+    /// What is wrong.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Where to look in Entra ID's logs, if Entra ID was asked.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_deref()
+    }
+
+    /// The code of this refusal, the same string everywhere.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            Kind::InvalidRequest(_) => "invalid_request",
+            Kind::UnknownResource => "unknown_resource",
+            Kind::InvalidToken { .. } => "invalid_token",
+            Kind::AppOnlyToken => "app_only_token",
+            Kind::BlockedByPolicy => "blocked_by_policy",
+            Kind::ClaimsChallenge { .. } => "claims_challenge",
+            Kind::ConsentRequired { .. } => "consent_required",
+            Kind::IdentityProviderUnavailable { .. } => "identity_provider_unavailable",
+            Kind::BrokerMisconfigured => "broker_misconfigured",
+        }
+    }
+
+    pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(Arc::new(evidence));
+        self
+    }
+
+    /// Replaces the wait that an unavailable identity provider asked for.
+    pub(crate) fn with_retry_after(mut self, delay: Duration) -> Self {
+        if let Kind::IdentityProviderUnavailable { retry_after } = &mut self.kind {
+            *retry_after = Some(delay);
+        }
+        self
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        Kind::IdentityProviderUnavailable { retry_after: None }.into()
+    }
+}
+
+impl From<Kind> for ExchangeError {
+    fn from(kind: Kind) -> Self {
+        Self { kind, evidence: None }
+    }
+}
+
+impl fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match &self.kind {
+            Kind::InvalidRequest(what) => what,
+            Kind::UnknownResource => "no downstream resource of that name is configured",
+            Kind::InvalidToken { text, .. } => text.as_ref(),
+            Kind::AppOnlyToken => "the token is an application's own: there is no user to act on behalf of",
+            Kind::BlockedByPolicy => "a policy of the organization blocks this access; a retry cannot help",
+            Kind::ClaimsChallenge { .. } => "the user must satisfy Conditional Access in a new sign-in",
+            Kind::ConsentRequired { permission } => {
+                return write!(f, "consent to {permission} was never granted");
+            }
+            Kind::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or throttles",
+            Kind::BrokerMisconfigured => "the token broker is misconfigured; its operator must act",
+        };
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for ExchangeError {}
+
+/// What is wrong with an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A field is missing or malformed; the text says which.
+    InvalidRequest(&'static str),
+    /// No downstream resource of that name.
+    UnknownResource,
+    /// The assertion fails a check, here or at Entra ID.
+    InvalidToken {
+        /// Which check: `expired`, `wrong_audience`, `session_revoked`, …
+        reason: &'static str,
+        /// In words.
+        text: Arc<str>,
+    },
+    /// No user in the assertion.
+    AppOnlyToken,
+    /// A policy forbids it, and a retry cannot help.
+    BlockedByPolicy,
+    /// The user must satisfy more.
+    ClaimsChallenge {
+        /// The claims request, a JSON object as Entra ID sent it.
+        claims: Arc<str>,
+    },
+    /// A permission was never granted.
+    ConsentRequired {
+        /// The permission's name.
+        permission: &'static str,
+    },
+    /// Entra ID is out of reach or throttles.
+    IdentityProviderUnavailable {
+        /// How long to wait, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The broker's credential or registration is wrong.
+    BrokerMisconfigured,
+}
+
+/// What Entra ID said to find the sign-in in its logs by. Each part is checked for form before it gets here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The error number, without its `AADSTS`.
+    pub aadsts: Option<u32>,
+    /// The request's `client-request-id`, a GUID.
+    pub correlation_id: Option<String>,
+    /// Entra ID's own trace id, a GUID.
+    pub trace_id: Option<String>,
+}

@@ -1,0 +1,203 @@
+//! Sockets, bound before anything is served: so a port of 0 is known, and a port that is taken stops the start.
+
+use std::{
+    fs::{self, DirBuilder, Permissions},
+    io,
+    net::SocketAddr,
+    os::unix::{
+        fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+};
+
+use tokio::net::{TcpListener, UnixListener};
+use uuid::Uuid;
+
+use crate::config::{Config, Listen};
+
+/// The bound sockets of a broker.
+#[derive(Debug)]
+pub struct Listeners {
+    pub(crate) grpc: GrpcListener,
+    pub(crate) admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both sockets.
+    ///
+    /// # Errors
+    /// [`BindError`] names the setting and the address.
+    pub async fn bind(config: &Config) -> Result<Self, BindError> {
+        let grpc = match &config.listen {
+            Listen::Tcp(address) => GrpcListener::Tcp(tcp("BROKER_LISTEN", *address).await?),
+            Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path)?),
+        };
+        let admin = tcp("BROKER_ADMIN_LISTEN", config.admin_listen).await?;
+        Ok(Self { grpc, admin })
+    }
+
+    /// Where gRPC is served, with the port that was given.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn grpc_address(&self) -> io::Result<Listen> {
+        match &self.grpc {
+            GrpcListener::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
+            GrpcListener::Unix(socket) => Ok(Listen::Unix(socket.path.clone())),
+        }
+    }
+
+    /// Where health and metrics are served, with the port that was given.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum GrpcListener {
+    Tcp(TcpListener),
+    Unix(UnixSocket),
+}
+
+/// A unix socket that only this user may connect to; its file is removed with it.
+#[derive(Debug)]
+pub(crate) struct UnixSocket {
+    listener: Option<UnixListener>,
+    path: PathBuf,
+    inode: u64,
+}
+
+impl UnixSocket {
+    /// Binds inside a directory of our own and moves the socket to its place: between `bind` and `chmod` nobody
+    /// else can reach it, and a stale socket is replaced in one step.
+    fn bind(path: &Path) -> Result<Self, BindError> {
+        let failed = |source| BindError::Unix { path: path.to_owned(), source };
+        refuse_what_is_not_stale(path)?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let private = parent.join(format!(".{}", &Uuid::new_v4().simple().to_string()[..8]));
+        DirBuilder::new().mode(0o700).create(&private).map_err(failed)?;
+        let bound = bind_and_move(&private.join("s"), path);
+        let _left_behind = fs::remove_dir_all(&private);
+        let (listener, inode) = bound.map_err(failed)?;
+        Ok(Self { listener: Some(listener), path: path.to_owned(), inode })
+    }
+
+    /// Hands the listener out; the file stays until `self` is dropped.
+    pub(crate) fn take_listener(&mut self) -> Option<UnixListener> {
+        self.listener.take()
+    }
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        // A successor may have put its own socket there.
+        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
+            let _gone_already = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A socket that cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A network address.
+    #[error("{setting} `{address}` cannot be bound: is another process there?")]
+    Tcp {
+        /// The setting.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A unix socket.
+    #[error("BROKER_LISTEN `unix:{}` cannot be bound: does its directory exist, and may this user write there?", path.display())]
+    Unix {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody listens there.
+    #[error("BROKER_LISTEN `unix:{}` is in use: another broker is listening there", .0.display())]
+    InUse(PathBuf),
+    /// It is not ours to remove.
+    #[error("BROKER_LISTEN `unix:{}` exists and is no socket: it is not touched; name another path", .0.display())]
+    NotASocket(PathBuf),
+}
+
+async fn tcp(setting: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError::Tcp { setting, address, source })
+}
+
+fn refuse_what_is_not_stale(path: &Path) -> Result<(), BindError> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.file_type().is_socket() {
+        return Err(BindError::NotASocket(path.to_owned()));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        _ => Err(BindError::InUse(path.to_owned())),
+    }
+}
+
+fn bind_and_move(private: &Path, path: &Path) -> io::Result<(UnixListener, u64)> {
+    let listener = UnixListener::bind(private)?;
+    fs::set_permissions(private, Permissions::from_mode(0o600))?;
+    let inode = fs::symlink_metadata(private)?.ino();
+    fs::rename(private, path)?;
+    Ok((listener, inode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_private_and_goes_with_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.sock");
+        let socket = UnixSocket::bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(UnixStream::connect(&path).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the private directory is gone");
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let socket = UnixSocket::bind(&path).unwrap();
+        assert!(matches!(UnixSocket::bind(&path), Err(BindError::InUse(_))));
+        drop(socket);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("precious");
+        fs::write(&path, "data").unwrap();
+        assert!(matches!(UnixSocket::bind(&path), Err(BindError::NotASocket(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "data");
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_successor_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.sock");
+        let mut old = UnixSocket::bind(&path).unwrap();
+        drop(old.take_listener());
+        let new = UnixSocket::bind(&path).unwrap();
+        drop(old);
+        assert!(path.exists());
+        drop(new);
+    }
+}
