@@ -1,0 +1,289 @@
+//! Settings: flags with environment names, checked as a whole before anything starts.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use identity::cloud::{CloudArgs, CloudError, Endpoints};
+use identity::outbound::{OutboundArgs, OutboundError};
+use identity::{ClientId, TenantId};
+use telemetry::TelemetryArgs;
+
+use crate::policy::{Policy, PolicyError};
+
+pub use broker_url::{BrokerUrl, InvalidBrokerUrl};
+pub use public_url::{InvalidPublicUrl, PublicUrl};
+
+mod broker_url;
+mod public_url;
+
+/// Azure cost data over MCP, as the caller and as nobody else.
+#[derive(Clone, Debug, Parser)]
+#[command(version, name = "gateway")]
+pub struct Args {
+    /// Tenant (directory) whose users may call.
+    #[arg(long, env = "AZURE_TENANT_ID")]
+    pub tenant_id: TenantId,
+
+    /// Client id of this API's app registration.
+    #[arg(long, env = "AZURE_CLIENT_ID")]
+    pub client_id: ClientId,
+
+    /// Which Azure.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+
+    /// The outgoing HTTP client.
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
+
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+
+    /// Address that MCP clients reach. Anything but loopback needs the TLS files.
+    #[arg(long, env = "GATEWAY_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Address of /healthz, /readyz and /metrics. Anything but loopback needs the TLS files.
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", default_value = "127.0.0.1:9080")]
+    pub admin_listen: SocketAddr,
+
+    /// Canonical MCP URL as clients write it, e.g. `https://mcp.contoso.com/mcp`: the resource of the metadata.
+    #[arg(long, env = "GATEWAY_PUBLIC_URL")]
+    pub public_url: PublicUrl,
+
+    /// Audiences that are this API [default: the client id and api://mcp-cost-server].
+    #[arg(long, env = "GATEWAY_AUDIENCES", value_delimiter = ',')]
+    pub audiences: Vec<String>,
+
+    /// What stands before `/cost.read` in a fully qualified scope: one of the app's identifier URIs [default: the public URL].
+    #[arg(long, env = "GATEWAY_SCOPE_PREFIX")]
+    pub scope_prefix: Option<String>,
+
+    /// Accept version 1.0 tokens besides 2.0.
+    #[arg(long, env = "GATEWAY_ACCEPT_V1_TOKENS")]
+    pub accept_v1_tokens: bool,
+
+    /// TOML file that says who may call which tool [default: built in].
+    #[arg(long, env = "GATEWAY_POLICY_FILE")]
+    pub policy_file: Option<PathBuf>,
+
+    /// Token broker: `http://` (loopback only), `https://` or `unix:/path`.
+    #[arg(long, env = "GATEWAY_BROKER_URL", default_value = "http://127.0.0.1:50051")]
+    pub broker_url: BrokerUrl,
+
+    /// PEM file of the authority that signed the broker's certificate.
+    #[arg(long, env = "GATEWAY_BROKER_CA_FILE")]
+    pub broker_ca_file: Option<PathBuf>,
+
+    /// PEM file of this gateway's client certificate towards the broker.
+    #[arg(long, env = "GATEWAY_BROKER_CERT_FILE", requires = "broker_key_file")]
+    pub broker_cert_file: Option<PathBuf>,
+
+    /// PEM file of the key of that certificate.
+    #[arg(long, env = "GATEWAY_BROKER_KEY_FILE", requires = "broker_cert_file")]
+    pub broker_key_file: Option<PathBuf>,
+
+    /// PEM file of the certificate that both addresses are served with.
+    #[arg(long, env = "GATEWAY_TLS_CERT_FILE", requires = "tls_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// PEM file of the key of that certificate.
+    #[arg(long, env = "GATEWAY_TLS_KEY_FILE", requires = "tls_cert_file")]
+    pub tls_key_file: Option<PathBuf>,
+
+    /// Host headers accepted besides the public URL's host and, on loopback, localhost.
+    #[arg(long, env = "GATEWAY_ALLOWED_HOSTS", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+
+    /// Origins (browser pages) that may call besides the public URL's own.
+    #[arg(long, env = "GATEWAY_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+
+    /// Status of a refusal that carries claims: 403, which no client loops on, or 401 for clients built on MSAL.
+    #[arg(long, env = "GATEWAY_CLAIMS_STATUS", default_value_t = 403, value_parser = claims_status)]
+    pub claims_status: u16,
+
+    /// Longest request body, in bytes.
+    #[arg(long, env = "GATEWAY_MAX_BODY_BYTES", default_value_t = 256 * 1024)]
+    pub max_body_bytes: usize,
+
+    /// Longest time one request may take, in seconds.
+    #[arg(long, env = "GATEWAY_REQUEST_TIMEOUT_SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub request_timeout_seconds: u64,
+
+    /// Longest time that calls in flight may take to finish once the service is told to stop, in seconds.
+    #[arg(long, env = "GATEWAY_SHUTDOWN_SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub shutdown_seconds: u64,
+
+    /// Largest cost export answered inline, in bytes.
+    #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", default_value_t = 512 * 1024)]
+    pub max_export_bytes: usize,
+}
+
+/// Settings that fit together.
+#[derive(Clone)]
+pub struct Config {
+    /// The settings as given.
+    pub args: Args,
+    /// The hosts in force.
+    pub endpoints: Endpoints,
+    /// Audiences in force.
+    pub audiences: Vec<String>,
+    /// What stands before `/cost.read` in a fully qualified scope, without a slash at the end.
+    pub scope_prefix: String,
+    /// Who may call which tool.
+    pub policy: Policy,
+    /// The outgoing HTTP client: the one pool of connections.
+    pub http: reqwest::Client,
+}
+
+impl Config {
+    /// Longest time one request may take.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.args.request_timeout_seconds)
+    }
+}
+
+/// What is logged at start: the settings in force. The HTTP client stays out, for a proxy's URL may hold a password.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("args", &self.args)
+            .field("endpoints", &self.endpoints)
+            .field("audiences", &self.audiences)
+            .field("scope_prefix", &self.scope_prefix)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TryFrom<Args> for Config {
+    type Error = ConfigError;
+
+    fn try_from(args: Args) -> Result<Self, ConfigError> {
+        let endpoints = args.cloud.endpoints()?;
+        plain_text_stays_on_loopback("GATEWAY_LISTEN", args.listen, &args)?;
+        plain_text_stays_on_loopback("GATEWAY_ADMIN_LISTEN", args.admin_listen, &args)?;
+        let policy = match &args.policy_file {
+            Some(path) => Policy::read(path)?,
+            None => Policy::built_in()?,
+        };
+        let audiences = match args.audiences.as_slice() {
+            [] => vec![args.client_id.to_string(), "api://mcp-cost-server".to_owned()],
+            given if given.iter().any(|audience| audience.trim().is_empty()) => {
+                return Err(ConfigError::EmptyAudience);
+            }
+            given => given.to_vec(),
+        };
+        let scope_prefix = args.scope_prefix.clone().unwrap_or_else(|| args.public_url.to_string());
+        let http = args.outbound.client()?;
+        let scope_prefix = scope_prefix.trim_end_matches('/').to_owned();
+        Ok(Self { args, endpoints, audiences, scope_prefix, policy, http })
+    }
+}
+
+/// Settings that cannot work, each with its name and the fix.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A host override is unusable.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// An audience is empty: it would match nothing, or everything.
+    #[error("GATEWAY_AUDIENCES holds an empty entry: list audiences separated by single commas")]
+    EmptyAudience,
+    /// The extra CA file is unusable.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// Bearer tokens would travel in the clear.
+    #[error(
+        "{setting} is {address}, which is not loopback: set GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE, or listen on 127.0.0.1"
+    )]
+    PlainText {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        address: SocketAddr,
+    },
+    /// The policy file is unusable.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+fn plain_text_stays_on_loopback(
+    setting: &'static str,
+    address: SocketAddr,
+    args: &Args,
+) -> Result<(), ConfigError> {
+    if args.tls_cert_file.is_some() || address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(ConfigError::PlainText { setting, address })
+}
+
+fn claims_status(text: &str) -> Result<u16, String> {
+    match text {
+        "401" => Ok(401),
+        "403" => Ok(403),
+        _ => Err("either 403 or 401".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [&str; 7] = [
+        "gateway",
+        "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee",
+        "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
+        "--public-url=https://mcp.contoso.com/mcp",
+        "--cloud=AzureCloud",
+        "--listen=127.0.0.1:0",
+        "--admin-listen=127.0.0.1:0",
+    ];
+
+    fn config(more: &[&str]) -> Result<Config, String> {
+        let args = Args::try_parse_from(REQUIRED.iter().chain(more)).map_err(|e| e.to_string())?;
+        Config::try_from(args).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_public_cloud_and_the_documented_audiences() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.endpoints.authority.as_str(), "https://login.microsoftonline.com/");
+        assert_eq!(config.endpoints.arm.as_str(), "https://management.azure.com/");
+        assert_eq!(config.audiences, ["11112222-bbbb-3333-cccc-4444dddd5555", "api://mcp-cost-server"]);
+        assert_eq!(config.scope_prefix, "https://mcp.contoso.com/mcp");
+    }
+
+    #[test]
+    fn what_cannot_work_is_named_with_its_fix() {
+        for (more, expected) in [
+            (&["--listen=0.0.0.0:8080"][..], "GATEWAY_LISTEN is 0.0.0.0:8080, which is not loopback"),
+            (&["--admin-listen=[::]:9080"], "GATEWAY_ADMIN_LISTEN is [::]:9080"),
+            (&["--audiences=a,,b"], "GATEWAY_AUDIENCES holds an empty entry"),
+            (&["--broker-url=http://broker:50051"], "loopback"),
+            (&["--broker-url=ftp://x"], "unix:"),
+            (&["--public-url=https://mcp.contoso.com/"], "path"),
+            (&["--public-url=http://mcp.contoso.com/mcp"], "https"),
+            (&["--claims-status=500"], "either 403 or 401"),
+            (&["--tenant-id=common"], "GUID"),
+            (&["--tls-cert-file=x"], "--tls-key-file"),
+            (&["--policy-file=/nowhere/policy.toml"], "/nowhere/policy.toml"),
+        ] {
+            // A flag given twice is refused by clap, so the case replaces the default of the same name.
+            let name = more[0].split('=').next().unwrap();
+            let kept = REQUIRED.iter().filter(|flag| !flag.starts_with(name));
+            let args = Args::try_parse_from(kept.chain(more)).map_err(|e| e.to_string());
+            let error = args.and_then(|args| Config::try_from(args).map_err(|e| e.to_string())).unwrap_err();
+            assert!(error.contains(expected), "{more:?}: {error}");
+        }
+    }
+}

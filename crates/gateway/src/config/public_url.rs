@@ -1,0 +1,80 @@
+//! The canonical MCP URL: what clients connect to, and what tokens are requested for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// A canonical MCP URL: https (http on loopback), a path that is not empty, no slash at the end.
+///
+/// Entra ID compares a client's `resource` parameter (RFC 8707) with the application's identifier URIs letter by
+/// letter, and Microsoft's rules for such a URI are these ("Secure an MCP server with Microsoft Entra ID").
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicUrl(Url);
+
+impl PublicUrl {
+    /// The path MCP is served at, e.g. `/mcp`.
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    /// The origin, e.g. `https://mcp.contoso.com`.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// Host and, unless it is the scheme's own, port: as a `Host` header has them.
+    pub fn authority(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// Where this resource's metadata is (RFC 9728 section 3.1: the well-known part goes before the path).
+    pub fn metadata_url(&self) -> String {
+        format!("{}/.well-known/oauth-protected-resource{}", self.origin(), self.path())
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = InvalidPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidPublicUrl("it is no URL"))?;
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => return Err(InvalidPublicUrl("it has no host")),
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            _ => return Err(InvalidPublicUrl("it must be https (http is for loopback only)")),
+        }
+        if url.path() == "/" || url.path().ends_with('/') {
+            return Err(InvalidPublicUrl("it needs a path without a slash at the end, like /mcp"));
+        }
+        // The path becomes a route: characters that mean something to a router are refused.
+        if url.path().contains(['{', '}', '*', '%']) || url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidPublicUrl("it must have no query, fragment or escaped characters"));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_str().fmt(f)
+    }
+}
+
+/// A text that cannot be the canonical MCP URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; write it as clients do, e.g. https://mcp.contoso.com/mcp")]
+pub struct InvalidPublicUrl(&'static str);

@@ -1,0 +1,53 @@
+//! One listener: plain on loopback, TLS elsewhere, TCP_NODELAY, drained on shutdown.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio_util::sync::CancellationToken;
+
+/// How a listener is served.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    pub(crate) tls: Option<RustlsConfig>,
+    pub(crate) drain: Duration,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Serving {
+    /// Serves `app` until shutdown, then lets calls in flight finish for as long as `drain`.
+    pub(crate) async fn run(self, listener: TcpListener, app: Router) -> std::io::Result<()> {
+        let handle = Handle::<SocketAddr>::new();
+        let (stop, drain) = (handle.clone(), self.drain);
+        let watcher = tokio::spawn(async move {
+            self.shutdown.cancelled().await;
+            stop.graceful_shutdown(Some(drain));
+        });
+        let server = axum_server::from_tcp(listener)?.handle(handle);
+        let outcome = match self.tls {
+            Some(tls) => {
+                let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+                server.acceptor(acceptor).serve(app.into_make_service()).await
+            }
+            None => server.acceptor(NoDelayAcceptor::new()).serve(app.into_make_service()).await,
+        };
+        watcher.abort();
+        outcome
+    }
+}
+
+/// Binds an address; the caller learns the port before anything is served.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Loads the certificate that both addresses are served with.
+pub(crate) async fn tls(certificate: &Path, key: &Path) -> std::io::Result<RustlsConfig> {
+    RustlsConfig::from_pem_file(certificate, key).await
+}

@@ -1,0 +1,164 @@
+//! MCP, by rmcp: stateless, JSON answers, both protocol eras on one endpoint.
+//!
+//! The handler is written by hand where rmcp's macros would rebuild the table of tools on every call and mark
+//! it as cacheable for everybody. It checks the policy again: a gap in the layer in front must not be enough.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::request::Parts;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tracing::{Instrument, field, info_span};
+
+use self::answer::Failure;
+use self::context::{Services, ToolContext};
+use self::registry::{Entry, TOOLS};
+use crate::config::Config;
+use crate::guard::Caller;
+
+mod answer;
+pub(crate) mod context;
+mod registry;
+mod tools;
+
+pub(crate) use registry::{is_tool, tool_names};
+
+/// What the assistant is told about this server as a whole.
+const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answer is limited to what that person \
+may see in Azure. Start with list_subscriptions; amounts are per currency and are never added across currencies. \
+Costs of the last 24 hours may still be missing, those of the last 72 hours may still change.";
+
+/// The MCP service, ready to be mounted.
+pub(crate) fn service(
+    config: &Config,
+    services: Services,
+) -> StreamableHttpService<CostServer, NeverSessionManager> {
+    let server = CostServer { services: Arc::new(services) };
+    let settings = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(config.args.max_body_bytes)
+        .with_allowed_hosts(allowed_hosts(config))
+        .with_allowed_origins(allowed_origins(config))
+        .enforce_origin_validation();
+    StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings)
+}
+
+/// The public host, whatever the operator adds, and on loopback its names (DNS rebinding).
+fn allowed_hosts(config: &Config) -> Vec<String> {
+    let mut hosts = vec![config.args.public_url.authority()];
+    hosts.extend(config.args.allowed_hosts.iter().cloned());
+    if config.args.listen.ip().is_loopback() {
+        hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    }
+    hosts
+}
+
+fn allowed_origins(config: &Config) -> Vec<String> {
+    let mut origins = vec![config.args.public_url.origin()];
+    origins.extend(config.args.allowed_origins.iter().cloned());
+    origins
+}
+
+/// The MCP server. Cheap to clone: rmcp makes one for every request.
+#[derive(Clone)]
+pub(crate) struct CostServer {
+    services: Arc<Services>,
+}
+
+impl CostServer {
+    async fn run(
+        &self,
+        entry: &'static Entry,
+        caller: Caller,
+        request: CallToolRequestParams,
+    ) -> CallToolResult {
+        let span = info_span!(
+            telemetry::names::SPAN_GATEWAY_TOOL_CALL,
+            gen_ai.tool.name = entry.name,
+            enduser.id = %caller.principal.oid(),
+            error.type = field::Empty
+        );
+        let started = Instant::now();
+        let outcome = self.decide_and_call(entry, caller.clone(), request).instrument(span.clone()).await;
+        let code = outcome.as_ref().err().map_or(Cow::Borrowed("ok"), Failure::code);
+        self.services.instruments.tool_called(entry.name, &code, started.elapsed());
+        span.in_scope(|| tracing::info!(tool = entry.name, outcome = %code, "tool called"));
+        match outcome {
+            Ok(result) => result,
+            Err(failure) => {
+                span.record("error.type", &*code);
+                failure.answer(&caller)
+            }
+        }
+    }
+
+    async fn decide_and_call(
+        &self,
+        entry: &'static Entry,
+        caller: Caller,
+        request: CallToolRequestParams,
+    ) -> Result<CallToolResult, Failure> {
+        self.services.policy.decide(entry.name, &caller.principal).map_err(Failure::Refused)?;
+        let context = ToolContext::new(caller, self.services.clone());
+        (entry.call)(context, request.arguments.unwrap_or_default()).await
+    }
+}
+
+impl ServerHandler for CostServer {
+    fn get_info(&self) -> ServerConfig {
+        let implementation = Implementation::new("mcp-cost-server", env!("CARGO_PKG_VERSION"));
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(implementation)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        // Everybody sees every tool: a client cannot step up to what it cannot see.
+        let tools = TOOLS.iter().map(Entry::tool).collect();
+        Ok(ListToolsResult::with_all_items(tools).with_cache_scope(CacheScope::Private).with_ttl_ms(300_000))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        registry::find(name).map(Entry::tool)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(entry) = registry::find(&request.name) else {
+            return Err(ErrorData::invalid_params(format!("there is no tool `{}`", request.name), None));
+        };
+        let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
+        let Some(caller) = caller.cloned() else {
+            // Only a route without the guard could lead here, and nothing may be done for nobody.
+            return Err(ErrorData::internal_error("the caller is not known", None));
+        };
+        Ok(self.run(entry, caller, request).await.into())
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(SUPPORTED)
+    }
+}
+
+const SUPPORTED: &[ProtocolVersion] = &[
+    ProtocolVersion::V_2025_03_26,
+    ProtocolVersion::V_2025_06_18,
+    ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2026_07_28,
+];

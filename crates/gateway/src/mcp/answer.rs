@@ -1,0 +1,133 @@
+//! What a tool call ends in: an answer, an error that the assistant can act on, or a refusal over HTTP.
+
+use std::borrow::Cow;
+
+use rmcp::model::{CallToolResult, ContentBlock};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::guard::Caller;
+use crate::refusal::Refusal;
+
+/// An answer: a text for people, data for programs.
+pub(super) struct Answer<T> {
+    pub(super) text: String,
+    pub(super) data: T,
+}
+
+impl<T: Serialize> Answer<T> {
+    pub(super) fn into_result(self) -> Result<CallToolResult, Failure> {
+        let data = serde_json::to_value(self.data).map_err(|_| ToolError::internal())?;
+        let mut result = CallToolResult::success(vec![ContentBlock::text(self.text)]);
+        result.structured_content = Some(data);
+        Ok(result)
+    }
+}
+
+/// Why a tool has no answer.
+pub(super) enum Failure {
+    /// The caller must do something first: said over HTTP, where clients act on it.
+    Refused(Refusal),
+    /// Azure, or the question: said in the tool's result, where the assistant and the person read it.
+    Tool(Box<ToolError>),
+}
+
+impl Failure {
+    /// The code, the same string in answers, logs and metrics.
+    pub(super) fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Refused(refusal) => refusal.code().into(),
+            Self::Tool(error) => error.code.into(),
+        }
+    }
+
+    /// The failure as a result. A refusal replaces the whole response on its way out.
+    pub(super) fn answer(self, caller: &Caller) -> CallToolResult {
+        match self {
+            Self::Refused(refusal) => {
+                let text = refusal.code();
+                caller.refuse(refusal);
+                CallToolResult::error(vec![ContentBlock::text(text)])
+            }
+            Self::Tool(error) => error.into_result(),
+        }
+    }
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        Self::Tool(Box::new(error))
+    }
+}
+
+impl From<cost::Error> for Failure {
+    fn from(error: cost::Error) -> Self {
+        if let cost::Error::TokenRejected(azure) = &error {
+            tracing::error!(%azure, "azure rejected a token that the broker vouched for");
+        }
+        ToolError {
+            code: error.code(),
+            detail: error.detail(),
+            retry_after_seconds: error.retry_after().map(|wait| wait.as_secs().max(1)),
+            azure: error.azure().map(|azure| AzureSaid {
+                code: azure.code.clone(),
+                message: azure.message().map(str::to_owned),
+                request_id: azure.request_id.clone(),
+            }),
+        }
+        .into()
+    }
+}
+
+/// Why Azure gave no answer, and what to do next.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct ToolError {
+    /// What went wrong, as a stable code.
+    code: &'static str,
+    /// What happened and what to do next.
+    detail: String,
+    /// Seconds to wait before the same question can succeed, if it is a matter of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+    /// What Azure itself said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    azure: Option<AzureSaid>,
+}
+
+/// An error as Azure worded it.
+#[derive(Debug, JsonSchema, Serialize)]
+struct AzureSaid {
+    /// Azure's error code.
+    code: Option<String>,
+    /// Azure's message.
+    message: Option<String>,
+    /// The request's id, for a support case.
+    request_id: Option<String>,
+}
+
+impl ToolError {
+    pub(super) fn new(code: &'static str, detail: String) -> Self {
+        Self { code, detail, retry_after_seconds: None, azure: None }
+    }
+
+    /// Arguments that do not fit the tool's schema. The parser names the field.
+    pub(super) fn invalid_arguments(tool: &str, error: &serde_json::Error) -> Self {
+        Self::new("invalid_arguments", format!("The arguments of {tool} do not fit its schema: {error}."))
+    }
+
+    fn internal() -> Self {
+        Self::new("internal", "The answer could not be written; this is a defect of the server.".to_owned())
+    }
+
+    fn into_result(self) -> CallToolResult {
+        let mut text = format!("{}: {}", self.code, self.detail);
+        if let Some(said) = self.azure.as_ref().and_then(|azure| azure.message.as_deref()) {
+            text.push_str("\n\nAzure says: ");
+            text.push_str(said);
+        }
+        let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
+        result.structured_content = Some(json!(self));
+        result
+    }
+}

@@ -1,0 +1,80 @@
+//! What a tool works with: the caller, and Azure as that caller.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use identity::clock::SharedClock;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::answer::Failure;
+use crate::broker::Broker;
+use crate::guard::Caller;
+use crate::metrics::Instruments;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// What the service as a whole gives its tools.
+pub(crate) struct Services {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) broker: Broker,
+    pub(crate) cost: cost::Client,
+    pub(crate) clock: SharedClock,
+    pub(crate) instruments: Instruments,
+    pub(crate) max_export_bytes: usize,
+}
+
+/// One tool call.
+pub(super) struct ToolContext {
+    caller: Caller,
+    services: Arc<Services>,
+}
+
+impl ToolContext {
+    pub(super) fn new(caller: Caller, services: Arc<Services>) -> Self {
+        Self { caller, services }
+    }
+
+    /// Calls Azure as the caller.
+    ///
+    /// If Azure answers with a claims challenge (Continuous Access Evaluation), the token is exchanged once more
+    /// with those claims and the call made once more; a second challenge goes to the client. Never a third try.
+    pub(super) async fn azure<T, F, Fut>(&self, call: F) -> Result<T, Failure>
+    where
+        F: Fn(cost::Client, SecretString) -> Fut,
+        Fut: Future<Output = Result<T, cost::Error>>,
+    {
+        let (broker, assertion) = (&self.services.broker, &self.caller.assertion);
+        let run = |token| call(self.services.cost.clone(), token);
+        let token = broker.exchange(assertion, None).await.map_err(Failure::Refused)?;
+        let claims = match run(token).await {
+            Err(cost::Error::ClaimsChallenge { claims, .. }) => claims,
+            other => return Ok(other?),
+        };
+        tracing::info!("azure challenged the token; exchanging once more with its claims");
+        let token = broker.exchange(assertion, Some(&claims)).await.map_err(Failure::Refused)?;
+        match run(token).await {
+            Err(cost::Error::ClaimsChallenge { claims, .. }) => Err(Failure::Refused(challenge(&claims))),
+            other => Ok(other?),
+        }
+    }
+
+    /// Today, in UTC: Azure's days are.
+    pub(super) fn today(&self) -> Date {
+        self.services.clock.now().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// Largest export answered inline, in bytes.
+    pub(super) fn max_export_bytes(&self) -> usize {
+        self.services.max_export_bytes
+    }
+}
+
+fn challenge(claims: &str) -> Refusal {
+    match serde_json::from_str::<Value>(claims) {
+        Ok(claims) if claims.is_object() => Refusal::claims(claims),
+        _ => Refusal::BlockedByPolicy,
+    }
+}

@@ -1,0 +1,13 @@
+//! The tools, one file each, and what they share: how a question names a subscription and a period, how money reads.
+
+mod cost_by_service;
+mod cost_export;
+mod list_subscriptions;
+mod money;
+mod period;
+mod subscription;
+mod table;
+
+pub(super) use cost_by_service::CostByService;
+pub(super) use cost_export::CostExport;
+pub(super) use list_subscriptions::ListSubscriptions;

@@ -1,0 +1,87 @@
+//! `cost_export`: the raw cost details as CSV. They leave Azure and hold identifiers, hence a scope of their own.
+
+use cost::{DetailsLimits, Metric, Scope};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::period::{MetricInput, PeriodInput, PeriodOutput};
+use super::subscription::SubscriptionInput;
+use crate::mcp::answer::{Answer, Failure};
+use crate::mcp::context::ToolContext;
+use crate::mcp::registry::Definition;
+
+/// The tool.
+pub(in crate::mcp) struct CostExport;
+
+/// Which details.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mcp) struct Input {
+    /// The subscription's id or name, as list_subscriptions gives them.
+    subscription: SubscriptionInput,
+    /// First day, as 2026-11-01. Left out: the first day of this month.
+    #[serde(default)]
+    from: Option<jiff::civil::Date>,
+    /// Last day, included, at most a month after the first. Left out: today.
+    #[serde(default)]
+    to: Option<jiff::civil::Date>,
+    /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
+    #[serde(default)]
+    metric: MetricInput,
+}
+
+/// The report.
+#[derive(JsonSchema, Serialize)]
+pub(in crate::mcp) struct Output {
+    /// The subscription's id.
+    subscription: String,
+    /// The days covered.
+    period: PeriodOutput,
+    /// "actual" or "amortized".
+    metric: &'static str,
+    /// How many charges there are.
+    rows: u64,
+    /// How long the report is, in bytes.
+    bytes: usize,
+    /// The report: one header line, then a line for each charge (RFC 4180).
+    csv: String,
+}
+
+impl Definition for CostExport {
+    const NAME: &'static str = "cost_export";
+    const TITLE: &'static str = "Export cost details";
+    const DESCRIPTION: &'static str = "The raw cost details of a subscription as CSV: every charge with resource, meter, quantity and price. \
+        At most one month at once, of the last 13. Azure takes up to minutes to build it. For sums, cost_by_service is faster.";
+    type Input = Input;
+    type Output = Output;
+
+    async fn call(context: ToolContext, input: Input) -> Result<Answer<Output>, Failure> {
+        let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
+        let metric = Metric::from(input.metric);
+        let subscription = input.subscription.resolve(&context).await?;
+        let most_bytes = context.max_export_bytes() as u64;
+        let limits = DetailsLimits { most_bytes, ..DetailsLimits::default() };
+        let ask = |cost: cost::Client, token| async move {
+            cost.cost_details(&token, &Scope::from(subscription), period, metric, limits).await
+        };
+        let details = context.azure(ask).await?;
+        let period = PeriodOutput::from(period);
+        let summary = format!(
+            "{} cost details from {} to {}: {} charges, {} bytes of CSV.",
+            input.metric.title(),
+            period.from,
+            period.to,
+            details.rows,
+            details.csv.len()
+        );
+        let data = Output {
+            subscription: subscription.to_string(),
+            period,
+            metric: input.metric.as_str(),
+            rows: details.rows,
+            bytes: details.csv.len(),
+            csv: details.csv,
+        };
+        Ok(Answer { text: format!("{summary}\n\n{}", data.csv), data })
+    }
+}

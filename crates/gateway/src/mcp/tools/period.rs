@@ -1,0 +1,98 @@
+//! The days a question is about, and which kind of cost.
+
+use cost::{Metric, Period};
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::mcp::answer::{Failure, ToolError};
+
+/// A period as asked for: either end may be left out.
+pub(super) struct PeriodInput {
+    pub(super) from: Option<Date>,
+    pub(super) to: Option<Date>,
+}
+
+impl PeriodInput {
+    /// The period, seen from `today`: up to today, and from the first day of the last day's month.
+    ///
+    /// # Errors
+    /// Says which end is wrong and what would do.
+    pub(super) fn resolve(self, today: Date) -> Result<Period, Failure> {
+        let to = self.to.unwrap_or(today);
+        let from = self.from.unwrap_or_else(|| to.first_of_month());
+        Period::new(from, to, today).map_err(|error| {
+            ToolError::new("invalid_period", format!("The period is not possible: {error}.")).into()
+        })
+    }
+}
+
+/// The days an answer covers.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct PeriodOutput {
+    /// First day.
+    pub(super) from: Date,
+    /// Last day, included.
+    pub(super) to: Date,
+}
+
+impl From<Period> for PeriodOutput {
+    fn from(period: Period) -> Self {
+        Self { from: period.from(), to: period.to() }
+    }
+}
+
+/// Which kind of cost.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MetricInput {
+    /// What is invoiced.
+    #[default]
+    Actual,
+    /// Reservations and savings plans spread over their term.
+    Amortized,
+}
+
+impl MetricInput {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Actual => "actual",
+            Self::Amortized => "amortized",
+        }
+    }
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Actual => "Actual",
+            Self::Amortized => "Amortized",
+        }
+    }
+}
+
+impl From<MetricInput> for Metric {
+    fn from(metric: MetricInput) -> Self {
+        match metric {
+            MetricInput::Actual => Self::Actual,
+            MetricInput::Amortized => Self::Amortized,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_this_month_to_date() {
+        let today = date(2026, 11, 22);
+        let resolve = |from, to| PeriodInput { from, to }.resolve(today);
+        let period = resolve(None, None).unwrap_or_else(|_| panic!());
+        assert_eq!((period.from(), period.to()), (date(2026, 11, 1), today));
+        let october = resolve(None, Some(date(2026, 10, 31))).unwrap_or_else(|_| panic!());
+        assert_eq!(october.from(), date(2026, 10, 1));
+        let swapped = resolve(Some(date(2026, 11, 5)), Some(date(2026, 11, 1)));
+        assert!(matches!(swapped, Err(failure) if failure.code() == "invalid_period"));
+    }
+}

@@ -1,0 +1,132 @@
+//! Who may call which tool: a table, and the one function that decides.
+//!
+//! Default deny: a tool without an entry cannot be called, and the gateway does not start with such a tool.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use identity::Principal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::mcp::tool_names;
+use crate::refusal::Refusal;
+
+pub use error::PolicyError;
+
+mod error;
+
+/// The policy in force unless a file says otherwise.
+const BUILT_IN: &str = include_str!("policy/default.toml");
+
+/// Who may call which tool.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    tools: BTreeMap<String, Rule>,
+}
+
+/// What one tool demands. All of it must hold.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Delegated scopes, all of which must be granted: what the client may ask in the user's name.
+    pub scopes: Vec<String>,
+    /// App roles, one of which must be assigned: what this person may do.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Conditional Access authentication context (`c1` to `c99`) that the sign-in must have satisfied.
+    pub auth_context: Option<String>,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// Names the file, the line and the fix.
+    pub fn read(path: &Path) -> Result<Self, PolicyError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PolicyError::Unreadable { file: name.clone(), source })?;
+        Self::parse(&name, &text)
+    }
+
+    /// The built-in policy.
+    ///
+    /// # Errors
+    /// None in a tested build: the text is compiled in, and checked like a file all the same.
+    pub fn built_in() -> Result<Self, PolicyError> {
+        Self::parse("built-in policy", BUILT_IN)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)
+            .map_err(|error| PolicyError::Syntax { file: file.to_owned(), text: error.to_string() })?;
+        error::check(file, text, &policy.tools, &tool_names())?;
+        Ok(policy)
+    }
+
+    /// The rule of a tool, or `None` for a tool that does not exist.
+    pub fn rule(&self, tool: &str) -> Option<&Rule> {
+        self.tools.get(tool)
+    }
+
+    /// The scopes that everybody needs: those of the most modest tool. What a client asks for at first.
+    pub fn base_scopes(&self) -> &[String] {
+        let modest = self.tools.values().min_by_key(|rule| (rule.roles.len(), rule.auth_context.is_some()));
+        let read = self.tools.get("list_subscriptions").or(modest);
+        read.map_or(&[], |rule| rule.scopes.as_slice())
+    }
+
+    /// Decides whether `principal` may call `tool`. The one place that does.
+    ///
+    /// # Errors
+    /// The refusal, which says what to do next.
+    pub(crate) fn decide(&self, tool: &str, principal: &Principal) -> Result<(), Refusal> {
+        if principal.is_app_only() {
+            return Err(Refusal::AppOnlyToken);
+        }
+        let rule = self.rule(tool).ok_or_else(|| Refusal::NoPolicy { tool: tool.to_owned() })?;
+        rule.check_scopes(principal)?;
+        rule.check_roles(principal)?;
+        rule.check_auth_context(principal)
+    }
+}
+
+impl Rule {
+    fn check_scopes(&self, principal: &Principal) -> Result<(), Refusal> {
+        let granted = principal.scopes();
+        let Some(missing) = self.scopes.iter().find(|scope| !granted.contains(scope)) else {
+            return Ok(());
+        };
+        // Granted and required together: several clients replace the scopes they hold by the challenge's.
+        let mut scopes: Vec<_> = granted.iter().map(str::to_owned).collect();
+        scopes.extend(self.scopes.iter().filter(|scope| !granted.contains(scope)).cloned());
+        Err(Refusal::MissingScope { missing: missing.clone(), scopes })
+    }
+
+    fn check_roles(&self, principal: &Principal) -> Result<(), Refusal> {
+        let Some(first) = self.roles.first() else { return Ok(()) };
+        if self.roles.iter().any(|role| principal.roles().contains(role)) {
+            return Ok(());
+        }
+        Err(Refusal::MissingRole { role: first.clone(), any_of: self.roles.clone() })
+    }
+
+    fn check_auth_context(&self, principal: &Principal) -> Result<(), Refusal> {
+        let Some(context) = &self.auth_context else { return Ok(()) };
+        if principal.acrs().contains(context) {
+            return Ok(());
+        }
+        Err(Refusal::ClaimsChallenge { claims: demand(context) })
+    }
+}
+
+/// The claims request for an authentication context (Microsoft: "Developer guide to Conditional Access
+/// authentication context").
+fn demand(context: &str) -> Value {
+    json!({"access_token": {"acrs": {"essential": true, "value": context}}})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Every refusal there is: one enum, one table of how it looks over HTTP.
+//!
+//! A refusal says what to do next, to the client in `WWW-Authenticate` (RFC 6750, RFC 9728, Microsoft's claims
+//! challenge format) and to the person in a problem document (RFC 9457). MCP clients show the message of a
+//! JSON-RPC error where they show anything, so the document is that as well.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+pub(crate) use render::{Refusals, Render};
+
+mod challenge;
+mod render;
+
+/// Why a request goes no further.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Refusal {
+    /// No Bearer token, or two.
+    MissingBearer,
+    /// The token fails a check; `claims` if a fresh sign-in has to satisfy some.
+    InvalidToken { reason: String, detail: String, claims: Option<Value> },
+    /// A delegated scope is missing. `scopes` are the granted and the required ones together.
+    MissingScope { missing: String, scopes: Vec<String> },
+    /// An app role is missing; any of `any_of` would do.
+    MissingRole { role: String, any_of: Vec<String> },
+    /// There is no user in the token.
+    AppOnlyToken,
+    /// The tool has no policy entry.
+    NoPolicy { tool: String },
+    /// The user must satisfy more: Conditional Access, or the tool's authentication context.
+    ClaimsChallenge { claims: Value },
+    /// A permission was never granted.
+    ConsentRequired { permission: String },
+    /// Conditional Access forbids it.
+    BlockedByPolicy,
+    /// The token broker does not answer.
+    BrokerUnavailable,
+    /// Entra ID does not answer, or throttles.
+    IdentityProviderUnavailable { retry_after: Option<Duration> },
+    /// The broker's credential or registration is wrong, or ours towards it.
+    BrokerMisconfigured,
+    /// The body is longer than allowed.
+    BodyTooLarge { limit: usize },
+    /// The request took too long.
+    DeadlineExceeded,
+}
+
+impl Refusal {
+    /// The refusal of a token that is at fault.
+    pub(crate) fn invalid(token: identity::InvalidToken) -> Self {
+        Self::InvalidToken {
+            reason: token.reason().as_str().to_owned(),
+            detail: token.to_string(),
+            claims: None,
+        }
+    }
+
+    /// The refusal of a claims request from Entra ID or ARM.
+    ///
+    /// What a fresh sign-in alone cures is said with 401, so that every client signs in again; what needs more
+    /// is said with 403, because a client that does not know claims would sign in forever.
+    pub(crate) fn claims(claims: Value) -> Self {
+        if !cured_by_sign_in(&claims) {
+            return Self::ClaimsChallenge { claims };
+        }
+        let detail =
+            "the session was ended (password change, sign-out everywhere or an administrator); sign in again";
+        Self::InvalidToken { reason: "session_revoked".into(), detail: detail.into(), claims: Some(claims) }
+    }
+
+    /// The code of this refusal, the same string in answers, logs and metrics.
+    pub(crate) fn code(&self) -> String {
+        match self {
+            Self::MissingBearer => "missing_bearer".to_owned(),
+            Self::InvalidToken { .. } => "invalid_token".to_owned(),
+            Self::MissingScope { missing, .. } => format!("missing_scope:{missing}"),
+            Self::MissingRole { role, .. } => format!("missing_role:{role}"),
+            Self::AppOnlyToken => "app_only_token".to_owned(),
+            Self::NoPolicy { .. } => "no_policy".to_owned(),
+            Self::ClaimsChallenge { .. } => "claims_challenge".to_owned(),
+            Self::ConsentRequired { .. } => "consent_required".to_owned(),
+            Self::BlockedByPolicy => "blocked_by_policy".to_owned(),
+            Self::BrokerUnavailable => "broker_unavailable".to_owned(),
+            Self::IdentityProviderUnavailable { .. } => "identity_provider_unavailable".to_owned(),
+            Self::BrokerMisconfigured => "broker_misconfigured".to_owned(),
+            Self::BodyTooLarge { .. } => "body_too_large".to_owned(),
+            Self::DeadlineExceeded => "deadline_exceeded".to_owned(),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::MissingBearer | Self::InvalidToken { .. } => StatusCode::UNAUTHORIZED,
+            Self::MissingScope { .. }
+            | Self::MissingRole { .. }
+            | Self::AppOnlyToken
+            | Self::NoPolicy { .. }
+            | Self::ClaimsChallenge { .. }
+            | Self::ConsentRequired { .. }
+            | Self::BlockedByPolicy => StatusCode::FORBIDDEN,
+            Self::BrokerUnavailable
+            | Self::IdentityProviderUnavailable { .. }
+            | Self::BrokerMisconfigured => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// What happened and what to do next, in words.
+    fn detail(&self) -> String {
+        match self {
+            Self::MissingBearer => "send one Authorization header with a Bearer token that Microsoft Entra ID issued for this server; the resource metadata says where to get it".into(),
+            Self::InvalidToken { detail, .. } => detail.clone(),
+            Self::MissingScope { missing, .. } => format!("this tool needs the permission {missing}, which the token does not carry; sign in again and request it (an administrator may have to consent)"),
+            Self::MissingRole { any_of, .. } => format!("this tool needs the app role {}; an administrator assigns it to the person or a group in Entra ID, Enterprise applications, Users and groups", any_of.join(" or ")),
+            Self::AppOnlyToken => "the token belongs to an application, not to a person; cost data is read as the person who asks, so call with a user's token (delegated permissions)".into(),
+            Self::NoPolicy { tool } => format!("the tool {tool} has no policy entry, so nobody may call it; the operator adds one"),
+            Self::ClaimsChallenge { .. } => "your organisation's Conditional Access policy asks for more (for example multifactor authentication): sign in again with the claims of this answer".into(),
+            Self::ConsentRequired { permission } => format!("an administrator has not yet consented to {permission} for this server; send them the link in admin_consent_url"),
+            Self::BlockedByPolicy => "your organisation's Conditional Access policy blocks this sign-in (for example by location or device); trying again does not help, ask your administrator".into(),
+            Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
+            Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
+            Self::BrokerMisconfigured => "the server is not set up correctly to act on your behalf; its operator has been told in the log".into(),
+            Self::BodyTooLarge { limit } => format!("the request body is longer than {limit} bytes; ask for less at once"),
+            Self::DeadlineExceeded => "the request took longer than this server allows; ask for a shorter period".into(),
+        }
+    }
+
+    /// Members of the problem document beyond those every refusal has.
+    fn members(&self, refusals: &Refusals) -> Vec<(&'static str, Value)> {
+        match self {
+            Self::InvalidToken { reason, claims, .. } => {
+                let claims = claims.iter().map(|claims| ("claims", claims.clone()));
+                [("reason", json!(reason))].into_iter().chain(claims).collect()
+            }
+            Self::MissingScope { scopes, .. } => vec![("scope", json!(refusals.qualified(scopes)))],
+            Self::MissingRole { any_of, .. } => vec![("roles", json!(any_of))],
+            Self::ClaimsChallenge { claims } => vec![("claims", claims.clone())],
+            Self::ConsentRequired { permission } => vec![
+                ("permission", json!(permission)),
+                ("admin_consent_url", json!(refusals.admin_consent_url())),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::BrokerUnavailable => Some(Duration::from_secs(5)),
+            Self::IdentityProviderUnavailable { retry_after } => {
+                Some(retry_after.unwrap_or(Duration::from_secs(10)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether the claims ask for nothing but a newer sign-in: Continuous Access Evaluation's `nbf`.
+fn cured_by_sign_in(claims: &Value) -> bool {
+    let Some(demands) = claims.get("access_token").and_then(Value::as_object) else { return false };
+    demands.contains_key("nbf") && demands.keys().all(|name| matches!(name.as_str(), "nbf" | "xms_cc"))
+}
+
+#[cfg(test)]
+mod tests;

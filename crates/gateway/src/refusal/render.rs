@@ -1,0 +1,147 @@
+//! A refusal as an HTTP response.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+use telemetry::http::ErrorType;
+use url::Url;
+
+use super::Refusal;
+use super::challenge::Challenge;
+use crate::config::Config;
+
+/// What refusals need to know of this deployment.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    resource_metadata: String,
+    scope_prefix: String,
+    base_scopes: Vec<String>,
+    admin_consent_url: Url,
+    claims_status: u16,
+}
+
+impl Refusals {
+    pub(crate) fn new(config: &Config) -> Self {
+        let args = &config.args;
+        // Microsoft: "Admin consent on the Microsoft identity platform"; this form asks for all that the
+        // registration lists, and needs no redirect URI.
+        let mut admin_consent_url = config.endpoints.authority.clone();
+        admin_consent_url.set_path(&format!("/{}/adminconsent", args.tenant_id));
+        admin_consent_url.query_pairs_mut().append_pair("client_id", &args.client_id.to_string());
+        Self {
+            resource_metadata: args.public_url.metadata_url(),
+            scope_prefix: config.scope_prefix.clone(),
+            base_scopes: config.policy.base_scopes().to_vec(),
+            admin_consent_url,
+            claims_status: args.claims_status,
+        }
+    }
+
+    /// Scopes as Entra ID needs them in a request: unqualified ones would be taken for Microsoft Graph's.
+    pub(crate) fn qualified(&self, scopes: &[String]) -> String {
+        let qualify = |scope: &String| format!("{}/{scope}", self.scope_prefix);
+        scopes.iter().map(qualify).collect::<Vec<_>>().join(" ")
+    }
+
+    pub(super) fn admin_consent_url(&self) -> &str {
+        self.admin_consent_url.as_str()
+    }
+}
+
+/// Turns a refusal into a response.
+pub(crate) trait Render {
+    /// The response; `id` is that of the JSON-RPC request, where there was one.
+    fn render(&self, refusals: &Refusals, id: Option<&Value>) -> Response<Body>;
+}
+
+impl Render for Refusal {
+    fn render(&self, refusals: &Refusals, id: Option<&Value>) -> Response<Body> {
+        let status = match self {
+            Self::ClaimsChallenge { .. } => refusals.claims_status,
+            _ => self.status().as_u16(),
+        };
+        let mut response = Response::new(Body::from(self.document(status, refusals, id).to_string()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(self.status());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge(refusals) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge.into_header());
+        }
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        response.extensions_mut().insert(ErrorType(self.code().into()));
+        response
+    }
+}
+
+impl Refusal {
+    /// The challenge of this refusal, if the client can do something about it.
+    fn challenge(&self, refusals: &Refusals) -> Option<Challenge> {
+        let bearer = || Challenge::bearer().param("resource_metadata", &refusals.resource_metadata);
+        let base = || bearer().param("scope", &refusals.qualified(&refusals.base_scopes));
+        let step_up =
+            |scope: Challenge, detail: &str| scope.param("error", "insufficient_scope").description(detail);
+        match self {
+            Self::MissingBearer => Some(base()),
+            Self::InvalidToken { detail, claims, .. } => {
+                let challenge = base().param("error", "invalid_token").description(detail);
+                Some(match claims {
+                    Some(claims) => challenge.param("claims", &encoded(claims)),
+                    None => challenge,
+                })
+            }
+            Self::MissingScope { scopes, .. } => {
+                Some(step_up(bearer().param("scope", &refusals.qualified(scopes)), &self.detail()))
+            }
+            Self::MissingRole { .. } => Some(step_up(bearer(), &self.detail())),
+            // Without `scope`: a client that steps up at every 403 would sign in for scopes it already has.
+            Self::ClaimsChallenge { claims } => Some(
+                bearer()
+                    .param("error", "insufficient_claims")
+                    .param("claims", &encoded(claims))
+                    .description(&self.detail()),
+            ),
+            _ => None,
+        }
+    }
+
+    /// The problem document (RFC 9457), which is a JSON-RPC error as well.
+    fn document(&self, status: u16, refusals: &Refusals, id: Option<&Value>) -> Value {
+        let (code, detail) = (self.code(), self.detail());
+        let mut facts: Map<_, _> =
+            self.members(refusals).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        facts.insert("code".into(), json!(code));
+        if let Some(wait) = self.retry_after() {
+            facts.insert("retry_after_seconds".into(), json!(wait.as_secs()));
+        }
+        let mut document = facts.clone();
+        let name = code.split(':').next().unwrap_or_default();
+        document.insert("type".into(), json!(format!("urn:mcp-cost-server:{name}")));
+        document.insert("title".into(), json!(name.replace('_', " ")));
+        document.insert("status".into(), json!(status));
+        document.insert("detail".into(), json!(detail));
+        document.insert("jsonrpc".into(), json!("2.0"));
+        document.insert("id".into(), id.cloned().unwrap_or(Value::Null));
+        let message = format!("{code}: {detail}");
+        document.insert("error".into(), json!({"code": rpc_code(status), "message": message, "data": facts}));
+        document.into()
+    }
+}
+
+/// Claims for a header: base64 of the JSON text, standard alphabet with padding (Microsoft: "Claims challenges").
+fn encoded(claims: &Value) -> String {
+    BASE64_STANDARD.encode(claims.to_string())
+}
+
+/// Codes from the range MCP leaves to implementations (-32019 to -32000).
+fn rpc_code(status: u16) -> i32 {
+    match status {
+        401 => -32001,
+        403 => -32003,
+        _ => -32005,
+    }
+}

@@ -1,0 +1,128 @@
+//! The table of refusals, row by row: status, challenge, document.
+
+use axum::http::header;
+use clap::Parser;
+use http_body_util::BodyExt;
+
+use super::*;
+use crate::config::{Args, Config};
+
+fn refusals(more: &[&str]) -> Refusals {
+    let args = [
+        "gateway",
+        "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee",
+        "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
+        "--public-url=https://mcp.contoso.com/mcp",
+    ];
+    Refusals::new(&Config::try_from(Args::parse_from(args.iter().chain(more))).unwrap())
+}
+
+async fn rendered(refusal: &Refusal, more: &[&str]) -> (u16, String, Value) {
+    let response = refusal.render(&refusals(more), Some(&json!(7)));
+    let status = response.status().as_u16();
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    let challenge = challenge.map(|c| c.to_str().unwrap().to_owned()).unwrap_or_default();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, challenge, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn a_missing_token_is_told_where_to_get_one() {
+    let (status, challenge, body) = rendered(&Refusal::MissingBearer, &[]).await;
+    assert_eq!(status, 401);
+    assert_eq!(
+        challenge,
+        "Bearer resource_metadata=\"https://mcp.contoso.com/.well-known/oauth-protected-resource/mcp\", \
+         scope=\"https://mcp.contoso.com/mcp/cost.read\""
+    );
+    assert_eq!((&body["code"], &body["id"]), (&json!("missing_bearer"), &json!(7)));
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_asked_for_together_with_the_granted_ones() {
+    let scopes = vec!["cost.read".to_owned(), "cost.export".to_owned()];
+    let refusal = Refusal::MissingScope { missing: "cost.export".into(), scopes };
+    let (status, challenge, body) = rendered(&refusal, &[]).await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains(
+        "scope=\"https://mcp.contoso.com/mcp/cost.read https://mcp.contoso.com/mcp/cost.export\", \
+         error=\"insufficient_scope\""
+    ));
+    assert_eq!(body["code"], "missing_scope:cost.export");
+    assert!(body["error"]["message"].as_str().unwrap().contains("cost.export"));
+    let (_, challenge, _) = rendered(&refusal, &["--scope-prefix=api://mcp-cost-server/"]).await;
+    assert!(
+        challenge.contains("scope=\"api://mcp-cost-server/cost.read api://mcp-cost-server/cost.export\"")
+    );
+}
+
+#[tokio::test]
+async fn claims_travel_in_the_header_and_readable_in_the_body() {
+    let claims = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
+    let refusal = Refusal::claims(claims.clone());
+    let (status, challenge, body) = rendered(&refusal, &[]).await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains("error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsi"));
+    assert!(!challenge.contains("scope="));
+    assert_eq!(body["claims"], claims);
+    assert_eq!(rendered(&refusal, &["--claims-status=401"]).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_cured_by_a_sign_in() {
+    let refusal =
+        Refusal::claims(json!({"access_token": {"nbf": {"essential": true, "value": "1603742800"}}}));
+    let (status, challenge, body) = rendered(&refusal, &[]).await;
+    assert_eq!((status, &body["reason"]), (401, &json!("session_revoked")));
+    assert!(challenge.contains("error=\"invalid_token\"") && challenge.contains("claims=\""));
+    let moved = json!({"access_token": {"nbf": {}, "xms_rp_ipaddr": {"value": "1.2.3.4"}}});
+    assert_eq!(rendered(&Refusal::claims(moved), &[]).await.0, 403);
+}
+
+#[tokio::test]
+async fn missing_consent_comes_with_the_link() {
+    let refusal = Refusal::ConsentRequired { permission: "Azure Resource Manager user_impersonation".into() };
+    let (status, challenge, body) = rendered(&refusal, &[]).await;
+    assert_eq!((status, challenge.as_str()), (403, ""));
+    assert_eq!(
+        body["admin_consent_url"],
+        "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/adminconsent?client_id=11112222-bbbb-3333-cccc-4444dddd5555"
+    );
+}
+
+#[tokio::test]
+async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
+    let any = |n: u64| Some(Duration::from_secs(n));
+    for (refusal, status, code) in [
+        (Refusal::AppOnlyToken, 403, "app_only_token"),
+        (Refusal::BlockedByPolicy, 403, "blocked_by_policy"),
+        (Refusal::NoPolicy { tool: "x".into() }, 403, "no_policy"),
+        (
+            Refusal::MissingRole { role: "A".into(), any_of: vec!["A".into(), "B".into()] },
+            403,
+            "missing_role:A",
+        ),
+        (Refusal::BrokerUnavailable, 503, "broker_unavailable"),
+        (Refusal::BrokerMisconfigured, 503, "broker_misconfigured"),
+        (Refusal::IdentityProviderUnavailable { retry_after: any(30) }, 503, "identity_provider_unavailable"),
+        (Refusal::BodyTooLarge { limit: 1 }, 413, "body_too_large"),
+        (Refusal::DeadlineExceeded, 504, "deadline_exceeded"),
+    ] {
+        let (found, challenge, body) = rendered(&refusal, &[]).await;
+        assert_eq!((found, body["code"].as_str().unwrap()), (status, code));
+        assert!(body["detail"].as_str().unwrap().len() > 30);
+        // What a client reads by regular expression must not be found in prose.
+        let prose = challenge.split("error_description=").nth(1).unwrap_or_default();
+        assert!(!prose.contains("scope=") && !prose.contains("error="), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn every_reason_of_an_invalid_token_reaches_the_client() {
+    for reason in identity::Reason::ALL {
+        let invalid = Refusal::invalid((*reason).into());
+        let (status, challenge, body) = rendered(&invalid, &[]).await;
+        assert_eq!((status, body["reason"].as_str().unwrap()), (401, reason.as_str()));
+        assert_eq!(challenge.matches('"').count(), 8, "{challenge}");
+    }
+}

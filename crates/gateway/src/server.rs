@@ -1,0 +1,192 @@
+//! Puts the service together and runs it: what `main` and the end-to-end tests both call.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use identity::clock::SharedClock;
+use identity::{Validator, ValidatorConfig, ValidatorError};
+use telemetry::Metrics;
+use telemetry::admin::{self, Check};
+use telemetry::http::{ServerMetrics, observe};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::Broker;
+use crate::config::{Args, Config};
+use crate::guard::{Guard, guard};
+use crate::listen::{self, Serving};
+use crate::mcp::{self, context::Services};
+use crate::metadata;
+use crate::metrics::Instruments;
+use crate::refusal::Refusals;
+
+pub use crate::broker::BrokerSetupError;
+
+/// The service's two addresses, bound.
+#[derive(Debug)]
+pub struct Listeners {
+    mcp: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    /// The address MCP clients reach.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn mcp_address(&self) -> std::io::Result<SocketAddr> {
+        self.mcp.local_addr()
+    }
+
+    /// The address of health, readiness and metrics.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+}
+
+/// Binds both addresses, so that a port chosen by the system is known before the service runs.
+///
+/// # Errors
+/// Names the setting of the address that cannot be had.
+pub fn bind(config: &Config) -> Result<Listeners, ServeError> {
+    let bind = |setting, address| {
+        listen::bind(address).map_err(|source| ServeError::Bind { setting, address, source })
+    };
+    Ok(Listeners {
+        mcp: bind("GATEWAY_LISTEN", config.args.listen)?,
+        admin: bind("GATEWAY_ADMIN_LISTEN", config.args.admin_listen)?,
+    })
+}
+
+/// Runs the service until `shutdown`, then finishes the calls in flight.
+///
+/// # Errors
+/// When it cannot be set up, or a listener fails.
+pub async fn serve(
+    config: Config,
+    listeners: Listeners,
+    clock: SharedClock,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
+    let validator = validator(&config, clock.clone())?;
+    let refresh = validator.spawn_refresh();
+    let app = app(&config, &validator, clock, &metrics)?;
+    let serving = Serving { tls: tls(&config.args).await?, drain: drain(&config.args), shutdown };
+    let ready = move || {
+        let ready = validator.is_ready();
+        async move { vec![Check::new("signing_keys", ready)] }
+    };
+    let admin = admin::router(metrics, ready);
+    let outcome =
+        tokio::try_join!(serving.clone().run(listeners.mcp, app), serving.run(listeners.admin, admin));
+    refresh.abort();
+    outcome.map(|_| ()).map_err(ServeError::Listener)
+}
+
+/// Cancels `shutdown` on SIGTERM or Ctrl-C.
+pub async fn stop_on_signal(shutdown: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            // Without the signal there is still Ctrl-C.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping; calls in flight are finished");
+    shutdown.cancel();
+}
+
+fn validator(config: &Config, clock: SharedClock) -> Result<Validator, ValidatorError> {
+    let rules = ValidatorConfig {
+        tenant: config.args.tenant_id,
+        audiences: config.audiences.clone(),
+        accept_v1: config.args.accept_v1_tokens,
+    };
+    Validator::new(rules, &config.endpoints.authority, config.http.clone(), clock)
+}
+
+fn app(
+    config: &Config,
+    validator: &Validator,
+    clock: SharedClock,
+    metrics: &Metrics,
+) -> Result<Router, BrokerSetupError> {
+    let instruments = Instruments::new(&metrics.meter("gateway"));
+    let (policy, refusals) = (Arc::new(config.policy.clone()), Arc::new(Refusals::new(config)));
+    let endpoints = &config.endpoints;
+    let services = Services {
+        policy: policy.clone(),
+        broker: Broker::new(&config.args)?,
+        cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
+        clock,
+        instruments: instruments.clone(),
+        max_export_bytes: config.args.max_export_bytes,
+    };
+    let layer = Guard {
+        validator: validator.clone(),
+        policy,
+        refusals: refusals.clone(),
+        instruments,
+        max_body_bytes: config.args.max_body_bytes,
+        timeout: config.request_timeout(),
+    };
+    let mcp = Router::new()
+        .route_service(config.args.public_url.path(), mcp::service(config, services))
+        .layer(from_fn_with_state(layer, guard));
+    let observed = ServerMetrics::new(&metrics.meter("http"));
+    Ok(mcp.merge(metadata::routes(config, &refusals)).layer(from_fn_with_state(observed, observe)))
+}
+
+async fn tls(args: &Args) -> Result<Option<axum_server::tls_rustls::RustlsConfig>, ServeError> {
+    match (&args.tls_cert_file, &args.tls_key_file) {
+        (Some(certificate), Some(key)) => {
+            listen::tls(certificate, key).await.map(Some).map_err(ServeError::TlsFiles)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn drain(args: &Args) -> std::time::Duration {
+    std::time::Duration::from_secs(args.shutdown_seconds)
+}
+
+/// Why the service cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// An address cannot be had.
+    #[error("{setting} {address} cannot be listened on")]
+    Bind {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The broker connection cannot be set up.
+    #[error(transparent)]
+    Broker(#[from] BrokerSetupError),
+    /// A listener failed.
+    #[error("a listener failed")]
+    Listener(#[source] std::io::Error),
+    /// The metrics registry cannot be set up.
+    #[error("metrics cannot be set up")]
+    Metrics(#[source] telemetry::MetricsError),
+    /// The certificate that the service is served with is unusable.
+    #[error("GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE hold no certificate with its key")]
+    TlsFiles(#[source] std::io::Error),
+    /// The audiences are unusable.
+    #[error("GATEWAY_AUDIENCES: {0}")]
+    Validator(#[from] ValidatorError),
+}
