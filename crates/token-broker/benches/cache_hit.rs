@@ -1,1 +1,41 @@
-fn main() {}
+//! What a warm exchange costs: the assertion is proved in full, then the cache answers.
+//!
+//! `cargo bench -p token-broker`
+
+#![expect(clippy::expect_used, reason = "a bench that cannot start has nothing to measure")]
+
+#[path = "../tests/it/support.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the integration tests, which use more of it")]
+mod support;
+#[path = "../src/testing.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the unit tests, which use more of it")]
+mod testing;
+
+use std::{hint::black_box, sync::Arc};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use identity::clock::{ManualClock, SharedClock};
+use token_broker::{Broker, ExchangeCommand};
+use tokio::runtime::Runtime;
+
+fn cache_hit(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let entra = runtime.block_on(support::Entra::start());
+    let clock: SharedClock = Arc::new(ManualClock::at(testing::NOW));
+    let broker = Broker::new(&entra.config(&[]), &clock).expect("a broker");
+    let assertion = entra.token(support::ALICE);
+    let exchange = async || {
+        let (resource, claims) = ("arm".to_owned(), String::new());
+        let command = ExchangeCommand { assertion: assertion.clone(), resource, claims };
+        broker.exchanger().exchange(command).await.expect("a token")
+    };
+    runtime.block_on(exchange());
+
+    criterion.bench_function("exchange/cache_hit", |bencher| {
+        bencher.to_async(&runtime).iter(async || black_box(exchange().await));
+    });
+    assert_eq!(entra.count(), 1, "every measured exchange came from the cache");
+}
+
+criterion_group!(benches, cache_hit);
+criterion_main!(benches);

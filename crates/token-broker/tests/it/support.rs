@@ -1,0 +1,295 @@
+//! A steerable Entra ID, tokens, and a running broker.
+
+use std::{
+    collections::HashMap,
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Form, Json, Router,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
+use clap::Parser as _;
+use identity::clock::ManualClock;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use proto::v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use token_broker::{Args, Config, Listeners, ServeError, serve};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tonic::{Response as GrpcResponse, Status, transport::Channel};
+
+use crate::testing::{self, KeyAndCert, NOW};
+
+pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+pub(crate) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+pub(crate) const CLIENT: &str = "22223333-cccc-4444-dddd-5555eeee6666";
+pub(crate) const ALICE: &str = "00000000-0000-4000-8000-00000000a11c";
+pub(crate) const BOB: &str = "00000000-0000-4000-8000-0000000000b0";
+
+pub(crate) type Fields = HashMap<String, String>;
+type Answer = Arc<dyn Fn(&Fields) -> (StatusCode, HeaderMap, Value) + Send + Sync>;
+
+/// A pretend Entra ID: metadata, one key, and a token endpoint that answers as told.
+pub(crate) struct Entra {
+    pub(crate) dir: TempDir,
+    pub(crate) application: KeyAndCert,
+    pub(crate) key: KeyAndCert,
+    origin: String,
+    state: Arc<Stub>,
+}
+
+struct Stub {
+    metadata: Value,
+    keys: Value,
+    answer: Mutex<Answer>,
+    requests: Mutex<Vec<(Fields, HeaderMap)>>,
+    arrived: Notify,
+    gate: tokio::sync::watch::Sender<bool>,
+}
+
+impl Entra {
+    pub(crate) async fn start() -> Self {
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::new();
+        std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+        let application = testing::key_and_cert();
+        std::fs::write(dir.path().join("app.pem"), application.pem()).unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let key = testing::key_and_cert();
+        let state = Arc::new(Stub {
+            metadata: json!({"issuer": format!("{origin}/{TENANT}/v2.0"), "jwks_uri": format!("{origin}/keys")}),
+            keys: json!({"keys": [jwk(&key)]}),
+            answer: Mutex::new(Arc::new(granted)),
+            requests: Mutex::default(),
+            arrived: Notify::new(),
+            gate: tokio::sync::watch::Sender::new(true),
+        });
+        let router = Router::new()
+            .route(
+                &format!("/{TENANT}/v2.0/.well-known/openid-configuration"),
+                get(async |State(stub): State<Arc<Stub>>| Json(stub.metadata.clone())),
+            )
+            .route("/keys", get(async |State(stub): State<Arc<Stub>>| Json(stub.keys.clone())))
+            .route(&format!("/{TENANT}/oauth2/v2.0/token"), post(token))
+            .with_state(Arc::clone(&state));
+        let (cert, server_key) = authority.issue("localhost");
+        let tls = RustlsConfig::from_pem(cert.into_bytes(), server_key.into_bytes()).await.unwrap();
+        listener.set_nonblocking(true).unwrap();
+        tokio::spawn(from_tcp_rustls(listener, tls).unwrap().serve(router.into_make_service()));
+        Self { dir, application, key, origin, state }
+    }
+
+    /// Answers like this from now on.
+    pub(crate) fn answer(
+        &self,
+        answer: impl Fn(&Fields) -> (StatusCode, HeaderMap, Value) + Send + Sync + 'static,
+    ) {
+        *self.state.answer.lock().unwrap() = Arc::new(answer);
+    }
+
+    /// Refuses like this from now on.
+    pub(crate) fn refuse(&self, status: u16, body: Value) {
+        self.answer(move |_| (StatusCode::from_u16(status).unwrap(), HeaderMap::new(), body.clone()));
+    }
+
+    pub(crate) fn grant(&self) {
+        self.answer(granted);
+    }
+
+    /// Lets requests wait (`false`), or go on (`true`).
+    pub(crate) fn gate(&self, open: bool) {
+        self.state.gate.send_replace(open);
+    }
+
+    /// Waits for the next request to arrive at the token endpoint.
+    pub(crate) async fn arrival(&self) {
+        self.state.arrived.notified().await;
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Fields> {
+        self.state.requests.lock().unwrap().iter().map(|(fields, _)| fields.clone()).collect()
+    }
+
+    pub(crate) fn headers(&self) -> Vec<HeaderMap> {
+        self.state.requests.lock().unwrap().iter().map(|(_, headers)| headers.clone()).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.state.requests.lock().unwrap().len()
+    }
+
+    pub(crate) fn token_endpoint(&self) -> String {
+        format!("{}/{TENANT}/oauth2/v2.0/token", self.origin)
+    }
+
+    /// The claims of a good token of `oid`, valid for two hours.
+    pub(crate) fn claims(&self, oid: &str) -> Value {
+        let now = NOW.as_second();
+        json!({
+            "ver": "2.0", "iss": format!("{}/{TENANT}/v2.0", self.origin), "aud": API, "tid": TENANT,
+            "oid": oid, "azp": CLIENT, "scp": "cost.read", "uti": uuid::Uuid::new_v4().to_string(),
+            "iat": now, "nbf": now, "exp": now + 7200,
+        })
+    }
+
+    /// A good token of `oid`.
+    pub(crate) fn token(&self, oid: &str) -> String {
+        self.sign(&self.claims(oid))
+    }
+
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        sign(&self.key, claims)
+    }
+
+    pub(crate) fn config(&self, more: &[&str]) -> Config {
+        let path = |name| self.dir.path().join(name).display().to_string();
+        let (ca, app) = (path("ca.pem"), path("app.pem"));
+        let base = [
+            "token-broker",
+            "--tenant-id",
+            TENANT,
+            "--client-id",
+            API,
+            "--client-certificate-path",
+            &app,
+            "--authority-host",
+            &self.origin,
+            "--extra-ca-file",
+            &ca,
+            "--admin-listen",
+            "127.0.0.1:0",
+        ];
+        let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let args = Args::try_parse_from(base.iter().chain(listen).chain(more)).unwrap();
+        Config::try_from(args).unwrap()
+    }
+}
+
+pub(crate) fn sign(key: &KeyAndCert, claims: &Value) -> String {
+    let header = Header { kid: Some("key-1".to_owned()), ..Header::new(Algorithm::RS256) };
+    let key = EncodingKey::from_rsa_pem(key.key.serialize_pem().as_bytes()).unwrap();
+    jsonwebtoken::encode(&header, claims, &key).unwrap()
+}
+
+/// A running broker and a client of it.
+pub(crate) struct Broker {
+    pub(crate) client: TokenBrokerClient<Channel>,
+    pub(crate) channel: Channel,
+    pub(crate) clock: ManualClock,
+    pub(crate) admin: String,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) task: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Broker {
+    pub(crate) async fn start(entra: &Entra) -> Self {
+        Self::start_with(entra.config(&[])).await
+    }
+
+    pub(crate) async fn start_with(config: Config) -> Self {
+        let listeners = Listeners::bind(&config).await.unwrap();
+        let address = format!("http://{}", listeners.grpc_address().unwrap());
+        let admin = format!("http://{}", listeners.admin_address().unwrap());
+        let channel = Channel::from_shared(address).unwrap().connect_lazy();
+        let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
+        let task = tokio::spawn(serve(config, listeners, Arc::new(clock.clone()), shutdown.clone()));
+        let client = TokenBrokerClient::new(channel.clone());
+        Self { client, channel, clock, admin, shutdown, task }
+    }
+
+    pub(crate) async fn exchange(&self, assertion: &str) -> Result<ExchangeResponse, Status> {
+        self.call(assertion, "arm", "").await
+    }
+
+    pub(crate) async fn call(
+        &self,
+        assertion: &str,
+        resource: &str,
+        claims: &str,
+    ) -> Result<ExchangeResponse, Status> {
+        let request = ExchangeRequest {
+            assertion: assertion.to_owned(),
+            resource: resource.to_owned(),
+            claims: claims.to_owned(),
+        };
+        self.client.clone().exchange(request).await.map(GrpcResponse::into_inner)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// A certificate authority.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, testing::ec_key()).unwrap())
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate and its key, as PEM.
+    pub(crate) fn issue(&self, name: &str) -> (String, String) {
+        let key = testing::ec_key();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+/// Grants a token that tells which assertion it was given for, and a different one each time.
+fn granted(fields: &Fields) -> (StatusCode, HeaderMap, Value) {
+    let body = json!({
+        "token_type": "Bearer", "scope": fields["scope"], "expires_in": 7200, "ext_expires_in": 7200,
+        "access_token": format!("downstream-{}-{}", subject(&fields["assertion"]), uuid::Uuid::new_v4()),
+    });
+    (StatusCode::OK, HeaderMap::new(), body)
+}
+
+/// The `oid` in a token, unverified.
+pub(crate) fn subject(token: &str) -> String {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&payload).unwrap();
+    claims["oid"].as_str().unwrap().to_owned()
+}
+
+async fn token(State(stub): State<Arc<Stub>>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
+    stub.requests.lock().unwrap().push((fields.clone(), headers));
+    stub.arrived.notify_one();
+    stub.gate.subscribe().wait_for(|open| *open).await.unwrap();
+    let answer = Arc::clone(&*stub.answer.lock().unwrap());
+    let (status, mut headers, body) = answer(&fields);
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    (status, headers, Json(body)).into_response()
+}
+
+fn jwk(key: &KeyAndCert) -> Value {
+    use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as B64};
+    let pair = RsaKeyPair::from_pkcs8(key.key.serialized_der()).unwrap();
+    let public = pair.public_key();
+    json!({
+        "kty": "RSA", "use": "sig", "kid": "key-1",
+        "n": B64.encode(public.modulus().big_endian_without_leading_zero()),
+        "e": B64.encode(public.exponent().big_endian_without_leading_zero()),
+    })
+}
