@@ -1,1 +1,71 @@
-//! emulator
+//! A pretend Microsoft cloud for development and tests: Entra ID, Azure Resource Manager with Cost Management, Microsoft
+//! Graph and blob storage, each behind TLS on a loopback port of its own.
+//!
+//! It behaves as the real services do where a client can see it, and depends on no crate of this workspace, so that a
+//! misreading shared with the code under test cannot hide. It protects nothing: anyone who can reach it can mint tokens.
+//!
+//! One deliberate difference: tokens of v1 format have the issuer `{authority}/{tid}/` where the real ones have
+//! `https://sts.windows.net/{tid}/`, because a client must find everything below one local authority.
+//!
+//! ```no_run
+//! # async fn demo() -> Result<(), Box<dyn std::error::Error>> {
+//! use emulator::{Config, Emulator, TokenSpec};
+//!
+//! let emulator = Emulator::start(Config::default()).await?;
+//! let token = emulator.mint(&TokenSpec::for_person("alice"))?;
+//! assert!(!token.is_empty());
+//! # Ok(()) }
+//! ```
+
+mod arm;
+mod blob;
+mod bounded;
+mod clock;
+mod config;
+mod control;
+mod counters;
+mod directory;
+mod entra;
+mod faults;
+mod graph;
+mod jwt;
+mod keys;
+mod people;
+mod secrets;
+mod server;
+mod state;
+mod store;
+mod tls;
+
+pub use config::{
+    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, Config, DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, GRAPH_APP_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas,
+    TENANT_DOMAIN, TENANT_ID,
+};
+pub use counters::Counts;
+pub use entra::conditional_access::{Control, Policy};
+pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
+pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};
+pub use keys::Rollover;
+pub use server::{Emulator, Endpoints, UnknownPerson};
+
+/// Why an emulator could not start, or could not change its keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A port is taken, or the state directory cannot be used.
+    #[error("cannot use a port or the state directory")]
+    Io(#[from] std::io::Error),
+    /// A certificate could not be made or read.
+    #[error("cannot make or read a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// A kept PEM file is damaged.
+    #[error("a kept PEM file is damaged")]
+    Pem(#[from] rustls_pki_types::pem::Error),
+    /// TLS refused the certificate.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+    /// A key could not be generated or is not an RSA key.
+    #[error("a key could not be generated or read")]
+    Key,
+}

@@ -1,0 +1,234 @@
+//! Azure Resource Manager with Cost Management behind it: who calls is proven first, then the path decides.
+//!
+//! Paths are matched without regard to case, as in life.
+
+pub(crate) mod auth;
+pub(crate) mod cost_details;
+pub(crate) mod costs;
+pub(crate) mod errors;
+pub(crate) mod query;
+pub(crate) mod subscriptions;
+pub(crate) mod throttle;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::response::{IntoResponse, Response};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use uuid::Uuid;
+
+use self::auth::Caller;
+use self::costs::Subscription;
+use self::errors::ArmError;
+use crate::counters::bump;
+use crate::faults::{Endpoint, Strike};
+use crate::state::State;
+
+/// Versions every route here understands; Azure lists its own per resource type.
+const API_VERSIONS: &[&str] = &[
+    "2016-06-01",
+    "2018-05-31",
+    "2019-01-01",
+    "2019-10-01",
+    "2019-11-01",
+    "2020-01-01",
+    "2020-06-01",
+    "2021-01-01",
+    "2021-10-01",
+    "2022-01-01",
+    "2022-05-01",
+    "2022-09-01",
+    "2022-10-01",
+    "2022-12-01",
+    "2023-03-01",
+    "2023-08-01",
+    "2023-11-01",
+    "2024-08-01",
+    "2025-03-01",
+    "2026-06-01",
+];
+
+/// A request that has been routed: what the handlers need of it.
+pub(crate) struct ArmRequest<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) parameters: HashMap<String, String>,
+    pub(crate) body: &'a [u8],
+}
+
+impl ArmRequest<'_> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+}
+
+/// Where costs are asked for: a subscription, or one resource group of it.
+#[derive(Debug, Clone)]
+pub(crate) struct CostScope {
+    pub(crate) subscription: Arc<Subscription>,
+    pub(crate) resource_group: Option<String>,
+}
+
+impl CostScope {
+    /// The scope's path, `/subscriptions/…`.
+    pub(crate) fn path(&self) -> String {
+        let subscription = format!("/subscriptions/{}", self.subscription.id);
+        match &self.resource_group {
+            Some(group) => format!("{subscription}/resourceGroups/{group}"),
+            None => subscription,
+        }
+    }
+}
+
+/// The ARM listener.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new().fallback(handle).layer(DefaultBodyLimit::max(1 << 20)).with_state(state)
+}
+
+async fn handle(
+    Shared(state): Shared<Arc<State>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    state.counters.add(|counts| counts.arm_requests += 1);
+    let mut response = match state.faults.strike(Endpoint::Arm).await {
+        Some(strike) => struck(strike, uri.path()),
+        None => answer(&state, &method, &uri, &headers, &body).unwrap_or_else(IntoResponse::into_response),
+    };
+    stamp(&state, &headers, response.headers_mut());
+    response
+}
+
+fn answer(
+    state: &State,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, ArmError> {
+    let caller = auth::authenticate(state, headers)?;
+    state.counters.add(|counts| bump(&mut counts.arm_by_person, caller.name()));
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let parameters =
+        url::form_urlencoded::parse(query).map(|(k, v)| (k.to_ascii_lowercase(), v.into_owned())).collect();
+    let request = ArmRequest { method, uri, headers, parameters, body };
+    check_api_version(&request)?;
+    route(state, &caller, &request)
+}
+
+fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Response, ArmError> {
+    let path = request.uri.path().to_ascii_lowercase();
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let (scope, rest) = match segments.as_slice() {
+        ["subscriptions"] => {
+            count(state, "subscriptions");
+            return subscriptions::list(state, caller, request);
+        }
+        ["subscriptions", id] => {
+            count(state, "subscriptions/read");
+            return subscriptions::get(state, caller, id);
+        }
+        ["subscriptions", id, "resourcegroups", group, rest @ ..] => {
+            (cost_scope(state, id, Some(group), request)?, rest)
+        }
+        ["subscriptions", id, rest @ ..] => (cost_scope(state, id, None, request)?, rest),
+        _ => return Err(ArmError::not_found(request.uri.path())),
+    };
+    let post = request.method == Method::POST;
+    let get = request.method == Method::GET;
+    match rest {
+        ["providers", "microsoft.costmanagement", "query"] => {
+            count(state, "Microsoft.CostManagement/query");
+            query::handle(state, caller, &scope, request)
+        }
+        ["providers", "microsoft.costmanagement", "generatecostdetailsreport"] if post => {
+            count(state, "Microsoft.CostManagement/generateCostDetailsReport");
+            cost_details::generate(state, caller, &scope, request)
+        }
+        ["providers", "microsoft.costmanagement", "costdetailsoperationresults", operation] if get => {
+            count(state, "Microsoft.CostManagement/costDetailsOperationResults");
+            cost_details::poll(state, caller, &scope, operation, request)
+        }
+        _ => Err(ArmError::not_found(request.uri.path())),
+    }
+}
+
+/// The subscription named in the path; unknown ones are 404 to everyone.
+fn cost_scope(
+    state: &State,
+    id: &str,
+    group: Option<&str>,
+    request: &ArmRequest<'_>,
+) -> Result<CostScope, ArmError> {
+    let subscription = state.subscriptions.find(id).ok_or_else(|| ArmError::subscription_not_found(id))?;
+    // Azure keeps the spelling of the request; the path was lowered for matching only.
+    let spelled = group.map(|group| {
+        let mut segments = request.uri.path().split('/');
+        segments.find(|segment| segment.eq_ignore_ascii_case(group)).unwrap_or(group).to_owned()
+    });
+    Ok(CostScope { subscription, resource_group: spelled })
+}
+
+fn check_api_version(request: &ArmRequest<'_>) -> Result<(), ArmError> {
+    let version = request.parameter("api-version").filter(|version| !version.is_empty());
+    let version = version.ok_or_else(ArmError::missing_api_version)?;
+    if API_VERSIONS.contains(&version.trim_end_matches("-preview")) {
+        return Ok(());
+    }
+    Err(ArmError::invalid_api_version(version, API_VERSIONS))
+}
+
+fn count(state: &State, operation: &str) {
+    state.counters.add(|counts| bump(&mut counts.arm_by_operation, operation));
+}
+
+/// A fault's answer. Cost Management's 429 carries its own header, and `Retry-After` only elsewhere.
+fn struck(strike: Strike, path: &str) -> Response {
+    let is_cost = path.to_ascii_lowercase().contains("microsoft.costmanagement");
+    let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let error = match strike.status {
+        429 if is_cost => ArmError::too_many_requests(),
+        429 => {
+            ArmError::new(status, "SubscriptionRequestsThrottled", "Number of requests exceeded the limit.")
+        }
+        504 => ArmError::new(status, "GatewayTimeout", "The gateway did not receive a response in time."),
+        _ => ArmError::new(status, "ServiceUnavailable", "The service is temporarily unavailable."),
+    };
+    let mut response = error.into_response();
+    if let Some(seconds) = strike.retry_after {
+        let own = HeaderName::from_static("x-ms-ratelimit-microsoft.costmanagement-entity-retry-after");
+        let name = if is_cost && strike.status == 429 { own } else { RETRY_AFTER };
+        response.headers_mut().insert(name, seconds.into());
+    }
+    response
+}
+
+/// Headers on every answer of ARM.
+fn stamp(state: &State, request: &HeaderMap, response: &mut HeaderMap) {
+    let id = Uuid::new_v4().to_string();
+    let texts = [
+        ("x-ms-request-id", id.clone()),
+        ("x-ms-correlation-request-id", id.clone()),
+        (
+            "x-ms-routing-request-id",
+            format!("WESTEUROPE:{}:{id}", state.clock.now().strftime("%Y%m%dT%H%M%SZ")),
+        ),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("cache-control", "no-cache".to_owned()),
+    ];
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.insert(HeaderName::from_static(name), value);
+        }
+    }
+    if let Some(client) = request.get("x-ms-client-request-id") {
+        response.insert(HeaderName::from_static("x-ms-client-request-id"), client.clone());
+    }
+}

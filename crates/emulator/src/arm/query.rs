@@ -1,0 +1,113 @@
+//! Cost Management's Query: reads the definition, groups generated costs, pages by POST.
+//!
+//! <https://learn.microsoft.com/rest/api/cost-management/query/usage>
+
+mod definition;
+mod dimensions;
+mod filter;
+mod table;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use self::definition::Definition;
+pub(crate) use self::definition::day;
+pub(crate) use self::dimensions::{charge_type, frequency, pricing_model, publisher_type};
+use self::table::Table;
+use super::auth::Caller;
+use super::errors::ArmError;
+use super::{ArmRequest, CostScope, throttle};
+use crate::jwt;
+use crate::state::State;
+
+const DEFAULT_TOP: usize = 1_000;
+
+/// Answers a query: 200 with a page, or 204 without data.
+pub(crate) fn handle(
+    state: &State,
+    caller: &Caller,
+    scope: &CostScope,
+    request: &ArmRequest<'_>,
+) -> Result<Response, ArmError> {
+    // A GET on nextLink, or a POST without body, fails like this in life.
+    if request.method != Method::POST || request.body.is_empty() {
+        return Err(ArmError::bad_request("Invalid query definition, Dataset is invalid or not supplied."));
+    }
+    if !caller.may_see(&scope.subscription.id) {
+        return Err(ArmError::rbac_access_denied());
+    }
+    let definition = Definition::parse(request.body, state.today())?;
+    let headers = throttle::admit(state, caller, &scope.path(), request, definition.months())?;
+    let table = Table::build(scope, &definition, state.today())?;
+    let mut response = if table.rows.is_empty() {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        page(state, scope, request, &table)?.into_response()
+    };
+    response.headers_mut().extend(headers);
+    Ok(response)
+}
+
+fn page(
+    state: &State,
+    scope: &CostScope,
+    request: &ArmRequest<'_>,
+    table: &Table,
+) -> Result<Json<Value>, ArmError> {
+    let top = match request.parameter("$top") {
+        Some(text) => text.parse().map_err(|_| ArmError::bad_request("Invalid value for $top."))?,
+        None => DEFAULT_TOP,
+    };
+    let size = top.clamp(1, state.config.max_page_rows.max(1));
+    let start = match request.parameter("$skiptoken") {
+        Some(token) => read_skip_token(token, request.body)?,
+        None => 0,
+    };
+    let end = table.rows.len().min(start + size);
+    let rows = table.rows.get(start..end).unwrap_or_default();
+    let next = (end < table.rows.len()).then(|| next_link(state, request, end));
+    let name = Uuid::new_v4();
+    let path = format!("{}/providers/Microsoft.CostManagement/query/{name}", scope.path());
+    Ok(Json(json!({
+        "id": path.trim_start_matches('/'),
+        "name": name,
+        "type": "Microsoft.CostManagement/query",
+        "location": null, "sku": null, "eTag": null,
+        "properties": {"nextLink": next, "columns": table.columns, "rows": rows},
+    })))
+}
+
+/// The same URL with a skip token; the client POSTs the same body to it.
+fn next_link(state: &State, request: &ArmRequest<'_>, start: usize) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let version = request.parameter("api-version").unwrap_or_default();
+    query.append_pair("api-version", version);
+    if let Some(top) = request.parameter("$top") {
+        query.append_pair("$top", top);
+    }
+    query.append_pair("$skiptoken", &STANDARD.encode(format!("{start}:{}", fingerprint(request.body))));
+    format!("{}{}?{}", state.endpoints.arm, request.uri.path(), query.finish().replace("%24", "$"))
+}
+
+/// Where the page starts; the token belongs to one query.
+fn read_skip_token(token: &str, body: &[u8]) -> Result<usize, ArmError> {
+    let invalid = || ArmError::bad_request("The skip token is invalid or belongs to another query.");
+    let text =
+        STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
+    let (start, of) = text.split_once(':').ok_or_else(invalid)?;
+    if of != fingerprint(body) {
+        return Err(invalid());
+    }
+    start.parse().map_err(|_| invalid())
+}
+
+fn fingerprint(body: &[u8]) -> String {
+    // The definition counts, not its spelling: clients may serialize it anew for each page.
+    let canonical = serde_json::from_slice::<Value>(body).map(|value| value.to_string()).unwrap_or_default();
+    jwt::sha256(canonical.as_bytes())
+}

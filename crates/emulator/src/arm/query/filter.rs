@@ -1,0 +1,160 @@
+//! The filter tree of a query: `and`, `or`, `not`, `dimensions`, `tags`.
+
+use serde_json::Value;
+
+use super::dimensions;
+use crate::arm::costs::{Resource, Subscription};
+use crate::arm::errors::ArmError;
+
+/// A condition on a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Filter {
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
+    Dimension(Comparison),
+    Tag(Comparison),
+}
+
+/// A name compared with values, without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Comparison {
+    name: String,
+    contains: bool,
+    values: Vec<String>,
+}
+
+impl Filter {
+    /// Reads a filter whose member names are in lower case.
+    ///
+    /// # Errors
+    /// 400 unless each node has exactly one known member, and `and`/`or` at least two children.
+    pub(super) fn parse(value: Value) -> Result<Self, ArmError> {
+        let Value::Object(members) = value else { return Err(invalid("a filter must be an object")) };
+        let mut given = members.into_iter().filter(|(_, value)| !value.is_null());
+        let (Some((name, value)), None) = (given.next(), given.next()) else {
+            return Err(invalid("a filter must have exactly one of and, or, not, dimensions, tags"));
+        };
+        match name.as_str() {
+            "and" => children(value).map(Self::And),
+            "or" => children(value).map(Self::Or),
+            "not" => Self::parse(value).map(|inner| Self::Not(Box::new(inner))),
+            "dimensions" | "dimension" => comparison(&value).map(Self::Dimension),
+            "tags" | "tag" => comparison(&value).map(Self::Tag),
+            other => Err(invalid(&format!("unknown filter '{other}'"))),
+        }
+    }
+
+    /// Whether the resource meets the condition.
+    pub(super) fn holds(&self, subscription: &Subscription, resource: &Resource) -> Result<bool, ArmError> {
+        Ok(match self {
+            Self::And(all) => {
+                for one in all {
+                    if !one.holds(subscription, resource)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::Or(any) => {
+                for one in any {
+                    if one.holds(subscription, resource)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Self::Not(inner) => !inner.holds(subscription, resource)?,
+            Self::Dimension(comparison) => {
+                comparison.matches(&dimensions::value(subscription, resource, &comparison.name)?)
+            }
+            Self::Tag(comparison) => comparison.matches(resource.tag(&comparison.name).unwrap_or_default()),
+        })
+    }
+}
+
+impl Comparison {
+    fn matches(&self, have: &str) -> bool {
+        let have = have.to_lowercase();
+        self.values.iter().any(|value| {
+            let value = value.to_lowercase();
+            if self.contains { have.contains(&value) } else { have == value }
+        })
+    }
+}
+
+fn children(value: Value) -> Result<Vec<Filter>, ArmError> {
+    let Value::Array(items) = value else { return Err(invalid("and/or must be an array")) };
+    if items.len() < 2 {
+        return Err(invalid("and/or must have at least two expressions"));
+    }
+    items.into_iter().map(Filter::parse).collect()
+}
+
+fn comparison(value: &Value) -> Result<Comparison, ArmError> {
+    let name = value["name"].as_str().ok_or_else(|| invalid("a comparison needs a name"))?.to_owned();
+    let contains = match value["operator"].as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("in" | "equal") => false,
+        Some("contains") => true,
+        _ => return Err(invalid("operator must be In, Equal or Contains")),
+    };
+    let values: Vec<_> = value["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if values.is_empty() {
+        return Err(invalid("a comparison needs values"));
+    }
+    Ok(Comparison { name, contains, values: values.into_iter().map(str::to_owned).collect() })
+}
+
+fn invalid(what: &str) -> ArmError {
+    ArmError::bad_request(format!("Invalid query definition: {what}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Filter;
+    use crate::arm::costs::Subscriptions;
+    use crate::config::PROD_SUBSCRIPTION;
+
+    fn count(filter: serde_json::Value) -> Option<usize> {
+        let filter = Filter::parse(filter).ok()?;
+        let prod = Subscriptions::new(0).find(PROD_SUBSCRIPTION).unwrap();
+        prod.resources
+            .iter()
+            .map(|r| filter.holds(&prod, r))
+            .collect::<Result<Vec<_>, _>>()
+            .ok()
+            .map(|all| all.into_iter().filter(|holds| *holds).count())
+    }
+
+    #[test]
+    fn trees_of_conditions_hold() {
+        let storage = json!({"dimensions": {"name": "ServiceName", "operator": "In", "values": ["storage"]}});
+        let shop = json!({"tags": {"name": "team", "operator": "In", "values": ["shop"]}});
+        let all =
+            count(json!({"not": {"dimensions": {"name": "Meter", "operator": "In", "values": ["none"]}}}))
+                .unwrap();
+        let (of_storage, of_shop) = (count(storage.clone()).unwrap(), count(shop.clone()).unwrap());
+        let both = count(json!({"and": [storage, shop]})).unwrap();
+        let either = count(json!({"or": [storage, shop]})).unwrap();
+        assert!(both > 0 && both < of_storage && either < all);
+        assert_eq!(either, of_storage + of_shop - both);
+    }
+
+    #[test]
+    fn malformed_trees_are_refused() {
+        let one = json!({"dimensions": {"name": "Meter", "operator": "In", "values": ["x"]}});
+        for wrong in [
+            json!([]),
+            json!({}),
+            json!({"and": [one]}),
+            json!({"nand": [one, one]}),
+            json!({"dimensions": {"name": "Meter", "operator": "Like", "values": ["x"]}}),
+            json!({"dimensions": {"name": "Meter", "operator": "In", "values": []}}),
+            json!({"dimensions": {"name": "NoSuchDimension", "operator": "In", "values": ["x"]}}),
+        ] {
+            assert_eq!(count(wrong.clone()), None, "{wrong}");
+        }
+    }
+}

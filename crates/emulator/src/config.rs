@@ -1,0 +1,127 @@
+//! What a caller can choose when it starts an emulator, and the constants of the tenant it plays.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+
+/// The tenant (contoso) the emulator plays.
+pub const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+/// The tenant's initial domain, accepted wherever the tenant id is.
+pub const TENANT_DOMAIN: &str = "contoso.onmicrosoft.com";
+/// Client id of the API application: the audience of user tokens and the middle tier of the exchange.
+pub const API_CLIENT_ID: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+/// Identifier URI of the API application that is always registered.
+pub const API_IDENTIFIER_URI: &str = "api://mcp-cost-server";
+/// Client id of "Contoso Assistant", the pre-registered public client with any loopback redirect URI.
+pub const PUBLIC_CLIENT_ID: &str = "22223333-cccc-4444-dddd-5555eeee6666";
+/// Client id of the daemon, which can get app-only tokens alone.
+pub const DAEMON_CLIENT_ID: &str = "33334444-dddd-5555-eeee-6666ffff7777";
+/// The daemon's client secret. A constant: it protects nothing.
+pub const DAEMON_CLIENT_SECRET: &str = "emulator-daemon-secret";
+/// Application id of Azure Resource Manager in every tenant.
+pub const ARM_APP_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
+/// Application id of Microsoft Graph in every tenant.
+pub const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
+/// The tenant of personal Microsoft accounts; one published signing key is valid for it alone.
+pub const CONSUMERS_TENANT_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+/// Subscription "Contoso Prod".
+pub const PROD_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000001";
+/// Subscription "Contoso Dev".
+pub const DEV_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000002";
+
+/// Everything that can be chosen at start. `Config::default()` is what tests want.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address the listeners bind to. Default 127.0.0.1.
+    pub bind: IpAddr,
+    /// Host name in every public URL and in the certificate. Default `localhost`.
+    pub host: String,
+    /// Ports of the four listeners; 0 lets the system choose. Default all 0.
+    pub ports: Ports,
+    /// Directory that keeps the CA and all keys, so that a restart keeps them. Default: nothing is kept.
+    pub state_dir: Option<PathBuf>,
+    /// Identifier URIs of the API application beside `api://mcp-cost-server`, such as the MCP public URL.
+    pub identifier_uris: Vec<String>,
+    /// Generated people `person-0001`…, each with the one subscription that is theirs. Default 0.
+    pub extra_people: usize,
+    /// The day Azure's data ends on. Default: today by the emulator's clock.
+    pub today: Option<Date>,
+    /// Publish `code_challenge_methods_supported` in discovery, which real Entra does not. Default `false`.
+    pub publish_code_challenge_methods: bool,
+    /// Refuse a `resource` parameter that is no identifier URI of the scope's application (AADSTS9010010),
+    /// as real Entra does. Default `true`.
+    pub check_resource_parameter: bool,
+    /// Lifetime of access tokens in seconds; default: 60 to 90 minutes, different for each token, as Entra does.
+    pub access_token_lifetime: Option<u32>,
+    /// Lifetime in seconds of tokens whose client can handle CAE (`cp1`). Default 24 hours.
+    pub cae_token_lifetime: u32,
+    /// Remember every credential issued or seen: [`crate::Emulator::issued_secrets`]. Default `false`.
+    pub record_secrets: bool,
+    /// Cost Management's limits. Default: none.
+    pub quotas: Quotas,
+    /// Most rows of one page of a query, whatever `$top` asks. Default 5000, as in life.
+    pub max_page_rows: usize,
+    /// Subscriptions on one page of `GET /subscriptions`. Default 1, so that paging is met early.
+    pub subscriptions_page: usize,
+    /// How often a cost details report answers 202 to a poll before it is complete. Default 1.
+    pub report_polls: u32,
+    /// `Retry-After` of a cost details report in seconds. Default 1 (real: 60).
+    pub report_retry_after: u32,
+    /// Rows in one blob of a cost details report. Default 400, so that a month of Prod has several.
+    pub report_rows_per_blob: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host: "localhost".to_owned(),
+            ports: Ports::default(),
+            state_dir: None,
+            identifier_uris: Vec::new(),
+            extra_people: 0,
+            today: None,
+            publish_code_challenge_methods: false,
+            check_resource_parameter: true,
+            access_token_lifetime: None,
+            cae_token_lifetime: 86_400,
+            record_secrets: false,
+            quotas: Quotas::default(),
+            max_page_rows: 5_000,
+            subscriptions_page: 1,
+            report_polls: 1,
+            report_retry_after: 1,
+            report_rows_per_blob: 400,
+        }
+    }
+}
+
+/// Ports of the four listeners; 0 lets the system choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Entra ID, and the control API.
+    pub entra: u16,
+    /// Azure Resource Manager and Cost Management.
+    pub arm: u16,
+    /// Microsoft Graph.
+    pub graph: u16,
+    /// Blob storage.
+    pub blob: u16,
+}
+
+/// Cost Management's limits; `None` is no limit. The windows are the ones the real headers name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quotas {
+    /// Requests per scope ("entity") and minute. Real: about 4.
+    pub entity_per_minute: Option<u32>,
+    /// Requests per user and minute. Real: about 20.
+    pub user_per_minute: Option<u32>,
+    /// Requests per tenant and minute.
+    pub tenant_per_minute: Option<u32>,
+    /// Requests per `ClientType` header value and minute; callers without the header share one bucket. Real: 2000.
+    pub client_type_per_minute: Option<u32>,
+    /// Query processing units per tenant and 10 seconds: one unit is one month of data. Real: 12.
+    pub qpu_per_10_seconds: Option<u32>,
+}

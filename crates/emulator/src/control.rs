@@ -1,0 +1,238 @@
+//! The control API below `/_emulator` on the Entra listener: everything the Rust handle can do, as JSON over HTTPS.
+
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::{Path, Query, State as Shared};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::config::{API_CLIENT_ID, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
+use crate::counters::Counts;
+use crate::entra::conditional_access::Policy;
+use crate::entra::mint::{self, TokenSpec};
+use crate::faults::FaultSettings;
+use crate::keys::Rollover;
+use crate::server::UnknownPerson;
+use crate::state::State;
+
+type App = Shared<Arc<State>>;
+
+/// Routes of the control API.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/_emulator", get(describe))
+        .route("/_emulator/ca.pem", get(async |Shared(state): App| state.ca_pem.clone()))
+        .route("/_emulator/people", get(people))
+        .route("/_emulator/token", get(token_for).post(token))
+        .route("/_emulator/counters", get(counters).delete(reset_counters))
+        .route("/_emulator/faults", get(faults).put(set_faults).patch(patch_faults).delete(clear_faults))
+        .route("/_emulator/keys", post(roll_keys))
+        .route("/_emulator/sessions/{person}", delete(revoke_sessions))
+        .route("/_emulator/consent", get(consents).post(grant_consent).delete(withdraw_consent))
+        .route("/_emulator/policies", get(policies).put(set_policies))
+        .route("/_emulator/quotas", get(quotas).put(set_quotas))
+        .route("/_emulator/clock", post(advance_clock))
+        .route("/_emulator/identifier-uris", post(add_identifier_uri))
+        .with_state(state)
+}
+
+/// What the control API answers when it cannot do what was asked.
+fn refused(status: StatusCode, why: impl std::fmt::Display) -> Response {
+    (status, Json(json!({"error": why.to_string()}))).into_response()
+}
+
+fn done() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn describe(Shared(state): App) -> Json<Value> {
+    let endpoints = &state.endpoints;
+    Json(json!({
+        "tenant_id": TENANT_ID, "api_client_id": API_CLIENT_ID, "public_client_id": PUBLIC_CLIENT_ID,
+        "authority": endpoints.authority, "arm": endpoints.arm, "graph": endpoints.graph, "blob": endpoints.blob,
+        "today": state.today().to_string(), "now": state.clock.now().to_string(),
+    }))
+}
+
+async fn people(Shared(state): App) -> Json<Value> {
+    let describe = |person: &Arc<crate::people::Person>| {
+        json!({"name": person.name, "oid": person.oid, "upn": person.upn, "subscriptions": person.subscriptions,
+               "roles": person.roles})
+    };
+    Json(state.people.iter().map(describe).collect())
+}
+
+/// `GET /_emulator/token?person=alice`: the token alone, for a shell.
+#[derive(Deserialize)]
+struct TokenQuery {
+    person: String,
+}
+
+async fn token_for(Shared(state): App, Query(query): Query<TokenQuery>) -> Response {
+    match mint::mint(&state, &TokenSpec::for_person(query.person)) {
+        Ok(token) => token.into_response(),
+        Err(error) => refused(StatusCode::NOT_FOUND, error),
+    }
+}
+
+async fn token(Shared(state): App, Json(spec): Json<TokenSpec>) -> Response {
+    match mint::mint(&state, &spec) {
+        Ok(token) => Json(json!({"access_token": token, "token_type": "Bearer"})).into_response(),
+        Err(error) => refused(StatusCode::NOT_FOUND, error),
+    }
+}
+
+async fn counters(Shared(state): App) -> Json<Counts> {
+    Json(state.counters.snapshot())
+}
+
+async fn reset_counters(Shared(state): App) -> Response {
+    state.counters.reset();
+    done()
+}
+
+async fn faults(Shared(state): App) -> Json<FaultSettings> {
+    Json(state.faults.settings())
+}
+
+async fn set_faults(Shared(state): App, Json(settings): Json<FaultSettings>) -> Response {
+    state.faults.set(settings);
+    done()
+}
+
+/// Replaces the members that are named, such as `{"jwks":{"status":503}}`.
+async fn patch_faults(Shared(state): App, Json(patch): Json<serde_json::Map<String, Value>>) -> Response {
+    let current = serde_json::to_value(state.faults.settings()).unwrap_or_default();
+    let mut merged = crate::entra::issue::object(current);
+    merged.extend(patch);
+    match serde_json::from_value(Value::Object(merged)) {
+        Ok(settings) => {
+            state.faults.set(settings);
+            done()
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
+    }
+}
+
+async fn clear_faults(Shared(state): App) -> Response {
+    state.faults.clear();
+    done()
+}
+
+#[derive(Deserialize)]
+struct RollKeys {
+    rollover: Rollover,
+}
+
+async fn roll_keys(Shared(state): App, Json(order): Json<RollKeys>) -> Response {
+    match tokio::task::spawn_blocking(move || state.roll_keys(order.rollover)).await {
+        Ok(Ok(())) => done(),
+        Ok(Err(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+async fn revoke_sessions(Shared(state): App, Path(person): Path<String>) -> Response {
+    let Some(person) = state.people.find(&person) else {
+        return refused(StatusCode::NOT_FOUND, UnknownPerson(person));
+    };
+    state.directory_mut().revoke_sessions(&person.oid, state.clock.seconds());
+    done()
+}
+
+/// A grant to add or to take away. Default: of the pre-registered client on the API, for everyone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consent {
+    person: Option<String>,
+    #[serde(default = "public_client")]
+    client: String,
+    #[serde(default = "api")]
+    resource: String,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+impl Consent {
+    /// Object id of the person, if one is named.
+    fn principal(&self, state: &State) -> Result<Option<String>, UnknownPerson> {
+        let Some(name) = &self.person else { return Ok(None) };
+        let found = state.people.find(name).ok_or_else(|| UnknownPerson(name.clone()))?;
+        Ok(Some(found.oid.clone()))
+    }
+}
+
+async fn consents(Shared(state): App) -> Json<Value> {
+    let describe = |grant: &crate::entra::consent::Grant| json!({"client": grant.client, "resource": grant.resource, "principal": grant.principal, "scopes": grant.scopes});
+    Json(state.directory().grants.iter().map(describe).collect())
+}
+
+async fn grant_consent(Shared(state): App, Json(consent): Json<Consent>) -> Response {
+    let principal = match consent.principal(&state) {
+        Ok(principal) => principal,
+        Err(error) => return refused(StatusCode::NOT_FOUND, error),
+    };
+    let grants = &mut state.directory_mut().grants;
+    grants.add(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
+    done()
+}
+
+async fn withdraw_consent(Shared(state): App, Json(consent): Json<Consent>) -> Response {
+    let principal = match consent.principal(&state) {
+        Ok(principal) => principal,
+        Err(error) => return refused(StatusCode::NOT_FOUND, error),
+    };
+    let grants = &mut state.directory_mut().grants;
+    grants.remove(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
+    done()
+}
+
+async fn policies(Shared(state): App) -> Json<Vec<Policy>> {
+    Json(state.directory().policies.clone())
+}
+
+async fn set_policies(Shared(state): App, Json(policies): Json<Vec<Policy>>) -> Response {
+    state.directory_mut().policies = policies;
+    done()
+}
+
+async fn quotas(Shared(state): App) -> Json<Quotas> {
+    Json(*state.quotas.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn set_quotas(Shared(state): App, Json(quotas): Json<Quotas>) -> Response {
+    *state.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+    done()
+}
+
+#[derive(Deserialize)]
+struct AdvanceClock {
+    advance_seconds: i64,
+}
+
+async fn advance_clock(Shared(state): App, Json(order): Json<AdvanceClock>) -> Response {
+    state.clock.advance(order.advance_seconds);
+    done()
+}
+
+#[derive(Deserialize)]
+struct IdentifierUri {
+    uri: String,
+}
+
+async fn add_identifier_uri(Shared(state): App, Json(order): Json<IdentifierUri>) -> Response {
+    state.directory_mut().add_identifier_uri(&order.uri);
+    done()
+}
+
+fn public_client() -> String {
+    PUBLIC_CLIENT_ID.to_owned()
+}
+
+fn api() -> String {
+    API_CLIENT_ID.to_owned()
+}

@@ -1,0 +1,254 @@
+//! The tenant's applications and what tests may change about the tenant: grants, policies, sessions.
+//!
+//! Consent is held as Graph shows it (`oauth2PermissionGrants`), and the token endpoint reads the same list.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::config::{
+    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, Config, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET,
+    GRAPH_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID,
+};
+use crate::entra::conditional_access::Policy;
+use crate::entra::consent::Grants;
+use crate::people::{People, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+
+/// A permission an application offers to others on behalf of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct DelegatedScope {
+    pub(crate) id: Uuid,
+    pub(crate) value: &'static str,
+    /// `type: "Admin"`: no user can consent to it.
+    pub(crate) admin_only: bool,
+    pub(crate) description: &'static str,
+}
+
+/// A role an application offers to users and applications.
+#[derive(Debug, Clone)]
+pub(crate) struct AppRole {
+    pub(crate) id: Uuid,
+    pub(crate) value: &'static str,
+    /// Given to the service principals of these applications at start.
+    pub(crate) held_by: Vec<&'static str>,
+}
+
+/// Which format a resource's access tokens have; chosen by the resource, not by the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenFormat {
+    V1,
+    V2,
+}
+
+/// An application with its service principal.
+#[derive(Debug, Clone)]
+pub(crate) struct Application {
+    pub(crate) app_id: &'static str,
+    pub(crate) display_name: &'static str,
+    /// Identifier URIs without trailing slash; the application id itself is always a name of it too.
+    pub(crate) identifier_uris: Vec<String>,
+    pub(crate) scopes: Vec<DelegatedScope>,
+    pub(crate) roles: Vec<AppRole>,
+    pub(crate) format: TokenFormat,
+    pub(crate) public_client: bool,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) secret: Option<&'static str>,
+    /// Delegated permissions the application's registration asks for: (resource, scope).
+    pub(crate) required: Vec<(&'static str, &'static str)>,
+    pub(crate) enabled: bool,
+}
+
+impl Application {
+    /// Object id of the service principal: what grants name, never the application id.
+    pub(crate) fn service_principal_id(&self) -> String {
+        object_id("servicePrincipal", self.app_id)
+    }
+
+    /// Object id of the application object.
+    pub(crate) fn object_id(&self) -> String {
+        object_id("application", self.app_id)
+    }
+
+    /// Whether `name` (without regard to a trailing slash or to case) names this application as a resource.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('/');
+        let own_uri = name.strip_prefix("api://").unwrap_or(name);
+        own_uri.eq_ignore_ascii_case(self.app_id)
+            || self.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(name))
+    }
+
+    /// The delegated scope of this value, found without regard to case.
+    pub(crate) fn scope(&self, value: &str) -> Option<&DelegatedScope> {
+        self.scopes.iter().find(|scope| scope.value.eq_ignore_ascii_case(value))
+    }
+}
+
+/// Sign-in state of one person.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Session {
+    /// Grows with every revocation; a token carries the one it was issued in.
+    pub(crate) epoch: u64,
+    /// When sessions were last revoked, in seconds since 1970.
+    pub(crate) revoked_at: Option<i64>,
+}
+
+/// Everything about the tenant that can change while the emulator runs.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    pub(crate) applications: Vec<Arc<Application>>,
+    pub(crate) grants: Grants,
+    pub(crate) policies: Vec<Policy>,
+    sessions: HashMap<String, Session>,
+}
+
+impl Directory {
+    pub(crate) fn new(config: &Config, people: &People, arm_endpoint: &str) -> Self {
+        let applications: Vec<_> = applications(config, arm_endpoint).into_iter().map(Arc::new).collect();
+        let grants = Grants::initial(people);
+        Self {
+            applications,
+            grants,
+            policies: vec![Policy::dave_needs_mfa_for_arm()],
+            sessions: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn application(&self, app_id: &str) -> Option<Arc<Application>> {
+        self.applications.iter().find(|app| app.app_id.eq_ignore_ascii_case(app_id)).cloned()
+    }
+
+    /// The application a scope's resource part (or a `resource` parameter) names.
+    pub(crate) fn resource(&self, name: &str) -> Option<Arc<Application>> {
+        self.applications.iter().find(|app| app.is_named(name)).cloned()
+    }
+
+    /// Adds an identifier URI to the API application.
+    pub(crate) fn add_identifier_uri(&mut self, uri: &str) {
+        for app in &mut self.applications {
+            if app.app_id == API_CLIENT_ID && !app.is_named(uri) {
+                Arc::make_mut(app).identifier_uris.push(uri.trim_end_matches('/').to_owned());
+            }
+        }
+    }
+
+    pub(crate) fn session(&self, oid: &str) -> Session {
+        self.sessions.get(oid).copied().unwrap_or_default()
+    }
+
+    /// Ends every session of the person: refresh tokens, assertions and CAE tokens issued before are void.
+    pub(crate) fn revoke_sessions(&mut self, oid: &str, now: i64) {
+        let session = self.sessions.entry(oid.to_owned()).or_default();
+        session.epoch += 1;
+        session.revoked_at = Some(now);
+    }
+}
+
+fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
+    let blank = |app_id, display_name, format| Application {
+        app_id,
+        display_name,
+        identifier_uris: Vec::new(),
+        scopes: Vec::new(),
+        roles: Vec::new(),
+        format,
+        public_client: false,
+        redirect_uris: Vec::new(),
+        secret: None,
+        required: Vec::new(),
+        enabled: true,
+    };
+    let own_uris = config.identifier_uris.iter().map(|uri| uri.trim_end_matches('/').to_owned());
+    let api = Application {
+        identifier_uris: [API_IDENTIFIER_URI.to_owned()].into_iter().chain(own_uris).collect(),
+        scopes: vec![
+            scope(API_CLIENT_ID, SCOPE_READ, false, "Read Azure costs as the signed-in user"),
+            scope(API_CLIENT_ID, SCOPE_EXPORT, true, "Export raw cost details as the signed-in user"),
+        ],
+        roles: vec![role(API_CLIENT_ID, ROLE_EXPORTER, &[DAEMON_CLIENT_ID])],
+        required: vec![(ARM_APP_ID, "user_impersonation")],
+        ..blank(API_CLIENT_ID, "MCP cost server", TokenFormat::V2)
+    };
+    let assistant = Application {
+        public_client: true,
+        redirect_uris: vec!["http://localhost".to_owned(), "http://127.0.0.1".to_owned()],
+        required: vec![(API_CLIENT_ID, SCOPE_READ), (API_CLIENT_ID, SCOPE_EXPORT)],
+        ..blank(PUBLIC_CLIENT_ID, "Contoso Assistant", TokenFormat::V2)
+    };
+    let daemon = Application {
+        secret: Some(DAEMON_CLIENT_SECRET),
+        ..blank(DAEMON_CLIENT_ID, "Contoso Nightly Job", TokenFormat::V2)
+    };
+    let arm = Application {
+        identifier_uris: [
+            "https://management.azure.com",
+            "https://management.core.windows.net",
+            arm_endpoint.trim_end_matches('/'),
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        scopes: vec![DelegatedScope {
+            // The id is the same in every tenant.
+            id: Uuid::from_u128(0x4109_4075_9dad_400e_a0bd_54e6_8678_2033),
+            value: "user_impersonation",
+            admin_only: false,
+            description: "Access Azure Resource Manager as you",
+        }],
+        ..blank(ARM_APP_ID, "Windows Azure Service Management API", TokenFormat::V1)
+    };
+    vec![api, assistant, daemon, arm, graph(blank(GRAPH_APP_ID, "Microsoft Graph", TokenFormat::V1))]
+}
+
+fn graph(blank: Application) -> Application {
+    let readers = [API_CLIENT_ID, DAEMON_CLIENT_ID];
+    Application {
+        identifier_uris: vec!["https://graph.microsoft.com".to_owned()],
+        scopes: vec![scope(GRAPH_APP_ID, "User.Read", false, "Sign in and read your profile")],
+        roles: vec![
+            role(GRAPH_APP_ID, "Application.Read.All", &readers),
+            role(GRAPH_APP_ID, "DelegatedPermissionGrant.Read.All", &readers),
+        ],
+        ..blank
+    }
+}
+
+fn scope(app_id: &str, value: &'static str, admin_only: bool, description: &'static str) -> DelegatedScope {
+    DelegatedScope { id: stable_id("scope", &format!("{app_id}/{value}")), value, admin_only, description }
+}
+
+fn role(app_id: &str, value: &'static str, held_by: &[&'static str]) -> AppRole {
+    AppRole { id: stable_id("role", &format!("{app_id}/{value}")), value, held_by: held_by.to_vec() }
+}
+
+/// An object id that is the same after a restart.
+pub(crate) fn object_id(kind: &str, of: &str) -> String {
+    stable_id(kind, of).to_string()
+}
+
+fn stable_id(kind: &str, of: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{TENANT_ID}/{kind}/{of}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Directory;
+    use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config};
+    use crate::people::People;
+
+    #[test]
+    fn resources_answer_to_all_their_names() {
+        let config =
+            Config { identifier_uris: vec!["https://mcp.contoso.com/mcp".into()], ..Config::default() };
+        let mut directory = Directory::new(&config, &People::new(0), "https://localhost:1/");
+        let names = |name: &str, app: &str| directory.resource(name).is_some_and(|found| found.app_id == app);
+        assert!(names("https://management.azure.com", ARM_APP_ID));
+        assert!(names("https://management.core.windows.net/", ARM_APP_ID));
+        assert!(names("https://localhost:1", ARM_APP_ID));
+        assert!(names("https://mcp.contoso.com/mcp", API_CLIENT_ID));
+        assert!(names(API_CLIENT_ID, API_CLIENT_ID));
+        assert!(names(&format!("api://{API_CLIENT_ID}"), API_CLIENT_ID));
+        assert!(!names("https://evil.example", API_CLIENT_ID));
+        directory.add_identifier_uri("http://127.0.0.1:9/mcp");
+        assert!(directory.resource("http://127.0.0.1:9/mcp").is_some());
+    }
+}

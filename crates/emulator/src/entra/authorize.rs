@@ -1,0 +1,338 @@
+//! Sign-in: the authorize endpoint with PKCE, and the redemption of its codes.
+//!
+//! A person is chosen on a page, or without one: `prompt=none` with `login_hint` acts as an existing browser session, and
+//! the parameters of [`Choices`] may stand in the URL, so that a test needs no browser.
+
+mod pages;
+
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::{Path, RawQuery, State as Shared};
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+use url::Url;
+use uuid::Uuid;
+
+use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
+use super::errors::EntraError;
+use super::scopes::ScopeRequest;
+use super::token::{Client, Form, SignIn, asked_claims, check_resource, user_tokens};
+use super::{TenantName, discovery};
+use crate::config::TENANT_ID;
+use crate::directory::Application;
+use crate::jwt;
+use crate::people::Person;
+use crate::state::State;
+
+const CODE_SECONDS: i64 = 600;
+
+/// What an authorization code stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    sign_in: SignIn,
+    redirect_uri: String,
+    scope: String,
+    challenge: Option<String>,
+    nonce: Option<String>,
+    claims: Option<String>,
+    expires_at: i64,
+}
+
+/// A request whose client and redirect URI are known to be good, so that errors may go there.
+struct Request {
+    form: Form,
+    client: Arc<Application>,
+    redirect_uri: Url,
+}
+
+/// What the person at the browser chose: `emulator_person`, `emulator_mfa`, `emulator_consent` (`accept` or `decline`).
+struct Choices {
+    person: Option<Arc<Person>>,
+    mfa: bool,
+    consent: Option<bool>,
+}
+
+/// What happens next in a sign-in.
+enum Step {
+    ChooseAccount,
+    ProveMore(Arc<Person>),
+    Consent(Arc<Person>, Vec<String>),
+    AdminMustConsent(Arc<Person>, Vec<String>),
+    Refuse(EntraError),
+    Done(SignIn),
+}
+
+pub(crate) async fn authorize(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    respond(&state, &tenant, Form::parse(query.unwrap_or_default().as_bytes()))
+}
+
+/// The pages post back here, with the original request in hidden fields.
+pub(crate) async fn submit(
+    Shared(state): Shared<Arc<State>>,
+    Path(tenant): Path<String>,
+    _headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    respond(&state, &tenant, Form::parse(&body))
+}
+
+/// Exchanges a code for tokens, once.
+pub(crate) fn redeem(state: &State, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
+    let presented = form.require("code")?;
+    let code =
+        state.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(presented).ok_or_else(|| {
+            EntraError::invalid_grant(
+                54_005,
+                "OAuth2 Authorization code was already redeemed, please retry with a new one.",
+            )
+        })?;
+    if code.expires_at <= state.clock.seconds() {
+        return Err(EntraError::invalid_grant(70_008, "The provided authorization code has expired."));
+    }
+    if code.sign_in.client_id != client.application.app_id {
+        let message = "The provided authorization code is intended to be used with other resource or client.";
+        return Err(EntraError::invalid_grant(70_002, message));
+    }
+    if form.require("redirect_uri")? != code.redirect_uri {
+        let message = "The reply address does not match the one of the authorization request.";
+        return Err(EntraError::invalid_grant(500_112, message));
+    }
+    check_verifier(&code, form.get("code_verifier"))?;
+    check_resource(state, form.get("resource"), &code.scope)?;
+    let form = form.or("claims", code.claims.as_deref());
+    user_tokens(state, client, &code.sign_in, &code.scope, &form, code.nonce.as_deref())
+}
+
+/// PKCE with S256 (RFC 7636 section 4.6).
+fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), EntraError> {
+    let proven = verifier.map(|verifier| jwt::sha256(verifier.as_bytes()));
+    match (&code.challenge, proven) {
+        (None, _) => Ok(()),
+        (Some(challenge), Some(proven)) if *challenge == proven => Ok(()),
+        (Some(_), Some(_)) => {
+            let message =
+                "The Code_Verifier does not match the code_challenge supplied in the authorization request.";
+            Err(EntraError::invalid_grant(501_481, message))
+        }
+        (Some(_), None) => {
+            let message = "A code_verifier is required to redeem this authorization code.";
+            Err(EntraError::invalid_grant(501_482, message))
+        }
+    }
+}
+
+fn respond(state: &State, tenant: &str, form: Form) -> Response {
+    state.counters.add(|counts| counts.authorize_requests += 1);
+    let request = match Request::read(state, tenant, form) {
+        Ok(request) => request,
+        Err(error) => return pages::error(state, &error),
+    };
+    let choices = Choices::read(state, &request.form);
+    let silent = request.form.get("prompt") == Some("none");
+    match next_step(state, &request, &choices) {
+        Step::Done(sign_in) => request.redirect_with_code(state, sign_in),
+        Step::Refuse(error) => request.redirect_with_error(state, &error),
+        _ if silent => {
+            let message = "Silent authentication failed: the person must be shown a page.";
+            request.redirect_with_error(state, &EntraError::new("interaction_required", 50_058, message))
+        }
+        Step::ChooseAccount => pages::choose_account(state, &request.form, &request.client),
+        Step::ProveMore(person) => pages::prove_more(&request.form, &request.client, &person),
+        Step::Consent(person, scopes) => {
+            pages::consent(state, &request.form, &request.client, &person, &scopes)
+        }
+        Step::AdminMustConsent(person, scopes) => {
+            pages::admin_must_consent(&request.form, &request.client, &person, &scopes)
+        }
+    }
+}
+
+fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
+    let (scopes, asked) = match request.check(state) {
+        Ok(checked) => checked,
+        Err(error) => return Step::Refuse(error),
+    };
+    let Some(person) = &choices.person else { return Step::ChooseAccount };
+    let mut proof = Proof { methods: vec!["pwd".to_owned()], contexts: Vec::new() };
+    if choices.mfa {
+        proof.methods.push("mfa".to_owned());
+        proof.contexts.clone_from(&asked.contexts);
+    }
+    if !choices.mfa && (asked.mfa || !asked.contexts.is_empty()) {
+        return Step::ProveMore(Arc::clone(person));
+    }
+    if let Some(target) = &scopes.target {
+        match policy_step(state, person, target.application.app_id, &proof) {
+            Some(unmet) if unmet.claims.is_some() && !choices.mfa => {
+                return Step::ProveMore(Arc::clone(person));
+            }
+            Some(unmet) => return Step::Refuse(EntraError::new("access_denied", unmet.code, unmet.message)),
+            None => {}
+        }
+    }
+    if let Some(step) = consent_step(state, request, &scopes, person, choices.consent) {
+        return step;
+    }
+    let epoch = state.directory().session(&person.oid).epoch;
+    let client_id = request.client.app_id.to_owned();
+    Step::Done(SignIn { oid: person.oid.clone(), client_id, proof, epoch })
+}
+
+fn policy_step(state: &State, person: &Person, resource: &str, proof: &Proof) -> Option<Unmet> {
+    evaluate(&state.directory().policies, &person.name, resource, proof).err()
+}
+
+/// What consent still stands between the person and the scopes; grants it when the person just accepted.
+fn consent_step(
+    state: &State,
+    request: &Request,
+    scopes: &ScopeRequest,
+    person: &Arc<Person>,
+    choice: Option<bool>,
+) -> Option<Step> {
+    let target = scopes.target.as_ref()?;
+    let (client, resource) = (request.client.app_id, target.application.app_id);
+    let granted = state.directory().grants.granted(client, resource, &person.oid);
+    let required = request
+        .client
+        .required
+        .iter()
+        .filter(|(of, _)| *of == resource)
+        .map(|(_, scope)| (*scope).to_owned());
+    let wanted: Vec<String> = match target.default {
+        true if granted.is_empty() => required.collect(),
+        true => Vec::new(),
+        false => target.values.clone(),
+    };
+    let missing: Vec<String> = wanted.into_iter().filter(|scope| !granted.contains(scope)).collect();
+    if missing.is_empty() && request.form.get("prompt") != Some("consent") {
+        return None;
+    }
+    if missing.iter().any(|scope| target.application.scope(scope).is_some_and(|scope| scope.admin_only)) {
+        return Some(match choice {
+            Some(_) => Step::Refuse(declined()),
+            None => Step::AdminMustConsent(Arc::clone(person), missing),
+        });
+    }
+    match choice {
+        Some(true) => {
+            state.directory_mut().grants.add(client, resource, Some(&person.oid), &missing);
+            None
+        }
+        Some(false) => Some(Step::Refuse(declined())),
+        None => Some(Step::Consent(
+            Arc::clone(person),
+            if missing.is_empty() { target.values.clone() } else { missing },
+        )),
+    }
+}
+
+fn declined() -> EntraError {
+    EntraError::new("access_denied", 65_004, "User declined to consent to access the app.")
+}
+
+impl Choices {
+    fn read(state: &State, form: &Form) -> Self {
+        let silent = form.get("login_hint").filter(|_| form.get("prompt") == Some("none"));
+        let name = form.get("emulator_person").or(silent);
+        Self {
+            person: name.and_then(|name| state.people.find(name)),
+            mfa: form.get("emulator_mfa").is_some_and(|value| value == "true"),
+            consent: form.get("emulator_consent").map(|value| value == "accept"),
+        }
+    }
+}
+
+impl Request {
+    /// Finds client and redirect URI. Until both are good, nothing may be sent to the URI: the error is a page.
+    fn read(state: &State, tenant: &str, form: Form) -> Result<Self, EntraError> {
+        TenantName::parse(tenant).ok_or_else(|| discovery::no_such_tenant(tenant))?;
+        let client_id = form.require("client_id")?;
+        let client = state.directory().application(client_id).ok_or_else(|| {
+            let message = format!(
+                "Application with identifier '{client_id}' was not found in the directory 'Contoso'."
+            );
+            EntraError::new("unauthorized_client", 700_016, message)
+        })?;
+        let given = form.require("redirect_uri")?;
+        let redirect_uri = Url::parse(given).ok().filter(|uri| is_registered(&client, uri)).ok_or_else(|| {
+            let message = format!(
+                "The redirect URI '{given}' specified in the request does not match the redirect URIs configured for the \
+                 application '{client_id}'."
+            );
+            EntraError::invalid_request(50_011, message)
+        })?;
+        Ok(Self { form, client, redirect_uri })
+    }
+
+    /// What can go wrong before anybody is asked to sign in.
+    fn check(&self, state: &State) -> Result<(ScopeRequest, ClaimsRequest), EntraError> {
+        if self.form.require("response_type")? != "code" {
+            let message = "The provided value for the input parameter 'response_type' is not valid. Expected value: 'code'.";
+            return Err(EntraError::new("unsupported_response_type", 700_051, message));
+        }
+        if self.form.get("code_challenge").is_some() && self.form.get("code_challenge_method") != Some("S256")
+        {
+            let message = "The provided value for the input parameter 'code_challenge_method' is not valid.";
+            return Err(EntraError::invalid_request(9_002_344, message));
+        }
+        let scope = self.form.require("scope")?;
+        check_resource(state, self.form.get("resource"), scope)?;
+        let scopes = ScopeRequest::parse(&state.directory(), scope)?;
+        Ok((scopes, asked_claims(&self.form)?))
+    }
+
+    fn redirect_with_code(&self, state: &State, sign_in: SignIn) -> Response {
+        let code = state.random_secret("1.Ac.");
+        let owned = |name: &str| self.form.get(name).map(str::to_owned);
+        let kept = Code {
+            sign_in,
+            redirect_uri: owned("redirect_uri").unwrap_or_default(),
+            scope: owned("scope").unwrap_or_default(),
+            challenge: owned("code_challenge"),
+            nonce: owned("nonce"),
+            claims: owned("claims"),
+            expires_at: state.clock.seconds() + CODE_SECONDS,
+        };
+        state.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(code.clone(), kept);
+        let issuer = state.issuer_v2(TENANT_ID);
+        self.send(&[("code", &code), ("iss", &issuer), ("session_state", &Uuid::new_v4().to_string())])
+    }
+
+    fn redirect_with_error(&self, state: &State, error: &EntraError) -> Response {
+        let description = error.description(state.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
+        let issuer = state.issuer_v2(TENANT_ID);
+        self.send(&[("error", error.error), ("error_description", &description), ("iss", &issuer)])
+    }
+
+    /// Sends `parameters` and the client's `state` to the redirect URI, in the response mode it asked for.
+    fn send(&self, parameters: &[(&str, &str)]) -> Response {
+        let state = self.form.get("state").map(|state| ("state", state));
+        let all: Vec<_> = parameters.iter().copied().chain(state).collect();
+        let mut target = self.redirect_uri.clone();
+        match self.form.get("response_mode") {
+            Some("form_post") => return pages::post_back(&target, &all),
+            Some("fragment") => {
+                let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&all).finish();
+                target.set_fragment(Some(&text));
+            }
+            _ => {
+                target.query_pairs_mut().extend_pairs(&all);
+            }
+        }
+        (StatusCode::FOUND, [(LOCATION, target.to_string())]).into_response()
+    }
+}
+
+/// Whether the redirect URI is the application's: a public client's loopback URIs match whatever port and path they have.
+fn is_registered(client: &Application, uri: &Url) -> bool {
+    let loopback =
+        matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) && uri.scheme() == "http";
+    (client.public_client && loopback) || client.redirect_uris.iter().any(|known| known == uri.as_str())
+}

@@ -1,0 +1,170 @@
+//! Microsoft Graph, as far as consent look-ups need it. App-only tokens with the right application permissions alone.
+
+mod objects;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::State as Shared;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::config::GRAPH_APP_ID;
+use crate::entra::verify;
+use crate::faults::Endpoint;
+use crate::jwt::Unverified;
+use crate::state::State;
+
+const DEFAULT_PAGE: usize = 100;
+
+/// The Graph listener.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new().fallback(handle).with_state(state)
+}
+
+/// Why Graph refuses.
+struct GraphError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl GraphError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    fn not_found(what: &str) -> Self {
+        let message = format!(
+            "Resource '{what}' does not exist or one of its queried reference-property objects are not present."
+        );
+        Self::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message)
+    }
+
+    fn unsupported_filter() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Request_UnsupportedQuery",
+            "Unsupported or invalid query filter clause.",
+        )
+    }
+
+    fn into_response(self, state: &State) -> Response {
+        let id = Uuid::new_v4();
+        let date = state.clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let body = json!({"error": {
+            "code": self.code, "message": self.message,
+            "innerError": {"date": date, "request-id": id, "client-request-id": id},
+        }});
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = format!(
+                "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+                 client_id=\"{GRAPH_APP_ID}\""
+            )
+            .parse()
+        {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+async fn handle(Shared(state): Shared<Arc<State>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    state.counters.add(|counts| counts.graph_requests += 1);
+    if let Some(strike) = state.faults.strike(Endpoint::Graph).await {
+        let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let code = if strike.status == 429 { "TooManyRequests" } else { "ServiceUnavailable" };
+        let mut response = GraphError::new(status, code, "The request was not served.").into_response(&state);
+        if let Some(seconds) = strike.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        return response;
+    }
+    match answer(&state, &method, &uri, &headers) {
+        Ok(body) => Json(body).into_response(),
+        Err(error) => error.into_response(&state),
+    }
+}
+
+fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, GraphError> {
+    let roles = authenticate(state, headers)?;
+    let path = uri.path().trim_start_matches('/');
+    let path = path.strip_prefix("v1.0/").ok_or_else(|| GraphError::not_found(path))?;
+    if method != Method::GET {
+        return Err(GraphError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Request_BadRequest",
+            "Only GET is emulated.",
+        ));
+    }
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let query: HashMap<String, String> = url::form_urlencoded::parse(query).into_owned().collect();
+    let (grants, reading) = ("DelegatedPermissionGrant.Read.All", "Application.Read.All");
+    let needed = if path.to_ascii_lowercase().contains("oauth2permissiongrants") { grants } else { reading };
+    if !roles.iter().any(|role| role == needed || role == "Directory.Read.All") {
+        let message = "Insufficient privileges to complete the operation.";
+        return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
+    }
+    match objects::find(state, path, query.get("$filter").map(String::as_str))? {
+        objects::Found::One(value) => Ok(select(value, query.get("$select"))),
+        objects::Found::Many(values) => page(state, uri, &query, values),
+    }
+}
+
+/// The application roles of an app-only Graph token.
+fn authenticate(state: &State, headers: &HeaderMap) -> Result<Vec<String>, GraphError> {
+    let invalid =
+        |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = value
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let (_, token) = token.ok_or_else(|| invalid("Access token is empty."))?;
+    let parsed: Unverified<'_> = verify::token(state, token.trim(), 0)
+        .map_err(|_| invalid("IDX14100: JWT is not valid or has expired."))?;
+    let audience = parsed.text("aud").unwrap_or_default();
+    if state.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
+        return Err(invalid("Access token validation failure. Invalid audience."));
+    }
+    Ok(parsed.list("roles"))
+}
+
+/// One page of a collection, with `$top`, `$skiptoken` and `$select`.
+fn page(
+    state: &State,
+    uri: &Uri,
+    query: &HashMap<String, String>,
+    values: Vec<Value>,
+) -> Result<Value, GraphError> {
+    let number = |name: &str, default: usize| match query.get(name) {
+        Some(text) => text.parse().map_err(|_| {
+            GraphError::new(StatusCode::BAD_REQUEST, "BadRequest", format!("Invalid value for {name}."))
+        }),
+        None => Ok(default),
+    };
+    let (size, start) = (number("$top", DEFAULT_PAGE)?.clamp(1, 999), number("$skiptoken", 0)?);
+    let total = values.len();
+    let value: Vec<_> =
+        values.into_iter().skip(start).take(size).map(|value| select(value, query.get("$select"))).collect();
+    let collection = uri.path().trim_start_matches("/v1.0/").split(['(', '?']).next().unwrap_or_default();
+    let context = format!("{}/v1.0/$metadata#{collection}", state.endpoints.graph);
+    let mut body = json!({"@odata.context": context, "value": value});
+    if start + size < total {
+        let mut next = url::form_urlencoded::Serializer::new(String::new());
+        next.extend_pairs(query.iter().filter(|(name, _)| *name != "$skiptoken"));
+        next.append_pair("$skiptoken", &(start + size).to_string());
+        body["@odata.nextLink"] = format!("{}{}?{}", state.endpoints.graph, uri.path(), next.finish()).into();
+    }
+    Ok(body)
+}
+
+fn select(value: Value, names: Option<&String>) -> Value {
+    let (Value::Object(mut members), Some(names)) = (value.clone(), names) else { return value };
+    members.retain(|name, _| names.split(',').any(|wanted| wanted.trim() == name));
+    Value::Object(members)
+}

@@ -1,0 +1,195 @@
+//! The directory's objects as Graph shows them, made from the same data the token endpoint obeys.
+
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::GraphError;
+use crate::config::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
+use crate::directory::{Application, Directory, TokenFormat, object_id};
+use crate::entra::consent::Grant;
+use crate::state::State;
+
+/// What a path names.
+pub(super) enum Found {
+    One(Value),
+    Many(Vec<Value>),
+}
+
+/// The object or collection at `path`, which has no `/v1.0/` any more.
+pub(super) fn find(state: &State, path: &str, filter: Option<&str>) -> Result<Found, GraphError> {
+    let directory = state.directory();
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    match segments.as_slice() {
+        ["servicePrincipals"] => {
+            let app_id = equals(filter, "appId")?;
+            let matching =
+                directory.applications.iter().filter(|app| app_id.is_none_or(|id| app.app_id == id));
+            Ok(Found::Many(matching.map(|app| service_principal(app)).collect()))
+        }
+        ["servicePrincipals", id] => Ok(Found::One(service_principal(by_id(&directory, id)?.as_ref()))),
+        ["oauth2PermissionGrants"] => grants(&directory, filter),
+        [key] if key.starts_with("servicePrincipals(") => {
+            Ok(Found::One(service_principal(by_key(&directory, key, "servicePrincipals")?.as_ref())))
+        }
+        [key] if key.starts_with("applications(") => {
+            Ok(Found::One(application(&directory, by_key(&directory, key, "applications")?.as_ref())))
+        }
+        [key, "appRoleAssignedTo"] if key.starts_with("servicePrincipals(") => Ok(Found::Many(assigned(
+            state,
+            &directory,
+            by_key(&directory, key, "servicePrincipals")?.as_ref(),
+        ))),
+        ["servicePrincipals", id, relation] => {
+            let of = by_id(&directory, id)?;
+            match *relation {
+                "oauth2PermissionGrants" => {
+                    let own = directory.grants.iter().filter(|grant| grant.client == of.app_id);
+                    Ok(Found::Many(own.map(|grant| grant_object(&directory, grant)).collect()))
+                }
+                "appRoleAssignedTo" => Ok(Found::Many(assigned(state, &directory, &of))),
+                "appRoleAssignments" => Ok(Found::Many(held(&directory, &of))),
+                other => Err(GraphError::not_found(other)),
+            }
+        }
+        _ => Err(GraphError::not_found(path)),
+    }
+}
+
+/// `oauth2PermissionGrants`: `$filter` supports `eq` alone, on these four properties.
+fn grants(directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
+    let mut all: Vec<Value> = directory.grants.iter().map(|grant| grant_object(directory, grant)).collect();
+    for clause in filter.into_iter().flat_map(|filter| filter.split(" and ")) {
+        let (name, value) = clause_eq(clause)?;
+        if !matches!(name, "clientId" | "consentType" | "principalId" | "resourceId") {
+            return Err(GraphError::unsupported_filter());
+        }
+        all.retain(|grant| grant[name].as_str() == Some(value));
+    }
+    Ok(Found::Many(all))
+}
+
+fn clause_eq(clause: &str) -> Result<(&str, &str), GraphError> {
+    let (name, value) = clause.trim().split_once(" eq ").ok_or_else(GraphError::unsupported_filter)?;
+    let value = value.trim().strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+    Ok((name.trim(), value.ok_or_else(GraphError::unsupported_filter)?))
+}
+
+fn equals<'a>(filter: Option<&'a str>, name: &str) -> Result<Option<&'a str>, GraphError> {
+    let Some(filter) = filter else { return Ok(None) };
+    let (given, value) = clause_eq(filter)?;
+    if given == name { Ok(Some(value)) } else { Err(GraphError::unsupported_filter()) }
+}
+
+fn by_id(directory: &Directory, id: &str) -> Result<Arc<Application>, GraphError> {
+    let found = directory.applications.iter().find(|app| app.service_principal_id() == id);
+    found.cloned().ok_or_else(|| GraphError::not_found(id))
+}
+
+/// `servicePrincipals(appId='…')`: the alternate key.
+fn by_key(directory: &Directory, key: &str, collection: &str) -> Result<Arc<Application>, GraphError> {
+    let inner = key.strip_prefix(collection).and_then(|rest| rest.strip_prefix("(appId='"));
+    let app_id = inner.and_then(|rest| rest.strip_suffix("')")).ok_or_else(|| GraphError::not_found(key))?;
+    directory.application(app_id).ok_or_else(|| GraphError::not_found(app_id))
+}
+
+fn service_principal(app: &Application) -> Value {
+    json!({
+        "id": app.service_principal_id(), "appId": app.app_id, "displayName": app.display_name,
+        "accountEnabled": app.enabled, "appRoleAssignmentRequired": false,
+        "appOwnerOrganizationId": if app.format == TokenFormat::V2 { TENANT_ID } else { CONSUMERS_TENANT_ID },
+        "servicePrincipalType": "Application",
+        "servicePrincipalNames": app.identifier_uris.iter().map(String::as_str).chain([app.app_id]).collect::<Vec<_>>(),
+        "appRoles": app_roles(app), "oauth2PermissionScopes": scopes(app),
+    })
+}
+
+/// Visible in the application's home tenant alone: those of Microsoft are not.
+fn application(directory: &Directory, app: &Application) -> Value {
+    let required: Vec<Value> = app
+        .required
+        .iter()
+        .filter_map(|(resource, scope)| {
+            let resource = directory.application(resource)?;
+            let id = resource.scope(scope)?.id;
+            Some(json!({"resourceAppId": resource.app_id, "resourceAccess": [{"id": id, "type": "Scope"}]}))
+        })
+        .collect();
+    json!({
+        "id": app.object_id(), "appId": app.app_id, "displayName": app.display_name,
+        "signInAudience": "AzureADMyOrg", "identifierUris": app.identifier_uris, "appRoles": app_roles(app),
+        "requiredResourceAccess": required, "web": {"redirectUris": app.redirect_uris},
+        "api": {
+            "requestedAccessTokenVersion": if app.format == TokenFormat::V2 { 2 } else { 1 },
+            "oauth2PermissionScopes": scopes(app), "preAuthorizedApplications": [], "knownClientApplications": [],
+        },
+        "optionalClaims": {"accessToken": [
+            {"name": "xms_cc"}, {"name": "acrs"}, {"name": "amr"},
+            {"name": "idtyp", "additionalProperties": ["include_user_token"]},
+        ]},
+    })
+}
+
+fn app_roles(app: &Application) -> Vec<Value> {
+    let role = |role: &crate::directory::AppRole| {
+        json!({"id": role.id, "value": role.value, "displayName": role.value, "isEnabled": true,
+               "allowedMemberTypes": ["User", "Application"]})
+    };
+    app.roles.iter().map(role).collect()
+}
+
+fn scopes(app: &Application) -> Vec<Value> {
+    let scope = |scope: &crate::directory::DelegatedScope| {
+        json!({"id": scope.id, "value": scope.value, "isEnabled": true,
+               "type": if scope.admin_only { "Admin" } else { "User" },
+               "adminConsentDisplayName": scope.description, "userConsentDisplayName": scope.description})
+    };
+    app.scopes.iter().map(scope).collect()
+}
+
+fn grant_object(directory: &Directory, grant: &Grant) -> Value {
+    let principal = |app_id: &str| directory.application(app_id).map(|app| app.service_principal_id());
+    json!({
+        "id": grant.id(),
+        "clientId": principal(&grant.client), "resourceId": principal(&grant.resource),
+        "consentType": if grant.principal.is_none() { "AllPrincipals" } else { "Principal" },
+        "principalId": grant.principal,
+        // A leading space is seen in live tenants.
+        "scope": format!(" {}", grant.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")),
+    })
+}
+
+/// Who holds roles of `resource`: people and service principals.
+fn assigned(state: &State, directory: &Directory, resource: &Application) -> Vec<Value> {
+    let people = state.people.iter().filter(|_| resource.app_id == API_CLIENT_ID).flat_map(|person| {
+        let roles = resource.roles.iter().filter(|role| person.roles.contains(&role.value));
+        roles.map(|role| assignment(resource, role.id, &person.oid, &person.display_name, "User"))
+    });
+    let applications = resource.roles.iter().flat_map(|role| {
+        let holders = role.held_by.iter().filter_map(|app_id| directory.application(app_id));
+        holders.map(|holder| {
+            let id = holder.service_principal_id();
+            assignment(resource, role.id, &id, holder.display_name, "ServicePrincipal")
+        })
+    });
+    people.chain(applications).collect()
+}
+
+/// The roles `holder` has on other applications.
+fn held(directory: &Directory, holder: &Application) -> Vec<Value> {
+    let of = |resource: &Arc<Application>| {
+        let roles = resource.roles.iter().filter(|role| role.held_by.contains(&holder.app_id));
+        let id = holder.service_principal_id();
+        roles
+            .map(|role| assignment(resource, role.id, &id, holder.display_name, "ServicePrincipal"))
+            .collect::<Vec<_>>()
+    };
+    directory.applications.iter().flat_map(of).collect()
+}
+
+fn assignment(resource: &Application, role: uuid::Uuid, principal: &str, name: &str, kind: &str) -> Value {
+    json!({
+        "id": object_id("assignment", &format!("{}/{role}/{principal}", resource.app_id)),
+        "appRoleId": role, "principalId": principal, "principalDisplayName": name, "principalType": kind,
+        "resourceId": resource.service_principal_id(), "resourceDisplayName": resource.display_name,
+    })
+}

@@ -1,0 +1,100 @@
+//! The emulator as a program: fixed or free ports, an `env` file for the services, and a clean end on SIGTERM.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Parser;
+use emulator::{Config, Emulator, Ports};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Pretend Entra ID, Azure Resource Manager, Graph and blob storage. For development: it protects nothing.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Address to listen on.
+    #[arg(long, env = "EMULATOR_BIND", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Host name in public URLs and in the certificate.
+    #[arg(long, env = "EMULATOR_HOST", default_value = "localhost")]
+    host: String,
+    /// Port of Entra ID and of the control API; 0 for any.
+    #[arg(long, env = "EMULATOR_ENTRA_PORT", default_value_t = 0)]
+    entra_port: u16,
+    /// Port of Azure Resource Manager; 0 for any.
+    #[arg(long, env = "EMULATOR_ARM_PORT", default_value_t = 0)]
+    arm_port: u16,
+    /// Port of Graph; 0 for any.
+    #[arg(long, env = "EMULATOR_GRAPH_PORT", default_value_t = 0)]
+    graph_port: u16,
+    /// Port of blob storage; 0 for any.
+    #[arg(long, env = "EMULATOR_BLOB_PORT", default_value_t = 0)]
+    blob_port: u16,
+    /// Directory for the CA, all keys, and the files the services need (`env`, `ca.pem`, `app-credential.pem`).
+    #[arg(long, env = "EMULATOR_STATE_DIR", default_value = ".local/emulator")]
+    state_dir: PathBuf,
+    /// Identifier URI of the API application beside `api://mcp-cost-server`, such as the MCP URL; repeatable.
+    #[arg(long = "identifier-uri", env = "EMULATOR_IDENTIFIER_URIS", value_delimiter = ',')]
+    identifier_uris: Vec<String>,
+    /// Generated people `person-0001`…, each with a subscription of their own.
+    #[arg(long, env = "EMULATOR_EXTRA_PEOPLE", default_value_t = 0)]
+    extra_people: usize,
+    /// The day cost data ends on, e.g. 2026-11-22. Default: today.
+    #[arg(long, env = "EMULATOR_TODAY")]
+    today: Option<jiff::civil::Date>,
+    /// Publish `code_challenge_methods_supported`, which real Entra does not, for clients that insist on it.
+    #[arg(long, env = "EMULATOR_PUBLISH_CODE_CHALLENGE_METHODS")]
+    publish_code_challenge_methods: bool,
+}
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Self {
+        Self {
+            bind: args.bind,
+            host: args.host,
+            ports: Ports {
+                entra: args.entra_port,
+                arm: args.arm_port,
+                graph: args.graph_port,
+                blob: args.blob_port,
+            },
+            state_dir: Some(args.state_dir),
+            identifier_uris: args.identifier_uris,
+            extra_people: args.extra_people,
+            today: args.today,
+            publish_code_challenge_methods: args.publish_code_challenge_methods,
+            ..Self::default()
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let args = Args::parse();
+    let state_dir = args.state_dir.clone();
+    // Handlers stand before the ready line: whoever reads it may send the signal at once.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let emulator = Emulator::start(args.into()).await.context("the emulator cannot start")?;
+    let env = emulator.write_env(&state_dir).context("the env file cannot be written")?;
+    announce(&emulator, &env);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    emulator.shutdown().await;
+    Ok(())
+}
+
+/// The ready line, for scripts that wait for it.
+#[expect(clippy::print_stdout, reason = "the ready line is this program's output")]
+fn announce(emulator: &Emulator, env: &std::path::Path) {
+    println!(
+        "ready authority={} arm={} env={}",
+        emulator.endpoints().authority,
+        emulator.endpoints().arm,
+        env.display()
+    );
+}

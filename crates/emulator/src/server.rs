@@ -1,0 +1,356 @@
+//! The running emulator: four TLS listeners, and the handle tests hold.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+
+use crate::clock::{Clock, utc_day};
+use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
+use crate::counters::Counts;
+use crate::entra::client_assertion::Certificate;
+use crate::entra::conditional_access::Policy;
+use crate::entra::mint::{self, MintError, TokenSpec};
+use crate::faults::Faults;
+use crate::keys::{Rollover, RsaKey};
+use crate::state::State;
+use crate::store::{Store, write_private};
+use crate::tls::Tls;
+use crate::{StartError, arm, blob, control, entra, graph};
+
+/// Connections waiting to be accepted: load tests open thousands at once.
+const BACKLOG: u32 = 4_096;
+/// How long calls in flight may take to finish at shutdown.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where the emulator listens. URLs have no trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Entra's authority without tenant: `https://localhost:PORT` (`AZURE_AUTHORITY_HOST`).
+    pub authority: String,
+    /// Azure Resource Manager: `https://localhost:PORT` (`AZURE_ARM_ENDPOINT`).
+    pub arm: String,
+    /// Microsoft Graph: `https://localhost:PORT` (`AZURE_GRAPH_ENDPOINT`).
+    pub graph: String,
+    /// Host and port of blob storage: `localhost:PORT` (`AZURE_BLOB_HOSTS`).
+    pub blob: String,
+}
+
+impl Endpoints {
+    /// Blob storage as URL.
+    pub fn blob_url(&self) -> String {
+        format!("https://{}", self.blob)
+    }
+
+    /// Graph's host and port, as discovery names it.
+    pub(crate) fn graph_host(&self) -> &str {
+        self.graph.trim_start_matches("https://")
+    }
+}
+
+/// No person has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no person called {0}")]
+pub struct UnknownPerson(pub String);
+
+/// A running emulator. Dropping it stops the listeners at once; [`Emulator::shutdown`] lets calls in flight finish.
+#[derive(Debug)]
+pub struct Emulator {
+    state: Arc<State>,
+    servers: Vec<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)>,
+}
+
+impl Emulator {
+    /// Makes (or loads) all keys, binds the four listeners and serves. Takes about half a second for the keys.
+    ///
+    /// # Errors
+    /// A taken port, an unusable state directory, a damaged file in it.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let ports = config.ports;
+        let (entra, arm, graph, blob) = (
+            bind(&config, ports.entra)?,
+            bind(&config, ports.arm)?,
+            bind(&config, ports.graph)?,
+            bind(&config, ports.blob)?,
+        );
+        let at = |listener: &TcpListener| -> io::Result<String> {
+            Ok(format!("{}:{}", config.host, listener.local_addr()?.port()))
+        };
+        let endpoints = Endpoints {
+            authority: format!("https://{}", at(&entra)?),
+            arm: format!("https://{}", at(&arm)?),
+            graph: format!("https://{}", at(&graph)?),
+            blob: at(&blob)?,
+        };
+        let (state, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
+            .await
+            .map_err(|_| StartError::Key)??;
+        let routers = [
+            (entra, entra::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)))),
+            (arm, arm::router(Arc::clone(&state))),
+            (graph, graph::router(Arc::clone(&state))),
+            (blob, blob::router(Arc::clone(&state))),
+        ];
+        let tls = RustlsConfig::from_config(tls.server);
+        let mut servers = Vec::new();
+        for (listener, router) in routers {
+            servers.push(serve(listener, router, tls.clone())?);
+        }
+        tracing::info!(
+            authority = state.endpoints.authority,
+            arm = state.endpoints.arm,
+            "emulator is listening"
+        );
+        Ok(Self { state, servers })
+    }
+
+    /// Stops listening and lets calls in flight finish, for at most five seconds.
+    pub async fn shutdown(mut self) {
+        for (handle, _) in &self.servers {
+            handle.graceful_shutdown(Some(GRACE));
+        }
+        for (_, task) in self.servers.drain(..) {
+            if let Ok(Err(error)) = task.await {
+                tracing::warn!(%error, "a listener ended with an error");
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.state.endpoints
+    }
+
+    /// The CA certificate clients must trust, as PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.state.ca_pem
+    }
+
+    /// Certificate and RSA key registered on the API application, as one PEM: what `AZURE_CLIENT_CERTIFICATE_PATH` names.
+    pub fn app_credential_pem(&self) -> &str {
+        self.state.app_key.pem()
+    }
+
+    /// The tenant.
+    pub fn tenant_id(&self) -> &'static str {
+        TENANT_ID
+    }
+
+    /// Client id of the API application.
+    pub fn api_client_id(&self) -> &'static str {
+        API_CLIENT_ID
+    }
+
+    /// Object id of a person.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn oid(&self, person: &str) -> Result<String, UnknownPerson> {
+        let found = self.state.people.find(person);
+        found.map(|found| found.oid.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
+    }
+
+    /// Makes a token to order; good ones are as the pre-registered client would get them.
+    ///
+    /// # Errors
+    /// No such person or application.
+    pub fn mint(&self, spec: &TokenSpec) -> Result<String, MintError> {
+        mint::mint(&self.state, spec)
+    }
+
+    /// The switches for outages, delays, throttling and challenges.
+    pub fn faults(&self) -> &Faults {
+        &self.state.faults
+    }
+
+    /// What was asked so far.
+    pub fn counts(&self) -> Counts {
+        self.state.counters.snapshot()
+    }
+
+    /// Starts counting anew.
+    pub fn reset_counts(&self) {
+        self.state.counters.reset();
+    }
+
+    /// Every credential issued or seen, each once. Empty unless [`Config::record_secrets`] is set.
+    pub fn issued_secrets(&self) -> Vec<String> {
+        self.state.secrets.all()
+    }
+
+    /// Moves the emulator's clock ahead (or back).
+    pub fn advance_clock(&self, seconds: i64) {
+        self.state.clock.advance(seconds);
+    }
+
+    /// Changes the signing keys. Blocks for key generation: a tenth of a second or two.
+    ///
+    /// # Errors
+    /// The state directory cannot be written.
+    pub fn roll_keys(&self, rollover: Rollover) -> Result<(), StartError> {
+        self.state.roll_keys(rollover)
+    }
+
+    /// Ends every session of the person: older assertions and refresh tokens answer AADSTS50173, older ARM tokens that
+    /// declared `cp1` are challenged.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn revoke_sessions(&self, person: &str) -> Result<(), UnknownPerson> {
+        let oid = self.oid(person)?;
+        self.state.directory_mut().revoke_sessions(&oid, self.state.clock.seconds());
+        Ok(())
+    }
+
+    /// Grants scopes of the API to the pre-registered client, as an administrator would: for one person, or for everyone.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn grant_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
+        let oid = person.map(|person| self.oid(person)).transpose()?;
+        let grants = &mut self.state.directory_mut().grants;
+        grants.add(PUBLIC_CLIENT_ID, API_CLIENT_ID, oid.as_deref(), scopes);
+        Ok(())
+    }
+
+    /// Takes scopes of the API away from the pre-registered client; all of them if none is named.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn withdraw_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
+        let oid = person.map(|person| self.oid(person)).transpose()?;
+        let grants = &mut self.state.directory_mut().grants;
+        grants.remove(PUBLIC_CLIENT_ID, API_CLIENT_ID, oid.as_deref(), scopes);
+        Ok(())
+    }
+
+    /// Grants (or takes away) the API's access to Azure Resource Manager: without it every exchange answers AADSTS65001.
+    pub fn set_arm_consent(&self, granted: bool) {
+        let grants = &mut self.state.directory_mut().grants;
+        let scopes = ["user_impersonation"];
+        if granted {
+            grants.add(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
+        } else {
+            grants.remove(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
+        }
+    }
+
+    /// The Conditional Access policies in force.
+    pub fn policies(&self) -> Vec<Policy> {
+        self.state.directory().policies.clone()
+    }
+
+    /// Replaces all Conditional Access policies.
+    pub fn set_policies(&self, policies: Vec<Policy>) {
+        self.state.directory_mut().policies = policies;
+    }
+
+    /// Replaces Cost Management's limits.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        *self.state.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+    }
+
+    /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.
+    pub fn add_identifier_uri(&self, uri: &str) {
+        self.state.directory_mut().add_identifier_uri(uri);
+    }
+
+    /// Makes another certificate with its key, registers it on the API application beside the present ones, and returns
+    /// the PEM: the first step of a certificate rotation.
+    ///
+    /// # Errors
+    /// A key could not be generated.
+    pub fn add_app_credential(&self) -> Result<String, StartError> {
+        let key = RsaKey::generate("app-credential", year(&self.state.clock))?;
+        let certificate = Certificate::from_der(key.certificate()).ok_or(StartError::Key)?;
+        self.state.certificates.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(certificate));
+        Ok(key.pem().to_owned())
+    }
+
+    /// Removes the certificate in this PEM from the API application: assertions signed with it answer AADSTS700027.
+    ///
+    /// # Errors
+    /// No certificate can be read from the PEM.
+    pub fn remove_app_credential(&self, pem: &str) -> Result<(), StartError> {
+        let thumbprint = RsaKey::from_pem(pem.to_owned())?.kid().to_owned();
+        let mut certificates = self.state.certificates.write().unwrap_or_else(PoisonError::into_inner);
+        certificates.retain(|certificate| certificate.thumbprint() != thumbprint);
+        Ok(())
+    }
+
+    /// Writes `ca.pem`, and, readable by their owner alone, `app-credential.pem` and `env` into `dir`; returns the path of `env`, a file of
+    /// `NAME=value` lines that point both services at this emulator.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn write_env(&self, dir: &Path) -> io::Result<PathBuf> {
+        std::fs::create_dir_all(dir)?;
+        let dir = dir.canonicalize()?;
+        let (ca, credential) = (dir.join("ca.pem"), dir.join("app-credential.pem"));
+        std::fs::write(&ca, self.ca_pem())?;
+        write_private(&credential, self.app_credential_pem())?;
+        let endpoints = self.endpoints();
+        let lines = [
+            ("AZURE_TENANT_ID", TENANT_ID.to_owned()),
+            ("AZURE_CLIENT_ID", API_CLIENT_ID.to_owned()),
+            ("AZURE_AUTHORITY_HOST", endpoints.authority.clone()),
+            ("AZURE_ARM_ENDPOINT", endpoints.arm.clone()),
+            ("AZURE_GRAPH_ENDPOINT", endpoints.graph.clone()),
+            ("AZURE_BLOB_HOSTS", endpoints.blob.clone()),
+            ("EXTRA_CA_FILE", ca.display().to_string()),
+            ("AZURE_CLIENT_CERTIFICATE_PATH", credential.display().to_string()),
+        ];
+        let text = lines.map(|(name, value)| format!("{name}={value}")).join("\n");
+        let env = dir.join("env");
+        write_private(&env, &format!("{text}\n"))?;
+        Ok(env)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        for (handle, _) in &self.servers {
+            handle.shutdown();
+        }
+    }
+}
+
+fn prepare(config: Config, endpoints: Endpoints) -> Result<(Arc<State>, Tls), StartError> {
+    let year = year(&Clock::default());
+    let store = Store::open(config.state_dir.as_deref())?;
+    let tls = Tls::load(&store, &config.host, year)?;
+    let state = State::new(config, endpoints, tls.ca_pem.clone(), store, year)?;
+    Ok((Arc::new(state), tls))
+}
+
+fn year(clock: &Clock) -> i32 {
+    utc_day(clock.now()).year().into()
+}
+
+fn bind(config: &Config, port: u16) -> io::Result<TcpListener> {
+    let address = SocketAddr::new(config.bind, port);
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: RustlsConfig,
+) -> io::Result<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)> {
+    let handle = Handle::new();
+    let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+    let server = axum_server::from_tcp(listener.into_std()?)?.acceptor(acceptor).handle(handle.clone());
+    let task = tokio::spawn(server.serve(router.into_make_service()));
+    Ok((handle, task))
+}

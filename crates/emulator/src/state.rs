@@ -1,0 +1,131 @@
+//! What all four listeners share.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::rand;
+use jiff::civil::Date;
+
+use crate::StartError;
+use crate::arm::cost_details::Reports;
+use crate::arm::costs::Subscriptions;
+use crate::arm::throttle::Throttle;
+use crate::bounded::Bounded;
+use crate::clock::{Clock, utc_day};
+use crate::config::{Config, Quotas};
+use crate::counters::Counters;
+use crate::directory::Directory;
+use crate::entra::authorize::Code;
+use crate::entra::client_assertion::Certificate;
+use crate::entra::token::RefreshToken;
+use crate::faults::Faults;
+use crate::jwt;
+use crate::keys::{KeyRing, Rollover, RsaKey};
+use crate::people::People;
+use crate::secrets::Secrets;
+use crate::server::Endpoints;
+use crate::store::Store;
+
+const MOST_CODES: usize = 10_000;
+const MOST_REFRESH_TOKENS: usize = 100_000;
+
+/// Everything the listeners share. Locks are held for look-ups alone, never over an await.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: Config,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) ca_pem: String,
+    pub(crate) clock: Clock,
+    pub(crate) secrets: Secrets,
+    pub(crate) people: People,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) keys: ArcSwap<KeyRing>,
+    pub(crate) app_key: RsaKey,
+    /// Certificates registered on the API application, like its `keyCredentials`.
+    pub(crate) certificates: RwLock<Vec<Arc<Certificate>>>,
+    pub(crate) faults: Faults,
+    pub(crate) counters: Counters,
+    pub(crate) throttle: Throttle,
+    pub(crate) quotas: RwLock<Quotas>,
+    pub(crate) codes: Mutex<Bounded<Code>>,
+    pub(crate) refresh_tokens: Mutex<Bounded<RefreshToken>>,
+    pub(crate) reports: Mutex<Reports>,
+    pub(crate) sas_key: [u8; 32],
+    directory: RwLock<Directory>,
+    store: Store,
+}
+
+impl State {
+    /// Loads or makes the keys and fills the tenant. Slow (key generation): call it off the async threads.
+    pub(crate) fn new(
+        config: Config,
+        endpoints: Endpoints,
+        ca_pem: String,
+        store: Store,
+        year: i32,
+    ) -> Result<Self, StartError> {
+        let keys = KeyRing::load(&store, year)?;
+        let app_key = RsaKey::load_or_generate(&store, "app-credential", year)?;
+        let registered = Certificate::from_der(app_key.certificate()).ok_or(StartError::Key)?;
+        let people = People::new(config.extra_people);
+        let mut sas_key = [0; 32];
+        rand::fill(&mut sas_key).map_err(|_| StartError::Key)?;
+        Ok(Self {
+            directory: RwLock::new(Directory::new(&config, &people, &endpoints.arm)),
+            subscriptions: Subscriptions::new(config.extra_people),
+            secrets: Secrets::new(config.record_secrets),
+            quotas: RwLock::new(config.quotas),
+            people,
+            endpoints,
+            ca_pem,
+            clock: Clock::default(),
+            keys: ArcSwap::from_pointee(keys),
+            app_key,
+            certificates: RwLock::new(vec![Arc::new(registered)]),
+            faults: Faults::default(),
+            counters: Counters::default(),
+            throttle: Throttle::default(),
+            codes: Mutex::new(Bounded::new(MOST_CODES)),
+            refresh_tokens: Mutex::new(Bounded::new(MOST_REFRESH_TOKENS)),
+            reports: Mutex::new(Reports::default()),
+            sas_key,
+            store,
+            config,
+        })
+    }
+
+    pub(crate) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The day Azure's cost data ends on.
+    pub(crate) fn today(&self) -> Date {
+        self.config.today.unwrap_or_else(|| utc_day(self.clock.now()))
+    }
+
+    /// Changes the signing keys. Slow: generates keys.
+    pub(crate) fn roll_keys(&self, rollover: Rollover) -> Result<(), StartError> {
+        let next = self.keys.load().rolled(rollover, &self.store)?;
+        self.keys.store(Arc::new(next));
+        tracing::info!(?rollover, "signing keys changed");
+        Ok(())
+    }
+
+    /// An unguessable text of 256 bits, remembered as a secret.
+    pub(crate) fn random_secret(&self, prefix: &str) -> String {
+        let secret = format!("{prefix}{}", random_text());
+        self.secrets.remember(&secret);
+        secret
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the system's random source does not fail after start")]
+fn random_text() -> String {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).expect("random bytes");
+    jwt::encode(bytes)
+}
