@@ -101,7 +101,7 @@ impl fmt::Debug for Broker {
 #[non_exhaustive]
 pub enum BuildError {
     /// The credential cannot be used.
-    #[error("AZURE_CLIENT_CERTIFICATE_PATH `{}` cannot be used", path.display())]
+    #[error("the file of AZURE_CLIENT_CERTIFICATE_PATH, `{}`, is no usable credential", path.display())]
     Credential {
         /// The file.
         path: std::path::PathBuf,

@@ -82,22 +82,25 @@ fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
 /// What an exchange ended with.
 pub(crate) type Outcome = Result<DownstreamToken, ExchangeError>;
 
-/// How long an outcome may be served: the least of 30 minutes, what is left of the token less 5 minutes, and what
-/// is left of the assertion. Zero or less means not at all.
+/// How long an outcome may be served. A token: the least of 30 minutes, what is left of it less 5 minutes, and what
+/// is left of the assertion. A refusal: by its kind; it harms nobody to remember it longer than the assertion lives.
+/// Zero or less means not at all.
 pub(crate) fn lifetime(outcome: &Outcome, assertion_expires_at: Timestamp, now: Timestamp) -> SignedDuration {
-    let assertion = assertion_expires_at.duration_since(now);
-    let own = match outcome {
-        Ok(token) => MAX_LIFE.min(token.expires_at.duration_since(now) - EXPIRY_MARGIN),
-        Err(error) => match error.kind() {
-            Kind::IdentityProviderUnavailable { retry_after: None } => OUTAGE_LIFE,
-            Kind::IdentityProviderUnavailable { retry_after: Some(wait) } => {
-                SignedDuration::try_from(*wait).unwrap_or(MAX_OUTAGE_LIFE).clamp(OUTAGE_LIFE, MAX_OUTAGE_LIFE)
-            }
-            Kind::BrokerMisconfigured => FAULT_LIFE,
-            _ => REFUSAL_LIFE,
-        },
+    let error = match outcome {
+        Ok(token) => {
+            let token = token.expires_at.duration_since(now) - EXPIRY_MARGIN;
+            return MAX_LIFE.min(token).min(assertion_expires_at.duration_since(now));
+        }
+        Err(error) => error,
     };
-    own.min(assertion)
+    match error.kind() {
+        Kind::IdentityProviderUnavailable { retry_after: None } => OUTAGE_LIFE,
+        Kind::IdentityProviderUnavailable { retry_after: Some(wait) } => {
+            SignedDuration::try_from(*wait).unwrap_or(MAX_OUTAGE_LIFE).clamp(OUTAGE_LIFE, MAX_OUTAGE_LIFE)
+        }
+        Kind::BrokerMisconfigured => FAULT_LIFE,
+        _ => REFUSAL_LIFE,
+    }
 }
 
 /// A moment in the order of the cache's changes.

@@ -92,6 +92,7 @@ impl Exchanger {
             return Err(Kind::InvalidRequest("`assertion` is missing").into());
         }
         let resource = self.resources.find(&command.resource).ok_or(Kind::UnknownResource)?;
+        tracing::Span::current().record("resource", resource.name);
         let claims = ClaimsRequest::parse(&command.claims)?;
         let assertion = BearerToken::parse(command.assertion).map_err(|e| refused(&e.into()))?;
         let principal = self.validator.validate(&assertion).await.map_err(|e| refused(&e))?;

@@ -55,7 +55,7 @@ fn a_token_lives_for_the_least_of_three_terms() {
 
 #[test]
 fn refusals_live_briefly_and_outages_as_long_as_entra_says() {
-    let life = |kind: Kind| lifetime(&Err(kind.into()), NOW + HOUR, NOW).as_secs();
+    let life = |kind: Kind| lifetime(&Err(kind.into()), NOW, NOW).as_secs();
     let outage = |seconds: Option<u64>| Kind::IdentityProviderUnavailable {
         retry_after: seconds.map(Duration::from_secs),
     };
