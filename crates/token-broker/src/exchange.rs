@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::{
     cache::{CacheKey, ExchangeCache, Outcome, lifetime},
+    challenges::Challenges,
     entra::{ClaimsRequest, DownstreamToken, Entra},
     error::{ExchangeError, Kind},
     flights::{Flights, NoResult},
@@ -49,6 +50,7 @@ pub struct Exchanger {
     entra: Arc<Entra>,
     cache: Arc<ExchangeCache>,
     flights: Arc<Flights<CacheKey, Outcome>>,
+    challenges: Arc<Challenges>,
     clock: SharedClock,
     metrics: Metrics,
 }
@@ -62,8 +64,9 @@ impl Exchanger {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
-        let flights = Arc::new(Flights::new(MAX_FLIGHTS));
-        Self { validator, resources: Arc::new(resources), entra, cache, flights, clock, metrics }
+        let (flights, challenges) = (Arc::new(Flights::new(MAX_FLIGHTS)), Arc::new(Challenges::new()));
+        let resources = Arc::new(resources);
+        Self { validator, resources, entra, cache, flights, challenges, clock, metrics }
     }
 
     /// Exchanges the assertion for the same user's token for a resource.
@@ -127,6 +130,7 @@ impl Exchanger {
     ) -> impl Future<Output = Outcome> + Send + 'static {
         let (cache, entra, clock) =
             (Arc::clone(&self.cache), Arc::clone(&self.entra), Arc::clone(&self.clock));
+        let challenges = Arc::clone(&self.challenges);
         let (resource, assertion_expires_at) = (resource.clone(), principal.expires_at());
         async move {
             // The last flight may have landed between the caller's look and the start of this one.
@@ -134,6 +138,9 @@ impl Exchanger {
                 return outcome;
             }
             if claims.is_some() {
+                if let Err(wait) = challenges.admit(plain, clock.now()).await {
+                    return Err(ExchangeError::unavailable().with_retry_after(wait));
+                }
                 cache.invalidate(plain, clock.now()).await;
             }
             let asked = cache.sequence();

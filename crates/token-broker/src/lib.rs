@@ -6,6 +6,7 @@
 //! | [`credential`], `client_assertion` | how the broker proves to Entra ID who it is |
 //! | `entra` | the token endpoint: request, answer, and what its errors mean |
 //! | `cache`, `flights` | what was exchanged already; one exchange at a time per key |
+//! | `challenges` | how often a session may pass by the cache |
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
 //! | [`Broker`], [`serve`], [`Listeners`] | putting together, serving, ending |
@@ -14,6 +15,7 @@
 
 mod broker;
 mod cache;
+mod challenges;
 mod client_assertion;
 pub mod config;
 pub mod credential;

@@ -1,5 +1,7 @@
 //! What is granted: requests to Entra ID, cache, ageing, one exchange at a time.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -196,6 +198,27 @@ async fn claims_pass_by_the_cached_token_and_replace_it() {
     broker.clock.advance(SignedDuration::from_secs(60));
     broker.call(&assertion, "arm", NBF).await.unwrap();
     assert_eq!(entra.count(), 3, "a challenge that comes back later is asked again");
+}
+
+#[tokio::test]
+async fn a_consumer_that_loops_over_challenges_is_stopped() {
+    let entra = Entra::start().await;
+    let broker = Broker::start(&entra).await;
+    let (assertion, other) = (entra.token(ALICE), entra.token(BOB));
+    let claims = |i: u32| json!({"access_token": {"nbf": {"value": i.to_string()}}}).to_string();
+    for i in 0..10 {
+        broker.call(&assertion, "arm", &claims(i)).await.unwrap();
+    }
+    broker.clock.advance(SignedDuration::from_secs(20));
+
+    let error = BrokerError::from_status(&broker.call(&assertion, "arm", &claims(10)).await.unwrap_err());
+
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(40)));
+    assert_eq!(entra.count(), 10);
+    broker.exchange(&assertion).await.expect("an ordinary call is answered");
+    broker.call(&other, "arm", &claims(10)).await.expect("another session is not concerned");
+    broker.clock.advance(SignedDuration::from_secs(40));
+    broker.call(&assertion, "arm", &claims(10)).await.expect("the window is over");
 }
 
 #[tokio::test]
