@@ -39,7 +39,8 @@ pub struct Config {
     pub host: String,
     /// Ports of the four listeners; 0 lets the system choose. Default all 0.
     pub ports: Ports,
-    /// Directory that keeps the CA and all keys, so that a restart keeps them. Default: nothing is kept.
+    /// Directory that keeps the CA and all keys, so that a restart keeps them. Emulators running at the
+    /// same time may share it. Default: nothing is kept.
     pub state_dir: Option<PathBuf>,
     /// Identifier URIs of the API application beside `api://mcp-cost-server`, such as the MCP public URL.
     pub identifier_uris: Vec<String>,

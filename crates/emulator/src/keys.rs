@@ -71,8 +71,8 @@ impl RsaKey {
             return Self::from_pem(pem);
         }
         let key = Self::generate(name, year)?;
-        store.write(&file, &key.pem)?;
-        Ok(key)
+        let kept = store.keep(&file, key.pem.clone())?;
+        if kept == key.pem { Ok(key) } else { Self::from_pem(kept) }
     }
 
     /// Key id: the certificate's SHA-1 thumbprint, as Entra names its keys.

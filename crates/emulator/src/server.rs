@@ -158,6 +158,15 @@ impl Emulator {
         found.map(|found| found.oid.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
     }
 
+    /// Ids of the subscriptions a person has a role on.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn subscriptions_of(&self, person: &str) -> Result<Vec<String>, UnknownPerson> {
+        let found = self.state.people.find(person);
+        found.map(|found| found.subscriptions.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
+    }
+
     /// Makes a token to order; good ones are as the pre-registered client would get them.
     ///
     /// # Errors

@@ -56,8 +56,7 @@ fn make_ca(store: &Store, year: i32) -> Result<String, StartError> {
     set_validity(&mut params, year, 10);
     let certificate = params.self_signed(&key)?;
     let pem = format!("{}{}", certificate.pem(), key.serialize_pem());
-    store.write("ca-with-key.pem", &pem)?;
-    Ok(pem)
+    Ok(store.keep("ca-with-key.pem", pem)?)
 }
 
 fn server_params(host: &str, year: i32) -> Result<CertificateParams, StartError> {

@@ -1,0 +1,15 @@
+//! The emulator through real HTTPS, as its clients see it.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
+
+mod arm;
+mod authorize;
+mod control;
+mod cost_details;
+mod discovery;
+mod graph;
+mod harness;
+mod hostile;
+mod load;
+mod obo;
+mod replay;
