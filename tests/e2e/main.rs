@@ -1,1 +1,15 @@
-//! flows
+//! Flows through the real services over real HTTP and gRPC. One binary, one module for each promise.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
+
+mod architecture;
+mod concurrency;
+mod deployment;
+mod happy_path;
+mod hostile;
+mod hostile_tokens;
+mod interop;
+mod mcp_http;
+mod refusals;
+mod rollover;
+mod shutdown;

@@ -1,1 +1,19 @@
-//! e2e
+//! The harness: emulator, token broker and gateway in one process, on ports the system chooses, and a caller.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Stack`] | the services, started by the same `serve` functions that their binaries call |
+//! | [`Caller`] | an MCP client that shows every byte: status, headers, document |
+//! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
+
+#![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
+
+pub mod processes;
+
+mod caller;
+mod clock;
+mod stack;
+
+pub use caller::{Answer, Caller, Era};
+pub use clock::ShiftedClock;
+pub use stack::{Stack, StackBuilder};

@@ -170,6 +170,9 @@ impl TryFrom<Args> for Config {
         let endpoints = args.cloud.endpoints()?;
         plain_text_stays_on_loopback("GATEWAY_LISTEN", args.listen, &args)?;
         plain_text_stays_on_loopback("GATEWAY_ADMIN_LISTEN", args.admin_listen, &args)?;
+        if args.broker_url.is_tls() && args.broker_ca_file.is_none() {
+            return Err(ConfigError::BrokerAuthority);
+        }
         let policy = match &args.policy_file {
             Some(path) => Policy::read(path)?,
             None => Policy::built_in()?,
@@ -192,6 +195,11 @@ impl TryFrom<Args> for Config {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// Nothing says whose certificate the broker may show. The system's roots would let any public one pass.
+    #[error(
+        "GATEWAY_BROKER_URL is https, but GATEWAY_BROKER_CA_FILE does not say which authority signed the broker's certificate"
+    )]
+    BrokerAuthority,
     /// A host override is unusable.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -271,6 +279,7 @@ mod tests {
             (&["--audiences=a,,b"], "GATEWAY_AUDIENCES holds an empty entry"),
             (&["--broker-url=http://broker:50051"], "loopback"),
             (&["--broker-url=ftp://x"], "unix:"),
+            (&["--broker-url=https://broker:50051"], "GATEWAY_BROKER_CA_FILE"),
             (&["--public-url=https://mcp.contoso.com/"], "path"),
             (&["--public-url=http://mcp.contoso.com/mcp"], "https"),
             (&["--claims-status=500"], "either 403 or 401"),

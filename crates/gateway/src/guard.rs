@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::mcp::is_tool;
 use crate::metrics::Instruments;
 use crate::policy::Policy;
-use crate::refusal::{Refusal, Refusals, Render};
+use crate::refusal::{Asked, Refusal, Refusals, Render};
 
 /// What the layer decides with.
 #[derive(Clone)]
@@ -54,30 +54,25 @@ impl Caller {
 
 /// The middleware.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let mut id = None;
-    let outcome = tokio::time::timeout(guard.timeout, guard.admit(request, next, &mut id)).await;
+    let mut asked = Asked::by(request.headers());
+    let outcome = tokio::time::timeout(guard.timeout, guard.admit(request, next, &mut asked)).await;
     match outcome.unwrap_or(Err(Refusal::DeadlineExceeded)) {
         Ok(response) => response,
         Err(refusal) => {
             let code = refusal.code();
             guard.instruments.refused(&code);
             tracing::info!(error.type = code, "refused");
-            refusal.render(&guard.refusals, id.as_ref())
+            refusal.render(&guard.refusals, &asked)
         }
     }
 }
 
 impl Guard {
-    async fn admit(
-        &self,
-        mut request: Request,
-        next: Next,
-        id: &mut Option<Value>,
-    ) -> Result<Response, Refusal> {
+    async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Refusal> {
         let caller = self.authenticate(request.headers()).await?;
         // Nobody behind this line needs the header, and what does not have it cannot leak it.
         request.headers_mut().remove(header::AUTHORIZATION);
-        let mut request = self.authorize(&caller, request, id).await?;
+        let mut request = self.authorize(&caller, request, asked).await?;
         request.extensions_mut().insert(caller.clone());
         let response = next.run(request).await;
         match caller.refusal.get() {
@@ -100,7 +95,7 @@ impl Guard {
         &self,
         caller: &Caller,
         request: Request,
-        id: &mut Option<Value>,
+        asked: &mut Asked,
     ) -> Result<Request, Refusal> {
         if request.method() != Method::POST {
             return Ok(request);
@@ -109,7 +104,7 @@ impl Guard {
         let body = self.read(body).await?;
         // What is no JSON-RPC request calls nothing: MCP answers it.
         if let Ok(message) = serde_json::from_slice::<Message>(&body) {
-            *id = message.id;
+            asked.id = message.id;
             if let Some(tool) = message.params.filter(|_| message.method == "tools/call").map(|p| p.name) {
                 self.decide(&tool, caller)?;
             }

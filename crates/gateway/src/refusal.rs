@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-pub(crate) use render::{Refusals, Render};
+pub(crate) use render::{Asked, Refusals, Render};
 
 mod challenge;
 mod render;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use cost::DetailsLimits;
 use identity::clock::SharedClock;
 use identity::{Validator, ValidatorConfig, ValidatorError};
 use telemetry::Metrics;
@@ -31,6 +32,17 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// Binds both addresses, so that a port chosen by the system is known before the service runs.
+    ///
+    /// # Errors
+    /// Names the setting of the address that cannot be had.
+    pub fn bind(mcp: SocketAddr, admin: SocketAddr) -> Result<Self, ServeError> {
+        let bind = |setting, address| {
+            listen::bind(address).map_err(|source| ServeError::Bind { setting, address, source })
+        };
+        Ok(Self { mcp: bind("GATEWAY_LISTEN", mcp)?, admin: bind("GATEWAY_ADMIN_LISTEN", admin)? })
+    }
+
     /// The address MCP clients reach.
     ///
     /// # Errors
@@ -46,20 +58,6 @@ impl Listeners {
     pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
         self.admin.local_addr()
     }
-}
-
-/// Binds both addresses, so that a port chosen by the system is known before the service runs.
-///
-/// # Errors
-/// Names the setting of the address that cannot be had.
-pub fn bind(config: &Config) -> Result<Listeners, ServeError> {
-    let bind = |setting, address| {
-        listen::bind(address).map_err(|source| ServeError::Bind { setting, address, source })
-    };
-    Ok(Listeners {
-        mcp: bind("GATEWAY_LISTEN", config.args.listen)?,
-        admin: bind("GATEWAY_ADMIN_LISTEN", config.args.admin_listen)?,
-    })
 }
 
 /// Runs the service until `shutdown`, then finishes the calls in flight.
@@ -130,7 +128,7 @@ fn app(
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
         clock,
         instruments: instruments.clone(),
-        max_export_bytes: config.args.max_export_bytes,
+        export_limits: export_limits(config),
     };
     let layer = Guard {
         validator: validator.clone(),
@@ -145,6 +143,12 @@ fn app(
         .layer(from_fn_with_state(layer, guard));
     let observed = ServerMetrics::new(&metrics.meter("http"));
     Ok(mcp.merge(metadata::routes(config, &refusals)).layer(from_fn_with_state(observed, observe)))
+}
+
+/// The tool gives up before the request does: its answer says when to ask again.
+fn export_limits(config: &Config) -> DetailsLimits {
+    let deadline = config.request_timeout().mul_f32(0.9);
+    DetailsLimits { deadline, most_bytes: config.args.max_export_bytes as u64, ..DetailsLimits::default() }
 }
 
 async fn tls(args: &Args) -> Result<Option<axum_server::tls_rustls::RustlsConfig>, ServeError> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use cost::DetailsLimits;
 use identity::clock::SharedClock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -23,7 +24,7 @@ pub(crate) struct Services {
     pub(crate) cost: cost::Client,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
-    pub(crate) max_export_bytes: usize,
+    pub(crate) export_limits: DetailsLimits,
 }
 
 /// One tool call.
@@ -66,9 +67,9 @@ impl ToolContext {
         self.services.clock.now().to_zoned(TimeZone::UTC).date()
     }
 
-    /// Largest export answered inline, in bytes.
-    pub(super) fn max_export_bytes(&self) -> usize {
-        self.services.max_export_bytes
+    /// How large an export may be, and how long it may take.
+    pub(super) fn export_limits(&self) -> DetailsLimits {
+        self.services.export_limits
     }
 }
 

@@ -1,7 +1,7 @@
 //! A refusal as an HTTP response.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
@@ -50,22 +50,49 @@ impl Refusals {
     }
 }
 
+/// What a refusal needs to know of the request that it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The id of the JSON-RPC request, where there was one.
+    pub(crate) id: Option<Value>,
+    plain_json: bool,
+}
+
+impl Asked {
+    /// Notes what the client accepts. MCP clients list `application/json` and read no error of another type;
+    /// whoever does not ask for it gets the type that RFC 9457 registers.
+    pub(crate) fn by(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let plain_json = accept.contains("application/json") && !accept.contains(PROBLEM);
+        Self { id: None, plain_json }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_id(id: Value) -> Self {
+        Self { id: Some(id), plain_json: false }
+    }
+}
+
+const PROBLEM: &str = "application/problem+json";
+
 /// Turns a refusal into a response.
 pub(crate) trait Render {
-    /// The response; `id` is that of the JSON-RPC request, where there was one.
-    fn render(&self, refusals: &Refusals, id: Option<&Value>) -> Response<Body>;
+    /// The response to what was asked.
+    fn render(&self, refusals: &Refusals, asked: &Asked) -> Response<Body>;
 }
 
 impl Render for Refusal {
-    fn render(&self, refusals: &Refusals, id: Option<&Value>) -> Response<Body> {
+    fn render(&self, refusals: &Refusals, asked: &Asked) -> Response<Body> {
         let status = match self {
             Self::ClaimsChallenge { .. } => refusals.claims_status,
             _ => self.status().as_u16(),
         };
-        let mut response = Response::new(Body::from(self.document(status, refusals, id).to_string()));
+        let mut response =
+            Response::new(Body::from(self.document(status, refusals, asked.id.as_ref()).to_string()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(self.status());
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let content_type = if asked.plain_json { "application/json" } else { PROBLEM };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = self.challenge(refusals) {
             headers.insert(header::WWW_AUTHENTICATE, challenge.into_header());

@@ -18,7 +18,8 @@ fn refusals(more: &[&str]) -> Refusals {
 }
 
 async fn rendered(refusal: &Refusal, more: &[&str]) -> (u16, String, Value) {
-    let response = refusal.render(&refusals(more), Some(&json!(7)));
+    let asked = Asked::with_id(json!(7));
+    let response = refusal.render(&refusals(more), &asked);
     let status = response.status().as_u16();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE);
     let challenge = challenge.map(|c| c.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -125,4 +126,16 @@ async fn every_reason_of_an_invalid_token_reaches_the_client() {
         assert_eq!((status, body["reason"].as_str().unwrap()), (401, reason.as_str()));
         assert_eq!(challenge.matches('"').count(), 8, "{challenge}");
     }
+}
+
+#[test]
+fn mcp_clients_get_the_one_type_they_read() {
+    let content_type = |accept: &str| {
+        let headers = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
+        let response = Refusal::MissingBearer.render(&refusals(&[]), &Asked::by(&headers));
+        response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned()
+    };
+    assert_eq!(content_type("application/json, text/event-stream"), "application/json");
+    assert_eq!(content_type("*/*"), "application/problem+json");
+    assert_eq!(content_type("application/problem+json, application/json"), "application/problem+json");
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::money::{self, Amount};
-use super::period::{MetricInput, PeriodInput, PeriodOutput};
+use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
 use super::subscription::SubscriptionInput;
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
@@ -23,10 +23,10 @@ pub(in crate::mcp) struct Input {
     subscription: SubscriptionInput,
     /// First day, as 2026-11-01. Left out: the first day of this month.
     #[serde(default)]
-    from: Option<jiff::civil::Date>,
+    from: Option<Day>,
     /// Last day, included. Left out: today.
     #[serde(default)]
-    to: Option<jiff::civil::Date>,
+    to: Option<Day>,
     /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
     #[serde(default)]
     metric: MetricInput,

@@ -1,10 +1,10 @@
 //! `cost_export`: the raw cost details as CSV. They leave Azure and hold identifiers, hence a scope of their own.
 
-use cost::{DetailsLimits, Metric, Scope};
+use cost::{Metric, Scope};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::period::{MetricInput, PeriodInput, PeriodOutput};
+use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
 use super::subscription::SubscriptionInput;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
@@ -21,10 +21,10 @@ pub(in crate::mcp) struct Input {
     subscription: SubscriptionInput,
     /// First day, as 2026-11-01. Left out: the first day of this month.
     #[serde(default)]
-    from: Option<jiff::civil::Date>,
+    from: Option<Day>,
     /// Last day, included, at most a month after the first. Left out: today.
     #[serde(default)]
-    to: Option<jiff::civil::Date>,
+    to: Option<Day>,
     /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
     #[serde(default)]
     metric: MetricInput,
@@ -59,8 +59,7 @@ impl Definition for CostExport {
         let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
         let metric = Metric::from(input.metric);
         let subscription = input.subscription.resolve(&context).await?;
-        let most_bytes = context.max_export_bytes() as u64;
-        let limits = DetailsLimits { most_bytes, ..DetailsLimits::default() };
+        let limits = context.export_limits();
         let ask = |cost: cost::Client, token| async move {
             cost.cost_details(&token, &Scope::from(subscription), period, metric, limits).await
         };

@@ -7,10 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::mcp::answer::{Failure, ToolError};
 
+/// A day as asked for.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "Date")]
+pub(super) struct Day(Date);
+
+impl TryFrom<String> for Day {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let day =
+            text.trim().parse().map_err(|_| format!("`{text:.40}` is no day; write it as 2026-11-01"))?;
+        Ok(Self(day))
+    }
+}
+
 /// A period as asked for: either end may be left out.
 pub(super) struct PeriodInput {
-    pub(super) from: Option<Date>,
-    pub(super) to: Option<Date>,
+    pub(super) from: Option<Day>,
+    pub(super) to: Option<Day>,
 }
 
 impl PeriodInput {
@@ -19,8 +35,8 @@ impl PeriodInput {
     /// # Errors
     /// Says which end is wrong and what would do.
     pub(super) fn resolve(self, today: Date) -> Result<Period, Failure> {
-        let to = self.to.unwrap_or(today);
-        let from = self.from.unwrap_or_else(|| to.first_of_month());
+        let to = self.to.map_or(today, |day| day.0);
+        let from = self.from.map_or_else(|| to.first_of_month(), |day| day.0);
         Period::new(from, to, today).map_err(|error| {
             ToolError::new("invalid_period", format!("The period is not possible: {error}.")).into()
         })
@@ -87,7 +103,8 @@ mod tests {
     #[test]
     fn what_is_left_out_is_this_month_to_date() {
         let today = date(2026, 11, 22);
-        let resolve = |from, to| PeriodInput { from, to }.resolve(today);
+        let day = |date: Option<Date>| date.map(Day);
+        let resolve = |from, to| PeriodInput { from: day(from), to: day(to) }.resolve(today);
         let period = resolve(None, None).unwrap_or_else(|_| panic!());
         assert_eq!((period.from(), period.to()), (date(2026, 11, 1), today));
         let october = resolve(None, Some(date(2026, 10, 31))).unwrap_or_else(|_| panic!());

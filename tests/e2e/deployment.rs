@@ -1,0 +1,37 @@
+//! Without an override the services talk to the public cloud's real hosts, and to no other.
+
+use clap::Parser;
+
+const TENANT: &str = "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee";
+const CLIENT: &str = "--client-id=11112222-bbbb-3333-cccc-4444dddd5555";
+
+#[test]
+fn the_gateway_talks_to_the_public_cloud() {
+    let args = ["gateway", TENANT, CLIENT, "--public-url=https://mcp.contoso.com/mcp"];
+    let config = gateway::config::Config::try_from(gateway::config::Args::parse_from(args)).unwrap();
+    assert_eq!(config.endpoints.authority.as_str(), "https://login.microsoftonline.com/");
+    assert_eq!(config.endpoints.arm.as_str(), "https://management.azure.com/");
+    assert_eq!(config.endpoints.graph.as_str(), "https://graph.microsoft.com/");
+    assert_eq!(config.endpoints.blob_hosts, ["*.blob.core.windows.net"]);
+}
+
+#[test]
+fn the_broker_talks_to_the_public_cloud() {
+    let args = ["token-broker", TENANT, CLIENT, "--client-certificate-path=/nowhere.pem"];
+    let config = token_broker::Config::try_from(token_broker::Args::parse_from(args)).unwrap();
+    assert_eq!(
+        config.token_endpoint().as_str(),
+        "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
+    );
+}
+
+#[test]
+fn plain_text_beyond_loopback_is_refused_at_start() {
+    let args =
+        ["gateway", TENANT, CLIENT, "--public-url=https://mcp.contoso.com/mcp", "--listen=0.0.0.0:8080"];
+    let error = gateway::config::Config::try_from(gateway::config::Args::parse_from(args)).unwrap_err();
+    assert!(error.to_string().contains("GATEWAY_LISTEN"), "{error}");
+    let args = ["token-broker", TENANT, CLIENT, "--client-certificate-path=/x.pem", "--listen=0.0.0.0:50051"];
+    let error = token_broker::Config::try_from(token_broker::Args::parse_from(args)).unwrap_err();
+    assert!(error.to_string().contains("BROKER_LISTEN"), "{error}");
+}

@@ -1,0 +1,138 @@
+//! Clients that nobody on this project wrote, run unchanged: Microsoft's MSAL, and the official MCP clients.
+
+use std::process::Stdio;
+
+use e2e::Stack;
+use emulator::TokenSpec;
+use serde_json::Value;
+use tokio::process::Command;
+
+/// Runs a script of `tests/clients` and reads the one JSON line it prints.
+struct Client {
+    command: Command,
+}
+
+impl Client {
+    fn new(script: &str, stack: &Stack) -> Self {
+        let run = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/run");
+        let mut command = Command::new(run);
+        command.arg(script).stdin(Stdio::null()).kill_on_drop(true);
+        // Both override what a client is told about certificates.
+        command.env_remove("REQUESTS_CA_BUNDLE").env_remove("CURL_CA_BUNDLE").env_remove("SSL_CERT_FILE");
+        command.env("CA_FILE", stack.ca_file());
+        Self { command }
+    }
+
+    fn args(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// The exit code and what was printed.
+    async fn run(mut self) -> (i32, Value) {
+        let output =
+            self.command.output().await.expect("tests/clients/setup.sh installs the clients (make setup)");
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let line = stdout.lines().last().unwrap_or_default();
+        let value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON line: {stdout}\n{stderr}"));
+        (output.status.code().unwrap_or(-1), value)
+    }
+}
+
+fn msal(script: &str, stack: &Stack, assertion: &str) -> Client {
+    let authority = format!("{}/{}", stack.emulator.endpoints().authority, emulator::TENANT_ID);
+    Client::new(script, stack)
+        .env("OBO_AUTHORITY", &authority)
+        .env("OBO_CLIENT_ID", emulator::API_CLIENT_ID)
+        .env("OBO_CERTIFICATE", stack.credential_file().to_str().expect("a path in UTF-8"))
+        .env("OBO_ASSERTION", assertion)
+}
+
+#[tokio::test]
+async fn msal_clients_complete_the_exchange() {
+    let stack = Stack::start().await;
+    for script in ["msal_node_obo.mjs", "msal_python_obo.py"] {
+        for flags in [&[][..], &["--cp1"], &["--sha1"]] {
+            let assertion = stack.token("alice");
+            let before = stack.emulator.counts().exchanges;
+            let (code, printed) = msal(script, &stack, &assertion).args(flags).run().await;
+            assert_eq!(code, 0, "{script} {flags:?}: {printed}");
+            assert_eq!(stack.emulator.counts().exchanges, before + 1, "{script} {flags:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn msal_clients_see_the_challenge_and_the_missing_consent() {
+    let stack = Stack::start().await;
+    for script in ["msal_node_obo.mjs", "msal_python_obo.py"] {
+        let (code, printed) = msal(script, &stack, &stack.token("dave")).run().await;
+        assert_eq!(code, 3, "{script}: {printed}");
+        assert!(printed.to_string().contains("50076"), "{script}: {printed}");
+        let satisfied = stack.mint(&TokenSpec::for_person("dave").after_mfa());
+        let (code, printed) = msal(script, &stack, &satisfied).run().await;
+        assert_eq!(code, 0, "{script}: {printed}");
+    }
+    stack.emulator.set_arm_consent(false);
+    for script in ["msal_node_obo.mjs", "msal_python_obo.py"] {
+        let (code, printed) = msal(script, &stack, &stack.token("alice")).run().await;
+        assert_eq!(code, 3, "{script}: {printed}");
+        assert!(printed.to_string().contains("65001"), "{script}: {printed}");
+    }
+}
+
+const QUESTION: &str = r#"{"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-31"}"#;
+
+#[tokio::test]
+async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
+    let stack = Stack::start().await;
+    for script in ["mcp_python.py", "mcp_ts.mjs"] {
+        for mode in ["auto", "legacy"] {
+            let (code, printed) = Client::new(script, &stack)
+                .args(&[mode, &stack.public_url()])
+                .args(&["--call", "list_subscriptions", "{}", "--call", "cost_by_service", QUESTION])
+                .args(&["--call", "cost_by_service", r#"{"subscription": "nowhere"}"#])
+                .env("MCP_TOKEN", &stack.token("alice"))
+                .run()
+                .await;
+            assert_eq!(code, 0, "{script} {mode}: {printed}");
+            assert_eq!(printed["tools"].as_array().unwrap().len(), 3, "{printed}");
+            let calls = printed["calls"].as_array().unwrap();
+            let names = calls[0]["structured"]["subscriptions"].to_string();
+            assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
+            assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
+            // A tool's error arrives whole, schema or no schema.
+            assert_eq!(calls[2]["is_error"], true, "{script} {mode}: {printed}");
+            assert_eq!(
+                calls[2]["structured"]["code"], "subscription_not_found",
+                "{script} {mode}: {printed}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn official_mcp_clients_show_why_they_were_refused() {
+    let stack = Stack::start().await;
+    for script in ["mcp_python.py", "mcp_ts.mjs"] {
+        for mode in ["auto", "legacy"] {
+            let (code, printed) = Client::new(script, &stack)
+                .args(&[mode, &stack.public_url(), "--call", "cost_export", QUESTION])
+                .env("MCP_TOKEN", &stack.token("bob"))
+                .run()
+                .await;
+            assert_eq!(code, 3, "{script} {mode}: {printed}");
+            let shown = printed.to_string();
+            assert!(
+                shown.contains("cost.export") || shown.contains("insufficient_scope"),
+                "{script} {mode}: {shown}"
+            );
+        }
+    }
+}

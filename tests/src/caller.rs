@@ -1,0 +1,158 @@
+//! An MCP client that hides nothing: it sends one JSON-RPC message and keeps status, headers and document.
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+/// Which protocol a message is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// 2025-11-25 and before: no headers about the message.
+    Legacy,
+    /// 2026-07-28: method and name in headers, metadata in each request.
+    Modern,
+}
+
+/// Sends messages to one MCP endpoint.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    http: Client,
+    url: String,
+    era: Era,
+}
+
+impl Caller {
+    /// A caller of `url`, over a client that does no more than it is told.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { http: plain_client(), url: url.into(), era: Era::Legacy }
+    }
+
+    /// The same caller, writing in another era.
+    #[must_use]
+    pub fn in_era(&self, era: Era) -> Self {
+        Self { era, ..self.clone() }
+    }
+
+    /// The endpoint.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Status and body of a plain GET.
+    ///
+    /// # Panics
+    /// If nothing answers.
+    pub async fn get(&self, url: &str) -> (u16, String) {
+        let response = self.http.get(url).send().await.expect("the address answers");
+        (response.status().as_u16(), response.text().await.expect("the answer is whole"))
+    }
+
+    /// Calls a tool.
+    ///
+    /// # Panics
+    /// If the endpoint does not answer.
+    pub async fn call(&self, token: &str, tool: &str, arguments: Value) -> Answer {
+        self.request(Some(token), "tools/call", json!({"name": tool, "arguments": arguments})).await
+    }
+
+    /// Sends a request, with or without a token.
+    ///
+    /// # Panics
+    /// If the endpoint does not answer.
+    pub async fn request(&self, token: Option<&str>, method: &str, params: Value) -> Answer {
+        let request = self.prepared(method, params);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        Self::send(request).await
+    }
+
+    /// A request that a test may still spoil.
+    pub fn prepared(&self, method: &str, mut params: Value) -> RequestBuilder {
+        let mut request = self
+            .http
+            .post(&self.url)
+            .header(ACCEPT, "application/json, text/event-stream")
+            .header(CONTENT_TYPE, "application/json");
+        if self.era == Era::Modern {
+            request = request.header("MCP-Protocol-Version", "2026-07-28").header("Mcp-Method", method);
+            if let Some(name) = params["name"].as_str() {
+                request = request.header("Mcp-Name", name);
+            }
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": {"name": "e2e", "version": "1"},
+            });
+        }
+        request.body(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
+    }
+
+    /// Sends a prepared request.
+    ///
+    /// # Panics
+    /// If the endpoint does not answer.
+    pub async fn send(request: RequestBuilder) -> Answer {
+        let response = request.send().await.expect("the endpoint answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("the answer is whole");
+        let document = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, document }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON, or null.
+    pub document: Value,
+}
+
+impl Answer {
+    /// The `WWW-Authenticate` header, or nothing.
+    pub fn challenge(&self) -> &str {
+        self.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The code of a refusal.
+    pub fn code(&self) -> &str {
+        self.document["code"].as_str().unwrap_or_default()
+    }
+
+    /// The reason of an invalid token.
+    pub fn reason(&self) -> &str {
+        self.document["reason"].as_str().unwrap_or_default()
+    }
+
+    /// What a tool answered, for programs.
+    pub fn data(&self) -> &Value {
+        &self.document["result"]["structuredContent"]
+    }
+
+    /// What a tool answered, for people.
+    pub fn readable(&self) -> &str {
+        self.document["result"]["content"][0]["text"].as_str().unwrap_or_default()
+    }
+
+    /// Whether a tool says that it failed.
+    pub fn is_tool_error(&self) -> bool {
+        self.document["result"]["isError"] == true
+    }
+}
+
+/// A client for loopback: no proxy, no redirects.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller speaks plain HTTP to loopback, which outgoing clients refuse"
+)]
+fn plain_client() -> Client {
+    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.build().expect("a client without TLS needs nothing")
+}

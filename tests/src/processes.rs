@@ -1,0 +1,311 @@
+//! The same stack as real processes: the binaries beside the one that runs this, on loopback.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use emulator::Counts;
+use reqwest::{Certificate, Client};
+use serde_json::{Value, json};
+
+/// How long the stack may take to get ready.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where everything listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// The gateway, for MCP clients.
+    pub gateway: u16,
+    /// The gateway's health and metrics.
+    pub gateway_admin: u16,
+    /// The broker, for gRPC consumers.
+    pub broker: u16,
+    /// The broker's health and metrics.
+    pub broker_admin: u16,
+    /// The emulator: Entra ID, ARM, Graph, blobs.
+    pub emulator: [u16; 4],
+}
+
+impl Ports {
+    /// The documented ports, so that instructions printed once stay true.
+    pub fn documented() -> Self {
+        Self {
+            gateway: 8080,
+            gateway_admin: 9080,
+            broker: 50051,
+            broker_admin: 9051,
+            emulator: [8443, 8444, 8445, 8446],
+        }
+    }
+
+    /// Ports that are free now.
+    ///
+    /// # Errors
+    /// When loopback has none.
+    pub fn free() -> anyhow::Result<Self> {
+        // All are held until all are chosen, so no two are the same.
+        let held: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+        let port = |index: usize| -> anyhow::Result<u16> { Ok(held[index].local_addr()?.port()) };
+        Ok(Self {
+            gateway: port(0)?,
+            gateway_admin: port(1)?,
+            broker: port(2)?,
+            broker_admin: port(3)?,
+            emulator: [port(4)?, port(5)?, port(6)?, port(7)?],
+        })
+    }
+}
+
+/// The running processes. They end when this is dropped.
+#[derive(Debug)]
+pub struct Processes {
+    /// Where everything listens.
+    pub ports: Ports,
+    /// The folder with state, the `env` file and the logs.
+    pub folder: PathBuf,
+    children: Vec<(&'static str, Child)>,
+    settings: BTreeMap<String, String>,
+    control: Control,
+}
+
+impl Processes {
+    /// Starts emulator, broker and gateway, and waits until each says that it is ready.
+    ///
+    /// # Errors
+    /// Names the process that did not start, and its log.
+    pub async fn start(folder: &Path, ports: Ports, people: usize) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let public_url = format!("http://127.0.0.1:{}/mcp", ports.gateway);
+        let mut children = vec![start_emulator(folder, ports, &public_url, people)?];
+        let settings = wait_for_env(folder, &mut children[0].1).await?;
+        let control = Control::new(&settings)?;
+        children.push(start(
+            "token-broker",
+            folder,
+            &settings,
+            &[
+                format!("--listen=127.0.0.1:{}", ports.broker),
+                format!("--admin-listen=127.0.0.1:{}", ports.broker_admin),
+            ],
+        )?);
+        children.push(start(
+            "gateway",
+            folder,
+            &settings,
+            &[
+                format!("--listen=127.0.0.1:{}", ports.gateway),
+                format!("--admin-listen=127.0.0.1:{}", ports.gateway_admin),
+                format!("--broker-url=http://127.0.0.1:{}", ports.broker),
+                format!("--public-url={public_url}"),
+            ],
+        )?);
+        let mut processes = Self { ports, folder: folder.to_owned(), children, settings, control };
+        for port in [ports.broker_admin, ports.gateway_admin] {
+            processes.wait_until_ready(port).await?;
+        }
+        Ok(processes)
+    }
+
+    /// The canonical MCP URL.
+    pub fn public_url(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.ports.gateway)
+    }
+
+    /// A setting that the emulator wrote for the services.
+    pub fn setting(&self, name: &str) -> &str {
+        self.settings.get(name).map_or("", String::as_str)
+    }
+
+    /// The emulator's control API.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Process ids by name.
+    pub fn pids(&self) -> Vec<(&'static str, u32)> {
+        self.children.iter().map(|(name, child)| (*name, child.id())).collect()
+    }
+
+    /// A process that has ended, if one has.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn ended(&mut self) -> anyhow::Result<Option<&'static str>> {
+        for (name, child) in &mut self.children {
+            if child.try_wait()?.is_some() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn wait_until_ready(&mut self, port: u16) -> anyhow::Result<()> {
+        let url = format!("http://127.0.0.1:{port}/readyz");
+        let http = plain_client()?;
+        let deadline = tokio::time::Instant::now() + READY_DEADLINE;
+        loop {
+            if let Ok(response) = http.get(&url).send().await
+                && response.status().is_success()
+            {
+                return Ok(());
+            }
+            if let Some(name) = self.ended()? {
+                bail!("{name} ended at once; see {}", self.folder.join(format!("{name}.log")).display());
+            }
+            if tokio::time::Instant::now() > deadline {
+                bail!(
+                    "{url} is not ready after {} s; see the logs in {}",
+                    READY_DEADLINE.as_secs(),
+                    self.folder.display()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for (_, child) in self.children.iter_mut().rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The emulator's control API: tokens for people, and what Entra ID and Azure have seen.
+#[derive(Clone, Debug)]
+pub struct Control {
+    http: Client,
+    authority: String,
+}
+
+impl Control {
+    /// The control API of the emulator that wrote these settings.
+    ///
+    /// # Errors
+    /// When its certificate authority cannot be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "speaks to the emulator on loopback, with its own authority"
+    )]
+    pub fn new(settings: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let setting = |name: &str| settings.get(name).with_context(|| format!("the env file has no {name}"));
+        let ca = std::fs::read(setting("EXTRA_CA_FILE")?)?;
+        let http = Client::builder().no_proxy().tls_certs_merge([Certificate::from_pem(&ca)?]).build()?;
+        Ok(Self { http, authority: setting("AZURE_AUTHORITY_HOST")?.trim_end_matches('/').to_owned() })
+    }
+
+    /// A token of `person`; `more` are further members of the emulator's token order.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub async fn token(&self, person: &str, more: Value) -> anyhow::Result<String> {
+        let mut order = json!({"person": person});
+        if let (Some(order), Some(more)) = (order.as_object_mut(), more.as_object()) {
+            order.extend(more.clone());
+        }
+        let url = format!("{}/_emulator/token", self.authority);
+        let answer: Value = self.http.post(url).json(&order).send().await?.json().await?;
+        match answer["access_token"].as_str() {
+            Some(token) => Ok(token.to_owned()),
+            None => bail!("no token for {person}: {}", answer["error"]),
+        }
+    }
+
+    /// What the emulator has counted.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn counts(&self) -> anyhow::Result<Counts> {
+        let url = format!("{}/_emulator/counters", self.authority);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+}
+
+/// The settings in an `env` file that the emulator wrote.
+///
+/// # Errors
+/// When there is none.
+pub fn read_env(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read: is the stack running (make up)?", path.display()))?;
+    let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(text.lines().filter_map(pair).collect())
+}
+
+fn start_emulator(
+    folder: &Path,
+    ports: Ports,
+    public_url: &str,
+    people: usize,
+) -> anyhow::Result<(&'static str, Child)> {
+    // Left over from a run before, it would be taken for this one's.
+    let _ = std::fs::remove_file(folder.join("env"));
+    let [entra, arm, graph, blob] = ports.emulator;
+    start(
+        "emulator",
+        folder,
+        &BTreeMap::new(),
+        &[
+            format!("--state-dir={}", folder.display()),
+            format!("--entra-port={entra}"),
+            format!("--arm-port={arm}"),
+            format!("--graph-port={graph}"),
+            format!("--blob-port={blob}"),
+            format!("--identifier-uri={public_url}"),
+            format!("--extra-people={people}"),
+        ],
+    )
+}
+
+async fn wait_for_env(folder: &Path, emulator: &mut Child) -> anyhow::Result<BTreeMap<String, String>> {
+    let path = folder.join("env");
+    let deadline = tokio::time::Instant::now() + READY_DEADLINE;
+    while tokio::time::Instant::now() < deadline {
+        let settings = read_env(&path).unwrap_or_default();
+        // The last line the emulator writes: with it the file is whole.
+        if settings.contains_key("AZURE_CLIENT_CERTIFICATE_PATH") {
+            return Ok(settings);
+        }
+        if emulator.try_wait()?.is_some() {
+            bail!("the emulator ended at once; see {}", folder.join("emulator.log").display());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the emulator is not ready after {} s", READY_DEADLINE.as_secs())
+}
+
+/// Starts a binary that lies beside this one. Settings of the shell stay out: the run is the same everywhere.
+fn start(
+    name: &'static str,
+    folder: &Path,
+    settings: &BTreeMap<String, String>,
+    flags: &[String],
+) -> anyhow::Result<(&'static str, Child)> {
+    let here = std::env::current_exe()?;
+    let binary = here.parent().context("a binary lies in a folder")?.join(name);
+    let log = File::create(folder.join(format!("{name}.log")))?;
+    let child = Command::new(&binary)
+        .args(flags)
+        .env_clear()
+        .envs(std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "RUST_LOG")))
+        .envs(settings)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .with_context(|| {
+            format!("{} cannot be started: build it with `make demo` or `make up`", binary.display())
+        })?;
+    Ok((name, child))
+}
+
+#[expect(clippy::disallowed_methods, reason = "readiness is asked over plain HTTP on loopback")]
+fn plain_client() -> anyhow::Result<Client> {
+    Ok(Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?)
+}
