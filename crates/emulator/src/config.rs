@@ -19,6 +19,10 @@ pub const PUBLIC_CLIENT_ID: &str = "22223333-cccc-4444-dddd-5555eeee6666";
 pub const DAEMON_CLIENT_ID: &str = "33334444-dddd-5555-eeee-6666ffff7777";
 /// The daemon's client secret. A constant: it protects nothing.
 pub const DAEMON_CLIENT_SECRET: &str = "emulator-daemon-secret";
+/// Object id of the user-assigned managed identity the API application trusts as a federated credential.
+pub const MANAGED_IDENTITY_ID: &str = "44445555-eeee-6666-ffff-7777aaaa8888";
+/// Audience of a managed identity's token that serves as a client assertion.
+pub const FEDERATED_AUDIENCE: &str = "api://AzureADTokenExchange";
 /// Application id of Azure Resource Manager in every tenant.
 pub const ARM_APP_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
 /// Application id of Microsoft Graph in every tenant.

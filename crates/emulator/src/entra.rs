@@ -4,16 +4,19 @@
 //! as the issuer of v1 tokens, since clients must find everything below one local authority.
 
 pub(crate) mod authorize;
+pub(crate) mod client;
 pub(crate) mod client_assertion;
 pub(crate) mod conditional_access;
 pub(crate) mod consent;
 pub(crate) mod discovery;
 pub(crate) mod errors;
+pub(crate) mod federated;
 pub(crate) mod issue;
 pub(crate) mod mint;
 pub(crate) mod obo;
 pub(crate) mod scopes;
 pub(crate) mod token;
+pub(crate) mod user_tokens;
 pub(crate) mod verify;
 
 use std::sync::Arc;

@@ -26,6 +26,7 @@ mod control;
 mod counters;
 mod directory;
 mod entra;
+mod env_file;
 mod faults;
 mod graph;
 mod jwt;
@@ -39,8 +40,8 @@ mod tls;
 
 pub use config::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, Config, DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, GRAPH_APP_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas,
-    TENANT_DOMAIN, TENANT_ID,
+    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_ID,
+    PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas, TENANT_DOMAIN, TENANT_ID,
 };
 pub use counters::Counts;
 pub use entra::conditional_access::{Control, Policy};

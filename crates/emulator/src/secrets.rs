@@ -5,6 +5,9 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+/// Every real credential is longer; what clients send in its place ("FAIL") may not be.
+const SHORTEST: usize = 16;
+
 /// The credentials seen so far; remembers nothing unless recording was asked for.
 pub(crate) struct Secrets {
     seen: Option<Mutex<Vec<String>>>,
@@ -16,10 +19,10 @@ impl Secrets {
         Self { seen: recording.then(Mutex::default) }
     }
 
-    /// Remembers `secret`. Signatures are what makes a token a credential: a search for the whole text finds them.
+    /// Remembers `secret`, unless it is so short that a search for it would find what is no credential.
     pub(crate) fn remember(&self, secret: &str) {
         if let Some(seen) = &self.seen
-            && !secret.is_empty()
+            && secret.len() >= SHORTEST
         {
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_owned());
         }
@@ -48,14 +51,14 @@ mod tests {
     #[test]
     fn remembers_only_when_asked() {
         let off = Secrets::new(false);
-        off.remember("a");
+        off.remember("a credential of some length");
         assert!(off.all().is_empty());
 
         let on = Secrets::new(true);
-        on.remember("b");
-        on.remember("a");
-        on.remember("b");
-        assert_eq!(on.all(), ["a", "b"]);
-        assert!(!format!("{on:?}").contains("\"a\""));
+        for text in ["bbbbbbbbbbbbbbbb", "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "short"] {
+            on.remember(text);
+        }
+        assert_eq!(on.all(), ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"]);
+        assert!(!format!("{on:?}").contains("aaaa"));
     }
 }

@@ -1,5 +1,6 @@
 //! What all four listeners share.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -15,9 +16,9 @@ use crate::clock::{Clock, utc_day};
 use crate::config::{Config, Quotas};
 use crate::counters::Counters;
 use crate::directory::Directory;
-use crate::entra::authorize::Code;
+use crate::entra::authorize::code::Code;
 use crate::entra::client_assertion::Certificate;
-use crate::entra::token::RefreshToken;
+use crate::entra::user_tokens::RefreshToken;
 use crate::faults::Faults;
 use crate::jwt;
 use crate::keys::{KeyRing, Rollover, RsaKey};
@@ -30,7 +31,6 @@ const MOST_CODES: usize = 10_000;
 const MOST_REFRESH_TOKENS: usize = 100_000;
 
 /// Everything the listeners share. Locks are held for look-ups alone, never over an await.
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) endpoints: Endpoints,
@@ -120,6 +120,13 @@ impl State {
         let secret = format!("{prefix}{}", random_text());
         self.secrets.remember(&secret);
         secret
+    }
+}
+
+/// Keys, codes and refresh tokens are in here: nothing but the endpoints is shown.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("endpoints", &self.endpoints).finish_non_exhaustive()
     }
 }
 

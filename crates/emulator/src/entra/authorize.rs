@@ -1,8 +1,9 @@
-//! Sign-in: the authorize endpoint with PKCE, and the redemption of its codes.
+//! Sign-in: the authorize endpoint with its pages.
 //!
 //! A person is chosen on a page, or without one: `prompt=none` with `login_hint` acts as an existing browser session, and
 //! the parameters of [`Choices`] may stand in the URL, so that a test needs no browser.
 
+pub(crate) mod code;
 mod pages;
 
 use std::sync::{Arc, PoisonError};
@@ -11,34 +12,20 @@ use axum::extract::{Path, RawQuery, State as Shared};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value};
 use url::Url;
 use uuid::Uuid;
 
+use self::code::{CODE_SECONDS, Code};
 use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use super::errors::EntraError;
 use super::scopes::ScopeRequest;
-use super::token::{Client, Form, SignIn, asked_claims, check_resource, user_tokens};
+use super::token::Form;
+use super::user_tokens::{SignIn, asked_claims, check_resource};
 use super::{TenantName, discovery};
 use crate::config::TENANT_ID;
 use crate::directory::Application;
-use crate::jwt;
 use crate::people::Person;
 use crate::state::State;
-
-const CODE_SECONDS: i64 = 600;
-
-/// What an authorization code stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct Code {
-    sign_in: SignIn,
-    redirect_uri: String,
-    scope: String,
-    challenge: Option<String>,
-    nonce: Option<String>,
-    claims: Option<String>,
-    expires_at: i64,
-}
 
 /// A request whose client and redirect URI are known to be good, so that errors may go there.
 struct Request {
@@ -80,51 +67,6 @@ pub(crate) async fn submit(
     body: axum::body::Bytes,
 ) -> Response {
     respond(&state, &tenant, Form::parse(&body))
-}
-
-/// Exchanges a code for tokens, once.
-pub(crate) fn redeem(state: &State, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
-    let presented = form.require("code")?;
-    let code =
-        state.codes.lock().unwrap_or_else(PoisonError::into_inner).remove(presented).ok_or_else(|| {
-            EntraError::invalid_grant(
-                54_005,
-                "OAuth2 Authorization code was already redeemed, please retry with a new one.",
-            )
-        })?;
-    if code.expires_at <= state.clock.seconds() {
-        return Err(EntraError::invalid_grant(70_008, "The provided authorization code has expired."));
-    }
-    if code.sign_in.client_id != client.application.app_id {
-        let message = "The provided authorization code is intended to be used with other resource or client.";
-        return Err(EntraError::invalid_grant(70_002, message));
-    }
-    if form.require("redirect_uri")? != code.redirect_uri {
-        let message = "The reply address does not match the one of the authorization request.";
-        return Err(EntraError::invalid_grant(500_112, message));
-    }
-    check_verifier(&code, form.get("code_verifier"))?;
-    check_resource(state, form.get("resource"), &code.scope)?;
-    let form = form.or("claims", code.claims.as_deref());
-    user_tokens(state, client, &code.sign_in, &code.scope, &form, code.nonce.as_deref())
-}
-
-/// PKCE with S256 (RFC 7636 section 4.6).
-fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), EntraError> {
-    let proven = verifier.map(|verifier| jwt::sha256(verifier.as_bytes()));
-    match (&code.challenge, proven) {
-        (None, _) => Ok(()),
-        (Some(challenge), Some(proven)) if *challenge == proven => Ok(()),
-        (Some(_), Some(_)) => {
-            let message =
-                "The Code_Verifier does not match the code_challenge supplied in the authorization request.";
-            Err(EntraError::invalid_grant(501_481, message))
-        }
-        (Some(_), None) => {
-            let message = "A code_verifier is required to redeem this authorization code.";
-            Err(EntraError::invalid_grant(501_482, message))
-        }
-    }
 }
 
 fn respond(state: &State, tenant: &str, form: Form) -> Response {

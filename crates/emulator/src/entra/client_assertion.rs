@@ -1,13 +1,14 @@
 //! Certificate client assertions (RFC 7523), checked as Entra does and as leniently: whatever msal-node, msal-python and
-//! MSAL.NET send is accepted, including a replayed `jti`.
+//! MSAL.NET send is accepted, including a replayed `jti`. Tokens of a managed identity go to [`super::federated`].
 
 use std::sync::{Arc, PoisonError};
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::TenantName;
 use super::errors::EntraError;
+use super::{TenantName, federated};
+use crate::config::TENANT_ID;
 use crate::jwt::{self, Unverified};
 use crate::state::State;
 
@@ -56,6 +57,10 @@ impl Certificate {
 pub(crate) fn check(state: &State, client_id: &str, assertion: &str) -> Result<(), EntraError> {
     let malformed = || EntraError::invalid_client(50_027, "JWT token is invalid or malformed.");
     let parsed = Unverified::parse(assertion).ok_or_else(malformed)?;
+    let names_a_certificate = parsed.header.contains_key("x5t#S256") || parsed.header.contains_key("x5t");
+    if !names_a_certificate && parsed.text("iss") == Some(state.issuer_v2(TENANT_ID).as_str()) {
+        return federated::check(state, client_id, assertion);
+    }
     check_signature(state, client_id, &parsed)?;
     check_subject(client_id, &parsed)?;
     check_audience(state, &parsed)?;

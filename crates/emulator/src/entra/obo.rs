@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::client::{Client, no_credential};
 use super::conditional_access::Proof;
 use super::errors::EntraError;
 use super::issue::ClientAuth;
-use super::token::{Client, Form, SignIn, ensure_live_session, unknown_user, user_tokens};
+use super::token::Form;
+use super::user_tokens::{SignIn, ensure_live_session, unknown_user, user_tokens};
 use super::verify::{self, Rejected};
 use crate::counters::bump;
 use crate::jwt::Unverified;
@@ -32,9 +34,7 @@ pub(crate) fn exchange(
         return Err(EntraError::missing("requested_token_use"));
     }
     if client.auth == ClientAuth::Public {
-        let message =
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        return Err(EntraError::invalid_client(7_000_218, message));
+        return Err(no_credential());
     }
     if form.get("resource").is_some() {
         let message = "The 'resource' request parameter is not supported.";

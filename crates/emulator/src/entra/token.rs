@@ -7,48 +7,25 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State as Shared};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
+use super::client::{Client, authenticate, no_credential};
 use super::errors::{EntraError, no_store};
-use super::issue::{AccessToken, ClientAuth, Subject, id_token_claims, sign};
-use super::scopes::{ScopeRequest, Target};
-use super::{TenantName, authorize, client_assertion, discovery, obo};
-use crate::config::{TENANT_DOMAIN, TENANT_ID};
+use super::issue::{AccessToken, ClientAuth, Subject, sign};
+use super::scopes::ScopeRequest;
+use super::user_tokens::{check_resource, user_tokens};
+use super::{TenantName, authorize, discovery, obo};
 use crate::counters::bump;
-use crate::directory::{Application, TokenFormat};
+use crate::directory::{AppRole, TokenFormat};
 use crate::faults::{Endpoint, Strike};
 use crate::jwt;
-use crate::people::Person;
 use crate::state::State;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const REFRESH_TOKEN_SECONDS: i64 = 90 * 86_400;
 
-/// A sign-in as refresh tokens and codes remember it.
-#[derive(Debug, Clone)]
-pub(crate) struct SignIn {
-    pub(crate) oid: String,
-    pub(crate) client_id: String,
-    pub(crate) proof: Proof,
-    pub(crate) epoch: u64,
-}
-
-/// What a refresh token stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct RefreshToken {
-    pub(crate) sign_in: SignIn,
-    pub(crate) scope: String,
-    expires_at: i64,
-}
-
-/// The form of a token request. Members nobody knows are ignored: MSAL sends a dozen.
-#[derive(Debug, Default)]
+/// The form of a token request. Members nobody knows are ignored: MSAL sends a dozen. Holds credentials, so no `Debug`.
+#[derive(Default)]
 pub(crate) struct Form(HashMap<String, String>);
 
 impl Form {
@@ -76,13 +53,6 @@ impl Form {
     pub(crate) fn require(&self, name: &str) -> Result<&str, EntraError> {
         self.get(name).ok_or_else(|| EntraError::missing(name))
     }
-}
-
-/// A client that has proven itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Client {
-    pub(crate) application: Arc<Application>,
-    pub(crate) auth: ClientAuth,
 }
 
 pub(crate) async fn v2(
@@ -156,7 +126,7 @@ fn answer(
     let client = authenticate(state, headers, form)?;
     match grant {
         JWT_BEARER => obo::exchange(state, &client, form),
-        "authorization_code" => authorize::redeem(state, &client, form),
+        "authorization_code" => authorize::code::redeem(state, &client, form),
         "refresh_token" => refresh(state, &client, form),
         "client_credentials" if tenant_name == TenantName::Any => Err(EntraError::invalid_request(
             50_059,
@@ -207,61 +177,6 @@ fn stringify(state: &State, tokens: &mut Map<String, Value>, form: &Form) {
     }
 }
 
-/// Who the client is, proven by certificate, by secret (in the form or as Basic), or not at all if it is public.
-fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> Result<Client, EntraError> {
-    let basic = basic_credentials(headers);
-    let named = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
-    let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
-    let application = state.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
-    if !application.enabled {
-        let message = format!("Application '{client_id}' is disabled.");
-        return Err(EntraError::new("unauthorized_client", 7_000_112, message));
-    }
-    let secret = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
-    let auth = match (form.get("client_assertion"), secret) {
-        (None, None) if application.public_client => ClientAuth::Public,
-        (Some(_), _) | (_, Some(_)) if application.public_client => {
-            let message =
-                "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.";
-            return Err(EntraError::invalid_client(700_025, message));
-        }
-        (Some(assertion), _) => {
-            if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
-                return Err(EntraError::missing("client_assertion_type"));
-            }
-            client_assertion::check(state, application.app_id, assertion)?;
-            ClientAuth::Certificate
-        }
-        (None, Some(secret)) if application.secret == Some(secret) => ClientAuth::Secret,
-        (None, Some(_)) => {
-            let message = format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
-                 not the client secret ID, for a secret added to app '{client_id}'."
-            );
-            return Err(EntraError::invalid_client(7_000_215, message));
-        }
-        (None, None) => {
-            let message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-            return Err(EntraError::invalid_client(7_000_218, message));
-        }
-    };
-    Ok(Client { application, auth })
-}
-
-/// `Authorization: Basic`, both halves form-encoded (RFC 6749 section 2.3.1).
-fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("Basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    let plain =
-        |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map(|(key, _)| key.into_owned());
-    Some((plain(id)?, plain(secret)?))
-}
-
 fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
     let scope = form.require("scope")?;
     let request = ScopeRequest::parse(&state.directory(), scope)?;
@@ -273,11 +188,9 @@ fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map
         return Err(EntraError::new("invalid_scope", 1_002_012, message));
     };
     if client.auth == ClientAuth::Public {
-        let message =
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        return Err(EntraError::invalid_client(7_000_218, message));
+        return Err(no_credential());
     }
-    let held = |role: &&crate::directory::AppRole| role.held_by.contains(&client.application.app_id);
+    let held = |role: &&AppRole| role.held_by.contains(&client.application.app_id);
     let roles: Vec<_> = target.application.roles.iter().filter(held).map(|role| role.value).collect();
     let token = AccessToken {
         subject: Subject::App { roles: &roles },
@@ -317,159 +230,6 @@ fn refresh(state: &State, client: &Client, form: &Form) -> Result<Map<String, Va
     let scope = form.get("scope").unwrap_or(&known.scope);
     check_resource(state, form.get("resource"), scope)?;
     user_tokens(state, client, &known.sign_in, scope, form, None)
-}
-
-/// The tokens a signed-in person's client gets: consent and Conditional Access are asked anew each time.
-pub(crate) fn user_tokens(
-    state: &State,
-    client: &Client,
-    sign_in: &SignIn,
-    scope: &str,
-    form: &Form,
-    nonce: Option<&str>,
-) -> Result<Map<String, Value>, EntraError> {
-    let person = state.people.by_oid(&sign_in.oid).ok_or_else(unknown_user)?;
-    ensure_live_session(state, person, sign_in.epoch)?;
-    let request = ScopeRequest::parse(&state.directory(), scope)?;
-    let asked = asked_claims(form)?;
-    let mut answer = answer_frame(state, client, sign_in, person, &request, form, nonce);
-    let Some(target) = &request.target else { return Ok(answer) };
-    let granted = permitted(state, &client.application, person, target, &sign_in.proof)?;
-    let token = AccessToken {
-        subject: Subject::User { person, scopes: &granted, proof: &sign_in.proof, epoch: sign_in.epoch },
-        client: &client.application,
-        auth: client.auth,
-        resource: &target.application,
-        asked_as: &target.name,
-        cp1: asked.cp1,
-        format: target.application.format,
-    };
-    let lifetime = token.lifetime(state);
-    let text = sign(state, token.format, &token.claims(state, lifetime));
-    let mut scopes = target.answered(&granted);
-    scopes.extend(request.oidc.iter().filter(|oidc| *oidc != "offline_access").cloned());
-    answer.extend(super::issue::object(json!({
-        "token_type": "Bearer", "scope": scopes.join(" "), "expires_in": lifetime, "ext_expires_in": lifetime,
-        "access_token": text,
-    })));
-    if lifetime >= 2 * 3_600 {
-        answer.insert("refresh_in".to_owned(), (lifetime / 2).into());
-    }
-    Ok(answer)
-}
-
-/// What stands in an answer beside the access token: ID token, refresh token, client info.
-fn answer_frame(
-    state: &State,
-    client: &Client,
-    sign_in: &SignIn,
-    person: &Person,
-    request: &ScopeRequest,
-    form: &Form,
-    nonce: Option<&str>,
-) -> Map<String, Value> {
-    let mut answer = Map::new();
-    if request.wants("openid") {
-        let claims = id_token_claims(state, &client.application, person, nonce);
-        answer.insert("id_token".to_owned(), sign(state, TokenFormat::V2, &claims).into());
-    }
-    if request.wants("offline_access") {
-        let token = state.random_secret("1.Aemu.");
-        let expires_at = state.clock.seconds() + REFRESH_TOKEN_SECONDS;
-        let kept = RefreshToken { sign_in: sign_in.clone(), scope: request.text.clone(), expires_at };
-        state.refresh_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone(), kept);
-        answer.insert("refresh_token".to_owned(), token.into());
-    }
-    if form.get("client_info") == Some("1") {
-        let info = jwt::encode(json!({"uid": person.oid, "utid": TENANT_ID}).to_string());
-        answer.insert("client_info".to_owned(), info.into());
-    }
-    answer
-}
-
-/// The scopes the client may have on `target` for this person, after consent and Conditional Access.
-///
-/// # Errors
-/// AADSTS65001 without consent; the policy's error if one is not met.
-pub(crate) fn permitted(
-    state: &State,
-    client: &Application,
-    person: &Person,
-    target: &Target,
-    proof: &Proof,
-) -> Result<Vec<String>, EntraError> {
-    let directory = state.directory();
-    let granted = directory.grants.granted(client.app_id, target.application.app_id, &person.oid);
-    let has = |value: &String| granted.iter().any(|have| have.eq_ignore_ascii_case(value));
-    if granted.is_empty() || !target.values.iter().all(has) {
-        return Err(no_consent(client));
-    }
-    evaluate(&directory.policies, &person.name, target.application.app_id, proof).map_err(policy_error)?;
-    Ok(if target.default { granted.into_iter().collect() } else { target.values.clone() })
-}
-
-/// AADSTS50173 if the sign-in is from before the last revocation.
-pub(crate) fn ensure_live_session(state: &State, person: &Person, epoch: u64) -> Result<(), EntraError> {
-    let session = state.directory().session(&person.oid);
-    if epoch >= session.epoch {
-        return Ok(());
-    }
-    let message = format!(
-        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed \
-         or reset their password. The TokensValidFrom date (before which tokens are not valid) for this user is '{}'.",
-        session.revoked_at.unwrap_or_default()
-    );
-    Err(EntraError::invalid_grant(50_173, message).with_suberror("bad_token"))
-}
-
-/// The `claims` parameter, understood.
-pub(crate) fn asked_claims(form: &Form) -> Result<ClaimsRequest, EntraError> {
-    ClaimsRequest::parse(form.get("claims")).map_err(|()| {
-        EntraError::invalid_request(9_002_325, "The 'claims' parameter is not a valid JSON object.")
-    })
-}
-
-/// RFC 8707's `resource` must name the application the scopes belong to: AADSTS9010010.
-pub(crate) fn check_resource(state: &State, resource: Option<&str>, scope: &str) -> Result<(), EntraError> {
-    let Some(resource) = resource.filter(|_| state.config.check_resource_parameter) else { return Ok(()) };
-    let directory = state.directory();
-    let named = directory.resource(resource).map(|app| app.app_id);
-    let asked = ScopeRequest::parse(&directory, scope)?.target.map(|target| target.application.app_id);
-    if named.is_some() && named == asked {
-        return Ok(());
-    }
-    let message = "The resource parameter provided in the request doesn't match with the requested scopes.";
-    Err(EntraError::new("invalid_target", 9_010_010, message))
-}
-
-/// AADSTS65001, naming the client that lacks consent.
-pub(crate) fn no_consent(client: &Application) -> EntraError {
-    let message = format!(
-        "The user or administrator has not consented to use the application with ID '{}' named '{}'. Send an interactive \
-         authorization request for this user and resource.",
-        client.app_id, client.display_name
-    );
-    EntraError::invalid_grant(65_001, message).with_suberror("consent_required")
-}
-
-/// An unmet policy as the token endpoint words it: live systems say `invalid_grant`.
-pub(crate) fn policy_error(unmet: Unmet) -> EntraError {
-    let error = if unmet.documented_error { "interaction_required" } else { "invalid_grant" };
-    let suberror = if unmet.claims.is_some() { "basic_action" } else { "message_only" };
-    EntraError::new(error, unmet.code, unmet.message).with_suberror(suberror).with_claims(unmet.claims)
-}
-
-pub(crate) fn unknown_user() -> EntraError {
-    let message = format!("The user account does not exist in the {TENANT_DOMAIN} directory.");
-    EntraError::invalid_grant(50_034, message)
-}
-
-fn unknown_client(client_id: &str) -> EntraError {
-    let message = format!(
-        "Application with identifier '{client_id}' was not found in the directory 'Contoso'. This can happen if the \
-         application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
-    );
-    EntraError::new("unauthorized_client", 700_016, message)
 }
 
 /// An outage or throttling of the endpoint.

@@ -131,6 +131,26 @@ async fn client_assertions_are_checked() {
 }
 
 #[tokio::test]
+async fn a_managed_identity_replaces_the_certificate() {
+    let stand = Stand::start().await;
+    let identity = || TokenSpec::default().kind(TokenKind::ManagedIdentity);
+    for (spec, expected) in [
+        (identity(), None),
+        (identity().claim("sub", "someone"), Some(700_213)),
+        (identity().audience("api://other"), Some(700_212)),
+        (identity().lifetime(-3_600), Some(50_027)),
+        (TokenSpec::for_person("alice"), Some(700_229)),
+    ] {
+        let assertion = stand.mint(&TokenSpec::for_person("alice"));
+        let (status, body) = stand.exchange(&assertion, &[("client_assertion", &stand.mint(&spec))]).await;
+        match expected {
+            None => assert_eq!(status, 200, "{body}"),
+            Some(expected) => assert_eq!((status, code(&body)), (401, expected), "{spec:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_without_credential_is_told_so() {
     let stand = Stand::start().await;
     let token = stand.mint(&TokenSpec::for_person("alice"));
