@@ -8,7 +8,7 @@
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.
-//! - [`testing`]: what was logged and traced, for assertions.
+//! - `testing` (a feature): what was logged and traced, for assertions.
 //!
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
 //! or a body: a credential that is never read cannot leak.
@@ -21,6 +21,7 @@ mod metrics;
 pub mod names;
 mod propagation;
 mod settings;
+#[cfg(feature = "testing")]
 pub mod testing;
 
 pub use init::{Guard, InitError, init};

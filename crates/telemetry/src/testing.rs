@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aho_corasick::AhoCorasick;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -43,11 +44,21 @@ impl Captured {
     /// The first log line or span that holds `needle`, if any does. For the test that no secret leaks:
     /// it looks at names, fields, events and links, whatever form they were recorded in.
     pub fn find(&self, needle: &str) -> Option<String> {
+        self.find_any(&[needle])
+    }
+
+    /// As [`Captured::find`], for many needles in one pass.
+    ///
+    /// # Panics
+    /// If the needles are too many to search for at once.
+    #[expect(clippy::expect_used, reason = "a test whose needles do not fit must fail")]
+    pub fn find_any(&self, needles: &[impl AsRef<[u8]>]) -> Option<String> {
+        let needles = AhoCorasick::new(needles).expect("needles fit into an automaton");
         let logs = self.logs();
-        let line = logs.lines().find(|line| line.contains(needle)).map(str::to_owned);
+        let line = logs.lines().find(|line| needles.is_match(line)).map(str::to_owned);
         line.or_else(|| {
             let spans = self.finished();
-            spans.iter().map(|span| format!("{span:?}")).find(|span| span.contains(needle))
+            spans.iter().map(|span| format!("{span:?}")).find(|span| needles.is_match(span))
         })
     }
 

@@ -100,8 +100,10 @@ impl Demo {
         heading("what Entra ID saw");
         let token = self.token("alice", json!({})).await?;
         let before = self.stack.control().counts().await?.exchanges;
+        say("> list_subscriptions {}, 20 times");
         for _ in 0..20 {
-            let answer = self.call(&token, "list_subscriptions", json!({})).await;
+            self.calls += 1;
+            let answer = self.caller.call(&token, "list_subscriptions", json!({})).await;
             ensure!(answer.status == 200, "got {}", answer.text);
         }
         let counts = self.stack.control().counts().await?;
