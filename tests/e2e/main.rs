@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
 
 mod architecture;
+mod challenges;
 mod concurrency;
 mod deployment;
 mod happy_path;

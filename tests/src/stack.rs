@@ -21,6 +21,7 @@ pub struct StackBuilder {
     gateway_flags: Vec<String>,
     broker_flags: Vec<String>,
     policy: Option<String>,
+    calls_per_minute: u32,
 }
 
 impl StackBuilder {
@@ -59,6 +60,13 @@ impl StackBuilder {
         self
     }
 
+    /// Limits each person's calls; a stack has no limit by itself, for tests call without pause.
+    #[must_use]
+    pub fn calls_per_minute(mut self, calls: u32) -> Self {
+        self.calls_per_minute = calls;
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     ///
     /// # Panics
@@ -93,6 +101,7 @@ impl StackBuilder {
             format!("--public-url={public_url}"),
             format!("--broker-url={}", broker.url),
             "--listen=127.0.0.1:0".to_owned(),
+            format!("--calls-per-minute={}", self.calls_per_minute),
         ];
         flags.extend(tenant_flags(emulator, files));
         flags.push(format!("--blob-hosts={}", emulator.endpoints().blob));

@@ -90,7 +90,7 @@ pub enum CaeDialect {
 }
 
 /// A challenge that ARM answers with for the next calls of a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmChallenge {
     /// Short name of the person; default everyone.

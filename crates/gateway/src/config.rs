@@ -121,6 +121,10 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_seconds: u64,
 
+    /// Tool calls each person may make in a minute, at this instance; 0 is no limit.
+    #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", default_value_t = 120)]
+    pub calls_per_minute: u32,
+
     /// Largest cost export answered inline, in bytes.
     #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", default_value_t = 512 * 1024)]
     pub max_export_bytes: usize,

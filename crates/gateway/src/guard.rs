@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use identity::clock::SharedClock;
 use identity::{BearerToken, Principal, ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use crate::mcp::is_tool;
 use crate::metrics::Instruments;
 use crate::policy::Policy;
+use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render};
 
 /// What the layer decides with.
@@ -28,6 +30,8 @@ pub(crate) struct Guard {
     pub(crate) validator: Validator,
     pub(crate) policy: Arc<Policy>,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) rates: RateLimits,
+    pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) max_body_bytes: usize,
     pub(crate) timeout: Duration,
@@ -115,7 +119,10 @@ impl Guard {
     fn decide(&self, tool: &Value, caller: &Caller) -> Result<(), Refusal> {
         match tool.as_str() {
             // Unknown and hidden look alike: MCP answers that there is no such tool.
-            Some(tool) if is_tool(tool) => self.policy.decide(tool, &caller.principal),
+            Some(tool) if is_tool(tool) => {
+                self.policy.decide(tool, &caller.principal)?;
+                self.rates.admit(&caller.principal, self.clock.now())
+            }
             _ => Ok(()),
         }
     }

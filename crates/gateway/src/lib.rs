@@ -20,4 +20,5 @@ mod listen;
 mod mcp;
 mod metadata;
 mod metrics;
+mod rate;
 mod refusal;

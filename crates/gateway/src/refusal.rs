@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     ConsentRequired { permission: String },
     /// Conditional Access forbids it.
     BlockedByPolicy,
+    /// The user has made more calls than their limit allows.
+    RateLimited { retry_after: Duration },
     /// The token broker does not answer.
     BrokerUnavailable,
     /// Entra ID does not answer, or throttles.
@@ -82,6 +84,7 @@ impl Refusal {
             Self::ClaimsChallenge { .. } => "claims_challenge".to_owned(),
             Self::ConsentRequired { .. } => "consent_required".to_owned(),
             Self::BlockedByPolicy => "blocked_by_policy".to_owned(),
+            Self::RateLimited { .. } => "rate_limited".to_owned(),
             Self::BrokerUnavailable => "broker_unavailable".to_owned(),
             Self::IdentityProviderUnavailable { .. } => "identity_provider_unavailable".to_owned(),
             Self::BrokerMisconfigured => "broker_misconfigured".to_owned(),
@@ -100,6 +103,7 @@ impl Refusal {
             | Self::ClaimsChallenge { .. }
             | Self::ConsentRequired { .. }
             | Self::BlockedByPolicy => StatusCode::FORBIDDEN,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BrokerUnavailable
             | Self::IdentityProviderUnavailable { .. }
             | Self::BrokerMisconfigured => StatusCode::SERVICE_UNAVAILABLE,
@@ -120,6 +124,7 @@ impl Refusal {
             Self::ClaimsChallenge { .. } => "your organisation's Conditional Access policy asks for more (for example multifactor authentication): sign in again with the claims of this answer".into(),
             Self::ConsentRequired { permission } => format!("an administrator has not yet consented to {permission} for this server; send them the link in admin_consent_url"),
             Self::BlockedByPolicy => "your organisation's Conditional Access policy blocks this sign-in (for example by location or device); trying again does not help, ask your administrator".into(),
+            Self::RateLimited { retry_after } => format!("you have asked more often than this server allows one person; ask again in {} seconds", seconds(*retry_after)),
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
             Self::BrokerMisconfigured => "the server is not set up correctly to act on your behalf; its operator has been told in the log".into(),
@@ -148,6 +153,7 @@ impl Refusal {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
             Self::BrokerUnavailable => Some(Duration::from_secs(5)),
             Self::IdentityProviderUnavailable { retry_after } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(10)))
@@ -155,6 +161,11 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+/// Whole seconds to wait, rounded up: whoever comes back a moment early would be refused again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Whether the claims ask for nothing but a newer sign-in: Continuous Access Evaluation's `nbf`.

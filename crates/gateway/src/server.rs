@@ -20,6 +20,7 @@ use crate::listen::{self, Serving};
 use crate::mcp::{self, context::Services};
 use crate::metadata;
 use crate::metrics::Instruments;
+use crate::rate::RateLimits;
 use crate::refusal::Refusals;
 
 pub use crate::broker::BrokerSetupError;
@@ -73,7 +74,7 @@ pub async fn serve(
     let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
     let validator = validator(&config, clock.clone())?;
     let refresh = validator.spawn_refresh();
-    let app = app(&config, &validator, clock, &metrics)?;
+    let app = app(&config, &validator, &clock, &metrics)?;
     let serving = Serving { tls: tls(&config.args).await?, drain: drain(&config.args), shutdown };
     let ready = move || {
         let ready = validator.is_ready();
@@ -116,7 +117,7 @@ fn validator(config: &Config, clock: SharedClock) -> Result<Validator, Validator
 fn app(
     config: &Config,
     validator: &Validator,
-    clock: SharedClock,
+    clock: &SharedClock,
     metrics: &Metrics,
 ) -> Result<Router, BrokerSetupError> {
     let instruments = Instruments::new(&metrics.meter("gateway"));
@@ -126,7 +127,7 @@ fn app(
         policy: policy.clone(),
         broker: Broker::new(&config.args)?,
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
-        clock,
+        clock: clock.clone(),
         instruments: instruments.clone(),
         export_limits: export_limits(config),
     };
@@ -134,6 +135,8 @@ fn app(
         validator: validator.clone(),
         policy,
         refusals: refusals.clone(),
+        rates: RateLimits::new(config.args.calls_per_minute),
+        clock: clock.clone(),
         instruments,
         max_body_bytes: config.args.max_body_bytes,
         timeout: config.request_timeout(),

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use telemetry::http::ErrorType;
 use url::Url;
 
-use super::Refusal;
 use super::challenge::Challenge;
+use super::{Refusal, seconds};
 use crate::config::Config;
 
 /// What refusals need to know of this deployment.
@@ -98,7 +98,7 @@ impl Render for Refusal {
             headers.insert(header::WWW_AUTHENTICATE, challenge.into_header());
         }
         if let Some(wait) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)));
         }
         response.extensions_mut().insert(ErrorType(self.code().into()));
         response
@@ -143,7 +143,7 @@ impl Refusal {
             self.members(refusals).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         facts.insert("code".into(), json!(code));
         if let Some(wait) = self.retry_after() {
-            facts.insert("retry_after_seconds".into(), json!(wait.as_secs()));
+            facts.insert("retry_after_seconds".into(), json!(seconds(wait).max(1)));
         }
         let mut document = facts.clone();
         let name = code.split(':').next().unwrap_or_default();

@@ -103,6 +103,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
             403,
             "missing_role:A",
         ),
+        (Refusal::RateLimited { retry_after: Duration::from_millis(1_200) }, 429, "rate_limited"),
         (Refusal::BrokerUnavailable, 503, "broker_unavailable"),
         (Refusal::BrokerMisconfigured, 503, "broker_misconfigured"),
         (Refusal::IdentityProviderUnavailable { retry_after: any(30) }, 503, "identity_provider_unavailable"),

@@ -1,0 +1,94 @@
+//! Each person's own limit on tool calls, so that one runaway assistant does not use up what Azure grants to all.
+//!
+//! A leaky bucket for each user (the generic cell rate algorithm: one instant per user, no counters to reset).
+//! The limit is this instance's: with several instances behind one address a person gets as much from each.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use identity::{ObjectId, Principal, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use moka::sync::Cache;
+
+use crate::refusal::Refusal;
+
+/// The most users remembered. One who is forgotten starts anew, which is to their favour.
+const MOST_USERS: u64 = 100_000;
+/// A user whose bucket is empty again need not be remembered.
+const FORGET_AFTER: Duration = Duration::from_secs(120);
+
+/// The limits of all users.
+#[derive(Clone, Debug)]
+pub(crate) struct RateLimits {
+    /// Time that one call stands for, or `None` where there is no limit.
+    interval: Option<SignedDuration>,
+    buckets: Cache<(TenantId, ObjectId), Arc<Mutex<Timestamp>>>,
+}
+
+impl RateLimits {
+    /// At most `calls_per_minute` on average, all of them at once if need be. 0 is no limit.
+    pub(crate) fn new(calls_per_minute: u32) -> Self {
+        let interval =
+            (calls_per_minute > 0).then(|| SignedDuration::from_mins(1) / i32_of(calls_per_minute));
+        let buckets = Cache::builder().max_capacity(MOST_USERS).time_to_idle(FORGET_AFTER).build();
+        Self { interval, buckets }
+    }
+
+    /// Counts a call of this user.
+    ///
+    /// # Errors
+    /// The refusal that says how long to wait.
+    pub(crate) fn admit(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+        self.count((principal.tenant(), principal.oid()), now)
+    }
+
+    fn count(&self, user: (TenantId, ObjectId), now: Timestamp) -> Result<(), Refusal> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        let bucket = self.buckets.get_with(user, || Arc::new(Mutex::new(now)));
+        let mut drained_at = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let level = drained_at.duration_since(now).max(SignedDuration::ZERO);
+        let excess = level + interval - SignedDuration::from_mins(1);
+        if excess > SignedDuration::ZERO {
+            return Err(Refusal::RateLimited { retry_after: excess.unsigned_abs() });
+        }
+        *drained_at = now.saturating_add(level + interval).unwrap_or(Timestamp::MAX);
+        Ok(())
+    }
+}
+
+fn i32_of(calls: u32) -> i32 {
+    i32::try_from(calls).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: u8) -> (TenantId, ObjectId) {
+        let tenant = "aaaabbbb-0000-cccc-1111-dddd2222eeee".parse().unwrap();
+        (tenant, format!("00000000-0000-4000-8000-0000000000{n:02x}").parse().unwrap())
+    }
+
+    #[test]
+    fn a_minutes_worth_passes_at_once_and_then_one_by_one() {
+        let limits = RateLimits::new(6);
+        let now = Timestamp::from_second(1_795_377_600).unwrap();
+        for _ in 0..6 {
+            assert_eq!(limits.count(user(1), now), Ok(()));
+        }
+        let refusal = Refusal::RateLimited { retry_after: Duration::from_secs(10) };
+        assert_eq!(limits.count(user(1), now), Err(refusal));
+        assert_eq!(limits.count(user(2), now), Ok(()), "somebody else's limit is their own");
+        let later = now + SignedDuration::from_secs(10);
+        assert_eq!(limits.count(user(1), later), Ok(()));
+        assert!(limits.count(user(1), later).is_err());
+        assert_eq!(limits.count(user(1), later + SignedDuration::from_hours(1)), Ok(()));
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let limits = RateLimits::new(0);
+        let now = Timestamp::from_second(0).unwrap();
+        assert!((0..10_000).all(|_| limits.count(user(1), now).is_ok()));
+    }
+}
