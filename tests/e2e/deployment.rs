@@ -1,6 +1,6 @@
 //! Without an override the services talk to the public cloud's real hosts, and to no other.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 const TENANT: &str = "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const CLIENT: &str = "--client-id=11112222-bbbb-3333-cccc-4444dddd5555";
@@ -34,4 +34,20 @@ fn plain_text_beyond_loopback_is_refused_at_start() {
     let args = ["token-broker", TENANT, CLIENT, "--client-certificate-path=/x.pem", "--listen=0.0.0.0:50051"];
     let error = token_broker::Config::try_from(token_broker::Args::parse_from(args)).unwrap_err();
     assert!(error.to_string().contains("BROKER_LISTEN"), "{error}");
+}
+
+#[test]
+fn the_readme_lists_every_setting() {
+    let readme = include_str!("../../README.md");
+    for command in [gateway::config::Args::command(), token_broker::Args::command()] {
+        for argument in command.get_arguments() {
+            let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
+            assert!(
+                readme.contains(&format!("`{name}`")),
+                "{}: the README does not list {name}",
+                command.get_name()
+            );
+            assert!(argument.get_help().is_some(), "{}: --help does not explain {name}", command.get_name());
+        }
+    }
 }
