@@ -4,14 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use e2e::processes::{Ports, Processes};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut stack = Processes::start(Path::new(".local/stack"), Ports::documented(), 0).await?;
     instructions(&stack);
+    let mut terminate = signal(SignalKind::terminate())?;
     loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
             () = tokio::time::sleep(Duration::from_millis(500)) => {}
         }
         if let Some(name) = stack.ended()? {

@@ -4,6 +4,7 @@
 //! the parameters of [`Choices`] may stand in the URL, so that a test needs no browser.
 
 pub(crate) mod code;
+mod explain;
 mod pages;
 
 use std::sync::{Arc, PoisonError};

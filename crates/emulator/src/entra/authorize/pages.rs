@@ -7,6 +7,7 @@ use http::StatusCode;
 use url::Url;
 use uuid::Uuid;
 
+use super::explain::explain;
 use crate::directory::Application;
 use crate::entra::errors::EntraError;
 use crate::entra::token::Form;
@@ -89,8 +90,11 @@ pub(super) fn admin_must_consent(
 /// "Sorry, but we're having trouble signing you in."
 pub(super) fn error(state: &State, error: &EntraError) -> Response {
     let description = error.description(state.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
+    let explained = explain(error.code).map_or_else(String::new, |(meaning, mending)| {
+        format!("<p><b>AADSTS{}</b>: {}</p><p>{}</p>", error.code, escape(meaning), escape(mending))
+    });
     let body = format!(
-        "<p>Sorry, but we're having trouble signing you in.</p><p class=code>{}</p>",
+        "<p>Sorry, but we're having trouble signing you in.</p>{explained}<p class=code>{}</p>",
         escape(&description)
     );
     let mut response = page("Sign in", &body);
