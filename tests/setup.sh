@@ -69,6 +69,7 @@ python() {
 
 clients() {
   python
+  have chromium || apt_install "a browser for the sign-in page" chromium
   have npm || apt_install "npm" nodejs npm
   ./clients/setup.sh
 }

@@ -8,12 +8,12 @@ use serde_json::Value;
 use tokio::process::Command;
 
 /// Runs a script of `tests/clients` and reads the one JSON line it prints.
-struct Client {
+pub(crate) struct Client {
     command: Command,
 }
 
 impl Client {
-    fn new(script: &str, stack: &Stack) -> Self {
+    pub(crate) fn new(script: &str, stack: &Stack) -> Self {
         let run = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/run");
         let mut command = Command::new(run);
         command.arg(script).stdin(Stdio::null()).kill_on_drop(true);
@@ -23,18 +23,18 @@ impl Client {
         Self { command }
     }
 
-    fn args(mut self, args: &[&str]) -> Self {
+    pub(crate) fn args(mut self, args: &[&str]) -> Self {
         self.command.args(args);
         self
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// The exit code and what was printed.
-    async fn run(mut self) -> (i32, Value) {
+    pub(crate) async fn run(mut self) -> (i32, Value) {
         let output =
             self.command.output().await.expect("tests/clients/setup.sh installs the clients (make setup)");
         let (stdout, stderr) =

@@ -14,3 +14,4 @@ mod mcp_http;
 mod refusals;
 mod rollover;
 mod shutdown;
+mod sign_in_page;
