@@ -24,11 +24,9 @@ const MAX_LIFE: SignedDuration = SignedDuration::from_mins(30);
 /// A token is not served in its last minutes: whoever receives it must have time to use it.
 const EXPIRY_MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a refusal that concerns this one assertion is remembered. Asking again in a loop would lead to
-/// AADSTS50196; a new sign-in brings another assertion, and with it another key.
+/// How long a refusal of this one assertion is remembered, a fault of our own included. Asking again in a loop
+/// would lead to AADSTS50196; a new sign-in brings another assertion, and with it another key.
 const REFUSAL_LIFE: SignedDuration = SignedDuration::from_secs(60);
-/// How long a fault of our own is remembered: an operator who repairs it should not have to wait.
-const FAULT_LIFE: SignedDuration = SignedDuration::from_secs(15);
 /// How long an outage is remembered where Entra ID does not say.
 const OUTAGE_LIFE: SignedDuration = SignedDuration::from_secs(2);
 const MAX_OUTAGE_LIFE: SignedDuration = SignedDuration::from_secs(60);
@@ -98,7 +96,6 @@ pub(crate) fn lifetime(outcome: &Outcome, assertion_expires_at: Timestamp, now: 
         Kind::IdentityProviderUnavailable { retry_after: Some(wait) } => {
             SignedDuration::try_from(*wait).unwrap_or(MAX_OUTAGE_LIFE).clamp(OUTAGE_LIFE, MAX_OUTAGE_LIFE)
         }
-        Kind::BrokerMisconfigured => FAULT_LIFE,
         _ => REFUSAL_LIFE,
     }
 }

@@ -62,7 +62,7 @@ fn refusals_live_briefly_and_outages_as_long_as_entra_says() {
     assert_eq!(life(Kind::BlockedByPolicy), 60);
     assert_eq!(life(Kind::ConsentRequired { permission: "p" }), 60);
     assert_eq!(life(Kind::ClaimsChallenge { claims: Arc::from("{}") }), 60);
-    assert_eq!(life(Kind::BrokerMisconfigured), 15);
+    assert_eq!(life(Kind::BrokerMisconfigured), 60);
     assert_eq!(life(outage(None)), 2);
     assert_eq!(life(outage(Some(0))), 2);
     assert_eq!(life(outage(Some(30))), 30);
