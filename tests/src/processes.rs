@@ -78,10 +78,24 @@ impl Processes {
     /// # Errors
     /// Names the process that did not start, and its log.
     pub async fn start(folder: &Path, ports: Ports, people: usize) -> anyhow::Result<Self> {
+        Self::start_with(folder, ports, people, &[]).await
+    }
+
+    /// The same, with further settings of broker and gateway.
+    ///
+    /// # Errors
+    /// Names the process that did not start, and its log.
+    pub async fn start_with(
+        folder: &Path,
+        ports: Ports,
+        people: usize,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let public_url = format!("http://127.0.0.1:{}/mcp", ports.gateway);
         let mut children = vec![start_emulator(folder, ports, &public_url, people)?];
-        let settings = wait_for_env(folder, &mut children[0].1).await?;
+        let mut settings = wait_for_env(folder, &mut children[0].1).await?;
+        settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let control = Control::new(&settings)?;
         children.push(start(
             "token-broker",

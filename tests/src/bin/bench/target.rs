@@ -1,0 +1,117 @@
+//! Who is asked, what, and what the answer must be.
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use e2e::{Caller, Era};
+use emulator::PROD_SUBSCRIPTION;
+use http_body_util::Full;
+use hyper::Request;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+/// A question to both servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The costs of the last full month: they change no more while this runs.
+    CostByService,
+    /// The subscriptions: a small answer, so that what is not Azure's weighs more.
+    ListSubscriptions,
+}
+
+impl Question {
+    /// The tool that answers it.
+    pub(crate) fn tool(self) -> &'static str {
+        match self {
+            Self::CostByService => "cost_by_service",
+            Self::ListSubscriptions => "list_subscriptions",
+        }
+    }
+
+    fn arguments(self, today: Date) -> Value {
+        match self {
+            Self::CostByService => {
+                let to = today.first_of_month().saturating_sub(1.day());
+                json!({"subscription": PROD_SUBSCRIPTION, "from": to.first_of_month(), "to": to})
+            }
+            Self::ListSubscriptions => json!({}),
+        }
+    }
+}
+
+/// A server, the message it is sent, and the answer it gave.
+pub(crate) struct Target {
+    address: String,
+    request: Request<Full<Bytes>>,
+    document: Value,
+    answer: Bytes,
+}
+
+impl Target {
+    /// Asks once, on the day `today`, which also warms the server's caches.
+    ///
+    /// # Errors
+    /// When the answer is a refusal or an error.
+    pub(crate) async fn new(
+        url: &str,
+        token: Option<&str>,
+        question: Question,
+        era: Era,
+        today: Date,
+    ) -> anyhow::Result<Self> {
+        let params = json!({"name": question.tool(), "arguments": question.arguments(today)});
+        let mut prepared = Caller::new(url).in_era(era).prepared("tools/call", params);
+        if let Some(token) = token {
+            prepared = prepared.bearer_auth(token);
+        }
+        let request = same_request(&prepared.try_clone().context("the body is text")?.build()?)?;
+        let answer = Caller::send(prepared).await;
+        ensure!(answer.status == 200 && !answer.is_tool_error(), "{url} answers {}", answer.text);
+        let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+        Ok(Self { address, request, document: answer.document, answer: answer.text.into() })
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The message.
+    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+        self.request.clone()
+    }
+
+    /// Whether an answer is the first one again.
+    pub(crate) fn is_expected(&self, answer: &[u8]) -> bool {
+        self.answer == answer
+    }
+
+    /// How long an answer is.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answer.len()
+    }
+
+    /// What both servers must agree on: what each service cost and all together, or which subscriptions there are.
+    pub(crate) fn essence(&self) -> Value {
+        let data = &self.document["result"]["structuredContent"];
+        let of_each = |list: &str, fields: [&str; 2]| -> Value {
+            let items = data[list].as_array().into_iter().flatten();
+            items.map(|item| json!([item[fields[0]], item[fields[1]]])).collect()
+        };
+        json!([
+            data["totals"],
+            of_each("services", ["name", "cost"]),
+            of_each("subscriptions", ["id", "name"])
+        ])
+    }
+}
+
+/// The request as the lean client sends it: no more headers than it must.
+fn same_request(request: &reqwest::Request) -> anyhow::Result<Request<Full<Bytes>>> {
+    let body = request.body().and_then(reqwest::Body::as_bytes).context("the body is text")?;
+    let host = request.url().authority();
+    let mut built =
+        Request::post(request.url().path()).header("host", host).body(Full::from(body.to_vec()))?;
+    built.headers_mut().extend(request.headers().clone());
+    Ok(built)
+}
