@@ -36,12 +36,11 @@ const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answe
 may see in Azure. Start with list_subscriptions; amounts are per currency and are never added across currencies. \
 Costs of the last 24 hours may still be missing, those of the last 72 hours may still change.";
 
-/// The MCP service, ready to be mounted.
-pub(crate) fn service(
+/// An MCP server, ready to be mounted: stateless, so that any replica answers any request.
+pub(crate) fn service<H: ServerHandler + Clone>(
     config: &Config,
-    services: Services,
-) -> StreamableHttpService<CostServer, NeverSessionManager> {
-    let server = CostServer { services: Arc::new(services) };
+    server: H,
+) -> StreamableHttpService<H, NeverSessionManager> {
     let settings = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -75,6 +74,10 @@ pub(crate) struct CostServer {
 }
 
 impl CostServer {
+    pub(crate) fn new(services: Services) -> Self {
+        Self { services: Arc::new(services) }
+    }
+
     async fn run(
         &self,
         entry: &'static Entry,

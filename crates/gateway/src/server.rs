@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use cost::DetailsLimits;
 use identity::clock::SharedClock;
 use identity::{Validator, ValidatorConfig, ValidatorError};
+use rmcp::ServerHandler;
 use telemetry::Metrics;
 use telemetry::admin::{self, Check};
 use telemetry::http::{ServerMetrics, observe};
@@ -17,7 +18,7 @@ use crate::broker::Broker;
 use crate::config::{Args, Config};
 use crate::guard::{Guard, guard};
 use crate::listen::{self, Serving};
-use crate::mcp::{self, context::Services};
+use crate::mcp::{self, CostServer, context::Services};
 use crate::metadata;
 use crate::metrics::Instruments;
 use crate::rate::RateLimits;
@@ -74,7 +75,8 @@ pub async fn serve(
     let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
     let validator = validator(&config, clock.clone())?;
     let refresh = validator.spawn_refresh();
-    let app = app(&config, &validator, &clock, &metrics)?;
+    let server = cost_server(&config, &clock, &metrics)?;
+    let app = router(&config, &validator, &clock, &metrics, server);
     let serving = Serving { tls: tls(&config.args).await?, drain: drain(&config.args), shutdown };
     let ready = move || {
         let ready = validator.is_ready();
@@ -85,6 +87,48 @@ pub async fn serve(
         tokio::try_join!(serving.clone().run(listeners.mcp, app), serving.run(listeners.admin, admin));
     refresh.abort();
     outcome.map(|_| ()).map_err(ServeError::Listener)
+}
+
+/// All that clients reach: `server` behind the guard, and the metadata that says where to sign in.
+///
+/// The server is a parameter so that MCP's own conformance suite, which needs tools of its own, runs against the
+/// very layers and settings that stand in front of the cost tools.
+pub fn router<H: ServerHandler + Clone>(
+    config: &Config,
+    validator: &Validator,
+    clock: &SharedClock,
+    metrics: &Metrics,
+    server: H,
+) -> Router {
+    let refusals = Arc::new(Refusals::new(config));
+    let layer = Guard {
+        validator: validator.clone(),
+        policy: Arc::new(config.policy.clone()),
+        refusals: refusals.clone(),
+        rates: RateLimits::new(config.args.calls_per_minute),
+        clock: clock.clone(),
+        instruments: instruments(metrics),
+        max_body_bytes: config.args.max_body_bytes,
+        timeout: config.request_timeout(),
+    };
+    let mcp = Router::new()
+        .route_service(config.args.public_url.path(), mcp::service(config, server))
+        .layer(from_fn_with_state(layer, guard));
+    let observed = ServerMetrics::new(&metrics.meter("http"));
+    mcp.merge(metadata::routes(config, &refusals)).layer(from_fn_with_state(observed, observe))
+}
+
+/// What proves the callers' tokens, as configured.
+///
+/// # Errors
+/// When the audiences are unusable.
+pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, ValidatorError> {
+    let rules = ValidatorConfig {
+        tenant: config.args.tenant_id,
+        audiences: config.audiences.clone(),
+        accept_v1: config.args.accept_v1_tokens,
+    };
+    Validator::new(rules, &config.endpoints.authority, config.http.clone(), clock)
 }
 
 /// Cancels `shutdown` on SIGTERM or Ctrl-C.
@@ -105,47 +149,25 @@ pub async fn stop_on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
-fn validator(config: &Config, clock: SharedClock) -> Result<Validator, ValidatorError> {
-    let rules = ValidatorConfig {
-        tenant: config.args.tenant_id,
-        audiences: config.audiences.clone(),
-        accept_v1: config.args.accept_v1_tokens,
-    };
-    Validator::new(rules, &config.endpoints.authority, config.http.clone(), clock)
-}
-
-fn app(
+fn cost_server(
     config: &Config,
-    validator: &Validator,
     clock: &SharedClock,
     metrics: &Metrics,
-) -> Result<Router, BrokerSetupError> {
-    let instruments = Instruments::new(&metrics.meter("gateway"));
-    let (policy, refusals) = (Arc::new(config.policy.clone()), Arc::new(Refusals::new(config)));
+) -> Result<CostServer, BrokerSetupError> {
     let endpoints = &config.endpoints;
-    let services = Services {
-        policy: policy.clone(),
+    Ok(CostServer::new(Services {
+        policy: Arc::new(config.policy.clone()),
         broker: Broker::new(&config.args)?,
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
         clock: clock.clone(),
-        instruments: instruments.clone(),
+        instruments: instruments(metrics),
         export_limits: export_limits(config),
-    };
-    let layer = Guard {
-        validator: validator.clone(),
-        policy,
-        refusals: refusals.clone(),
-        rates: RateLimits::new(config.args.calls_per_minute),
-        clock: clock.clone(),
-        instruments,
-        max_body_bytes: config.args.max_body_bytes,
-        timeout: config.request_timeout(),
-    };
-    let mcp = Router::new()
-        .route_service(config.args.public_url.path(), mcp::service(config, services))
-        .layer(from_fn_with_state(layer, guard));
-    let observed = ServerMetrics::new(&metrics.meter("http"));
-    Ok(mcp.merge(metadata::routes(config, &refusals)).layer(from_fn_with_state(observed, observe)))
+    }))
+}
+
+/// The same instruments however often they are asked for: the meter knows them by name.
+fn instruments(metrics: &Metrics) -> Instruments {
+    Instruments::new(&metrics.meter("gateway"))
 }
 
 /// The tool gives up before the request does: its answer says when to ask again.
