@@ -163,7 +163,12 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
         identifier_uris: [API_IDENTIFIER_URI.to_owned()].into_iter().chain(own_uris).collect(),
         scopes: vec![
             scope(API_CLIENT_ID, SCOPE_READ, false, "Read Azure costs as the signed-in user"),
-            scope(API_CLIENT_ID, SCOPE_EXPORT, true, "Export raw cost details as the signed-in user"),
+            scope(
+                API_CLIENT_ID,
+                SCOPE_EXPORT,
+                config.export_needs_admin,
+                "Export raw cost details as the signed-in user",
+            ),
         ],
         roles: vec![role(API_CLIENT_ID, ROLE_EXPORTER, &[DAEMON_CLIENT_ID])],
         required: vec![(ARM_APP_ID, "user_impersonation")],

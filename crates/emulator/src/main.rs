@@ -46,6 +46,9 @@ struct Args {
     /// Publish `code_challenge_methods_supported`, which real Entra does not, for clients that insist on it.
     #[arg(long, env = "EMULATOR_PUBLISH_CODE_CHALLENGE_METHODS")]
     publish_code_challenge_methods: bool,
+    /// Let people consent to `cost.export` themselves ("Who can consent: Admins and users").
+    #[arg(long, env = "EMULATOR_USERS_CONSENT_TO_EXPORT")]
+    users_consent_to_export: bool,
 }
 
 impl From<Args> for Config {
@@ -64,6 +67,7 @@ impl From<Args> for Config {
             extra_people: args.extra_people,
             today: args.today,
             publish_code_challenge_methods: args.publish_code_challenge_methods,
+            export_needs_admin: !args.users_consent_to_export,
             ..Self::default()
         }
     }

@@ -153,14 +153,18 @@ fn consent_step(
         true => Vec::new(),
         false => target.values.clone(),
     };
-    let missing: Vec<String> = wanted.into_iter().filter(|scope| !granted.contains(scope)).collect();
-    if missing.is_empty() && request.form.get("prompt") != Some("consent") {
+    let forced = request.form.get("prompt") == Some("consent");
+    let missing: Vec<String> = wanted.iter().filter(|scope| !granted.contains(*scope)).cloned().collect();
+    if missing.is_empty() && !forced {
         return None;
     }
-    if missing.iter().any(|scope| target.application.scope(scope).is_some_and(|scope| scope.admin_only)) {
+    // `prompt=consent` asks anew for what was granted already; whoever could not have granted it is stuck, even
+    // where an administrator has (AADSTS90094; Microsoft Q&A 5847660).
+    let asked = if forced { &wanted } else { &missing };
+    if asked.iter().any(|scope| target.application.scope(scope).is_some_and(|scope| scope.admin_only)) {
         return Some(match choice {
             Some(_) => Step::Refuse(declined()),
-            None => Step::AdminMustConsent(Arc::clone(person), missing),
+            None => Step::AdminMustConsent(Arc::clone(person), asked.clone()),
         });
     }
     match choice {
@@ -169,10 +173,7 @@ fn consent_step(
             None
         }
         Some(false) => Some(Step::Refuse(declined())),
-        None => Some(Step::Consent(
-            Arc::clone(person),
-            if missing.is_empty() { target.values.clone() } else { missing },
-        )),
+        None => Some(Step::Consent(Arc::clone(person), asked.clone())),
     }
 }
 

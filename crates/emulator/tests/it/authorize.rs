@@ -131,6 +131,9 @@ async fn admin_scopes_need_an_admin() {
     assert_eq!(silent["error"], "interaction_required");
     stand.emulator.grant_consent(Some("bob"), &["cost.export"]).unwrap();
     assert!(authorize(&stand, &bob).await.unwrap().contains_key("code"));
+    // Whoever asks for the consent page meets it, granted or not.
+    let prompted = [bob[0], bob[1], ("prompt", "consent")];
+    assert!(authorize(&stand, &prompted).await.unwrap_err().contains("Need admin approval"));
 }
 
 #[tokio::test]
