@@ -38,7 +38,7 @@ async fn a_second_challenge_goes_to_the_client_and_there_is_no_third_try() {
     assert_eq!((answer.status, answer.code()), (403, "claims_challenge"), "{}", answer.text);
     assert_eq!(answer.document["claims"], claims);
     let counts = stack.emulator.counts();
-    assert!(counts.exchanges <= 2 && counts.arm_requests <= 2, "{counts:?}");
+    assert_eq!((counts.exchanges, counts.arm_requests), (2, 2), "one renewal and no third try");
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_revoked_session_is_challenged_in_every_dialect_and_never_answered_fro
         let before = stack.mint(&TokenSpec::for_person("alice").with_cp1());
         assert_eq!(list(&stack, &before).await.status, 200);
         stack.emulator.revoke_sessions("alice").unwrap();
-        for _ in 0..3 {
+        for call in 0..3 {
             let answer = list(&stack, &before).await;
             assert_eq!(
                 (answer.status, answer.code()),
@@ -58,6 +58,11 @@ async fn a_revoked_session_is_challenged_in_every_dialect_and_never_answered_fro
                 answer.text
             );
             assert!(answer.challenge().contains("error=\"invalid_token\""), "{}", answer.challenge());
+            // Azure's own words come with the answer to its challenge; after that the broker knows without asking.
+            if call == 0 {
+                assert!(answer.challenge().contains("claims=\""), "{dialect:?}: {}", answer.challenge());
+                assert!(answer.document["claims"]["access_token"]["nbf"].is_object(), "{}", answer.text);
+            }
         }
         // bob was not revoked, and alice signs in again.
         assert_eq!(list(&stack, &stack.token("bob")).await.status, 200);
@@ -84,7 +89,7 @@ async fn hostile_claims_and_headers_of_azure_reach_no_header_of_ours() {
                 Some(ArmChallenge { header: Some(header.clone()), times: None, ..ArmChallenge::default() });
         });
         let answer = list(&stack, &stack.token("alice")).await;
-        assert!(matches!(answer.status, 200 | 403), "{header:.80}: {} {}", answer.status, answer.text);
+        assert!(matches!(answer.status, 200 | 401 | 403), "{header:.80}: {} {}", answer.status, answer.text);
         if answer.status == 200 {
             assert!(answer.is_tool_error(), "{header:.80}");
         }

@@ -22,9 +22,6 @@ const MOST_BYTES: usize = 8 * 1024;
 pub(crate) struct ClaimsChallenge {
     /// The JSON object, decoded, as Azure wrote it.
     pub(crate) claims: String,
-    /// Whether signing in anew is all it takes: Azure asks for a token issued after a moment (`nbf`) and for
-    /// nothing a person would have to do or have, such as MFA.
-    pub(crate) fresh_sign_in: bool,
 }
 
 impl ClaimsChallenge {
@@ -67,17 +64,9 @@ impl ClaimsChallenge {
             })
             .collect();
         let claims = String::from_utf8(ENGINE.decode(standard).ok()?).ok()?;
-        let object: Map<String, Value> = serde_json::from_str(&claims).ok()?;
-        Some(Self { fresh_sign_in: wants_only_freshness(&object), claims })
+        serde_json::from_str::<Map<String, Value>>(&claims).ok()?;
+        Some(Self { claims })
     }
-}
-
-/// `nbf` alone asks for a newer token. `xms_rp_ipaddr` beside it is no demand: it tells Entra from which address
-/// Azure saw the request.
-fn wants_only_freshness(claims: &Map<String, Value>) -> bool {
-    let Some(Value::Object(access_token)) = claims.get("access_token") else { return false };
-    access_token.contains_key("nbf")
-        && access_token.keys().all(|claim| matches!(claim.as_str(), "nbf" | "xms_rp_ipaddr"))
 }
 
 #[cfg(test)]
@@ -98,13 +87,10 @@ mod tests {
     fn both_dialects_of_azure_are_read() {
         let vectors: Value =
             serde_json::from_str(include_str!("../tests/data/cae-www-authenticate-vectors.json")).unwrap();
-        let mut fresh = Vec::new();
         for vector in vectors["vectors"].as_array().unwrap() {
             let found = find(&[vector["header"].as_str().unwrap()]).unwrap();
             assert_eq!(found.claims, vector["claims"].as_str().unwrap(), "{}", vector["name"]);
-            fresh.push(found.fresh_sign_in);
         }
-        assert_eq!(fresh, [false, true, true, true]);
     }
 
     #[test]
@@ -151,15 +137,6 @@ mod tests {
     fn url_safe_base64_is_read() {
         // {"a":"???>>>"}
         assert_eq!(find(&["Bearer claims=\"eyJhIjoiPz8_Pj4-In0\""]).unwrap().claims, r#"{"a":"???>>>"}"#);
-    }
-
-    #[test]
-    fn more_than_a_newer_token_is_no_fresh_sign_in() {
-        let asks = |json: &str| wants_only_freshness(&serde_json::from_str(json).unwrap());
-        assert!(asks(r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#));
-        assert!(!asks(r#"{"access_token":{"nbf":{},"acrs":{"essential":true,"value":"c1"}}}"#));
-        assert!(!asks(r#"{"access_token":{}}"#));
-        assert!(!asks(r#"{"id_token":{"nbf":{}}}"#));
     }
 
     proptest! {

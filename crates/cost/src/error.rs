@@ -57,8 +57,6 @@ pub enum Error {
     ClaimsChallenge {
         /// The claims to ask Entra for: a JSON object, decoded, as Azure wrote it.
         claims: String,
-        /// Whether a fresh sign-in alone satisfies them.
-        fresh_sign_in: bool,
         /// What Azure said.
         azure: Box<AzureError>,
     },
@@ -245,9 +243,6 @@ impl Error {
             }
             Self::WrongTenant(_) => {
                 "The subscription belongs to another directory than the one you signed in to. Sign in to that directory."
-            }
-            Self::ClaimsChallenge { fresh_sign_in: true, .. } => {
-                "Azure no longer accepts this session. Sign in again."
             }
             Self::ClaimsChallenge { .. } => {
                 "Your organisation's Conditional Access policy asks for more than this sign-in proved, such as \

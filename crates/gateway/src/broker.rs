@@ -8,7 +8,6 @@ use proto::status::{BrokerError, Reason};
 use proto::v1::ExchangeRequest;
 use proto::v1::token_broker_client::TokenBrokerClient;
 use secrecy::SecretString;
-use serde_json::Value;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 use tracing::{Instrument, field, info_span};
@@ -110,43 +109,46 @@ fn refusal(error: &BrokerError) -> Refusal {
     match error.reason() {
         Some(Reason::InvalidToken) => invalid_token(error),
         Some(Reason::AppOnlyToken) => Refusal::AppOnlyToken,
-        Some(Reason::BlockedByPolicy) => Refusal::BlockedByPolicy,
-        Some(Reason::ClaimsChallenge) => match claims(error) {
-            Some(claims) => Refusal::claims(claims),
-            None => Refusal::BlockedByPolicy,
-        },
+        Some(Reason::BlockedByPolicy) => Refusal::BlockedByPolicy { cause: error.metadata("cause").into() },
+        Some(Reason::ClaimsChallenge) => Refusal::challenged(error.claims().unwrap_or_default()),
         Some(Reason::ConsentRequired) => Refusal::ConsentRequired {
             permission: error.metadata("permission").unwrap_or("the downstream permission").to_owned(),
         },
         Some(Reason::IdentityProviderUnavailable) => {
             Refusal::IdentityProviderUnavailable { retry_after: error.retry_after() }
         }
+        Some(Reason::Overloaded) => Refusal::BrokerUnavailable,
         Some(reason @ (Reason::BrokerMisconfigured | Reason::InvalidRequest | Reason::UnknownResource)) => {
             tracing::error!(%reason, message = error.message(), "the token broker cannot serve this gateway");
             Refusal::BrokerMisconfigured
         }
         None => {
-            tracing::error!(code = ?error.code(), message = error.message(), "the token broker does not answer");
+            tracing::error!(code = ?error.code(), message = error.message(), "no answer of the token broker's own");
             Refusal::BrokerUnavailable
         }
     }
 }
 
-fn invalid_token(error: &BrokerError) -> Refusal {
-    Refusal::InvalidToken {
-        reason: error.metadata("reason").unwrap_or("rejected").to_owned(),
-        detail: format!(
-            "Microsoft Entra ID no longer accepts this sign-in: {}; sign in again",
-            error.message()
-        ),
-        claims: claims(error),
-    }
-}
+/// Reasons that the gateway would have refused a moment ago: if the broker sees them, the two are set up
+/// differently, and no sign-in can mend that.
+const SETTINGS_DIFFER: [&str; 4] = ["wrong_audience", "wrong_issuer", "wrong_tenant", "unsupported_version"];
 
-/// The claims as JSON. Anything else that came in their place goes nowhere.
-fn claims(error: &BrokerError) -> Option<Value> {
-    let claims: Value = serde_json::from_str(error.claims()?).ok()?;
-    claims.is_object().then_some(claims)
+fn invalid_token(error: &BrokerError) -> Refusal {
+    let reason = error.metadata("reason").unwrap_or("rejected");
+    if SETTINGS_DIFFER.contains(&reason) {
+        tracing::error!(
+            reason,
+            "the token broker refuses what this gateway accepts: compare tenant, audiences and token versions"
+        );
+        return Refusal::BrokerMisconfigured;
+    }
+    if reason == identity::Reason::UnknownKey.as_str() {
+        // The gateway knows the key already; the broker will in a moment.
+        return Refusal::IdentityProviderUnavailable { retry_after: None };
+    }
+    let who = if error.metadata("aadsts").is_some() { "Microsoft Entra ID" } else { "The token broker" };
+    let detail = format!("{who} no longer accepts this sign-in: {}", error.message());
+    Refusal::InvalidToken { reason: reason.to_owned(), detail, claims: None }
 }
 
 fn connection_broke(error: &BrokerError) -> bool {

@@ -177,6 +177,9 @@ impl TryFrom<Args> for Config {
         if args.broker_url.is_tls() && args.broker_ca_file.is_none() {
             return Err(ConfigError::BrokerAuthority);
         }
+        if !args.broker_url.is_tls() && (args.broker_ca_file.is_some() || args.broker_cert_file.is_some()) {
+            return Err(ConfigError::BrokerPlainText);
+        }
         let policy = match &args.policy_file {
             Some(path) => Policy::read(path)?,
             None => Policy::built_in()?,
@@ -186,7 +189,7 @@ impl TryFrom<Args> for Config {
             given if given.iter().any(|audience| audience.trim().is_empty()) => {
                 return Err(ConfigError::EmptyAudience);
             }
-            given => given.to_vec(),
+            given => given.iter().map(|audience| audience.trim().to_owned()).collect(),
         };
         let scope_prefix = args.scope_prefix.clone().unwrap_or_else(|| args.public_url.to_string());
         let http = args.outbound.client()?;
@@ -204,6 +207,11 @@ pub enum ConfigError {
         "GATEWAY_BROKER_URL is https, but GATEWAY_BROKER_CA_FILE does not say which authority signed the broker's certificate"
     )]
     BrokerAuthority,
+    /// TLS files that nothing would use: whoever set them believes that the connection is TLS.
+    #[error(
+        "GATEWAY_BROKER_CA_FILE, GATEWAY_BROKER_CERT_FILE or GATEWAY_BROKER_KEY_FILE is set, but GATEWAY_BROKER_URL is not https: make it https, or leave the files out"
+    )]
+    BrokerPlainText,
     /// A host override is unusable.
     #[error(transparent)]
     Cloud(#[from] CloudError),
@@ -284,6 +292,10 @@ mod tests {
             (&["--broker-url=http://broker:50051"], "loopback"),
             (&["--broker-url=ftp://x"], "unix:"),
             (&["--broker-url=https://broker:50051"], "GATEWAY_BROKER_CA_FILE"),
+            (&["--broker-ca-file=/ca.pem"], "GATEWAY_BROKER_URL is not https"),
+            (&["--public-url=https://user:pw@mcp.contoso.com/mcp"], "user name"),
+            (&["--public-url=https://mcp.contoso.com/:mcp"], "`:`"),
+            (&["--broker-url=https://user:pw@broker:50051"], "user name"),
             (&["--public-url=https://mcp.contoso.com/"], "path"),
             (&["--public-url=http://mcp.contoso.com/mcp"], "https"),
             (&["--claims-status=500"], "either 403 or 401"),

@@ -17,6 +17,7 @@ use identity::clock::SharedClock;
 use identity::{BearerToken, Principal, ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::mcp::is_tool;
 use crate::metrics::Instruments;
@@ -42,12 +43,14 @@ pub(crate) struct Guard {
 pub(crate) struct Caller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) assertion: BearerToken,
+    /// When the request must be answered.
+    pub(crate) deadline: Instant,
     refusal: Arc<OnceLock<Refusal>>,
 }
 
 impl Caller {
-    fn new(principal: Principal, assertion: BearerToken) -> Self {
-        Self { principal: Arc::new(principal), assertion, refusal: Arc::default() }
+    fn new(principal: Principal, assertion: BearerToken, deadline: Instant) -> Self {
+        Self { principal: Arc::new(principal), assertion, deadline, refusal: Arc::default() }
     }
 
     /// Refuses the request from within a tool. The first refusal stands.
@@ -88,7 +91,7 @@ impl Guard {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let assertion = bearer(headers)?;
         match self.validator.validate(&assertion).await {
-            Ok(principal) => Ok(Caller::new(principal, assertion)),
+            Ok(principal) => Ok(Caller::new(principal, assertion, Instant::now() + self.timeout)),
             Err(ValidationError::Invalid(invalid)) => Err(Refusal::invalid(invalid)),
             Err(_) => Err(Refusal::IdentityProviderUnavailable { retry_after: None }),
         }

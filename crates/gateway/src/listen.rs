@@ -8,7 +8,13 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use tokio_util::sync::CancellationToken;
+
+/// How long the head of a request may take, from the moment the connection is free for it.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// How often an HTTP/2 connection without traffic is asked whether somebody is there.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How a listener is served.
 #[derive(Clone)]
@@ -27,7 +33,15 @@ impl Serving {
             self.shutdown.cancelled().await;
             stop.graceful_shutdown(Some(drain));
         });
-        let server = axum_server::from_tcp(listener)?.handle(handle);
+        let mut server = axum_server::from_tcp(listener)?.handle(handle);
+        // Who sends no request, or a bit of one at a time, must not hold a connection.
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+        server
+            .http_builder()
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(HEADER_DEADLINE);
         let outcome = match self.tls {
             Some(tls) => {
                 let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());

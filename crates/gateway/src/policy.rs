@@ -16,6 +16,9 @@ pub use error::PolicyError;
 
 mod error;
 
+/// The tool that every conversation begins with: its scopes are the least a client asks for.
+const BASE_TOOL: &str = "list_subscriptions";
+
 /// The policy in force unless a file says otherwise.
 const BUILT_IN: &str = include_str!("policy/default.toml");
 
@@ -71,11 +74,9 @@ impl Policy {
         self.tools.get(tool)
     }
 
-    /// The scopes that everybody needs: those of the most modest tool. What a client asks for at first.
+    /// The scopes that everybody needs: what a client asks for at first.
     pub fn base_scopes(&self) -> &[String] {
-        let modest = self.tools.values().min_by_key(|rule| (rule.roles.len(), rule.auth_context.is_some()));
-        let read = self.tools.get("list_subscriptions").or(modest);
-        read.map_or(&[], |rule| rule.scopes.as_slice())
+        self.tools.get(BASE_TOOL).map_or(&[], |rule| rule.scopes.as_slice())
     }
 
     /// Decides whether `principal` may call `tool`. The one place that does.

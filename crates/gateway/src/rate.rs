@@ -46,7 +46,8 @@ impl RateLimits {
         let Some(interval) = self.interval else { return Ok(()) };
         let bucket = self.buckets.get_with(user, || Arc::new(Mutex::new(now)));
         let mut drained_at = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let level = drained_at.duration_since(now).max(SignedDuration::ZERO);
+        // Between empty and full, also where the clock was set back.
+        let level = drained_at.duration_since(now).clamp(SignedDuration::ZERO, SignedDuration::from_mins(1));
         let excess = level + interval - SignedDuration::from_mins(1);
         if excess > SignedDuration::ZERO {
             return Err(Refusal::RateLimited { retry_after: excess.unsigned_abs() });

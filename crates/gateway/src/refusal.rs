@@ -33,8 +33,8 @@ pub(crate) enum Refusal {
     ClaimsChallenge { claims: Value },
     /// A permission was never granted.
     ConsentRequired { permission: String },
-    /// Conditional Access forbids it.
-    BlockedByPolicy,
+    /// Conditional Access, or the state of the account, forbids it.
+    BlockedByPolicy { cause: Block },
     /// The user has made more calls than their limit allows.
     RateLimited { retry_after: Duration },
     /// The token broker does not answer.
@@ -47,6 +47,40 @@ pub(crate) enum Refusal {
     BodyTooLarge { limit: usize },
     /// The request took too long.
     DeadlineExceeded,
+}
+
+/// What blocks a person, as the broker tells it: each has somebody else who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    Policy,
+    NotAssigned,
+    Account,
+}
+
+impl Block {
+    fn detail(self) -> &'static str {
+        match self {
+            Self::Policy => {
+                "your organisation's Conditional Access policy blocks this sign-in (for example by location or device); trying again does not help, ask your administrator"
+            }
+            Self::NotAssigned => {
+                "this server is for assigned people only, and you are not among them; an administrator assigns you in Entra ID, Enterprise applications, Users and groups"
+            }
+            Self::Account => {
+                "your account is disabled, or does not exist in this organisation's directory; ask your administrator"
+            }
+        }
+    }
+}
+
+impl From<Option<&str>> for Block {
+    fn from(cause: Option<&str>) -> Self {
+        match cause {
+            Some("not_assigned") => Self::NotAssigned,
+            Some("account") => Self::Account,
+            _ => Self::Policy,
+        }
+    }
 }
 
 impl Refusal {
@@ -72,6 +106,28 @@ impl Refusal {
         Self::InvalidToken { reason: "session_revoked".into(), detail: detail.into(), claims: Some(claims) }
     }
 
+    /// The refusal of a claims request that came as text. One that cannot be read still means: sign in anew.
+    pub(crate) fn challenged(claims: &str) -> Self {
+        match serde_json::from_str::<Value>(claims) {
+            Ok(claims) if claims.is_object() => Self::claims(claims),
+            _ => Self::claims(json!({"access_token": {"nbf": {}}})),
+        }
+    }
+
+    /// The same refusal, carrying the claims that Azure asked for where Entra ID named none of its own.
+    pub(crate) fn with_claims(self, azure: &str) -> Self {
+        match (self, serde_json::from_str::<Value>(azure)) {
+            (Self::InvalidToken { reason, detail, claims: None }, Ok(claims)) if claims.is_object() => {
+                Self::InvalidToken { reason, detail, claims: Some(claims) }
+            }
+            // The broker has had enough of this session's challenges: the client is told what Azure wants.
+            (Self::IdentityProviderUnavailable { .. }, Ok(claims)) if claims.is_object() => {
+                Self::claims(claims)
+            }
+            (refusal, _) => refusal,
+        }
+    }
+
     /// The code of this refusal, the same string in answers, logs and metrics.
     pub(crate) fn code(&self) -> String {
         match self {
@@ -83,7 +139,7 @@ impl Refusal {
             Self::NoPolicy { .. } => "no_policy".to_owned(),
             Self::ClaimsChallenge { .. } => "claims_challenge".to_owned(),
             Self::ConsentRequired { .. } => "consent_required".to_owned(),
-            Self::BlockedByPolicy => "blocked_by_policy".to_owned(),
+            Self::BlockedByPolicy { .. } => "blocked_by_policy".to_owned(),
             Self::RateLimited { .. } => "rate_limited".to_owned(),
             Self::BrokerUnavailable => "broker_unavailable".to_owned(),
             Self::IdentityProviderUnavailable { .. } => "identity_provider_unavailable".to_owned(),
@@ -102,7 +158,7 @@ impl Refusal {
             | Self::NoPolicy { .. }
             | Self::ClaimsChallenge { .. }
             | Self::ConsentRequired { .. }
-            | Self::BlockedByPolicy => StatusCode::FORBIDDEN,
+            | Self::BlockedByPolicy { .. } => StatusCode::FORBIDDEN,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BrokerUnavailable
             | Self::IdentityProviderUnavailable { .. }
@@ -123,7 +179,7 @@ impl Refusal {
             Self::NoPolicy { tool } => format!("the tool {tool} has no policy entry, so nobody may call it; the operator adds one"),
             Self::ClaimsChallenge { .. } => "your organisation's Conditional Access policy asks for more (for example multifactor authentication): sign in again with the claims of this answer".into(),
             Self::ConsentRequired { permission } => format!("an administrator has not yet consented to {permission} for this server; send them the link in admin_consent_url"),
-            Self::BlockedByPolicy => "your organisation's Conditional Access policy blocks this sign-in (for example by location or device); trying again does not help, ask your administrator".into(),
+            Self::BlockedByPolicy { cause } => cause.detail().into(),
             Self::RateLimited { retry_after } => format!("you have asked more often than this server allows one person; ask again in {} seconds", seconds(*retry_after)),
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
@@ -168,10 +224,12 @@ fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// Whether the claims ask for nothing but a newer sign-in: Continuous Access Evaluation's `nbf`.
+/// Whether the claims ask for nothing but a newer sign-in: Continuous Access Evaluation's `nbf`, to which it adds
+/// the address it saw where the session moved.
 fn cured_by_sign_in(claims: &Value) -> bool {
     let Some(demands) = claims.get("access_token").and_then(Value::as_object) else { return false };
-    demands.contains_key("nbf") && demands.keys().all(|name| matches!(name.as_str(), "nbf" | "xms_cc"))
+    let newer = |name: &String| matches!(name.as_str(), "nbf" | "xms_cc" | "xms_rp_ipaddr");
+    demands.contains_key("nbf") && demands.keys().all(newer)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use cost::DetailsLimits;
 use identity::clock::SharedClock;
 use identity::{Validator, ValidatorConfig, ValidatorError};
 use rmcp::ServerHandler;
@@ -74,6 +73,8 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
     let validator = validator(&config, clock.clone())?;
+    let keys = validator.clone();
+    metrics.observe_key_age(move || keys.keys_age_seconds());
     let refresh = validator.spawn_refresh();
     let server = cost_server(&config, &clock, &metrics)?;
     let app = router(&config, &validator, &clock, &metrics, server);
@@ -161,19 +162,13 @@ fn cost_server(
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
         clock: clock.clone(),
         instruments: instruments(metrics),
-        export_limits: export_limits(config),
+        max_export_bytes: config.args.max_export_bytes,
     }))
 }
 
 /// The same instruments however often they are asked for: the meter knows them by name.
 fn instruments(metrics: &Metrics) -> Instruments {
     Instruments::new(&metrics.meter("gateway"))
-}
-
-/// The tool gives up before the request does: its answer says when to ask again.
-fn export_limits(config: &Config) -> DetailsLimits {
-    let deadline = config.request_timeout().mul_f32(0.9);
-    DetailsLimits { deadline, most_bytes: config.args.max_export_bytes as u64, ..DetailsLimits::default() }
 }
 
 async fn tls(args: &Args) -> Result<Option<axum_server::tls_rustls::RustlsConfig>, ServeError> {

@@ -3,7 +3,7 @@
 mod cache;
 mod metadata;
 
-pub use cache::{KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use cache::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
 
 pub(crate) use cache::{KeyCache, KeyError};
 pub(crate) use metadata::{MetadataSource, SigningKey, Snapshot};

@@ -28,7 +28,7 @@ mod validate;
 
 pub use error::{InvalidToken, Reason, ValidationError};
 pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
-pub use keys::{KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
 pub use principal::Principal;
 pub use scope::ScopeSet;
 pub use token::{BearerToken, MAX_TOKEN_BYTES};

@@ -118,6 +118,13 @@ impl Validator {
         })
     }
 
+    /// How old the oldest keys in use are, in seconds. `None` before the first fetch.
+    pub fn keys_age_seconds(&self) -> Option<i64> {
+        let fetched =
+            [Some(&self.v2), self.v1.as_ref()].into_iter().flatten().filter_map(KeyCache::fetched_at);
+        fetched.min().map(|oldest| self.clock.now().duration_since(oldest).as_secs())
+    }
+
     /// Whether there are keys to validate with.
     pub fn is_ready(&self) -> bool {
         self.v2.is_loaded() && self.v1.as_ref().is_none_or(KeyCache::is_loaded)

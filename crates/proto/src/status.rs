@@ -220,13 +220,15 @@ pub enum Reason {
     ConsentRequired,
     /// Entra ID is out of reach or throttles.
     IdentityProviderUnavailable,
+    /// The broker has more calls than it can serve.
+    Overloaded,
     /// The broker's own credential or registration is wrong.
     BrokerMisconfigured,
 }
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InvalidRequest,
         Self::UnknownResource,
         Self::InvalidToken,
@@ -235,6 +237,7 @@ impl Reason {
         Self::ClaimsChallenge,
         Self::ConsentRequired,
         Self::IdentityProviderUnavailable,
+        Self::Overloaded,
         Self::BrokerMisconfigured,
     ];
 
@@ -249,6 +252,7 @@ impl Reason {
             Self::ClaimsChallenge => "claims_challenge",
             Self::ConsentRequired => "consent_required",
             Self::IdentityProviderUnavailable => "identity_provider_unavailable",
+            Self::Overloaded => "overloaded",
             Self::BrokerMisconfigured => "broker_misconfigured",
         }
     }
@@ -261,6 +265,7 @@ impl Reason {
             Self::AppOnlyToken | Self::BlockedByPolicy => Code::PermissionDenied,
             Self::ClaimsChallenge | Self::ConsentRequired => Code::FailedPrecondition,
             Self::IdentityProviderUnavailable => Code::Unavailable,
+            Self::Overloaded => Code::ResourceExhausted,
             Self::BrokerMisconfigured => Code::Internal,
         }
     }

@@ -30,7 +30,10 @@ pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, I
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
     let provider = match args.traces_endpoint() {
-        Some(endpoint) => Some(tracer_provider(service_name, args, endpoint)?),
+        Some(endpoint) => {
+            plain_text_stays_on_loopback(endpoint)?;
+            Some(tracer_provider(service_name, args, endpoint)?)
+        }
         None => None,
     };
     let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name));
@@ -73,6 +76,16 @@ pub enum InitError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Traces name people, and the exporter's headers may hold keys: neither travels in the clear.
+    #[error(
+        "OTEL_EXPORTER_OTLP_ENDPOINT (or its TRACES variant) is not https and not loopback: make it https, or run a collector beside this service"
+    )]
+    PlainText,
+    /// The OTLP endpoint holds a user name or password, which the start-up log would show.
+    #[error(
+        "OTEL_EXPORTER_OTLP_ENDPOINT (or its TRACES variant) must hold no user name or password: use OTEL_EXPORTER_OTLP_HEADERS"
+    )]
+    UserInfo,
     /// The OTLP endpoint or another exporter setting is unusable.
     #[error("the OTLP exporter refused its settings")]
     Exporter(#[from] ExporterBuildError),
@@ -99,6 +112,19 @@ pub(crate) fn trace_layer(
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(targets)
+}
+
+fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {
+    let Ok(uri) = endpoint.parse::<http::Uri>() else {
+        // What is no URI the exporter refuses itself, with its own words.
+        return Ok(());
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(InitError::UserInfo);
+    }
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if uri.scheme_str() == Some("https") || loopback { Ok(()) } else { Err(InitError::PlainText) }
 }
 
 fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>

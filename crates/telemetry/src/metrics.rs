@@ -52,6 +52,20 @@ impl Metrics {
         self.provider.meter(scope)
     }
 
+    /// Shows the age of the signing keys: `age` is asked on each scrape, in seconds.
+    pub fn observe_key_age(&self, age: impl Fn() -> Option<i64> + Send + Sync + 'static) {
+        self.meter("identity")
+            .i64_observable_gauge(names::IDENTITY_JWKS_AGE)
+            .with_unit(names::UNIT_SECONDS)
+            .with_description("Age of the signing keys in use")
+            .with_callback(move |gauge| {
+                if let Some(age) = age() {
+                    gauge.observe(age, &[]);
+                }
+            })
+            .build();
+    }
+
     /// Everything counted so far, in the Prometheus text exposition format 0.0.4.
     pub fn render(&self) -> String {
         let families = self.registry.gather();
@@ -99,8 +113,8 @@ mod tests {
     #[test]
     fn two_instances_share_nothing() {
         let (one, other) = (Metrics::new("gateway").unwrap(), Metrics::new("gateway").unwrap());
-        one.meter("test").u64_counter(names::GATEWAY_REQUESTS).build().add(1, &[]);
-        assert!(one.render().contains("gateway_requests_total"));
-        assert!(!other.render().contains("gateway_requests_total"));
+        one.meter("test").u64_counter(names::GATEWAY_REFUSALS).build().add(1, &[]);
+        assert!(one.render().contains("gateway_refusals_total"));
+        assert!(!other.render().contains("gateway_refusals_total"));
     }
 }

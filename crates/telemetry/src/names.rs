@@ -16,27 +16,20 @@ pub const SPAN_GATEWAY_EXCHANGE: &str = "gateway.exchange";
 pub const SPAN_BROKER_EXCHANGE: &str = "broker.exchange";
 /// Span: one request to Entra ID's token endpoint (client).
 pub const SPAN_BROKER_ENTRA_TOKEN: &str = "broker.entra.token";
-/// Span: one look-up of consent in Microsoft Graph (client).
-pub const SPAN_BROKER_CONSENT_CHECK: &str = "broker.consent.check";
-/// Span: one Cost Management query, all its pages (client).
+/// Span: one Cost Management query, all its pages (client). The cost crate, which knows no telemetry, writes the
+/// same literals.
 pub const SPAN_COST_QUERY: &str = "cost.query";
 /// Span: the listing of subscriptions, all its pages (client).
 pub const SPAN_COST_SUBSCRIPTIONS: &str = "cost.subscriptions";
 /// Span: one cost details report, from request to download (client).
 pub const SPAN_COST_DETAILS: &str = "cost.details";
-/// Span: one fetch of signing keys (client).
-pub const SPAN_IDENTITY_JWKS_FETCH: &str = "identity.jwks.fetch";
 
 // === Metrics: gateway ===
 
-/// Counter, requests: MCP requests by [`OUTCOME`].
-pub const GATEWAY_REQUESTS: &str = "gateway.requests";
 /// Counter, requests: refusals by [`ERROR_TYPE`], the `code` of the problem document.
 pub const GATEWAY_REFUSALS: &str = "gateway.refusals";
 /// Histogram, seconds: a tool call by [`TOOL_NAME`] and [`OUTCOME`].
 pub const GATEWAY_TOOL_DURATION: &str = "gateway.tool.duration";
-/// Up-down counter, calls: tool calls being worked on.
-pub const GATEWAY_INFLIGHT: &str = "gateway.inflight";
 /// Histogram, seconds: an HTTP request by method, route and status (OpenTelemetry semantic conventions).
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 
@@ -44,6 +37,8 @@ pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 
 /// Counter, exchanges: answers by [`OUTCOME`], [`ERROR_TYPE`] and, where Entra gave one, [`AADSTS`].
 pub const BROKER_EXCHANGES: &str = "broker.exchanges";
+/// Histogram, seconds: one request to Entra's token endpoint by [`OUTCOME`].
+pub const BROKER_ENTRA_DURATION: &str = "broker.entra.duration";
 /// Counter, exchanges: requests to Entra's token endpoint by [`OUTCOME`] (what throttling counts).
 pub const BROKER_ENTRA_REQUESTS: &str = "broker.entra.requests";
 /// Histogram, seconds: an exchange by [`OUTCOME`] and [`CACHE`].
@@ -61,12 +56,8 @@ pub const BROKER_CREDENTIAL_DAYS_LEFT: &str = "broker.credential.days_left";
 
 // === Metrics: signing keys, in both services ===
 
-/// Counter, fetches: of signing keys by [`OUTCOME`].
-pub const IDENTITY_JWKS_FETCHES: &str = "identity.jwks.fetches";
-/// Gauge, seconds: age of the signing keys in use.
+/// Gauge, seconds: age of the signing keys in use; they are believed for 24 hours at most. Alert on this one.
 pub const IDENTITY_JWKS_AGE: &str = "identity.jwks.age";
-/// Counter, tokens: validated by [`OUTCOME`] and, refused, by [`REASON`].
-pub const IDENTITY_VALIDATIONS: &str = "identity.validations";
 
 // === Attributes ===
 
@@ -74,8 +65,6 @@ pub const IDENTITY_VALIDATIONS: &str = "identity.validations";
 pub const ERROR_TYPE: &str = "error.type";
 /// How it ended: one of [`OUTCOME_OK`], [`OUTCOME_ERROR`], [`OUTCOME_CANCELLED`].
 pub const OUTCOME: &str = "outcome";
-/// Which pin failed, for a token that was refused.
-pub const REASON: &str = "reason";
 /// Entra's error number, without the `AADSTS` prefix.
 pub const AADSTS: &str = "aadsts";
 /// Whether the cache answered: `hit` or `miss`.

@@ -10,7 +10,18 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Makes the caller's span, if it named one, the parent of `span`. Call it before the span is entered.
+/// Links `span` to the caller's, if it named one. For a caller that is nobody yet: as a parent it could choose
+/// what is recorded and in whose trace it stands (W3C Trace Context, section 6.4: restart at a trust boundary).
+pub(crate) fn link(span: &Span, headers: &HeaderMap) {
+    if span.is_disabled() || !headers.contains_key("traceparent") {
+        return;
+    }
+    let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+    span.add_link(caller.span().span_context().clone());
+}
+
+/// Makes the caller's span, if it named one, the parent of `span`. For callers inside the system. Call it before
+/// the span is entered.
 pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
     if span.is_disabled() || !headers.contains_key("traceparent") {
         return;

@@ -98,6 +98,8 @@ pub struct FinishedSpan {
     pub span_id: String,
     /// 16 hexadecimal digits; all zero for a root.
     pub parent_id: String,
+    /// The traces it is linked to, in hexadecimal.
+    pub links: Vec<String>,
     /// Its attributes, values as text.
     pub attributes: Vec<(String, String)>,
 }
@@ -116,6 +118,7 @@ impl From<opentelemetry_sdk::trace::SpanData> for FinishedSpan {
             trace_id: span.span_context.trace_id().to_string(),
             span_id: span.span_context.span_id().to_string(),
             parent_id: span.parent_span_id.to_string(),
+            links: span.links.iter().map(|link| link.span_context.trace_id().to_string()).collect(),
             attributes: span
                 .attributes
                 .into_iter()

@@ -41,6 +41,8 @@ impl Broker {
         let metrics = Metrics::new(&telemetry.meter("token-broker"));
         let cache = Arc::new(ExchangeCache::new(config.cache_capacity));
         observe(&telemetry, &cache, &credential, clock);
+        let keys = validator.clone();
+        telemetry.observe_key_age(move || keys.keys_age_seconds());
         let entra = Arc::new(Entra::new(
             http,
             config.token_endpoint(),

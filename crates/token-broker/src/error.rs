@@ -30,7 +30,7 @@ impl ExchangeError {
             Kind::UnknownResource => "unknown_resource",
             Kind::InvalidToken { .. } => "invalid_token",
             Kind::AppOnlyToken => "app_only_token",
-            Kind::BlockedByPolicy => "blocked_by_policy",
+            Kind::BlockedByPolicy { .. } => "blocked_by_policy",
             Kind::ClaimsChallenge { .. } => "claims_challenge",
             Kind::ConsentRequired { .. } => "consent_required",
             Kind::IdentityProviderUnavailable { .. } => "identity_provider_unavailable",
@@ -69,7 +69,15 @@ impl fmt::Display for ExchangeError {
             Kind::UnknownResource => "no downstream resource of that name is configured",
             Kind::InvalidToken { text, .. } => text.as_ref(),
             Kind::AppOnlyToken => "the token is an application's own: there is no user to act on behalf of",
-            Kind::BlockedByPolicy => "a policy of the organization blocks this access; a retry cannot help",
+            Kind::BlockedByPolicy { cause: Block::Policy } => {
+                "a policy of the organization blocks this access; a retry cannot help"
+            }
+            Kind::BlockedByPolicy { cause: Block::NotAssigned } => {
+                "the user is not assigned to the application, which requires assignment"
+            }
+            Kind::BlockedByPolicy { cause: Block::Account } => {
+                "the user's account is disabled or does not exist in the tenant"
+            }
             Kind::ClaimsChallenge { .. } => "the user must satisfy Conditional Access in a new sign-in",
             Kind::ConsentRequired { permission } => {
                 return write!(f, "consent to {permission} was never granted");
@@ -101,7 +109,10 @@ pub enum Kind {
     /// No user in the assertion.
     AppOnlyToken,
     /// A policy forbids it, and a retry cannot help.
-    BlockedByPolicy,
+    BlockedByPolicy {
+        /// Which kind of policy: it tells who can mend it.
+        cause: Block,
+    },
     /// The user must satisfy more.
     ClaimsChallenge {
         /// The claims request, a JSON object as Entra ID sent it.
@@ -119,6 +130,28 @@ pub enum Kind {
     },
     /// The broker's credential or registration is wrong.
     BrokerMisconfigured,
+}
+
+/// What blocks a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Conditional Access, security defaults or risk.
+    Policy,
+    /// The application requires assignment, and the user has none.
+    NotAssigned,
+    /// The account is disabled, or not in the tenant.
+    Account,
+}
+
+impl Block {
+    /// The name on the wire: metadata `cause`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::NotAssigned => "not_assigned",
+            Self::Account => "account",
+        }
+    }
 }
 
 /// What Entra ID said to find the sign-in in its logs by. Each part is checked for form before it gets here.

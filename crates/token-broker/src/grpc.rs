@@ -1,5 +1,7 @@
 //! The gRPC face: reads the request, calls the exchange, turns the result into the contract's words. No more.
 
+use std::time::Duration;
+
 use proto::{
     BrokerError, Reason,
     v1::{ExchangeRequest, ExchangeResponse, TokenSource, token_broker_server::TokenBroker},
@@ -18,6 +20,8 @@ use crate::{
 /// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
 /// once.
 const MAX_CALLS: usize = 8192;
+/// How long a caller is asked to wait where there are too many.
+const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// The service `token_broker.v1.TokenBroker`.
 pub(crate) struct BrokerService {
@@ -38,7 +42,7 @@ impl TokenBroker for BrokerService {
         request: Request<ExchangeRequest>,
     ) -> Result<Response<ExchangeResponse>, Status> {
         let Ok(_call) = self.calls.try_acquire() else {
-            return Err(Status::resource_exhausted("too many calls at the same time; try again shortly"));
+            return Err(overloaded());
         };
         let span = tracing::info_span!(
             names::SPAN_BROKER_EXCHANGE,
@@ -94,6 +98,13 @@ fn refused(error: &ExchangeError) -> Status {
     status(error)
 }
 
+/// Too many calls at the same time. Like an outage for the caller, who can only come back.
+fn overloaded() -> Status {
+    BrokerError::new(Reason::Overloaded, "too many calls at the same time; try again shortly")
+        .with_retry_after(OVERLOAD_PAUSE)
+        .into()
+}
+
 fn status(error: &ExchangeError) -> Status {
     let text = error.to_string();
     let refusal = |reason| BrokerError::new(reason, text.as_str());
@@ -102,7 +113,9 @@ fn status(error: &ExchangeError) -> Status {
         Kind::UnknownResource => refusal(Reason::UnknownResource),
         Kind::InvalidToken { reason, .. } => refusal(Reason::InvalidToken).with_metadata("reason", *reason),
         Kind::AppOnlyToken => refusal(Reason::AppOnlyToken),
-        Kind::BlockedByPolicy => refusal(Reason::BlockedByPolicy),
+        Kind::BlockedByPolicy { cause } => {
+            refusal(Reason::BlockedByPolicy).with_metadata("cause", cause.as_str())
+        }
         Kind::ClaimsChallenge { claims } => refusal(Reason::ClaimsChallenge).with_claims(claims.as_ref()),
         Kind::ConsentRequired { permission } => {
             refusal(Reason::ConsentRequired).with_metadata("permission", *permission)

@@ -34,7 +34,7 @@ mod testing;
 pub use broker::{Broker, BuildError};
 pub use config::{Args, Config, ConfigError};
 pub use entra::DownstreamToken;
-pub use error::{Evidence, ExchangeError, Kind};
+pub use error::{Block, Evidence, ExchangeError, Kind};
 pub use exchange::{ExchangeCommand, Exchanger, Granted};
 pub use listeners::{BindError, Listeners};
 pub use resource::{Resource, Resources};

@@ -10,9 +10,6 @@ use telemetry::names;
 
 use crate::error::ExchangeError;
 
-/// Histogram, seconds: one request to Entra's token endpoint by [`names::OUTCOME`].
-const BROKER_ENTRA_DURATION: &str = "broker.entra.duration";
-
 /// The broker's instruments. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
@@ -35,7 +32,7 @@ impl Metrics {
             hits: meter.u64_counter(names::BROKER_CACHE_HITS).build(),
             misses: meter.u64_counter(names::BROKER_CACHE_MISSES).build(),
             entra_requests: meter.u64_counter(names::BROKER_ENTRA_REQUESTS).build(),
-            entra_duration: seconds(BROKER_ENTRA_DURATION),
+            entra_duration: seconds(names::BROKER_ENTRA_DURATION),
         }
     }
 

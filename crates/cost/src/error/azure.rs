@@ -124,8 +124,8 @@ pub(crate) fn from_report(headers: &HeaderMap, body: Option<ErrorBody>) -> Error
 /// Cost Management answers 401 where it means "no role assignment" (`RBACAccessDenied`, no `WWW-Authenticate`).
 /// Only a 401 with a challenge is about the token.
 fn unauthorized(headers: &HeaderMap, azure: Box<AzureError>) -> Error {
-    if let Some(ClaimsChallenge { claims, fresh_sign_in }) = ClaimsChallenge::find(headers) {
-        return Error::ClaimsChallenge { claims, fresh_sign_in, azure };
+    if let Some(ClaimsChallenge { claims }) = ClaimsChallenge::find(headers) {
+        return Error::ClaimsChallenge { claims, azure };
     }
     match meaning(&azure) {
         Some(error) => error(azure),

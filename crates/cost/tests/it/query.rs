@@ -140,7 +140,7 @@ async fn a_claims_challenge_is_read() {
     let answer = refusal(401, "InvalidAuthenticationToken").insert_header("www-authenticate", header);
     always(&azure, answer).await;
     let error = client(&azure).subscriptions(&token()).await.unwrap_err();
-    let Error::ClaimsChallenge { claims, fresh_sign_in: true, .. } = error else { panic!("{error}") };
+    let Error::ClaimsChallenge { claims, .. } = error else { panic!("{error}") };
     assert_eq!(claims, r#"{"access_token":{"nbf":{}}}"#);
 }
 

@@ -32,6 +32,9 @@ impl FromStr for BrokerUrl {
             return Err(InvalidBrokerUrl("a unix socket needs an absolute path"));
         }
         let url = Url::parse(text).map_err(|_| InvalidBrokerUrl("it is no URL"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidBrokerUrl("it must hold no user name or password"));
+        }
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -46,6 +46,9 @@ impl FromStr for PublicUrl {
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
             None => return Err(InvalidPublicUrl("it has no host")),
         };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidPublicUrl("it must hold no user name or password"));
+        }
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
@@ -54,7 +57,10 @@ impl FromStr for PublicUrl {
         if url.path() == "/" || url.path().ends_with('/') {
             return Err(InvalidPublicUrl("it needs a path without a slash at the end, like /mcp"));
         }
-        // The path becomes a route: characters that mean something to a router are refused.
+        // The path becomes a route: what means something to a router is refused.
+        if url.path_segments().is_some_and(|mut segments| segments.any(|segment| segment.starts_with(':'))) {
+            return Err(InvalidPublicUrl("no part of its path may begin with `:`"));
+        }
         if url.path().contains(['{', '}', '*', '%']) || url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidPublicUrl("it must have no query, fragment or escaped characters"));
         }

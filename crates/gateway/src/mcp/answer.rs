@@ -64,7 +64,13 @@ impl From<ToolError> for Failure {
 impl From<cost::Error> for Failure {
     fn from(error: cost::Error) -> Self {
         if let cost::Error::TokenRejected(azure) = &error {
+            // A new sign-in is a new assertion, and with it a new token: the cached one is not used again.
             tracing::error!(%azure, "azure rejected a token that the broker vouched for");
+            return Self::Refused(Refusal::InvalidToken {
+                reason: "rejected_by_azure".to_owned(),
+                detail: "Azure did not accept the token it was given in your name; sign in again".to_owned(),
+                claims: None,
+            });
         }
         ToolError {
             code: error.code(),

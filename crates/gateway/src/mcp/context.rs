@@ -8,7 +8,7 @@ use identity::clock::SharedClock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
-use serde_json::Value;
+use tokio::time::Instant;
 
 use super::answer::Failure;
 use crate::broker::Broker;
@@ -24,7 +24,7 @@ pub(crate) struct Services {
     pub(crate) cost: cost::Client,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
-    pub(crate) export_limits: DetailsLimits,
+    pub(crate) max_export_bytes: usize,
 }
 
 /// One tool call.
@@ -55,9 +55,13 @@ impl ToolContext {
             other => return Ok(other?),
         };
         tracing::info!("azure challenged the token; exchanging once more with its claims");
-        let token = broker.exchange(assertion, Some(&claims)).await.map_err(Failure::Refused)?;
+        let renewed = broker.exchange(assertion, Some(&claims)).await;
+        // Entra ID's refusal says what the person must do; Azure's claims say what the next token must hold.
+        let token = renewed.map_err(|refusal| Failure::Refused(refusal.with_claims(&claims)))?;
         match run(token).await {
-            Err(cost::Error::ClaimsChallenge { claims, .. }) => Err(Failure::Refused(challenge(&claims))),
+            Err(cost::Error::ClaimsChallenge { claims, .. }) => {
+                Err(Failure::Refused(Refusal::challenged(&claims)))
+            }
             other => Ok(other?),
         }
     }
@@ -67,15 +71,11 @@ impl ToolContext {
         self.services.clock.now().to_zoned(TimeZone::UTC).date()
     }
 
-    /// How large an export may be, and how long it may take.
+    /// How large an export may be, and how long it may still take: less than the request may, so that the tool's
+    /// own answer, which says when to ask again, comes first.
     pub(super) fn export_limits(&self) -> DetailsLimits {
-        self.services.export_limits
-    }
-}
-
-fn challenge(claims: &str) -> Refusal {
-    match serde_json::from_str::<Value>(claims) {
-        Ok(claims) if claims.is_object() => Refusal::claims(claims),
-        _ => Refusal::BlockedByPolicy,
+        let left = self.caller.deadline.saturating_duration_since(Instant::now());
+        let most_bytes = self.services.max_export_bytes as u64;
+        DetailsLimits { deadline: left.mul_f32(0.9), most_bytes, ..DetailsLimits::default() }
     }
 }

@@ -5,6 +5,7 @@ mod cost_export;
 mod list_subscriptions;
 mod money;
 mod period;
+mod question;
 mod subscription;
 mod table;
 

@@ -88,11 +88,10 @@ fn problem(tool: &str, rule: &Rule, tools: &[&str]) -> Option<String> {
         }
     }
     let context = rule.auth_context.as_deref()?;
-    let number = context.strip_prefix('c').and_then(|digits| digits.parse::<u8>().ok());
-    match number {
-        Some(1..=99) => None,
-        _ => Some(format!("auth_context is `{}`: it is one of c1 to c99", context.escape_debug())),
+    if (1..=99).any(|number| context == format!("c{number}")) {
+        return None;
     }
+    Some(format!("auth_context is `{}`: it is one of c1 to c99", context.escape_debug()))
 }
 
 fn line_of(text: &str, tool: &str) -> usize {

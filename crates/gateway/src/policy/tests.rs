@@ -52,6 +52,8 @@ fn each_fault_names_the_line_and_the_fix() {
         (r#"["Cost.Exporter"]"#, r#"["a\nb"]"#, r"roles holds `a\nb`"),
         (r#""c1""#, r#""1""#, "c1 to c99"),
         (r#""c1""#, r#""c100""#, "c1 to c99"),
+        (r#""c1""#, r#""c+1""#, "c1 to c99"),
+        (r#""c1""#, r#""c01""#, "c1 to c99"),
         ("auth_context", "auth_contxt", "line 9"),
         ("scopes = [\"cost.export\", \"cost.read\"]\n", "", "line 6"),
         ("[tools.cost_export]", "[tools.cost_by_service]", "line 6"),

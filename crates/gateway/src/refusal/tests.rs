@@ -77,7 +77,9 @@ async fn a_revoked_session_is_cured_by_a_sign_in() {
     assert_eq!((status, &body["reason"]), (401, &json!("session_revoked")));
     assert!(challenge.contains("error=\"invalid_token\"") && challenge.contains("claims=\""));
     let moved = json!({"access_token": {"nbf": {}, "xms_rp_ipaddr": {"value": "1.2.3.4"}}});
-    assert_eq!(rendered(&Refusal::claims(moved), &[]).await.0, 403);
+    assert_eq!(rendered(&Refusal::claims(moved), &[]).await.0, 401);
+    let more = json!({"access_token": {"nbf": {}, "acrs": {"value": "c1"}}});
+    assert_eq!(rendered(&Refusal::claims(more), &[]).await.0, 403);
 }
 
 #[tokio::test]
@@ -96,7 +98,9 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
     let any = |n: u64| Some(Duration::from_secs(n));
     for (refusal, status, code) in [
         (Refusal::AppOnlyToken, 403, "app_only_token"),
-        (Refusal::BlockedByPolicy, 403, "blocked_by_policy"),
+        (Refusal::BlockedByPolicy { cause: Some("policy").into() }, 403, "blocked_by_policy"),
+        (Refusal::BlockedByPolicy { cause: Some("not_assigned").into() }, 403, "blocked_by_policy"),
+        (Refusal::BlockedByPolicy { cause: Some("account").into() }, 403, "blocked_by_policy"),
         (Refusal::NoPolicy { tool: "x".into() }, 403, "no_policy"),
         (
             Refusal::MissingRole { role: "A".into(), any_of: vec!["A".into(), "B".into()] },

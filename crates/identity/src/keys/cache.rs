@@ -22,8 +22,8 @@ pub const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 pub const UNKNOWN_KEY_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How old keys may grow while the authority cannot be reached.
 pub const KEY_MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
-/// The least time between two fetches while there are no keys at all.
-const EMPTY_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// The least time between two fetches on demand where the last one failed, or there are no keys at all.
+pub const FAILED_FETCH_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// The background task's pause after a failed fetch; doubles up to [`MAX_RETRY_PAUSE`].
 const MIN_RETRY_PAUSE: Duration = Duration::from_secs(1);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(60);
@@ -43,8 +43,23 @@ struct Inner {
 #[derive(Default)]
 struct Flight {
     running: Option<Fetch>,
-    /// When an unknown key id, or an empty cache, last caused a fetch. A failed one counts.
+    /// When an unknown key id, or an empty cache, last caused a fetch.
     last_on_demand: Option<Timestamp>,
+    /// Whether the last fetch, whatever caused it, brought no keys.
+    last_failed: bool,
+}
+
+impl Flight {
+    /// The fetch that is under way. One that has ended, even by a panic, is none.
+    fn under_way(&self) -> Option<Fetch> {
+        self.running.clone().filter(|fetch| fetch.peek().is_none())
+    }
+
+    /// Whether `pause` has gone by since the last fetch on demand. A clock that was set back counts as rested.
+    fn has_rested(&self, pause: SignedDuration, now: Timestamp) -> bool {
+        let since = self.last_on_demand.map(|last| now.duration_since(last));
+        since.is_none_or(|since| since >= pause || since.is_negative())
+    }
 }
 
 type Fetch = Shared<BoxFuture<'static, Result<(), FetchError>>>;
@@ -54,7 +69,7 @@ type Fetch = Shared<BoxFuture<'static, Result<(), FetchError>>>;
 pub(crate) enum KeyError {
     /// The tenant does not publish this key.
     Unknown,
-    /// The tenant's keys could not be had.
+    /// The tenant's keys could not be had, now or in the last attempt: nothing can be said of a key not at hand.
     Unavailable,
 }
 
@@ -69,16 +84,25 @@ impl KeyCache {
         if let Ok(found) = self.look_up(kid) {
             return Ok(found);
         }
-        if let Some(fetch) = self.fetch_on_demand() {
-            // What went wrong is logged where it happened; here it only matters whether the key is there now.
-            let _ = fetch.await;
+        let failed = match self.fetch_on_demand() {
+            Some(fetch) => fetch.await.is_err(),
+            None => self.flight().last_failed,
+        };
+        // A key that could not be looked for is not a key that does not exist: the caller's token may be good.
+        match self.look_up(kid) {
+            Err(KeyError::Unknown) if failed => Err(KeyError::Unavailable),
+            outcome => outcome,
         }
-        self.look_up(kid)
     }
 
     /// Whether there are keys to validate with.
     pub(crate) fn is_loaded(&self) -> bool {
         self.believed().is_some()
+    }
+
+    /// When the oldest keys in use were fetched.
+    pub(crate) fn fetched_at(&self) -> Option<Timestamp> {
+        self.0.current.load().as_ref().map(|snapshot| snapshot.fetched_at)
     }
 
     /// Fetches now and then every [`REFRESH_INTERVAL`]; after a failure sooner. Never returns.
@@ -111,11 +135,11 @@ impl KeyCache {
     /// The fetch that an unknown key is worth: one under way, or a new one if the last lies back far enough.
     fn fetch_on_demand(&self) -> Option<Fetch> {
         let now = self.0.clock.now();
-        let pause = if self.is_loaded() { UNKNOWN_KEY_PAUSE } else { EMPTY_PAUSE };
+        let loaded = self.is_loaded();
         let mut flight = self.flight();
-        let rested = flight.last_on_demand.is_none_or(|last| now.duration_since(last) >= pause);
-        if flight.running.is_none() {
-            if !rested {
+        if flight.under_way().is_none() {
+            let pause = if loaded && !flight.last_failed { UNKNOWN_KEY_PAUSE } else { FAILED_FETCH_PAUSE };
+            if !flight.has_rested(pause, now) {
                 return None;
             }
             flight.last_on_demand = Some(now);
@@ -124,8 +148,8 @@ impl KeyCache {
     }
 
     fn join_or_start(&self, flight: &mut Flight) -> Fetch {
-        if let Some(running) = &flight.running {
-            return running.clone();
+        if let Some(running) = flight.under_way() {
+            return running;
         }
         let cache = self.clone();
         // A task of its own: a caller that goes away does not take the others' fetch with it.
@@ -144,7 +168,7 @@ impl KeyCache {
             }
         }
         let outcome = outcome.map(|snapshot| self.0.current.store(Some(Arc::new(snapshot))));
-        self.flight().running = None;
+        self.flight().last_failed = outcome.is_err();
         outcome
     }
 

@@ -59,7 +59,7 @@ fn refusals_live_briefly_and_outages_as_long_as_entra_says() {
     let outage = |seconds: Option<u64>| Kind::IdentityProviderUnavailable {
         retry_after: seconds.map(Duration::from_secs),
     };
-    assert_eq!(life(Kind::BlockedByPolicy), 60);
+    assert_eq!(life(Kind::BlockedByPolicy { cause: crate::error::Block::Policy }), 60);
     assert_eq!(life(Kind::ConsentRequired { permission: "p" }), 60);
     assert_eq!(life(Kind::ClaimsChallenge { claims: Arc::from("{}") }), 60);
     assert_eq!(life(Kind::BrokerMisconfigured), 60);

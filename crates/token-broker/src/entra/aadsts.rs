@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 
 use super::answer::Refusal;
 use crate::{
-    error::{ExchangeError, Kind},
+    error::{Block, ExchangeError, Kind},
     resource::Resource,
 };
 
@@ -20,7 +20,7 @@ enum Meaning {
     /// The assertion is an application's own token.
     AppOnly,
     /// A policy, or an administrator's assignment, stands against it: terminal.
-    Blocked,
+    Blocked(Block),
     /// Somebody must consent.
     Consent,
     /// A fresh sign-in cures it; the word is the reason given to the caller.
@@ -43,9 +43,11 @@ const TABLE: &[(Meaning, &[u32])] = &[
     // The application isn't allowed to make application on-behalf-of calls.
     (AppOnly, &[7_000_114]),
     // Blocked by Conditional Access; security policy, defaults, risk.
-    (Blocked, &[53003, 53004, 53011, 530_032, 530_034, 530_035]),
-    // The user is not assigned to the application; not in the tenant; disabled.
-    (Blocked, &[50105, 50020, 50034, 50057, 51004, 90072]),
+    (Blocked(Block::Policy), &[53003, 53004, 53011, 530_032, 530_034, 530_035]),
+    // The user is not assigned to the application.
+    (Blocked(Block::NotAssigned), &[50105]),
+    // The account is not in the tenant, or disabled.
+    (Blocked(Block::Account), &[50020, 50034, 50057, 51004, 90072]),
     // Consent was not granted, was declined, or needs an administrator.
     (Consent, &[65001, 65004, 90094, 90095]),
     // Grant revoked; sign-in frequency; inactivity; session invalid.
@@ -105,11 +107,11 @@ pub(super) fn classify(
     let known = refusal.number().and_then(meaning_of);
     match (known, refusal.claims()) {
         (Some(AppOnly), _) => Kind::AppOnlyToken.into(),
-        (Some(Blocked), _) => Kind::BlockedByPolicy.into(),
+        (Some(Blocked(cause)), _) => Kind::BlockedByPolicy { cause }.into(),
         (_, Some(claims)) => Kind::ClaimsChallenge { claims }.into(),
         (known, None) => match known.unwrap_or_else(|| by_words(refusal)) {
             AppOnly => Kind::AppOnlyToken.into(),
-            Blocked => Kind::BlockedByPolicy.into(),
+            Blocked(cause) => Kind::BlockedByPolicy { cause }.into(),
             Consent => Kind::ConsentRequired { permission: resource.permission }.into(),
             SignIn(reason) => Kind::InvalidToken { reason, text: Arc::from(sign_in_text(reason)) }.into(),
             OurFault => Kind::BrokerMisconfigured.into(),
@@ -151,7 +153,7 @@ fn by_words(refusal: &Refusal) -> Meaning {
     }
     match error {
         "invalid_grant" => SignIn("assertion_refused"),
-        "access_denied" => Blocked,
+        "access_denied" => Blocked(Block::Policy),
         // An empty word is no OAuth at all: a proxy or an outage page answered.
         "temporarily_unavailable" | "server_error" | "" => Transient,
         _ => OurFault,

@@ -68,9 +68,8 @@ fn claims_count_with_a_401_only() {
     const CLAIMS: &str =
         "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7fX19\"";
     let challenged = answer(401, &[("www-authenticate", CLAIMS)], &body("InvalidAuthenticationToken"));
-    let Error::ClaimsChallenge { claims, fresh_sign_in, .. } = challenged else { panic!("{challenged}") };
+    let Error::ClaimsChallenge { claims, .. } = challenged else { panic!("{challenged}") };
     assert_eq!(claims, r#"{"access_token":{"nbf":{}}}"#);
-    assert!(fresh_sign_in);
     assert_eq!(answer(403, &[("www-authenticate", CLAIMS)], &body("Forbidden")).code(), "no_access");
 }
 

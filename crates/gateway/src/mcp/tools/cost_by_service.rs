@@ -2,11 +2,11 @@
 
 use cost::{Metric, ServiceCost, Totals};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::money::{self, Amount};
-use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
-use super::subscription::SubscriptionInput;
+use super::period::{MetricInput, PeriodOutput};
+use super::question::CostQuestion;
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
@@ -14,23 +14,6 @@ use crate::mcp::registry::Definition;
 
 /// The tool.
 pub(in crate::mcp) struct CostByService;
-
-/// Which costs.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::mcp) struct Input {
-    /// The subscription's id or name, as list_subscriptions gives them.
-    subscription: SubscriptionInput,
-    /// First day, as 2026-11-01. Left out: the first day of this month.
-    #[serde(default)]
-    from: Option<Day>,
-    /// Last day, included. Left out: today.
-    #[serde(default)]
-    to: Option<Day>,
-    /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
-    #[serde(default)]
-    metric: MetricInput,
-}
 
 /// The costs.
 #[derive(JsonSchema, Serialize)]
@@ -63,11 +46,11 @@ impl Definition for CostByService {
     const TITLE: &'static str = "Cost by service";
     const DESCRIPTION: &'static str = "What a subscription cost in a period, by Azure service, the dearest first, with totals per currency. \
         Without dates: this month to date. Amounts are exact decimals; currencies are never added up.";
-    type Input = Input;
+    type Input = CostQuestion;
     type Output = Output;
 
-    async fn call(context: ToolContext, input: Input) -> Result<Answer<Output>, Failure> {
-        let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
+    async fn call(context: ToolContext, input: CostQuestion) -> Result<Answer<Output>, Failure> {
+        let period = input.period(context.today())?;
         let metric = Metric::from(input.metric);
         let subscription = input.subscription.resolve(&context).await?;
         let ask = |cost: cost::Client, token| async move {

@@ -2,33 +2,16 @@
 
 use cost::{Metric, Scope};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
-use super::subscription::SubscriptionInput;
+use super::period::PeriodOutput;
+use super::question::CostQuestion;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
 use crate::mcp::registry::Definition;
 
 /// The tool.
 pub(in crate::mcp) struct CostExport;
-
-/// Which details.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::mcp) struct Input {
-    /// The subscription's id or name, as list_subscriptions gives them.
-    subscription: SubscriptionInput,
-    /// First day, as 2026-11-01. Left out: the first day of this month.
-    #[serde(default)]
-    from: Option<Day>,
-    /// Last day, included, at most a month after the first. Left out: today.
-    #[serde(default)]
-    to: Option<Day>,
-    /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
-    #[serde(default)]
-    metric: MetricInput,
-}
 
 /// The report.
 #[derive(JsonSchema, Serialize)]
@@ -52,16 +35,16 @@ impl Definition for CostExport {
     const TITLE: &'static str = "Export cost details";
     const DESCRIPTION: &'static str = "The raw cost details of a subscription as CSV: every charge with resource, meter, quantity and price. \
         At most one month at once, of the last 13. Azure takes up to minutes to build it. For sums, cost_by_service is faster.";
-    type Input = Input;
+    type Input = CostQuestion;
     type Output = Output;
 
-    async fn call(context: ToolContext, input: Input) -> Result<Answer<Output>, Failure> {
-        let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
+    async fn call(context: ToolContext, input: CostQuestion) -> Result<Answer<Output>, Failure> {
+        let period = input.period(context.today())?;
         let metric = Metric::from(input.metric);
         let subscription = input.subscription.resolve(&context).await?;
-        let limits = context.export_limits();
-        let ask = |cost: cost::Client, token| async move {
-            cost.cost_details(&token, &Scope::from(subscription), period, metric, limits).await
+        let ask = |cost: cost::Client, token| {
+            let limits = context.export_limits();
+            async move { cost.cost_details(&token, &Scope::from(subscription), period, metric, limits).await }
         };
         let details = context.azure(ask).await?;
         let period = PeriodOutput::from(period);

@@ -27,5 +27,7 @@ pub(super) fn readable(money: Money) -> String {
 
 /// A share for people, in percent with one decimal.
 pub(super) fn percent(share: Option<Decimal>) -> String {
-    share.map_or_else(String::new, |share| format!("{:.1} %", (share * Decimal::ONE_HUNDRED).round_dp(1)))
+    // Beside credits a share can be any number; one that overflows says nothing.
+    let percent = share.and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
+    percent.map_or_else(String::new, |percent| format!("{:.1} %", percent.round_dp(1)))
 }

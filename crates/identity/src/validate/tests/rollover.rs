@@ -4,7 +4,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 
 use super::support::{Authority, TestKey, claims, token};
-use crate::{KEY_MAX_AGE, Reason, UNKNOWN_KEY_PAUSE, ValidationError};
+use crate::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, Reason, UNKNOWN_KEY_PAUSE, ValidationError};
 
 #[tokio::test]
 async fn a_new_key_is_fetched_when_first_seen() {
@@ -62,10 +62,12 @@ async fn an_outage_with_warm_keys_is_not_noticed() {
     let authority = Authority::start().await;
     assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
     authority.go_down().await;
+    let forger = TestKey::generate("forged");
     for _ in 0..23 {
         authority.clock.advance(SignedDuration::from_hours(1));
-        let forged = token(&TestKey::generate("forged"), &claims(&authority));
-        assert_eq!(authority.refusal(&forged).await, Reason::UnknownKey);
+        // Nothing can be said of a key that could not be looked for.
+        let outcome = authority.validator().validate(&token(&forger, &claims(&authority))).await;
+        assert_eq!(outcome.unwrap_err(), ValidationError::KeysUnavailable);
         assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
     }
     authority.clock.advance(KEY_MAX_AGE);
@@ -94,4 +96,33 @@ async fn concurrent_callers_share_one_fetch() {
     let calls = (0..500).map(|_| authority.validator().validate(&token));
     assert!(join_all(calls).await.iter().all(Result::is_ok));
     assert_eq!(authority.fetches().await, 1);
+}
+
+#[tokio::test]
+async fn a_failed_fetch_holds_back_a_rollover_for_seconds_not_minutes() {
+    let authority = Authority::start().await;
+    assert!(authority.validator().validate(&token(&authority.key, &claims(&authority))).await.is_ok());
+    authority.clock.advance(UNKNOWN_KEY_PAUSE);
+    authority.go_down().await;
+    let next = TestKey::generate("key-2");
+    for _ in 0..10 {
+        let outcome = authority.validator().validate(&token(&next, &claims(&authority))).await;
+        assert_eq!(outcome.unwrap_err(), ValidationError::KeysUnavailable, "no reason to sign in again");
+    }
+    assert_eq!(authority.fetches().await, 1, "the failure is remembered");
+    authority.publish_keys(&[&next]).await;
+    authority.clock.advance(FAILED_FETCH_PAUSE);
+    assert!(authority.validator().validate(&token(&next, &claims(&authority))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_set_back_holds_nothing_back() {
+    let authority = Authority::start().await;
+    let forger = TestKey::generate("forged");
+    authority.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(authority.refusal(&token(&forger, &claims(&authority))).await, Reason::UnknownKey);
+    let next = TestKey::generate("key-2");
+    authority.publish_keys(&[&next]).await;
+    authority.clock.advance(-SignedDuration::from_hours(1));
+    assert!(authority.validator().validate(&token(&next, &claims(&authority))).await.is_ok());
 }
