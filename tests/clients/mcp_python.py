@@ -44,7 +44,8 @@ async def call(client: Client, tool: str, parameters: str) -> dict:
     try:
         result = await client.call_tool(tool, json.loads(parameters))
     except Exception as error:  # what the client raises is what is being observed
-        return {"tool": tool, "refused": {"type": type(error).__name__, "message": str(error)}}
+        refused = {"type": type(error).__name__, "message": str(error), "data": getattr(error, "data", None)}
+        return {"tool": tool, "refused": refused}
     text = "\n".join(block.text for block in result.content if block.type == "text")
     return {
         "tool": tool,

@@ -14,4 +14,5 @@ mod mcp_http;
 mod refusals;
 mod rollover;
 mod shutdown;
+mod sign_in;
 mod sign_in_page;

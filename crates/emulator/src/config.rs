@@ -57,8 +57,8 @@ pub struct Config {
     /// Refuse a `resource` parameter that is no identifier URI of the scope's application (AADSTS9010010),
     /// as real Entra does. Default `true`.
     pub check_resource_parameter: bool,
-    /// Only administrators can consent to `cost.export` ("Who can consent: Admins only"). Default `true`.
-    pub export_needs_admin: bool,
+    /// Who can consent to `cost.export`. Default: administrators only.
+    pub export_consent: WhoCanConsent,
     /// Lifetime of access tokens in seconds; default: 60 to 90 minutes, different for each token, as Entra does.
     pub access_token_lifetime: Option<u32>,
     /// Lifetime in seconds of tokens whose client can handle CAE (`cp1`). Default 24 hours.
@@ -91,7 +91,7 @@ impl Default for Config {
             today: None,
             publish_code_challenge_methods: false,
             check_resource_parameter: true,
-            export_needs_admin: true,
+            export_consent: WhoCanConsent::default(),
             access_token_lifetime: None,
             cae_token_lifetime: 86_400,
             record_secrets: false,
@@ -103,6 +103,16 @@ impl Default for Config {
             report_rows_per_blob: 400,
         }
     }
+}
+
+/// Who can consent to a delegated permission: "Who can consent?" under "Expose an API" in the portal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhoCanConsent {
+    /// "Admins only".
+    #[default]
+    AdminsOnly,
+    /// "Admins and users".
+    AdminsAndUsers,
 }
 
 /// Ports of the four listeners; 0 lets the system choose.

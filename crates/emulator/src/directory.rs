@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::config::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, Config, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET,
-    GRAPH_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID,
+    GRAPH_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID, WhoCanConsent,
 };
 use crate::entra::conditional_access::Policy;
 use crate::entra::consent::Grants;
@@ -166,7 +166,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
             scope(
                 API_CLIENT_ID,
                 SCOPE_EXPORT,
-                config.export_needs_admin,
+                config.export_consent == WhoCanConsent::AdminsOnly,
                 "Export raw cost details as the signed-in user",
             ),
         ],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Parser;
-use emulator::{Config, Emulator, Ports};
+use emulator::{Config, Emulator, Ports, WhoCanConsent};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -67,7 +67,11 @@ impl From<Args> for Config {
             extra_people: args.extra_people,
             today: args.today,
             publish_code_challenge_methods: args.publish_code_challenge_methods,
-            export_needs_admin: !args.users_consent_to_export,
+            export_consent: if args.users_consent_to_export {
+                WhoCanConsent::AdminsAndUsers
+            } else {
+                WhoCanConsent::AdminsOnly
+            },
             ..Self::default()
         }
     }

@@ -1,0 +1,235 @@
+//! Real MCP clients that sign in by themselves, at the emulator's authorize endpoint, and act on our refusals.
+//!
+//! What each client does, and what to configure, stands in `docs/clients.md`; these tests are where it was measured.
+
+use e2e::Stack;
+use emulator::WhoCanConsent;
+use serde_json::Value;
+
+use crate::interop::Client;
+
+const LIST: [&str; 3] = ["--call", "list_subscriptions", "{}"];
+const EXPORT: [&str; 3] =
+    ["--call", "cost_export", r#"{"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-02"}"#];
+
+/// Every client, as `tests/clients/run` takes it.
+const CLIENTS: [&[&str]; 6] = [
+    &["sign_in_python.py"],
+    &["sign_in_fastmcp.py"],
+    &["sign_in_mcp_remote.mjs"],
+    &["sign_in_ts.mjs", "v2"],
+    &["sign_in_ts.mjs", "v1"],
+    &["sign_in_inspector.mjs"],
+];
+
+/// What a client did.
+struct Run {
+    code: i32,
+    printed: Value,
+}
+
+impl Run {
+    fn sign_ins(&self) -> &[Value] {
+        self.printed["sign_ins"].as_array().expect("every script lists the sign-ins")
+    }
+
+    fn calls(&self) -> &[Value] {
+        self.printed["calls"].as_array().expect("every script lists the calls")
+    }
+
+    /// The scopes a sign-in asked for, without the one that only asks for a refresh token.
+    fn scopes(&self, sign_in: usize) -> Vec<&str> {
+        let all = self.sign_ins()[sign_in]["scope"].as_array().unwrap().iter();
+        all.filter_map(Value::as_str).filter(|scope| *scope != "offline_access").collect()
+    }
+
+    fn answer(&self, sign_in: usize) -> &str {
+        self.sign_ins()[sign_in]["answer"].as_str().unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn assert_answered(&self, call: usize) {
+        let made = &self.calls()[call];
+        assert_eq!(made["is_error"], false, "{}", self.printed);
+    }
+
+    #[track_caller]
+    fn assert_refused(&self, call: usize) {
+        assert_ne!(self.calls()[call]["is_error"], false, "{}", self.printed);
+    }
+}
+
+/// Lets a client sign `person` in and make `calls`; `options` go between.
+async fn run(stack: &Stack, client: &[&str], options: &[&str], person: &str, calls: &[[&str; 3]]) -> Run {
+    let url = stack.public_url();
+    let (script, first) = client.split_first().expect("a client has a script");
+    let deeds = format!("emulator_person={person}&emulator_consent=accept&emulator_mfa=true");
+    let calls: Vec<_> = calls.iter().flatten().copied().collect();
+    let (code, printed) = Client::new(script, stack)
+        .args(first)
+        .args(&[&url])
+        .args(options)
+        .args(&calls)
+        .env("SIGN_IN", &deeds)
+        .env("MCP_CLIENT_ID", emulator::PUBLIC_CLIENT_ID)
+        .run()
+        .await;
+    Run { code, printed }
+}
+
+#[track_caller]
+fn assert_stepped_up(stack: &Stack, done: &Run) {
+    let url = stack.public_url();
+    assert_eq!(done.code, 0, "{}", done.printed);
+    assert_eq!(done.sign_ins().len(), 2, "one sign-in, one step-up: {}", done.printed);
+    assert_eq!(done.scopes(0), [format!("{url}/cost.read")]);
+    assert_eq!(done.scopes(1), [format!("{url}/cost.read"), format!("{url}/cost.export")]);
+    // Reading works after the step-up as before it.
+    for call in 0..3 {
+        done.assert_answered(call);
+    }
+    assert!(done.calls()[1]["structured"]["csv"].as_str().unwrap().contains("Contoso Dev"));
+}
+
+#[tokio::test]
+async fn clients_of_dave_get_the_data_after_a_sign_in_with_the_claims() {
+    let stack = Stack::start().await;
+    let done = run(&stack, &["sign_in_python.py"], &[], "dave", &[LIST]).await;
+    assert_eq!(done.code, 0, "{}", done.printed);
+    let challenged = &done.calls()[0]["refused"]["data"];
+    assert_eq!(challenged["code"], "claims_challenge", "{}", done.printed);
+    assert!(challenged["claims"]["access_token"].is_object(), "{}", done.printed);
+    assert_eq!(done.calls()[1]["structured"]["subscriptions"][0]["name"], "Contoso Prod");
+    let second_factor: Vec<_> = done.sign_ins().iter().map(|sign_in| &sign_in["second_factor"]).collect();
+    assert_eq!(second_factor, [false, true], "{}", done.printed);
+}
+
+#[tokio::test]
+async fn clients_that_do_not_know_claims_stop_at_once_and_say_why() {
+    let stack = Stack::start().await;
+    for client in &CLIENTS[1..] {
+        let done = run(&stack, client, &[], "dave", &[LIST, LIST]).await;
+        assert_eq!(done.code, 3, "{}", done.printed);
+        assert_eq!(done.sign_ins().len(), 1, "no loop: {}", done.printed);
+        for call in done.calls() {
+            // The Inspector drops the body of every 403 with a challenge.
+            let inspector = client[0] == "sign_in_inspector.mjs";
+            let expected =
+                if inspector { "auth_required" } else { "Conditional Access policy asks for more" };
+            assert!(call.to_string().contains(expected), "{client:?}: {}", done.printed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_of_bob_step_up_to_the_export_by_themselves() {
+    let stack = Stack::builder()
+        .emulator(|config| config.export_consent = WhoCanConsent::AdminsAndUsers)
+        .start()
+        .await;
+    for client in CLIENTS {
+        let done = run(&stack, client, &[], "bob", &[LIST, EXPORT, LIST]).await;
+        assert_stepped_up(&stack, &done);
+        stack.emulator.withdraw_consent(Some("bob"), &["cost.export"]).unwrap();
+    }
+}
+
+/// Entra ID shows the consent page to whoever comes with `prompt=consent`, and lets nobody past it but
+/// administrators when a scope is theirs to grant: granted or not.
+#[tokio::test]
+async fn clients_that_insist_on_a_consent_page_need_no_administrator_scope() {
+    let stack = Stack::start().await;
+    stack.emulator.grant_consent(Some("bob"), &["cost.export"]).unwrap();
+    for client in CLIENTS {
+        if client == ["sign_in_ts.mjs", "v1"] {
+            continue;
+        }
+        stack.emulator.reset_counts();
+        let done = run(&stack, client, &[], "bob", &[LIST, EXPORT]).await;
+        assert_ne!(done.code, 0, "{}", done.printed);
+        assert_eq!(done.sign_ins()[1]["prompt"], "consent", "{}", done.printed);
+        assert!(done.answer(1).contains("AADSTS65004"), "{}", done.printed);
+        assert!(stack.emulator.counts().authorize_requests <= 4, "no loop: {}", done.printed);
+    }
+}
+
+#[tokio::test]
+async fn clients_without_a_consent_page_step_up_to_what_an_administrator_granted() {
+    let stack = Stack::start().await;
+    stack.emulator.grant_consent(Some("bob"), &["cost.export"]).unwrap();
+    let quiet: [(&[&str], &[&str]); 5] = [
+        (&["sign_in_python.py"], &["--no-prompt"]),
+        (&["sign_in_python.py"], &["--no-refresh"]),
+        (&["sign_in_mcp_remote.mjs"], &["--authorize-param", "prompt=select_account"]),
+        (&["sign_in_ts.mjs", "v2"], &["--no-refresh"]),
+        (&["sign_in_ts.mjs", "v1"], &[]),
+    ];
+    for (client, options) in quiet {
+        let done = run(&stack, client, options, "bob", &[LIST, EXPORT, LIST]).await;
+        assert_stepped_up(&stack, &done);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_cannot_step_up_fail_once_and_go_on() {
+    let stack = Stack::builder()
+        .emulator(|config| config.export_consent = WhoCanConsent::AdminsAndUsers)
+        .start()
+        .await;
+    // With a refresh token, v1 refreshes instead of signing in, which brings no scope.
+    let v1 = run(&stack, &["sign_in_ts.mjs", "v1"], &["--offline"], "bob", &[LIST, EXPORT, LIST]).await;
+    assert!(v1.calls()[1]["refused"]["message"].as_str().unwrap().contains("403"), "{}", v1.printed);
+    // A person who declines.
+    let calls: Vec<_> = [LIST, EXPORT, LIST].concat();
+    let (code, printed) = Client::new("sign_in_inspector.mjs", &stack)
+        .args(&[&stack.public_url()])
+        .args(&calls)
+        .env("SIGN_IN", "emulator_person=bob&emulator_consent=accept")
+        .env("MCP_CLIENT_ID", emulator::PUBLIC_CLIENT_ID)
+        .env("STEP_UP", "n")
+        .run()
+        .await;
+    let inspector = Run { code, printed };
+    let shown = inspector.calls()[1]["message"].as_str().unwrap();
+    assert!(shown.contains("needs additional scope") && shown.contains("/cost.export"), "{shown}");
+    for done in [v1, inspector] {
+        assert_eq!((done.code, done.sign_ins().len()), (3, 1), "{}", done.printed);
+        done.assert_answered(0);
+        done.assert_refused(1);
+        done.assert_answered(2);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_name_another_resource_are_told_aadsts9010010() {
+    let stack = Stack::start().await;
+    let elsewhere = ["--resource", "https://elsewhere.example/mcp"];
+    let refused = run(&stack, &["sign_in_ts.mjs", "v2"], &elsewhere, "alice", &[LIST]).await;
+    assert_eq!(refused.code, 1, "{}", refused.printed);
+    assert!(refused.answer(0).contains("AADSTS9010010"), "{}", refused.printed);
+    assert_eq!(refused.sign_ins().len(), 1, "{}", refused.printed);
+    let without = ["--disable-resource-parameter"];
+    let done = run(&stack, &["sign_in_mcp_remote.mjs"], &without, "alice", &[LIST]).await;
+    assert_eq!((done.code, &done.sign_ins()[0]["resource"]), (0, &Value::Null), "{}", done.printed);
+}
+
+/// Without it they do too: every other test here runs so, as Entra ID does not publish it.
+#[tokio::test]
+async fn clients_sign_in_where_the_metadata_speak_of_pkce() {
+    let stack =
+        Stack::builder().emulator(|config| config.publish_code_challenge_methods = true).start().await;
+    for client in CLIENTS {
+        let done = run(&stack, client, &[], "alice", &[LIST]).await;
+        assert_eq!((done.code, done.answer(0)), (0, "code"), "{}", done.printed);
+    }
+}
+
+#[tokio::test]
+async fn clients_whose_session_was_revoked_sign_in_again_and_go_on() {
+    let stack = Stack::start().await;
+    let revoke = format!("{}/_emulator/sessions/alice", stack.emulator.endpoints().authority);
+    let options = ["--revoke", revoke.as_str()];
+    let done = run(&stack, &["sign_in_python.py"], &options, "alice", &[LIST, LIST]).await;
+    assert_eq!((done.code, done.sign_ins().len()), (0, 2), "{}", done.printed);
+    done.assert_answered(1);
+}
