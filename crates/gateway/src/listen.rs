@@ -33,11 +33,12 @@ impl Serving {
             self.shutdown.cancelled().await;
             stop.graceful_shutdown(Some(drain));
         });
-        let mut server = axum_server::from_tcp(listener)?.handle(handle);
+        let mut server =
+            axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEADER_DEADLINE);
         // Who sends no request, or a bit of one at a time, must not hold a connection.
-        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
-        server
-            .http_builder()
+        let builder = server.http_builder();
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+        builder
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE_INTERVAL)

@@ -8,6 +8,7 @@ use std::path::Path;
 use identity::Principal;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toml::Spanned;
 
 use crate::mcp::tool_names;
 use crate::refusal::Refusal;
@@ -23,10 +24,16 @@ const BASE_TOOL: &str = "list_subscriptions";
 const BUILT_IN: &str = include_str!("policy/default.toml");
 
 /// Who may call which tool.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     tools: BTreeMap<String, Rule>,
+}
+
+/// The file as it is written: each entry with its place, so that an error can name the line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    tools: BTreeMap<String, Spanned<Rule>>,
 }
 
 /// What one tool demands. All of it must hold.
@@ -63,10 +70,11 @@ impl Policy {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text)
+        let entries: Entries = toml::from_str(text)
             .map_err(|error| PolicyError::Syntax { file: file.to_owned(), text: error.to_string() })?;
-        error::check(file, text, &policy.tools, &tool_names())?;
-        Ok(policy)
+        error::check(file, text, &entries.tools, &tool_names())?;
+        let tools = entries.tools.into_iter().map(|(tool, rule)| (tool, rule.into_inner())).collect();
+        Ok(Self { tools })
     }
 
     /// The rule of a tool, or `None` for a tool that does not exist.

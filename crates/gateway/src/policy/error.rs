@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use toml::Spanned;
+
 use super::Rule;
 
 /// A policy that cannot be used.
@@ -52,12 +54,12 @@ pub enum PolicyError {
 pub(super) fn check(
     file: &str,
     text: &str,
-    entries: &BTreeMap<String, Rule>,
+    entries: &BTreeMap<String, Spanned<Rule>>,
     tools: &[&'static str],
 ) -> Result<(), PolicyError> {
     for (tool, rule) in entries {
-        if let Some(problem) = problem(tool, rule, tools) {
-            let (file, line, tool) = (file.to_owned(), line_of(text, tool), tool.clone());
+        if let Some(problem) = problem(tool, rule.get_ref(), tools) {
+            let (file, line, tool) = (file.to_owned(), line_of(text, rule.span().start), tool.clone());
             return Err(PolicyError::Entry { file, line, tool, problem });
         }
     }
@@ -94,10 +96,7 @@ fn problem(tool: &str, rule: &Rule, tools: &[&str]) -> Option<String> {
     Some(format!("auth_context is `{}`: it is one of c1 to c99", context.escape_debug()))
 }
 
-fn line_of(text: &str, tool: &str) -> usize {
-    let header = |line: &str| {
-        let line: String = line.chars().filter(|c| !c.is_whitespace() && *c != '"' && *c != '\'').collect();
-        line.starts_with(&format!("[tools.{tool}]")) || line.starts_with(&format!("tools.{tool}"))
-    };
-    text.lines().position(header).map_or(1, |index| index + 1)
+/// The line, from 1, that the byte at `offset` stands on.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

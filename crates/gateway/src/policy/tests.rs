@@ -72,3 +72,10 @@ fn a_tool_without_an_entry_is_a_start_up_error() {
     assert!(error.contains("the tool `cost_by_service` has no entry"), "{error}");
     assert!(Policy::parse("policy.toml", "").is_err());
 }
+
+#[test]
+fn an_inline_table_has_its_line_too() {
+    let text = "[tools]\nlist_subscriptions = { scopes = [\"cost.read\"] }\ncost_export = { scopes = [] }\n";
+    let error = Policy::parse("policy.toml", text).unwrap_err().to_string();
+    assert!(error.starts_with("policy.toml, line 3: [tools.cost_export] has no scopes"), "{error}");
+}

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use telemetry::http::ErrorType;
 use url::Url;
@@ -87,8 +88,10 @@ impl Render for Refusal {
             Self::ClaimsChallenge { .. } => refusals.claims_status,
             _ => self.status().as_u16(),
         };
-        let mut response =
-            Response::new(Body::from(self.document(status, refusals, asked.id.as_ref()).to_string()));
+        let document = self.document(status, refusals, asked.id.as_ref());
+        // Strings and JSON values always serialize.
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(self.status());
         let headers = response.headers_mut();
         let content_type = if asked.plain_json { "application/json" } else { PROBLEM };
@@ -110,8 +113,6 @@ impl Refusal {
     fn challenge(&self, refusals: &Refusals) -> Option<Challenge> {
         let bearer = || Challenge::bearer().param("resource_metadata", &refusals.resource_metadata);
         let base = || bearer().param("scope", &refusals.qualified(&refusals.base_scopes));
-        let step_up =
-            |scope: Challenge, detail: &str| scope.param("error", "insufficient_scope").description(detail);
         match self {
             Self::MissingBearer => Some(base()),
             Self::InvalidToken { detail, claims, .. } => {
@@ -121,10 +122,12 @@ impl Refusal {
                     None => challenge,
                 })
             }
-            Self::MissingScope { scopes, .. } => {
-                Some(step_up(bearer().param("scope", &refusals.qualified(scopes)), &self.detail()))
-            }
-            Self::MissingRole { .. } => Some(step_up(bearer(), &self.detail())),
+            Self::MissingScope { scopes, .. } => Some(
+                bearer()
+                    .param("scope", &refusals.qualified(scopes))
+                    .param("error", "insufficient_scope")
+                    .description(&self.detail()),
+            ),
             // Without `scope`: a client that steps up at every 403 would sign in for scopes it already has.
             Self::ClaimsChallenge { claims } => Some(
                 bearer()
@@ -132,12 +135,13 @@ impl Refusal {
                     .param("claims", &encoded(claims))
                     .description(&self.detail()),
             ),
+            // No challenge where a sign-in cannot help, such as for a missing role: clients that step up at
+            // `insufficient_scope` would sign in for nothing, and then show their own text instead of ours.
             _ => None,
         }
     }
 
-    /// The problem document (RFC 9457), which is a JSON-RPC error as well.
-    fn document(&self, status: u16, refusals: &Refusals, id: Option<&Value>) -> Value {
+    fn document(&self, status: u16, refusals: &Refusals, id: Option<&Value>) -> Document {
         let (code, detail) = (self.code(), self.detail());
         let mut facts: Map<_, _> =
             self.members(refusals).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -145,18 +149,26 @@ impl Refusal {
         if let Some(wait) = self.retry_after() {
             facts.insert("retry_after_seconds".into(), json!(seconds(wait).max(1)));
         }
-        let mut document = facts.clone();
+        let mut members = facts.clone();
         let name = code.split(':').next().unwrap_or_default();
-        document.insert("type".into(), json!(format!("urn:mcp-cost-server:{name}")));
-        document.insert("title".into(), json!(name.replace('_', " ")));
-        document.insert("status".into(), json!(status));
-        document.insert("detail".into(), json!(detail));
-        document.insert("jsonrpc".into(), json!("2.0"));
-        document.insert("id".into(), id.cloned().unwrap_or(Value::Null));
+        members.insert("type".into(), json!(format!("urn:mcp-cost-server:{name}")));
+        members.insert("title".into(), json!(name.replace('_', " ")));
+        members.insert("status".into(), json!(status));
+        members.insert("jsonrpc".into(), json!("2.0"));
+        members.insert("id".into(), id.cloned().unwrap_or(Value::Null));
         let message = format!("{code}: {detail}");
-        document.insert("error".into(), json!({"code": rpc_code(status), "message": message, "data": facts}));
-        document.into()
+        members.insert("error".into(), json!({"code": rpc_code(status), "message": message, "data": facts}));
+        Document { detail, members }
     }
+}
+
+/// The body: a problem document (RFC 9457), which is a JSON-RPC error as well. The prose comes first, for several MCP
+/// clients show a person the body as it is, and what else stands in it can be long.
+#[derive(Serialize)]
+struct Document {
+    detail: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
 /// Claims for a header: base64 of the JSON text, standard alphabet with padding (Microsoft: "Claims challenges").

@@ -58,6 +58,22 @@ async fn a_missing_scope_is_asked_for_together_with_the_granted_ones() {
 }
 
 #[tokio::test]
+async fn a_missing_role_challenges_nobody_to_sign_in() {
+    let refusal = Refusal::MissingRole { role: "Cost.Exporter".into(), any_of: vec!["Cost.Exporter".into()] };
+    let (status, challenge, body) = rendered(&refusal, &[]).await;
+    assert_eq!((status, challenge.as_str()), (403, ""));
+    assert_eq!(body["roles"], json!(["Cost.Exporter"]));
+}
+
+#[tokio::test]
+async fn prose_comes_first_for_clients_that_show_the_body() {
+    let claims = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
+    let response = Refusal::claims(claims).render(&refusals(&[]), &Asked::with_id(json!(7)));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.starts_with(b"{\"detail\":\"your organisation's Conditional Access policy asks for more"));
+}
+
+#[tokio::test]
 async fn claims_travel_in_the_header_and_readable_in_the_body() {
     let claims = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
     let refusal = Refusal::claims(claims.clone());
