@@ -1,7 +1,7 @@
 //! The tools there are: one table.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,8 +17,8 @@ use super::context::ToolContext;
 use super::tools::{CostByService, CostExport, ListSubscriptions};
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
-pub(super) static TOOLS: &[Entry] =
-    &[entry::<ListSubscriptions>(), entry::<CostByService>(), entry::<CostExport>()];
+pub(super) static TOOLS: [Entry; 3] =
+    [entry::<ListSubscriptions>(), entry::<CostByService>(), entry::<CostExport>()];
 
 /// The tools' names.
 pub(crate) fn tool_names() -> Vec<&'static str> {
@@ -57,11 +57,16 @@ pub(super) struct Entry {
     input_schema: fn() -> Arc<JsonObject>,
     output_schema: fn() -> Arc<JsonObject>,
     pub(super) call: fn(ToolContext, JsonObject) -> BoxFuture<'static, Result<CallToolResult, Failure>>,
+    tool: OnceLock<Tool>,
 }
 
 impl Entry {
-    /// The tool as clients see it.
+    /// The tool as clients see it. Made once: rmcp asks at every call of the 2026-07-28 protocol.
     pub(super) fn tool(&self) -> Tool {
+        self.tool.get_or_init(|| self.describe()).clone()
+    }
+
+    fn describe(&self) -> Tool {
         let annotations = ToolAnnotations::with_title(self.title).read_only(true).open_world(true);
         Tool::new(self.name, self.description, (self.input_schema)())
             .with_title(self.title)
@@ -85,6 +90,7 @@ const fn entry<D: Definition>() -> Entry {
             }
             .boxed()
         },
+        tool: OnceLock::new(),
     }
 }
 
@@ -114,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_tool_describes_itself_and_both_schemas() {
-        for entry in TOOLS {
+        for entry in &TOOLS {
             let tool = entry.tool();
             assert!(tool.description.unwrap().len() > 60, "{}", entry.name);
             assert_eq!(tool.input_schema["type"], "object", "{}", entry.name);
