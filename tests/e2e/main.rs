@@ -5,6 +5,7 @@
 mod architecture;
 mod challenges;
 mod concurrency;
+mod conformance;
 mod deployment;
 mod happy_path;
 mod hostile;
