@@ -1,6 +1,8 @@
 //! Without an override the services talk to the public cloud's real hosts, and to no other.
 
 use clap::{CommandFactory, Parser};
+use e2e::{Hop, Stack};
+use serde_json::json;
 
 const TENANT: &str = "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const CLIENT: &str = "--client-id=11112222-bbbb-3333-cccc-4444dddd5555";
@@ -49,5 +51,14 @@ fn the_readme_lists_every_setting() {
             );
             assert!(argument.get_help().is_some(), "{}: --help does not explain {name}", command.get_name());
         }
+    }
+}
+
+#[tokio::test]
+async fn the_broker_is_reached_by_socket_and_by_mutual_tls() {
+    for hop in [Hop::Socket, Hop::MutualTls] {
+        let stack = Stack::builder().hop(hop).start().await;
+        let answer = stack.caller.call(&stack.token("bob"), "list_subscriptions", json!({})).await;
+        assert_eq!(answer.data()["subscriptions"][0]["name"], "Contoso Dev", "{hop:?}: {}", answer.text);
     }
 }

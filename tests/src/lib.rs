@@ -14,9 +14,11 @@ pub mod processes;
 mod caller;
 mod clock;
 mod conformance;
+mod hop;
 mod stack;
 
 pub use caller::{Answer, Caller, Era};
 pub use clock::ShiftedClock;
 pub use conformance::Conformance;
+pub use hop::Hop;
 pub use stack::{Stack, StackBuilder};

@@ -1,7 +1,7 @@
 //! The whole system in one process: what the binaries run, on ports the system chooses.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Caller, ShiftedClock};
+use crate::{Caller, Hop, ShiftedClock};
 
 /// What a stack is started with.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub struct StackBuilder {
     broker_flags: Vec<String>,
     policy: Option<String>,
     calls_per_minute: u32,
+    hop: Hop,
 }
 
 impl StackBuilder {
@@ -60,6 +61,13 @@ impl StackBuilder {
         self
     }
 
+    /// Sets how the gateway reaches the broker.
+    #[must_use]
+    pub fn hop(mut self, hop: Hop) -> Self {
+        self.hop = hop;
+        self
+    }
+
     /// Limits each person's calls; a stack has no limit by itself, for tests call without pause.
     #[must_use]
     pub fn calls_per_minute(mut self, calls: u32) -> Self {
@@ -80,7 +88,10 @@ impl StackBuilder {
         let emulator = Emulator::start(self.emulator.clone()).await.expect("the emulator starts");
         let files = Files::write(&emulator, self.policy.as_deref());
         let clock = ShiftedClock::default();
-        let broker = Broker::start(&emulator, &files, &self.broker_flags, &clock).await;
+        let hop = self.hop.flags(files.folder());
+        self.broker_flags.extend(hop.broker);
+        self.gateway_flags.extend(hop.gateway);
+        let broker = Broker::start(&emulator, &files, self.hop, &self.broker_flags, &clock).await;
         let gateway = self.start_gateway(listeners, &public_url, &emulator, &files, &broker, &clock);
         let stack = Stack { caller: Caller::new(&public_url), emulator, files, clock, broker, gateway, logs };
         stack.wait_until_ready().await;
@@ -179,12 +190,12 @@ impl Stack {
     }
 
     /// A file with the emulator's certificate authority, for clients of other languages.
-    pub fn ca_file(&self) -> &std::path::Path {
+    pub fn ca_file(&self) -> &Path {
         &self.files.ca
     }
 
     /// A file with the API's key and certificate, for clients of other languages.
-    pub fn credential_file(&self) -> &std::path::Path {
+    pub fn credential_file(&self) -> &Path {
         &self.files.credential
     }
 
@@ -275,10 +286,15 @@ struct Broker {
 }
 
 impl Broker {
-    async fn start(emulator: &Emulator, files: &Files, flags: &[String], clock: &ShiftedClock) -> Self {
+    async fn start(
+        emulator: &Emulator,
+        files: &Files,
+        hop: Hop,
+        flags: &[String],
+        clock: &ShiftedClock,
+    ) -> Self {
         let mut all = vec![
             "token-broker".to_owned(),
-            "--listen=127.0.0.1:0".to_owned(),
             "--admin-listen=127.0.0.1:0".to_owned(),
             format!("--client-certificate-path={}", files.credential.display()),
         ];
@@ -288,7 +304,7 @@ impl Broker {
         let config = token_broker::Config::try_from(args).unwrap_or_else(|error| panic!("{error}"));
         let listeners = token_broker::Listeners::bind(&config).await.expect("loopback has ports");
         let address = listeners.grpc_address().expect("a bound address").to_string();
-        let url = if address.starts_with("unix:") { address } else { format!("http://{address}") };
+        let url = hop.broker_url(&address);
         let admin = listeners.admin_address().expect("a bound address");
         let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
         let stop = shutdown.clone();
@@ -319,10 +335,14 @@ struct Files {
     ca: PathBuf,
     credential: PathBuf,
     policy: Option<PathBuf>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Files {
+    fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
     fn write(emulator: &Emulator, policy: Option<&str>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, text: &str| {
@@ -333,7 +353,7 @@ impl Files {
         let ca = write("ca.pem", emulator.ca_pem());
         let credential = write("credential.pem", emulator.app_credential_pem());
         let policy = policy.map(|text| write("policy.toml", text));
-        Self { ca, credential, policy, _dir: dir }
+        Self { ca, credential, policy, dir }
     }
 }
 
