@@ -17,3 +17,4 @@ mod rollover;
 mod shutdown;
 mod sign_in;
 mod sign_in_page;
+mod slow_senders;
