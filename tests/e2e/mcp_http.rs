@@ -1,7 +1,11 @@
 //! The endpoint as HTTP: metadata, methods, hosts, origins, sizes, and a policy that headers cannot get around.
 
+use std::time::Duration;
+
 use e2e::{Caller, Stack};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn the_metadata_is_the_same_at_both_well_known_paths() {
@@ -98,5 +102,31 @@ async fn health_and_metrics_are_on_the_admin_port_alone() {
     let origin = stack.public_url().trim_end_matches("/mcp").to_owned();
     for path in ["healthz", "readyz", "metrics"] {
         assert_eq!(stack.caller.get(&format!("{origin}/{path}")).await.0, 404, "{path}");
+    }
+}
+
+/// The head of a request and its body often come apart. Were the refusal sent without reading the body, the
+/// connection would be closed, and the client's next request, sent on it at once, lost.
+#[tokio::test]
+async fn a_connection_outlives_a_refusal_that_needed_no_body() {
+    let stack = Stack::start().await;
+    let url = url::Url::parse(&stack.public_url()).unwrap();
+    let address = format!("127.0.0.1:{}", url.port().unwrap());
+    let mut connection = TcpStream::connect(&address).await.unwrap();
+    connection.set_nodelay(true).unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: 2\r\n\r\n"
+    );
+    for _ in 0..3 {
+        connection.write_all(head.as_bytes()).await.unwrap();
+        // Long enough to be answered too early, were it so.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        connection.write_all(b"{}").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0, "the connection was closed");
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
     }
 }

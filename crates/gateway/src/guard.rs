@@ -25,6 +25,11 @@ use crate::policy::Policy;
 use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render};
 
+/// How much is read of a body that nobody will use.
+const DRAINED_BYTES: usize = 64 * 1024;
+/// How long that may take.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
+
 /// What the layer decides with.
 #[derive(Clone)]
 pub(crate) struct Guard {
@@ -76,7 +81,13 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 
 impl Guard {
     async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Refusal> {
-        let caller = self.authenticate(request.headers()).await?;
+        let caller = match self.authenticate(request.headers()).await {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                drain(request.into_body()).await;
+                return Err(refusal);
+            }
+        };
         // Nobody behind this line needs the header, and what does not have it cannot leak it.
         request.headers_mut().remove(header::AUTHORIZATION);
         let mut request = self.authorize(&caller, request, asked).await?;
@@ -139,6 +150,14 @@ impl Guard {
             Err(_) => Ok(Bytes::new()),
         }
     }
+}
+
+/// Reads a small body to its end. With a body left unread, hyper closes the connection without a word in the answer,
+/// and a client that sends its next request on it, as OAuth clients do after a 401, finds it gone.
+async fn drain(body: Body) {
+    let small = Limited::new(body, DRAINED_BYTES).collect();
+    // What is longer or slower is not worth the wait: the connection closes.
+    let _ = tokio::time::timeout(DRAIN_DEADLINE, small).await;
 }
 
 /// As much of a JSON-RPC message as the policy needs. Unknown members are MCP's business; a member that stands
