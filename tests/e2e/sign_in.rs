@@ -22,6 +22,16 @@ const CLIENTS: [&[&str]; 6] = [
     &["sign_in_inspector.mjs"],
 ];
 
+const ROLE_FOR_EXPORT: &str = r#"
+[tools.list_subscriptions]
+scopes = ["cost.read"]
+[tools.cost_by_service]
+scopes = ["cost.read"]
+[tools.cost_export]
+scopes = ["cost.export"]
+roles = ["Cost.Exporter"]
+"#;
+
 /// What a client did.
 struct Run {
     code: i32,
@@ -197,6 +207,21 @@ async fn clients_that_cannot_step_up_fail_once_and_go_on() {
         done.assert_answered(0);
         done.assert_refused(1);
         done.assert_answered(2);
+    }
+}
+
+#[tokio::test]
+async fn clients_of_people_without_the_role_show_who_assigns_it() {
+    let stack = Stack::builder()
+        .policy(ROLE_FOR_EXPORT)
+        .emulator(|config| config.export_consent = WhoCanConsent::AdminsAndUsers)
+        .start()
+        .await;
+    for client in CLIENTS {
+        let done = run(&stack, client, &[], "bob", &[EXPORT, EXPORT]).await;
+        assert_eq!((done.code, done.sign_ins().len()), (3, 2), "{client:?}: {}", done.printed);
+        let shown = done.calls()[1].to_string();
+        assert!(shown.contains("app role Cost.Exporter; an administrator assigns it"), "{client:?}: {shown}");
     }
 }
 
