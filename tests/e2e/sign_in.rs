@@ -238,6 +238,19 @@ async fn clients_that_name_another_resource_are_told_aadsts9010010() {
     assert_eq!((done.code, &done.sign_ins()[0]["resource"]), (0, &Value::Null), "{}", done.printed);
 }
 
+/// Where the MCP URL is no Application ID URI, only a client that can leave `resource` out signs in.
+#[tokio::test]
+async fn clients_of_an_api_with_an_api_uri_alone_must_not_name_a_resource() {
+    let stack = Stack::builder().unregistered_url().start().await;
+    let refused = run(&stack, &["sign_in_python.py"], &[], "alice", &[LIST]).await;
+    assert_eq!(refused.code, 1, "{}", refused.printed);
+    assert!(refused.answer(0).contains("AADSTS9010010"), "{}", refused.printed);
+    assert_eq!(refused.scopes(0), ["api://mcp-cost-server/cost.read"]);
+    let without = ["--disable-resource-parameter"];
+    let done = run(&stack, &["sign_in_mcp_remote.mjs"], &without, "alice", &[LIST]).await;
+    assert_eq!(done.code, 0, "{}", done.printed);
+}
+
 /// Without it they do too: every other test here runs so, as Entra ID does not publish it.
 #[tokio::test]
 async fn clients_sign_in_where_the_metadata_speak_of_pkce() {

@@ -23,6 +23,7 @@ pub struct StackBuilder {
     policy: Option<String>,
     calls_per_minute: u32,
     hop: Hop,
+    unregistered_url: bool,
 }
 
 impl StackBuilder {
@@ -75,6 +76,14 @@ impl StackBuilder {
         self
     }
 
+    /// Does not register the MCP URL with Entra ID, as where its domain cannot be verified: scopes then belong to
+    /// `api://mcp-cost-server`.
+    #[must_use]
+    pub fn unregistered_url(mut self) -> Self {
+        self.unregistered_url = true;
+        self.gateway(&["--scope-prefix=api://mcp-cost-server"])
+    }
+
     /// Starts everything and waits until it is ready.
     ///
     /// # Panics
@@ -83,7 +92,9 @@ impl StackBuilder {
         let logs = Captured::install("debug,h2=info,hyper=info,hyper_util=info,rustls=info,tower=info");
         let listeners = gateway::server::Listeners::bind(loopback(), loopback()).expect("loopback has ports");
         let public_url = format!("http://{}/mcp", listeners.mcp_address().expect("a bound address"));
-        self.emulator.identifier_uris.push(public_url.clone());
+        if !self.unregistered_url {
+            self.emulator.identifier_uris.push(public_url.clone());
+        }
         self.emulator.record_secrets = true;
         let emulator = Emulator::start(self.emulator.clone()).await.expect("the emulator starts");
         let files = Files::write(&emulator, self.policy.as_deref());
