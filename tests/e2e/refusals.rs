@@ -51,6 +51,9 @@ async fn a_missing_role_says_who_assigns_it() {
     let refused = stack.caller.call(&without_role, "cost_export", question.clone()).await;
     assert_eq!((refused.status, refused.code()), (403, "missing_role:Cost.Exporter"), "{}", refused.text);
     assert!(refused.document["detail"].as_str().unwrap().contains("administrator assigns"));
+    // Without scope and role it is the role that is named: consent to the scope would be in vain.
+    let neither = stack.caller.call(&stack.token("bob"), "cost_export", question.clone()).await;
+    assert_eq!(neither.code(), "missing_role:Cost.Exporter", "{}", neither.text);
     let exporter = stack.token("alice");
     let answer = stack.caller.call(&exporter, "cost_export", question).await;
     assert!(answer.status == 200 && !answer.is_tool_error(), "{}", answer.text);

@@ -96,8 +96,9 @@ impl Policy {
             return Err(Refusal::AppOnlyToken);
         }
         let rule = self.rule(tool).ok_or_else(|| Refusal::NoPolicy { tool: tool.to_owned() })?;
-        rule.check_scopes(principal)?;
+        // What the person may not do comes first: nobody should consent to a scope only to be refused for a role.
         rule.check_roles(principal)?;
+        rule.check_scopes(principal)?;
         rule.check_auth_context(principal)
     }
 }
