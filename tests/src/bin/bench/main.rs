@@ -10,7 +10,7 @@
 //! | [`target`] | who is asked, what, and what the answer must be |
 //! | [`load`] | the closed loop |
 //! | [`usage`] | what the processes used of processor and memory |
-//! | [`report`] | the tables |
+//! | [`report`] | the table |
 
 mod bare;
 mod load;
@@ -99,10 +99,12 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let costs = bench.compare(Question::CostByService, args.seconds).await?;
     costs.print();
     // A second opinion needs less time.
-    bench.compare(Question::ListSubscriptions, args.seconds / 3.0).await?.print();
+    let subscriptions = bench.compare(Question::ListSubscriptions, args.seconds / 3.0).await?;
+    subscriptions.print();
     let memory: Vec<_> = bench.processes().map(|(name, pid)| (name, usage::memory(pid))).collect();
     report::memory(&memory);
-    report::aims(&costs, &memory);
+    costs.print_details();
+    subscriptions.print_details();
     Ok(())
 }
 
@@ -154,6 +156,6 @@ impl Bench<'_> {
     }
 
     fn processes(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.stack.pids().into_iter().chain([("bare server", self.bare.pid())])
+        self.stack.pids().into_iter().chain([(report::BARE, self.bare.pid())])
     }
 }

@@ -1,6 +1,6 @@
-//! The tables, in Markdown: they are printed, and stand in `docs/benchmarks.md`.
+//! The table, in Markdown: it is printed, and stands in `docs/benchmarks.md`.
 
-#![expect(clippy::print_stdout, reason = "the tables are this program's output")]
+#![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use super::usage::{Memory, Usage};
 const AIM_THROUGHPUT: f64 = 0.5;
 /// At most this multiple of the bare server's 99th percentile.
 const AIM_P99: f64 = 3.0;
-/// Less than this resident in each service, in MiB.
+/// At most this resident in each service, in MiB.
 const AIM_MEMORY: f64 = 40.0;
 /// What is deployed, and so what the aim for memory holds for.
 const SERVICES: [&str; 2] = ["gateway", "token-broker"];
+/// What they are compared with.
+pub(crate) const BARE: &str = "bare server";
 
 /// One turn of one server.
 pub(crate) struct Round {
@@ -36,86 +38,94 @@ impl Comparison {
         Self { gateway: Vec::new(), bare: Vec::new(), question, answer_bytes }
     }
 
+    /// The lines of one question.
     pub(crate) fn print(&self) {
-        let (gateway, bare) = (Summary::of(&self.gateway), Summary::of(&self.bare));
-        println!("\n### {} (answer of {} bytes)\n", self.question.tool(), self.answer_bytes);
-        println!("| | gateway and broker | bare server | ratio | in the rounds |");
-        println!("|---|---:|---:|---:|---|");
-        let line = |name: &str, value: fn(&Summary) -> f64, digits: usize| {
-            let (ours, theirs) = (value(&gateway), value(&bare));
-            let rounds: Vec<_> = self.ratios(value).iter().map(|ratio| format!("{ratio:.2}")).collect();
-            let ratio = ours / theirs;
-            println!("| {name} | {ours:.digits$} | {theirs:.digits$} | {ratio:.2} | {} |", rounds.join(", "));
-        };
-        line("calls per second", Summary::throughput, 0);
-        line("p50, ms", |summary| summary.quantile(0.50), 2);
-        line("p99, ms", |summary| summary.quantile(0.99), 2);
+        // The aims are for the question asked most.
+        let asked_most = self.question == Question::CostByService;
+        let aim = |aim: Aim| if asked_most { aim } else { Aim::None };
+        self.line("calls per second", Summary::throughput, 0, aim(Aim::AtLeast(AIM_THROUGHPUT)));
+        self.line("p50, ms", |summary| summary.quantile(0.50), 2, Aim::None);
+        self.line("p99, ms", |summary| summary.quantile(0.99), 2, aim(Aim::AtMost(AIM_P99)));
+        self.line("processor time of a call, µs", Summary::processor, 0, Aim::None);
+    }
+
+    fn line(&self, measure: &str, value: fn(&Summary) -> f64, digits: usize, aim: Aim) {
+        let (ours, theirs) = (value(&Summary::of(&self.gateway)), value(&Summary::of(&self.bare)));
+        // Each turn against the one beside it: how much the ratio of all is worth.
+        let one = |round: &Round| value(&Summary::of(std::slice::from_ref(round)));
+        let rounds = self.gateway.iter().zip(&self.bare).map(|(ours, theirs)| one(ours) / one(theirs));
+        let rounds: Vec<_> = rounds.map(|ratio| format!("{ratio:.2}")).collect();
+        let (question, ratio) = (self.question.tool(), ours / theirs);
         println!(
-            "\nProcessor time of one call, µs: {}; {}",
-            per_call("through the gateway", &self.gateway),
-            per_call("bare", &self.bare)
+            "| {question} | {measure} | {ours:.digits$} | {theirs:.digits$} | {ratio:.2} | {} | {} |",
+            rounds.join(" "),
+            aim.judge(ratio)
         );
     }
 
-    fn throughput_ratio(&self) -> f64 {
-        Summary::of(&self.gateway).throughput() / Summary::of(&self.bare).throughput()
-    }
-
-    fn p99_ratio(&self) -> f64 {
-        Summary::of(&self.gateway).quantile(0.99) / Summary::of(&self.bare).quantile(0.99)
-    }
-
-    /// Each turn against the one beside it: how much the figures above are worth.
-    fn ratios(&self, value: fn(&Summary) -> f64) -> Vec<f64> {
-        let one = |round: &Round| value(&Summary::of(std::slice::from_ref(round)));
-        self.gateway.iter().zip(&self.bare).map(|(ours, theirs)| one(ours) / one(theirs)).collect()
+    /// Where the processor time went, and how large an answer was.
+    pub(crate) fn print_details(&self) {
+        println!(
+            "{}: an answer has {} bytes; processor time of a call, µs:",
+            self.question.tool(),
+            self.answer_bytes
+        );
+        println!("  through the gateway: {}", Summary::of(&self.gateway).by_process());
+        println!("  bare server: {}", Summary::of(&self.bare).by_process());
     }
 }
 
-/// What was run, and on what.
+/// What a figure should be.
+#[derive(Clone, Copy)]
+enum Aim {
+    AtLeast(f64),
+    AtMost(f64),
+    None,
+}
+
+impl Aim {
+    fn judge(self, figure: f64) -> String {
+        let (met, text) = match self {
+            Self::AtLeast(aim) => (figure >= aim, format!("at least {aim}")),
+            Self::AtMost(aim) => (figure <= aim, format!("at most {aim}")),
+            Self::None => return String::new(),
+        };
+        format!("{text}: {}", if met { "met" } else { "**missed**" })
+    }
+}
+
+/// What was run, on what, and the head of the table.
 pub(crate) fn head(connections: usize, rounds: u32, seconds: f64) {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown");
     println!(
-        "{connections} connections, {rounds} rounds of {seconds} s each; {processors} processors, load average before: {load}"
+        "{connections} connections, {rounds} rounds of {seconds} s; {processors} processors, load average before: {load}"
     );
     if cfg!(debug_assertions) {
         println!("This is a debug build: its figures mean nothing. `make bench` builds what is measured.");
     }
+    println!("\n| question | measure | gateway and broker | bare server | ratio | in each round | aim |");
+    println!("|---|---|---:|---:|---:|---|---|");
 }
 
-/// Resident memory after the load.
+/// The lines of resident memory after the load, now and at its peak. The aim holds at the peak.
 pub(crate) fn memory(processes: &[(&str, Option<Memory>)]) {
-    println!("\n### Resident memory after the load\n");
-    println!("| process | MiB | peak, MiB |");
-    println!("|---|---:|---:|");
-    for (name, memory) in processes {
-        match memory {
-            Some(memory) => println!("| {name} | {:.1} | {:.1} |", mib(memory.resident), mib(memory.peak)),
-            None => println!("| {name} | unknown | unknown |"),
-        }
+    let of =
+        |wanted: &str| processes.iter().find(|(name, _)| *name == wanted).and_then(|(_, memory)| *memory);
+    let text = |memory: Option<Memory>| match memory {
+        Some(Memory { resident, peak }) => format!("{:.1}, peak {:.1}", mib(resident), mib(peak)),
+        None => "unknown".to_owned(),
+    };
+    let bare = of(BARE);
+    for service in SERVICES {
+        let ours = of(service);
+        let aim = ours.map_or_else(String::new, |memory| Aim::AtMost(AIM_MEMORY).judge(mib(memory.peak)));
+        let ratio = ours.zip(bare).map(|(ours, bare)| format!("{:.2}", mib(ours.peak) / mib(bare.peak)));
+        let (ours, bare, ratio) = (text(ours), text(bare), ratio.unwrap_or_default());
+        println!("| all | resident memory of {service}, MiB | {ours} | {bare} | {ratio} | | {aim} |");
     }
-}
-
-/// Which aims are met. They are for the question asked most.
-pub(crate) fn aims(costs: &Comparison, processes: &[(&str, Option<Memory>)]) {
-    println!("\n### Aims\n");
-    let (throughput, p99) = (costs.throughput_ratio(), costs.p99_ratio());
-    aim(
-        throughput >= AIM_THROUGHPUT,
-        &format!("throughput {throughput:.2} of the bare server's, at least {AIM_THROUGHPUT}"),
-    );
-    aim(p99 <= AIM_P99, &format!("p99 {p99:.2} times the bare server's, at most {AIM_P99}"));
-    for (name, memory) in processes.iter().filter(|(name, _)| SERVICES.contains(name)) {
-        let Some(memory) = memory else { continue };
-        let peak = mib(memory.peak);
-        aim(peak < AIM_MEMORY, &format!("{name} at most {peak:.1} MiB resident, below {AIM_MEMORY}"));
-    }
-}
-
-fn aim(met: bool, text: &str) {
-    println!("- {}: {text}", if met { "met" } else { "MISSED" });
+    println!();
 }
 
 /// Turns of one server, put together.
@@ -123,14 +133,16 @@ struct Summary {
     /// Sorted.
     latencies: Vec<Duration>,
     elapsed: Duration,
+    used: Vec<(&'static str, Usage)>,
 }
 
 impl Summary {
     fn of(rounds: &[Round]) -> Self {
-        let mut latencies: Vec<_> =
-            rounds.iter().flat_map(|round| round.sample.latencies.iter().copied()).collect();
+        let latencies = rounds.iter().flat_map(|round| round.sample.latencies.iter().copied());
+        let mut latencies: Vec<_> = latencies.collect();
         latencies.sort_unstable();
-        Self { latencies, elapsed: rounds.iter().map(|round| round.sample.elapsed).sum() }
+        let used = rounds.iter().flat_map(|round| round.used.iter().copied()).collect();
+        Self { latencies, elapsed: rounds.iter().map(|round| round.sample.elapsed).sum(), used }
     }
 
     /// Calls per second.
@@ -148,22 +160,28 @@ impl Summary {
         let rank = (count(self.latencies.len()) * quantile).ceil() as usize;
         self.latencies.get(rank.saturating_sub(1)).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
-}
 
-/// The processor time of one call by process, of those that took any.
-fn per_call(path: &str, rounds: &[Round]) -> String {
-    let calls = count(rounds.iter().map(|round| round.sample.latencies.len()).sum());
-    let names = rounds.first().into_iter().flat_map(|round| &round.used).map(|(name, _)| *name);
-    let of = |wanted: &str| {
-        let used = rounds.iter().flat_map(|round| &round.used).filter(|(name, _)| *name == wanted);
-        used.map(|(_, usage)| usage.seconds()).sum::<Option<f64>>()
-    };
-    let parts: Vec<_> = names
-        .filter_map(|name| Some((name, of(name)? / calls * 1e6)))
-        .filter(|(_, micros)| *micros >= 1.0)
-        .map(|(name, micros)| format!("{name} {micros:.0}"))
-        .collect();
-    format!("{path}: {}", parts.join(", "))
+    /// Processor time of one call in the servers that are compared, in microseconds.
+    fn processor(&self) -> f64 {
+        let servers = SERVICES.iter().chain([&BARE]);
+        servers.map(|name| self.processor_of(name)).sum()
+    }
+
+    fn processor_of(&self, process: &str) -> f64 {
+        let used = self.used.iter().filter(|(name, _)| *name == process).map(|(_, usage)| usage.seconds());
+        used.sum::<Option<f64>>().map_or(f64::NAN, |seconds| seconds / count(self.latencies.len()) * 1e6)
+    }
+
+    /// The processor time of one call in each process that took any.
+    fn by_process(&self) -> String {
+        let mut names: Vec<_> = self.used.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let parts = names.into_iter().map(|name| (name, self.processor_of(name)));
+        let parts =
+            parts.filter(|(_, micros)| *micros >= 1.0).map(|(name, micros)| format!("{name} {micros:.0}"));
+        parts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
