@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than the gateway waits for the head of a request (10 s), shorter than the test's own limit.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// Longer than the gateway waits for the head of a request (30 s), shorter than the test's own limit.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 #[tokio::test]
 async fn half_a_request_is_not_waited_for() {

@@ -11,8 +11,9 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio_util::sync::CancellationToken;
 
-/// How long the head of a request may take, from the moment the connection is free for it.
-const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, from the moment the connection is free for it. Time that this process
+/// is too busy to read counts too, hence hyper's own default and no less.
+const HEADER_DEADLINE: Duration = Duration::from_secs(30);
 /// How often an HTTP/2 connection without traffic is asked whether somebody is there.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
