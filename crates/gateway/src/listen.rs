@@ -9,11 +9,14 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take, from the moment the connection is free for it. Time that this process
 /// is too busy to read counts too, hence hyper's own default and no less.
 const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+/// How many new connections may wait to be accepted; the kernel's own limit (`net.core.somaxconn`) is 4096 by default.
+const ACCEPT_QUEUE: u32 = 4096;
 /// How often an HTTP/2 connection without traffic is asked whether somebody is there.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -57,10 +60,14 @@ impl Serving {
 }
 
 /// Binds an address; the caller learns the port before anything is served.
+///
+/// With a queue for a burst of new connections: where it overflows (the standard library's holds 128), the kernel
+/// resets connections that clients believe to be made.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(ACCEPT_QUEUE)?.into_std()
 }
 
 /// Loads the certificate that both addresses are served with.

@@ -33,7 +33,8 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds both addresses, so that a port chosen by the system is known before the service runs.
+    /// Binds both addresses, so that a port chosen by the system is known before the service runs. Call it within
+    /// the runtime.
     ///
     /// # Errors
     /// Names the setting of the address that cannot be had.
