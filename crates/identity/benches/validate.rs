@@ -1,4 +1,5 @@
-//! What proving a token costs when its key is known; beside it the RSA signature alone, which is the floor.
+//! What proving a token costs when its key is known, the first time and from then on; beside it the RSA signature
+//! alone, which is the floor of the first.
 //!
 //! `cargo bench -p identity`
 
@@ -12,7 +13,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD as B64};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use identity::clock::ManualClock;
 use identity::{BearerToken, Validator, ValidatorConfig};
 use jiff::Timestamp;
@@ -36,8 +37,30 @@ fn validate(criterion: &mut Criterion) {
     let asked = runtime.block_on(authority.received_requests()).map_or(0, |requests| requests.len());
 
     let mut group = criterion.benchmark_group("validate");
-    group.bench_function("warm_keys", |bencher| {
+    // As many good tokens as there are iterations, each signed before the clock runs and proved once. The number outlives
+    // the closure, which criterion runs for each sample anew.
+    let mut number = 0_u64;
+    group.bench_function("first_time", |bencher| {
+        bencher.to_async(&runtime).iter_batched(
+            || {
+                number += 1;
+                let mut claims = claims(&authority.uri());
+                claims["uti"] = json!(number.to_string());
+                key.sign(&claims)
+            },
+            async |token| black_box(validator.validate(&token).await).is_ok(),
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("again", |bencher| {
         bencher.to_async(&runtime).iter(async || black_box(validator.validate(black_box(&token)).await));
+    });
+    // What a request adds to `again`: the token comes as text.
+    group.bench_function("parsed_and_again", |bencher| {
+        bencher.to_async(&runtime).iter(async || {
+            let token = BearerToken::parse(black_box(token.expose())).expect("a token");
+            black_box(validator.validate(&token).await)
+        });
     });
     let forged = key.forge(&claims(&authority.uri()));
     group.bench_function("forged_signature", |bencher| {

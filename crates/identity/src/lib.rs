@@ -6,8 +6,10 @@
 //! | `unverified` | the token taken apart, with nothing believed yet |
 //! | `keys` | the tenant's signing keys: discovery, cache, rollover |
 //! | `validate` | every rule, in one list |
+//! | `proved` | what was proved already, by digest |
 //! | `claims`, [`Principal`] | what is known once every rule held |
 //! | [`cloud`], [`outbound`], [`clock`] | which hosts, through which HTTP client, at what time |
+//! | `audience`, `loopback` | settings that both services read in the same way |
 //!
 //! The crate knows no HTTP server and no gRPC: gateway and broker each map its errors to their protocol.
 
@@ -15,20 +17,25 @@ pub mod clock;
 pub mod cloud;
 pub mod outbound;
 
+mod audience;
 mod claims;
 mod error;
 mod ids;
 mod keys;
+mod loopback;
 mod principal;
+mod proved;
 mod scope;
 mod strict_json;
 mod token;
 mod unverified;
 mod validate;
 
+pub use audience::{EmptyAudience, audiences};
 pub use error::{InvalidToken, Reason, ValidationError};
 pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
 pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use loopback::is_loopback;
 pub use principal::Principal;
 pub use scope::ScopeSet;
 pub use token::{BearerToken, MAX_TOKEN_BYTES};

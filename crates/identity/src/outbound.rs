@@ -1,4 +1,4 @@
-//! The one place that builds an outgoing HTTP client: one pool per service, verified TLS, no redirects.
+//! The one place that builds outgoing HTTP clients: one pool per service, verified TLS, no redirects.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,12 +20,25 @@ impl OutboundArgs {
     /// # Errors
     /// When the file cannot be read or holds no certificate.
     pub fn client(&self) -> Result<Client, OutboundError> {
+        self.build(true)
+    }
+
+    /// Builds a client that looks at a service from outside, as a stranger would: it may speak plain HTTP, which is
+    /// for loopback only. It must not be given a credential.
+    ///
+    /// # Errors
+    /// As [`OutboundArgs::client`].
+    pub fn observer(&self) -> Result<Client, OutboundError> {
+        self.build(false)
+    }
+
+    fn build(&self, https_only: bool) -> Result<Client, OutboundError> {
         let Some(path) = &self.extra_ca_file else {
-            return client(None);
+            return build(None, https_only);
         };
         let pem =
             std::fs::read(path).map_err(|source| OutboundError::Unreadable { path: path.clone(), source })?;
-        client(Some(&pem)).map_err(|error| error.at(path))
+        build(Some(&pem), https_only).map_err(|error| error.at(path))
     }
 }
 
@@ -35,10 +48,14 @@ impl OutboundArgs {
 ///
 /// # Errors
 /// When the PEM holds no certificate, or TLS cannot be set up.
-#[expect(clippy::disallowed_methods, reason = "the one home of outgoing clients")]
 pub fn client(extra_ca_pem: Option<&[u8]>) -> Result<Client, OutboundError> {
+    build(extra_ca_pem, true)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one home of outgoing clients")]
+fn build(extra_ca_pem: Option<&[u8]>, https_only: bool) -> Result<Client, OutboundError> {
     let mut builder = Client::builder()
-        .https_only(true)
+        .https_only(https_only)
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TOTAL_TIMEOUT)
@@ -53,6 +70,25 @@ pub fn client(extra_ca_pem: Option<&[u8]>) -> Result<Client, OutboundError> {
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(OutboundError::Tls)
+}
+
+/// Builds the client for services of this machine that speak plain HTTP on a loopback or link-local address, which the
+/// caller must have checked: Azure's instance metadata service.
+///
+/// No proxy is used, whatever the environment says: the request would leave the machine.
+///
+/// # Errors
+/// When the client cannot be set up.
+#[expect(clippy::disallowed_methods, reason = "the one home of outgoing clients")]
+pub fn local_client() -> Result<Client, OutboundError> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .user_agent(concat!("mcp-cost-server/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(OutboundError::Tls)
 }
 
 /// Reads a body of at most `limit` bytes.

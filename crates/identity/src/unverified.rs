@@ -35,13 +35,14 @@ pub(crate) struct UnverifiedToken<'a> {
 impl<'a> UnverifiedToken<'a> {
     /// Takes the token apart: three parts, strict JSON, an allowed algorithm, no forbidden header.
     pub(crate) fn parse(token: &'a BearerToken) -> Result<Self, InvalidToken> {
-        let (signed_part, signature) = token.expose().rsplit_once('.').ok_or(Reason::Malformed)?;
-        let (header, claims) = signed_part.split_once('.').ok_or(Reason::Malformed)?;
-        if claims.contains('.') {
-            return Err(Reason::Malformed.into());
-        }
-        let kid = key_id(&decode_object(header)?)?;
-        Ok(Self { signed_part, signature, kid, claims: decode_object(claims)? })
+        let parts = Parts::split(token)?;
+        let kid = key_id(&parts.header()?)?;
+        Ok(Self::new(&parts, kid, parts.claims()?))
+    }
+
+    /// The token of parts that have been read.
+    pub(crate) fn new(parts: &Parts<'a>, kid: String, claims: Map<String, Value>) -> Self {
+        Self { signed_part: parts.signed_part, signature: parts.signature, kid, claims }
     }
 
     /// Which key the sender says it is signed with.
@@ -74,7 +75,38 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-fn key_id(header: &Map<String, Value>) -> Result<String, InvalidToken> {
+/// The parts of a token, as text: nothing but their number is known.
+pub(crate) struct Parts<'a> {
+    signed_part: &'a str,
+    header: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Splits a token in its three parts.
+    pub(crate) fn split(token: &'a BearerToken) -> Result<Self, InvalidToken> {
+        let (signed_part, signature) = token.expose().rsplit_once('.').ok_or(Reason::Malformed)?;
+        let (header, claims) = signed_part.split_once('.').ok_or(Reason::Malformed)?;
+        if claims.contains('.') {
+            return Err(Reason::Malformed.into());
+        }
+        Ok(Self { signed_part, header, claims, signature })
+    }
+
+    /// The header, as strict JSON.
+    pub(crate) fn header(&self) -> Result<Map<String, Value>, InvalidToken> {
+        decode_object(self.header)
+    }
+
+    /// The claims, as strict JSON.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, InvalidToken> {
+        decode_object(self.claims)
+    }
+}
+
+/// The key that a header names, if the header is one that is accepted.
+pub(crate) fn key_id(header: &Map<String, Value>) -> Result<String, InvalidToken> {
     if header.get("alg").and_then(Value::as_str) != Some(ALGORITHM) {
         return Err(Reason::UnsupportedAlgorithm.into());
     }

@@ -1,5 +1,7 @@
 //! Every rule a token must pass, in one list.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::Algorithm;
 use reqwest::Client;
@@ -38,10 +40,10 @@ pub struct ValidatorConfig {
 /// Proves tokens. Cheap to clone; clones share the keys.
 #[derive(Clone)]
 pub struct Validator {
-    config: ValidatorConfig,
-    v2: KeyCache,
-    v1: Option<KeyCache>,
-    clock: SharedClock,
+    pub(crate) config: ValidatorConfig,
+    pub(crate) v2: KeyCache,
+    pub(crate) v1: Option<KeyCache>,
+    pub(crate) clock: SharedClock,
 }
 
 impl Validator {
@@ -79,10 +81,35 @@ impl Validator {
     /// - time: `nbf` and `exp`, each with [`LEEWAY`];
     /// - kind: an access token with `oid`, of a user or of an application.
     ///
+    /// A token that passed them all is remembered, by its digest, while the very keys it was proved with are in use.
+    /// Of all the rules only time can fail it then: so time alone is asked again, at each use.
+    ///
     /// # Errors
     /// [`ValidationError::Invalid`] names the check that failed; [`ValidationError::KeysUnavailable`] says
     /// nothing about the token.
     pub async fn validate(&self, token: &BearerToken) -> Result<Principal, ValidationError> {
+        if let Some(principal) = self.remembered(token) {
+            return Ok(principal);
+        }
+        let (keys, principal) = self.prove(token).await?;
+        keys.proved.keep(token.digest(), principal.clone());
+        Ok(principal)
+    }
+
+    /// Who is in a token that was proved before, if nothing that may change has changed since.
+    fn remembered(&self, token: &BearerToken) -> Option<Principal> {
+        let (now, digest) = (self.clock.now(), token.digest());
+        let mut versions = [Some(&self.v2), self.v1.as_ref()].into_iter().flatten();
+        let principal = versions.find_map(|keys| keys.proved(&digest, now))?;
+        let in_time = begun(principal.not_before(), now).and(unexpired(principal.expires_at(), now));
+        in_time.is_ok().then_some(principal)
+    }
+
+    /// Every check, and the keys with which they were made.
+    pub(crate) async fn prove(
+        &self,
+        token: &BearerToken,
+    ) -> Result<(Arc<Snapshot>, Principal), ValidationError> {
         let unverified = UnverifiedToken::parse(token)?;
         let keys = match unverified.version()? {
             TokenVersion::V2 => &self.v2,
@@ -102,7 +129,7 @@ impl Validator {
             now: self.clock.now(),
         };
         evidence.pass(RULES)?;
-        Ok(principal(claims)?)
+        Ok((metadata, principal(claims)?))
     }
 
     /// Keeps the keys fresh in the background until the task is aborted.
@@ -141,12 +168,12 @@ pub enum ValidatorError {
 }
 
 /// A rule of what a token must be, as a function of the evidence.
-type Rule = fn(&Evidence<'_>) -> Result<(), InvalidToken>;
+pub(crate) type Rule = fn(&Evidence<'_>) -> Result<(), InvalidToken>;
 
 /// The rules, in the order they are checked: the three pins, then whose and when.
 ///
 /// A table, so that a test can leave out one rule and show the attack that only this rule stops.
-const RULES: &[(&str, Rule)] = &[
+pub(crate) const RULES: &[(&str, Rule)] = &[
     ("signature", signature),
     ("issuer", issuer),
     ("issuer of the key", key_issuer),
@@ -157,13 +184,13 @@ const RULES: &[(&str, Rule)] = &[
 ];
 
 /// All that the rules look at. Its claims are not believed until every rule held.
-struct Evidence<'a> {
-    token: &'a UnverifiedToken<'a>,
-    claims: &'a Claims,
-    key: &'a SigningKey,
-    metadata: &'a Snapshot,
-    config: &'a ValidatorConfig,
-    now: Timestamp,
+pub(crate) struct Evidence<'a> {
+    pub(crate) token: &'a UnverifiedToken<'a>,
+    pub(crate) claims: &'a Claims,
+    pub(crate) key: &'a SigningKey,
+    pub(crate) metadata: &'a Snapshot,
+    pub(crate) config: &'a ValidatorConfig,
+    pub(crate) now: Timestamp,
 }
 
 impl Evidence<'_> {
@@ -173,7 +200,7 @@ impl Evidence<'_> {
 
     /// Microsoft publishes issuers as templates on shared endpoints: `{tenantid}` stands for the tenant. Here it
     /// becomes the configured tenant, not the token's, or any tenant's issuer would fit.
-    fn for_tenant(&self, issuer: &str) -> String {
+    pub(crate) fn for_tenant(&self, issuer: &str) -> String {
         issuer.replace("{tenantid}", &self.config.tenant.to_string())
     }
 }
@@ -209,16 +236,22 @@ fn tenant(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
 }
 
 fn not_before(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
-    let nbf = evidence.claims.nbf;
-    if nbf.duration_since(evidence.now) > LEEWAY {
+    begun(evidence.claims.nbf, evidence.now)
+}
+
+fn expiry(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
+    unexpired(evidence.claims.exp, evidence.now)
+}
+
+fn begun(nbf: Timestamp, now: Timestamp) -> Result<(), InvalidToken> {
+    if nbf.duration_since(now) > LEEWAY {
         return Err(InvalidToken::at(Reason::NotYetValid, nbf));
     }
     Ok(())
 }
 
-fn expiry(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
-    let exp = evidence.claims.exp;
-    if evidence.now.duration_since(exp) >= LEEWAY {
+fn unexpired(exp: Timestamp, now: Timestamp) -> Result<(), InvalidToken> {
+    if now.duration_since(exp) >= LEEWAY {
         return Err(InvalidToken::at(Reason::Expired, exp));
     }
     Ok(())
@@ -232,7 +265,7 @@ fn must(holds: bool, reason: Reason) -> Result<(), InvalidToken> {
 ///
 /// ID tokens carry neither `azp` nor `appid`. `idtyp` is the test Microsoft names for app-only tokens, but a
 /// token has it only if the registration asks for it; without it, a user's token is one with `scp`.
-fn principal(claims: Claims) -> Result<Principal, InvalidToken> {
+pub(crate) fn principal(claims: Claims) -> Result<Principal, InvalidToken> {
     let client = claims.client.ok_or(Reason::NotAnAccessToken)?;
     let app_only = match claims.idtyp.as_deref() {
         Some("app") => true,

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::metadata::{FetchError, MetadataSource, SigningKey, Snapshot};
 use crate::clock::SharedClock;
+use crate::principal::Principal;
 
 /// How often keys are fetched in the background. Bounds how long a key that Entra withdrew is still believed.
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -97,7 +98,12 @@ impl KeyCache {
 
     /// Whether there are keys to validate with.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.believed().is_some()
+        self.believed(self.0.clock.now()).is_some()
+    }
+
+    /// Who is in the token of this digest, if it was proved with the keys in use. Says nothing of its life.
+    pub(crate) fn proved(&self, token_digest: &[u8; 32], now: Timestamp) -> Option<Principal> {
+        self.believed(now)?.proved.get(token_digest)
     }
 
     /// When the oldest keys in use were fetched.
@@ -109,8 +115,7 @@ impl KeyCache {
     pub(crate) async fn keep_fresh(&self) {
         let mut retry = MIN_RETRY_PAUSE;
         loop {
-            let fetch = self.join_or_start(&mut self.flight());
-            if fetch.await.is_ok() {
+            if self.refresh().await.is_ok() {
                 retry = MIN_RETRY_PAUSE;
                 tokio::time::sleep(REFRESH_INTERVAL).await;
             } else {
@@ -120,16 +125,22 @@ impl KeyCache {
         }
     }
 
+    /// Fetches now, or waits for the fetch that is under way.
+    pub(crate) async fn refresh(&self) -> Result<(), FetchError> {
+        let fetch = self.join_or_start(&mut self.flight());
+        fetch.await
+    }
+
     fn look_up(&self, kid: &str) -> Result<(Arc<Snapshot>, SigningKey), KeyError> {
-        let snapshot = self.believed().ok_or(KeyError::Unavailable)?;
+        let snapshot = self.believed(self.0.clock.now()).ok_or(KeyError::Unavailable)?;
         let key = snapshot.keys.get(kid).cloned().ok_or(KeyError::Unknown)?;
         Ok((snapshot, key))
     }
 
-    fn believed(&self) -> Option<Arc<Snapshot>> {
+    /// The keys and the metadata in use, if there are any that are not too old.
+    pub(crate) fn believed(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
         let snapshot = self.0.current.load_full()?;
-        let age = self.0.clock.now().duration_since(snapshot.fetched_at);
-        (age < KEY_MAX_AGE).then_some(snapshot)
+        (now.duration_since(snapshot.fetched_at) < KEY_MAX_AGE).then_some(snapshot)
     }
 
     /// The fetch that an unknown key is worth: one under way, or a new one if the last lies back far enough.

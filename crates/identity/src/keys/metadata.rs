@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::ids::TenantId;
 use crate::outbound::read_bounded;
+use crate::proved::ProvedTokens;
 use crate::unverified::{ALGORITHM, TokenVersion};
 
 /// How long one document may take.
@@ -56,7 +57,7 @@ impl MetadataSource {
         if keys.is_empty() {
             return Err(FetchError::NoUsableKey);
         }
-        Ok(Snapshot { issuer: metadata.issuer, keys, fetched_at: now })
+        Ok(Snapshot { issuer: metadata.issuer, keys, fetched_at: now, proved: ProvedTokens::default() })
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &Url) -> Result<T, FetchError> {
@@ -79,6 +80,8 @@ pub(crate) struct Snapshot {
     pub(crate) issuer: String,
     pub(crate) keys: HashMap<String, SigningKey>,
     pub(crate) fetched_at: Timestamp,
+    /// The tokens that were proved with these keys. They go with them.
+    pub(crate) proved: ProvedTokens,
 }
 
 /// A key that can verify a signature.

@@ -1,6 +1,7 @@
 //! One test per rule, each with a token that is right in every other respect.
 
 mod pins;
+mod proved;
 mod rollover;
 mod support;
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::{Evidence, RULES};
 use super::support::{API, Authority, TENANT, TestKey, claims, token};
 use crate::keys::{SigningKey, Snapshot};
+use crate::proved::ProvedTokens;
 use crate::unverified::UnverifiedToken;
 use crate::{BearerToken, LEEWAY, ValidatorConfig};
 
@@ -59,6 +60,7 @@ async fn a_rule_alone_stops_its_attack() {
         issuer: authority.issuer_of("{tenantid}"),
         keys: std::collections::HashMap::new(),
         fetched_at: authority.now(),
+        proved: ProvedTokens::default(),
     };
     for (name, attack) in ATTACKS {
         let (token, key) = attack(&authority);

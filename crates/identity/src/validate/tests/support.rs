@@ -54,7 +54,7 @@ impl TestKey {
         SigningKey { key: DecodingKey::from_rsa_components(&self.modulus, &self.exponent).unwrap(), issuer }
     }
 
-    fn jwk(&self, issuer: Option<&str>) -> Value {
+    pub(super) fn jwk(&self, issuer: Option<&str>) -> Value {
         json!({"kty": "RSA", "use": "sig", "kid": self.kid, "n": self.modulus, "e": self.exponent, "issuer": issuer})
     }
 }
@@ -81,6 +81,16 @@ impl Authority {
         &self.validator
     }
 
+    /// One that knows nothing yet.
+    pub(super) fn another_validator(&self) -> Validator {
+        validator(&self.server, &self.clock, false)
+    }
+
+    /// Has the validator fetch its keys now, as it does in the background.
+    pub(super) async fn refresh(&self) {
+        self.validator.v2.refresh().await.unwrap();
+    }
+
     pub(super) fn validator_accepting_v1(&self) -> Validator {
         validator(&self.server, &self.clock, true)
     }
@@ -103,7 +113,7 @@ impl Authority {
     /// A validator that has seen nothing but the one key, limited to `issuer`.
     pub(super) async fn validator_with_key_of(&self, issuer: &str) -> Validator {
         self.publish(&[self.key.jwk(Some(issuer))]).await;
-        validator(&self.server, &self.clock, false)
+        self.another_validator()
     }
 
     /// Publishes exactly these keys from now on.
