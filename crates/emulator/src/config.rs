@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
+use crate::graph::GraphSettings;
+
 /// The tenant (contoso) the emulator plays.
 pub const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// The tenant's initial domain, accepted wherever the tenant id is.
@@ -21,6 +23,10 @@ pub const DAEMON_CLIENT_ID: &str = "33334444-dddd-5555-eeee-6666ffff7777";
 pub const DAEMON_CLIENT_SECRET: &str = "emulator-daemon-secret";
 /// Object id of the user-assigned managed identity the API application trusts as a federated credential.
 pub const MANAGED_IDENTITY_ID: &str = "44445555-eeee-6666-ffff-7777aaaa8888";
+/// Client id of that managed identity: what `AZURE_MANAGED_IDENTITY_CLIENT_ID` names.
+pub const MANAGED_IDENTITY_CLIENT_ID: &str = "55556666-ffff-7777-aaaa-8888bbbb9999";
+/// How long a managed identity's token lasts, in seconds.
+pub(crate) const MANAGED_IDENTITY_LIFETIME: i64 = 86_400;
 /// Audience of a managed identity's token that serves as a client assertion.
 pub const FEDERATED_AUDIENCE: &str = "api://AzureADTokenExchange";
 /// Application id of Azure Resource Manager in every tenant.
@@ -41,7 +47,7 @@ pub struct Config {
     pub bind: IpAddr,
     /// Host name in every public URL and in the certificate. Default `localhost`.
     pub host: String,
-    /// Ports of the four listeners; 0 lets the system choose. Default all 0.
+    /// Ports of the five listeners; 0 lets the system choose. Default all 0.
     pub ports: Ports,
     /// Directory that keeps the CA and all keys, so that a restart keeps them. Emulators running at the
     /// same time may share it. Default: nothing is kept.
@@ -75,6 +81,8 @@ pub struct Config {
     pub report_polls: u32,
     /// `Retry-After` of a cost details report in seconds. Default 1 (real: 60).
     pub report_retry_after: u32,
+    /// How Graph answers, and what the API may read there.
+    pub graph: GraphSettings,
     /// Rows in one blob of a cost details report. Default 400, so that a month of Prod has several.
     pub report_rows_per_blob: usize,
 }
@@ -100,6 +108,7 @@ impl Default for Config {
             subscriptions_page: 1,
             report_polls: 1,
             report_retry_after: 1,
+            graph: GraphSettings::default(),
             report_rows_per_blob: 400,
         }
     }
@@ -115,7 +124,7 @@ pub enum WhoCanConsent {
     AdminsAndUsers,
 }
 
-/// Ports of the four listeners; 0 lets the system choose.
+/// Ports of the five listeners; 0 lets the system choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ports {
     /// Entra ID, and the control API.
@@ -126,6 +135,8 @@ pub struct Ports {
     pub graph: u16,
     /// Blob storage.
     pub blob: u16,
+    /// Tokens of the managed identity, over plain HTTP on loopback.
+    pub metadata: u16,
 }
 
 /// Cost Management's limits; `None` is no limit. The windows are the ones the real headers name.

@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 
 use crate::config::{API_CLIENT_ID, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
 use crate::counters::Counts;
+use crate::directory::Registration;
 use crate::entra::conditional_access::Policy;
 use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
+use crate::federation::{self, FederatedCredential, ServiceAccountToken};
+use crate::graph::GraphSettings;
 use crate::keys::Rollover;
 use crate::server::UnknownPerson;
 use crate::state::State;
@@ -28,6 +31,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/_emulator/ca.pem", get(async |Shared(state): App| state.ca_pem.clone()))
         .route("/_emulator/people", get(people))
         .route("/_emulator/token", get(token_for).post(token))
+        .route("/_emulator/secrets", get(async |Shared(state): App| Json(state.secrets.all())))
         .route("/_emulator/counters", get(counters).delete(reset_counters))
         .route("/_emulator/faults", get(faults).put(set_faults).patch(patch_faults).delete(clear_faults))
         .route("/_emulator/keys", post(roll_keys))
@@ -35,7 +39,12 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/_emulator/consent", get(consents).post(grant_consent).delete(withdraw_consent))
         .route("/_emulator/policies", get(policies).put(set_policies))
         .route("/_emulator/quotas", get(quotas).put(set_quotas))
+        .route("/_emulator/federated-credentials", get(federated_credentials).put(set_federated_credentials))
+        .route("/_emulator/service-account-token", post(service_account_token))
+        .route("/_emulator/app-credentials", post(add_app_credential).delete(remove_app_credential))
         .route("/_emulator/clock", post(advance_clock))
+        .route("/_emulator/registration", get(registration).put(set_registration))
+        .route("/_emulator/graph", get(graph).put(set_graph))
         .route("/_emulator/identifier-uris", post(add_identifier_uri))
         .with_state(state)
 }
@@ -54,6 +63,7 @@ async fn describe(Shared(state): App) -> Json<Value> {
     Json(json!({
         "tenant_id": TENANT_ID, "api_client_id": API_CLIENT_ID, "public_client_id": PUBLIC_CLIENT_ID,
         "authority": endpoints.authority, "arm": endpoints.arm, "graph": endpoints.graph, "blob": endpoints.blob,
+        "metadata": endpoints.metadata, "cluster_issuer": federation::issuer(&endpoints.authority),
         "today": state.today().to_string(), "now": state.clock.now().to_string(),
     }))
 }
@@ -209,6 +219,43 @@ async fn set_quotas(Shared(state): App, Json(quotas): Json<Quotas>) -> Response 
     done()
 }
 
+async fn federated_credentials(Shared(state): App) -> Json<Vec<FederatedCredential>> {
+    Json(state.directory().federated_credentials.clone())
+}
+
+async fn set_federated_credentials(
+    Shared(state): App,
+    Json(credentials): Json<Vec<FederatedCredential>>,
+) -> Response {
+    if credentials.len() > federation::MOST_CREDENTIALS {
+        return refused(
+            StatusCode::BAD_REQUEST,
+            "an application has at most 20 federated identity credentials",
+        );
+    }
+    state.directory_mut().federated_credentials = credentials;
+    done()
+}
+
+async fn service_account_token(Shared(state): App, Json(order): Json<ServiceAccountToken>) -> String {
+    federation::mint(&state, &order)
+}
+
+/// Registers the certificate in a PEM, as uploading it to the app registration does.
+async fn add_app_credential(Shared(state): App, pem: String) -> Response {
+    match state.register_certificate(&pem) {
+        Ok(()) => done(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
+    }
+}
+
+async fn remove_app_credential(Shared(state): App, pem: String) -> Response {
+    match state.remove_certificate(&pem) {
+        Ok(()) => done(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
+    }
+}
+
 #[derive(Deserialize)]
 struct AdvanceClock {
     advance_seconds: i64,
@@ -216,6 +263,26 @@ struct AdvanceClock {
 
 async fn advance_clock(Shared(state): App, Json(order): Json<AdvanceClock>) -> Response {
     state.clock.advance(order.advance_seconds);
+    done()
+}
+
+async fn registration(Shared(state): App) -> Json<Registration> {
+    Json(state.directory().registration().clone())
+}
+
+async fn set_registration(Shared(state): App, Json(registration): Json<Registration>) -> Response {
+    match state.directory_mut().set_registration(registration) {
+        Ok(()) => done(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
+    }
+}
+
+async fn graph(Shared(state): App) -> Json<GraphSettings> {
+    Json(state.graph().clone())
+}
+
+async fn set_graph(Shared(state): App, Json(settings): Json<GraphSettings>) -> Response {
+    state.set_graph(settings);
     done()
 }
 

@@ -29,6 +29,9 @@ pub struct Counts {
     pub arm_by_person: BTreeMap<String, u64>,
     /// Requests to ARM by operation, e.g. `Microsoft.CostManagement/query`.
     pub arm_by_operation: BTreeMap<String, u64>,
+    /// Requests for a token of the managed identity, refused ones included.
+    #[serde(default)]
+    pub metadata_requests: u64,
     /// Requests to Graph.
     pub graph_requests: u64,
     /// Requests to blob storage.

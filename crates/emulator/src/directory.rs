@@ -2,6 +2,9 @@
 //!
 //! Consent is held as Graph shows it (`oauth2PermissionGrants`), and the token endpoint reads the same list.
 
+mod registration;
+
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +16,10 @@ use crate::config::{
 };
 use crate::entra::conditional_access::Policy;
 use crate::entra::consent::Grants;
-use crate::people::{People, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+use crate::federation::{self, FederatedCredential};
+use crate::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+
+pub use registration::{NeverOffered, PreAuthorized, RegisteredRole, RegisteredScope, Registration};
 
 /// A permission an application offers to others on behalf of a user.
 #[derive(Debug, Clone)]
@@ -22,6 +28,7 @@ pub(crate) struct DelegatedScope {
     pub(crate) value: &'static str,
     /// `type: "Admin"`: no user can consent to it.
     pub(crate) admin_only: bool,
+    pub(crate) enabled: bool,
     pub(crate) description: &'static str,
 }
 
@@ -32,6 +39,9 @@ pub(crate) struct AppRole {
     pub(crate) value: &'static str,
     /// Given to the service principals of these applications at start.
     pub(crate) held_by: Vec<&'static str>,
+    pub(crate) enabled: bool,
+    /// `allowedMemberTypes`.
+    pub(crate) members: Vec<String>,
 }
 
 /// Which format a resource's access tokens have; chosen by the resource, not by the endpoint.
@@ -78,9 +88,9 @@ impl Application {
             || self.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(name))
     }
 
-    /// The delegated scope of this value, found without regard to case.
+    /// The enabled delegated scope of this value, found without regard to case.
     pub(crate) fn scope(&self, value: &str) -> Option<&DelegatedScope> {
-        self.scopes.iter().find(|scope| scope.value.eq_ignore_ascii_case(value))
+        self.scopes.iter().find(|scope| scope.enabled && scope.value.eq_ignore_ascii_case(value))
     }
 }
 
@@ -99,19 +109,32 @@ pub(crate) struct Directory {
     pub(crate) applications: Vec<Arc<Application>>,
     pub(crate) grants: Grants,
     pub(crate) policies: Vec<Policy>,
+    /// Of the API application.
+    pub(crate) federated_credentials: Vec<FederatedCredential>,
     sessions: HashMap<String, Session>,
+    registration: Registration,
+    /// Scopes and roles of the API that a registration can pick from.
+    offered: (Vec<DelegatedScope>, Vec<AppRole>),
 }
 
 impl Directory {
-    pub(crate) fn new(config: &Config, people: &People, arm_endpoint: &str) -> Self {
-        let applications: Vec<_> = applications(config, arm_endpoint).into_iter().map(Arc::new).collect();
+    pub(crate) fn new(config: &Config, people: &People, authority: &str, arm_endpoint: &str) -> Self {
+        let applications = applications(config, arm_endpoint);
+        let api = &applications[0];
+        let (registration, offered) = (Registration::initial(api), (api.scopes.clone(), api.roles.clone()));
+        let applications: Vec<_> = applications.into_iter().map(Arc::new).collect();
         let grants = Grants::initial(people);
-        Self {
+        let mut directory = Self {
             applications,
             grants,
             policies: vec![Policy::dave_needs_mfa_for_arm()],
+            federated_credentials: federation::initial(authority),
             sessions: HashMap::new(),
-        }
+            registration,
+            offered,
+        };
+        directory.set_graph_permissions(&config.graph.permissions);
+        directory
     }
 
     pub(crate) fn application(&self, app_id: &str) -> Option<Arc<Application>> {
@@ -125,10 +148,45 @@ impl Directory {
 
     /// Adds an identifier URI to the API application.
     pub(crate) fn add_identifier_uri(&mut self, uri: &str) {
-        for app in &mut self.applications {
-            if app.app_id == API_CLIENT_ID && !app.is_named(uri) {
-                Arc::make_mut(app).identifier_uris.push(uri.trim_end_matches('/').to_owned());
+        let mut uris = None;
+        self.change(API_CLIENT_ID, |api| {
+            if !api.is_named(uri) {
+                api.identifier_uris.push(uri.trim_end_matches('/').to_owned());
             }
+            uris = Some(api.identifier_uris.clone());
+        });
+        self.registration.identifier_uris = uris.unwrap_or_default();
+    }
+
+    /// Every scope the client may use on the resource for this person: consented to, or pre-authorized.
+    pub(crate) fn granted(&self, client: &str, resource: &str, oid: &str) -> BTreeSet<String> {
+        let mut granted = self.grants.granted(client, resource, oid);
+        if resource == API_CLIENT_ID {
+            let ours = self.registration.pre_authorized.iter().filter(|one| one.client == client);
+            granted.extend(ours.flat_map(|one| one.scopes.iter().cloned()));
+        }
+        granted
+    }
+
+    /// The app roles of `person` on `resource`, as a token lists them.
+    pub(crate) fn roles_of(&self, person: &Person, resource: &Application) -> Vec<&'static str> {
+        if resource.app_id != API_CLIENT_ID || !self.registration.people_assigned {
+            return Vec::new();
+        }
+        let offered = resource.roles.iter().filter(|role| role.enabled).map(|role| role.value);
+        offered.filter(|role| person.roles.contains(role)).collect()
+    }
+
+    /// Whether `person` is kept out of `resource`, which admits nobody without an assignment.
+    pub(crate) fn is_kept_out(&self, person: &Person, resource: &Application) -> bool {
+        resource.app_id == API_CLIENT_ID
+            && self.registration.assignment_required
+            && self.roles_of(person, resource).is_empty()
+    }
+
+    fn change(&mut self, app_id: &str, change: impl FnOnce(&mut Application)) {
+        if let Some(app) = self.applications.iter_mut().find(|app| app.app_id == app_id) {
+            change(Arc::make_mut(app));
         }
     }
 
@@ -197,6 +255,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
             id: Uuid::from_u128(0x4109_4075_9dad_400e_a0bd_54e6_8678_2033),
             value: "user_impersonation",
             admin_only: false,
+            enabled: true,
             description: "Access Azure Resource Manager as you",
         }],
         ..blank(ARM_APP_ID, "Windows Azure Service Management API", TokenFormat::V1)
@@ -218,11 +277,14 @@ fn graph(blank: Application) -> Application {
 }
 
 fn scope(app_id: &str, value: &'static str, admin_only: bool, description: &'static str) -> DelegatedScope {
-    DelegatedScope { id: stable_id("scope", &format!("{app_id}/{value}")), value, admin_only, description }
+    let id = stable_id("scope", &format!("{app_id}/{value}"));
+    DelegatedScope { id, value, admin_only, enabled: true, description }
 }
 
 fn role(app_id: &str, value: &'static str, held_by: &[&'static str]) -> AppRole {
-    AppRole { id: stable_id("role", &format!("{app_id}/{value}")), value, held_by: held_by.to_vec() }
+    let id = stable_id("role", &format!("{app_id}/{value}"));
+    let members = ["User", "Application"].map(str::to_owned).to_vec();
+    AppRole { id, value, held_by: held_by.to_vec(), enabled: true, members }
 }
 
 /// An object id that is the same after a restart.
@@ -244,7 +306,8 @@ mod tests {
     fn resources_answer_to_all_their_names() {
         let config =
             Config { identifier_uris: vec!["https://mcp.contoso.com/mcp".into()], ..Config::default() };
-        let mut directory = Directory::new(&config, &People::new(0), "https://localhost:1/");
+        let mut directory =
+            Directory::new(&config, &People::new(0), "https://localhost:2", "https://localhost:1/");
         let names = |name: &str, app: &str| directory.resource(name).is_some_and(|found| found.app_id == app);
         assert!(names("https://management.azure.com", ARM_APP_ID));
         assert!(names("https://management.core.windows.net/", ARM_APP_ID));

@@ -26,6 +26,8 @@ pub struct FaultSettings {
     pub graph: EndpointFault,
     /// Blob storage.
     pub blob: EndpointFault,
+    /// Tokens of the managed identity: 410 while it is updated, 404 as well, 429, 500.
+    pub metadata: EndpointFault,
     /// Entra answers AADSTS50196 to a request that failed this often within five minutes.
     pub loop_detection_after: Option<u32>,
     /// How ARM words the challenge to a token whose session was revoked.
@@ -119,6 +121,7 @@ pub(crate) enum Endpoint {
     Arm,
     Graph,
     Blob,
+    Metadata,
 }
 
 /// A fault that hit a request and must be answered.
@@ -220,6 +223,7 @@ impl Faults {
             Endpoint::Arm => &mut settings.arm,
             Endpoint::Graph => &mut settings.graph,
             Endpoint::Blob => &mut settings.blob,
+            Endpoint::Metadata => &mut settings.metadata,
         };
         if fault.is_off() {
             return None;

@@ -1,6 +1,7 @@
 //! Microsoft Graph, as far as consent look-ups need it. App-only tokens with the right application permissions alone.
 
 mod objects;
+mod settings;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,11 @@ use crate::faults::Endpoint;
 use crate::jwt::Unverified;
 use crate::state::State;
 
-const DEFAULT_PAGE: usize = 100;
+pub use settings::{GraphSettings, ScopeText};
+
+/// The application permissions that look-ups need.
+const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
+const READ_APPLICATIONS: &str = "Application.Read.All";
 
 /// The Graph listener.
 pub(crate) fn router(state: Arc<State>) -> Router {
@@ -92,7 +97,7 @@ async fn handle(Shared(state): Shared<Arc<State>>, method: Method, uri: Uri, hea
 }
 
 fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, GraphError> {
-    let roles = authenticate(state, headers)?;
+    let caller = authenticate(state, headers)?;
     let path = uri.path().trim_start_matches('/');
     let path = path.strip_prefix("v1.0/").ok_or_else(|| GraphError::not_found(path))?;
     if method != Method::GET {
@@ -104,20 +109,27 @@ fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Res
     }
     let query = uri.query().unwrap_or_default().as_bytes();
     let query: HashMap<String, String> = url::form_urlencoded::parse(query).into_owned().collect();
-    let (grants, reading) = ("DelegatedPermissionGrant.Read.All", "Application.Read.All");
-    let needed = if path.to_ascii_lowercase().contains("oauth2permissiongrants") { grants } else { reading };
-    if !roles.iter().any(|role| role == needed || role == "Directory.Read.All") {
+    let about_grants = path.to_ascii_lowercase().contains("oauth2permissiongrants");
+    let needed = if about_grants { READ_GRANTS } else { READ_APPLICATIONS };
+    let permitted = caller.roles.iter().any(|role| role == needed || role == "Directory.Read.All");
+    if !permitted && !objects::is_own(state, path, &caller.app_id) {
         let message = "Insufficient privileges to complete the operation.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
     }
-    match objects::find(state, path, query.get("$filter").map(String::as_str))? {
+    match objects::find(state, path, &query)? {
         objects::Found::One(value) => Ok(select(value, query.get("$select"))),
         objects::Found::Many(values) => page(state, uri, &query, values),
     }
 }
 
-/// The application roles of an app-only Graph token.
-fn authenticate(state: &State, headers: &HeaderMap) -> Result<Vec<String>, GraphError> {
+/// Who calls, and the application permissions in its token.
+struct Caller {
+    app_id: String,
+    roles: Vec<String>,
+}
+
+/// The caller of an app-only Graph token.
+fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, GraphError> {
     let invalid =
         |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -131,7 +143,11 @@ fn authenticate(state: &State, headers: &HeaderMap) -> Result<Vec<String>, Graph
     if state.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
         return Err(invalid("Access token validation failure. Invalid audience."));
     }
-    Ok(parsed.list("roles"))
+    // A user's token may not read its client's own objects without a permission either.
+    let app_only = !parsed.claims.contains_key("scp");
+    let app_id = parsed.text("appid").or(parsed.text("azp")).filter(|_| app_only);
+    let app_id = app_id.unwrap_or_default().to_owned();
+    Ok(Caller { app_id, roles: parsed.list("roles") })
 }
 
 /// One page of a collection, with `$top`, `$skiptoken` and `$select`.
@@ -147,7 +163,8 @@ fn page(
         }),
         None => Ok(default),
     };
-    let (size, start) = (number("$top", DEFAULT_PAGE)?.clamp(1, 999), number("$skiptoken", 0)?);
+    let most = state.graph().page_size.max(1);
+    let (size, start) = (number("$top", most)?.clamp(1, most.min(999)), number("$skiptoken", 0)?);
     let total = values.len();
     let value: Vec<_> =
         values.into_iter().skip(start).take(size).map(|value| select(value, query.get("$select"))).collect();

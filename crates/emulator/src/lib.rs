@@ -1,5 +1,6 @@
 //! A pretend Microsoft cloud for development and tests: Entra ID, Azure Resource Manager with Cost Management, Microsoft
-//! Graph and blob storage, each behind TLS on a loopback port of its own.
+//! Graph and blob storage, each behind TLS on a loopback port of its own; and, over plain HTTP, the metadata service that
+//! gives out tokens of managed identities.
 //!
 //! It behaves as the real services do where a client can see it, and depends on no crate of this workspace, so that a
 //! misreading shared with the code under test cannot hide. It protects nothing: anyone who can reach it can mint tokens.
@@ -28,9 +29,11 @@ mod directory;
 mod entra;
 mod env_file;
 mod faults;
+mod federation;
 mod graph;
 mod jwt;
 mod keys;
+mod metadata;
 mod people;
 mod secrets;
 mod server;
@@ -40,13 +43,17 @@ mod tls;
 
 pub use config::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, Config, DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_ID,
-    PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas, TENANT_DOMAIN, TENANT_ID, WhoCanConsent,
+    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
+    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas, TENANT_DOMAIN, TENANT_ID,
+    WhoCanConsent,
 };
 pub use counters::Counts;
+pub use directory::{NeverOffered, PreAuthorized, RegisteredRole, RegisteredScope, Registration};
 pub use entra::conditional_access::{Control, Policy};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};
+pub use federation::{FederatedCredential, ServiceAccountToken};
+pub use graph::{GraphSettings, ScopeText};
 pub use keys::Rollover;
 pub use server::{Emulator, Endpoints, UnknownPerson};
 

@@ -31,6 +31,9 @@ struct Args {
     /// Port of blob storage; 0 for any.
     #[arg(long, env = "EMULATOR_BLOB_PORT", default_value_t = 0)]
     blob_port: u16,
+    /// Port of the metadata service, plain HTTP on loopback; 0 for any.
+    #[arg(long, env = "EMULATOR_METADATA_PORT", default_value_t = 0)]
+    metadata_port: u16,
     /// Directory for the CA, all keys, and the files the services need (`env`, `ca.pem`, `app-credential.pem`).
     #[arg(long, env = "EMULATOR_STATE_DIR", default_value = ".local/emulator")]
     state_dir: PathBuf,
@@ -49,6 +52,9 @@ struct Args {
     /// Let people consent to `cost.export` themselves ("Who can consent: Admins and users").
     #[arg(long, env = "EMULATOR_USERS_CONSENT_TO_EXPORT")]
     users_consent_to_export: bool,
+    /// Remember every credential issued or seen, and tell them at `/_emulator/secrets`: for searching captured output.
+    #[arg(long, env = "EMULATOR_RECORD_SECRETS")]
+    record_secrets: bool,
 }
 
 impl From<Args> for Config {
@@ -61,9 +67,11 @@ impl From<Args> for Config {
                 arm: args.arm_port,
                 graph: args.graph_port,
                 blob: args.blob_port,
+                metadata: args.metadata_port,
             },
             state_dir: Some(args.state_dir),
             identifier_uris: args.identifier_uris,
+            record_secrets: args.record_secrets,
             extra_people: args.extra_people,
             today: args.today,
             publish_code_challenge_methods: args.publish_code_challenge_methods,

@@ -1,29 +1,36 @@
-//! The running emulator: four TLS listeners, and the handle tests hold.
+//! The running emulator: four TLS listeners and one of plain HTTP, and the handle tests hold.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State as Shared;
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use http::header::DATE;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, utc_day};
 use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
 use crate::counters::Counts;
-use crate::entra::client_assertion::Certificate;
+use crate::directory::{NeverOffered, Registration};
 use crate::entra::conditional_access::Policy;
 use crate::entra::mint::{self, MintError, TokenSpec};
 use crate::faults::Faults;
+use crate::federation::{self, FederatedCredential, ServiceAccountToken};
+use crate::graph::GraphSettings;
 use crate::keys::{Rollover, RsaKey};
 use crate::state::State;
 use crate::store::Store;
 use crate::tls::Tls;
-use crate::{StartError, arm, blob, control, entra, graph};
+use crate::{StartError, arm, blob, control, entra, graph, metadata};
 
 /// Connections waiting to be accepted: load tests open thousands at once.
 const BACKLOG: u32 = 4_096;
@@ -41,12 +48,19 @@ pub struct Endpoints {
     pub graph: String,
     /// Host and port of blob storage: `localhost:PORT` (`AZURE_BLOB_HOSTS`).
     pub blob: String,
+    /// Instance metadata service: `http://127.0.0.1:PORT` (`AZURE_POD_IDENTITY_AUTHORITY_HOST`).
+    pub metadata: String,
 }
 
 impl Endpoints {
     /// Blob storage as URL.
     pub fn blob_url(&self) -> String {
         format!("https://{}", self.blob)
+    }
+
+    /// Where App Service and Container Apps give out tokens of managed identities (`IDENTITY_ENDPOINT`).
+    pub fn identity_endpoint(&self) -> String {
+        format!("{}/msi/token", self.metadata)
     }
 
     /// Graph's host and port, as discovery names it.
@@ -64,11 +78,13 @@ pub struct UnknownPerson(pub String);
 #[derive(Debug)]
 pub struct Emulator {
     state: Arc<State>,
-    servers: Vec<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)>,
+    servers: Vec<Running>,
 }
 
+type Running = (Handle<SocketAddr>, JoinHandle<io::Result<()>>);
+
 impl Emulator {
-    /// Makes (or loads) all keys, binds the four listeners and serves. Takes about half a second for the keys.
+    /// Makes (or loads) all keys, binds the five listeners and serves. Takes about half a second for the keys.
     ///
     /// # Errors
     /// A taken port, an unusable state directory, a damaged file in it.
@@ -80,6 +96,8 @@ impl Emulator {
             bind(&config, ports.graph)?,
             bind(&config, ports.blob)?,
         );
+        // Without TLS, and hence for this machine alone, as in life.
+        let metadata = listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ports.metadata))?;
         let at = |listener: &TcpListener| -> io::Result<String> {
             Ok(format!("{}:{}", config.host, listener.local_addr()?.port()))
         };
@@ -88,12 +106,13 @@ impl Emulator {
             arm: format!("https://{}", at(&arm)?),
             graph: format!("https://{}", at(&graph)?),
             blob: at(&blob)?,
+            metadata: format!("http://{}", metadata.local_addr()?),
         };
         let (state, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
             .await
             .map_err(|_| StartError::Key)??;
         let routers = [
-            (entra, entra::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)))),
+            (entra, entra_router(&state)),
             (arm, arm::router(Arc::clone(&state))),
             (graph, graph::router(Arc::clone(&state))),
             (blob, blob::router(Arc::clone(&state))),
@@ -101,8 +120,10 @@ impl Emulator {
         let tls = RustlsConfig::from_config(tls.server);
         let mut servers = Vec::new();
         for (listener, router) in routers {
+            let router = router.layer(map_response_with_state(Arc::clone(&state), dated));
             servers.push(serve(listener, router, tls.clone())?);
         }
+        servers.push(serve_plain(metadata, metadata::router(Arc::clone(&state)))?);
         tracing::info!(
             authority = state.endpoints.authority,
             arm = state.endpoints.arm,
@@ -240,6 +261,38 @@ impl Emulator {
         Ok(())
     }
 
+    /// Grants scopes of any application to any other, as an administrator would: for one person, or for everyone.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn grant(
+        &self,
+        client: &str,
+        resource: &str,
+        person: Option<&str>,
+        scopes: &[&str],
+    ) -> Result<(), UnknownPerson> {
+        let oid = person.map(|person| self.oid(person)).transpose()?;
+        self.state.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
+        Ok(())
+    }
+
+    /// Takes scopes away that [`Emulator::grant`] granted; all of them if none is named.
+    ///
+    /// # Errors
+    /// No such person.
+    pub fn withdraw(
+        &self,
+        client: &str,
+        resource: &str,
+        person: Option<&str>,
+        scopes: &[&str],
+    ) -> Result<(), UnknownPerson> {
+        let oid = person.map(|person| self.oid(person)).transpose()?;
+        self.state.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
+        Ok(())
+    }
+
     /// Grants (or takes away) the API's access to Azure Resource Manager: without it every exchange answers AADSTS65001.
     pub fn set_arm_consent(&self, granted: bool) {
         let grants = &mut self.state.directory_mut().grants;
@@ -249,6 +302,28 @@ impl Emulator {
         } else {
             grants.remove(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
         }
+    }
+
+    /// The API application's registration.
+    pub fn registration(&self) -> Registration {
+        self.state.directory().registration().clone()
+    }
+
+    /// Changes the API application's registration: see [`Registration`] for what can be wrong about it.
+    ///
+    /// # Errors
+    /// It offers a scope or a role that the application never had.
+    pub fn register(&self, change: impl FnOnce(&mut Registration)) -> Result<(), NeverOffered> {
+        let mut registration = self.registration();
+        change(&mut registration);
+        self.state.directory_mut().set_registration(registration)
+    }
+
+    /// Changes how Graph answers, and what the API may read there.
+    pub fn graph(&self, change: impl FnOnce(&mut GraphSettings)) {
+        let mut settings = self.state.graph().clone();
+        change(&mut settings);
+        self.state.set_graph(settings);
     }
 
     /// The Conditional Access policies in force.
@@ -277,10 +352,50 @@ impl Emulator {
     /// # Errors
     /// A key could not be generated.
     pub fn add_app_credential(&self) -> Result<String, StartError> {
-        let key = RsaKey::generate("app-credential", year(&self.state.clock))?;
-        let certificate = Certificate::from_der(key.certificate()).ok_or(StartError::Key)?;
-        self.state.certificates.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(certificate));
-        Ok(key.pem().to_owned())
+        let pem = self.new_app_credential()?;
+        self.register_app_credential(&pem)?;
+        Ok(pem)
+    }
+
+    /// Makes another certificate with its key, which Entra does not know yet.
+    ///
+    /// # Errors
+    /// A key could not be generated.
+    pub fn new_app_credential(&self) -> Result<String, StartError> {
+        Ok(RsaKey::generate("app-credential", year(&self.state.clock))?.pem().to_owned())
+    }
+
+    /// Registers the certificate in this PEM on the API application.
+    ///
+    /// # Errors
+    /// No certificate can be read from the PEM.
+    pub fn register_app_credential(&self, pem: &str) -> Result<(), StartError> {
+        self.state.register_certificate(pem)
+    }
+
+    /// A service account token of the Kubernetes cluster, as a pod finds it in `AZURE_FEDERATED_TOKEN_FILE`.
+    pub fn service_account_token(&self, order: &ServiceAccountToken) -> String {
+        federation::mint(&self.state, order)
+    }
+
+    /// The issuer of those tokens.
+    pub fn cluster_issuer(&self) -> String {
+        federation::issuer(&self.state.endpoints.authority)
+    }
+
+    /// The API application's federated identity credentials.
+    pub fn federated_credentials(&self) -> Vec<FederatedCredential> {
+        self.state.directory().federated_credentials.clone()
+    }
+
+    /// Replaces them all. Entra allows twenty.
+    pub fn set_federated_credentials(&self, credentials: Vec<FederatedCredential>) {
+        self.state.directory_mut().federated_credentials = credentials;
+    }
+
+    /// What the endpoint of App Service and Container Apps wants to see (`IDENTITY_HEADER`).
+    pub fn identity_header(&self) -> &str {
+        &self.state.identity_header
     }
 
     /// Removes the certificate in this PEM from the API application: assertions signed with it answer AADSTS700027.
@@ -288,10 +403,7 @@ impl Emulator {
     /// # Errors
     /// No certificate can be read from the PEM.
     pub fn remove_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        let thumbprint = RsaKey::from_pem(pem.to_owned())?.kid().to_owned();
-        let mut certificates = self.state.certificates.write().unwrap_or_else(PoisonError::into_inner);
-        certificates.retain(|certificate| certificate.thumbprint() != thumbprint);
-        Ok(())
+        self.state.remove_certificate(pem)
     }
 }
 
@@ -311,26 +423,47 @@ fn prepare(config: Config, endpoints: Endpoints) -> Result<(Arc<State>, Tls), St
     Ok((Arc::new(state), tls))
 }
 
+/// Dates an answer by the emulator's clock: whoever compares clocks must see one clock everywhere.
+async fn dated(Shared(state): Shared<Arc<State>>, mut response: Response) -> Response {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&state.clock.now());
+    if let Some(date) = date.ok().and_then(|date| date.parse().ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
 fn year(clock: &Clock) -> i32 {
     utc_day(clock.now()).year().into()
 }
 
+fn entra_router(state: &Arc<State>) -> Router {
+    entra::router(Arc::clone(state))
+        .merge(control::router(Arc::clone(state)))
+        .merge(federation::router(Arc::clone(state)))
+}
+
 fn bind(config: &Config, port: u16) -> io::Result<TcpListener> {
-    let address = SocketAddr::new(config.bind, port);
+    listen(SocketAddr::new(config.bind, port))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-fn serve(
-    listener: TcpListener,
-    router: Router,
-    tls: RustlsConfig,
-) -> io::Result<(Handle<SocketAddr>, JoinHandle<io::Result<()>>)> {
+fn serve(listener: TcpListener, router: Router, tls: RustlsConfig) -> io::Result<Running> {
     let handle = Handle::new();
     let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
     let server = axum_server::from_tcp(listener.into_std()?)?.acceptor(acceptor).handle(handle.clone());
+    let task = tokio::spawn(server.serve(router.into_make_service()));
+    Ok((handle, task))
+}
+
+fn serve_plain(listener: TcpListener, router: Router) -> io::Result<Running> {
+    let handle = Handle::new();
+    let server = axum_server::from_tcp(listener.into_std()?)?.handle(handle.clone());
     let task = tokio::spawn(server.serve(router.into_make_service()));
     Ok((handle, task))
 }

@@ -141,7 +141,7 @@ fn consent_step(
 ) -> Option<Step> {
     let target = scopes.target.as_ref()?;
     let (client, resource) = (request.client.app_id, target.application.app_id);
-    let granted = state.directory().grants.granted(client, resource, &person.oid);
+    let granted = state.directory().granted(client, resource, &person.oid);
     let required = request
         .client
         .required

@@ -11,6 +11,7 @@ use super::client_assertion;
 use super::errors::EntraError;
 use super::issue::ClientAuth;
 use super::token::Form;
+use crate::config::API_CLIENT_ID;
 use crate::directory::Application;
 use crate::state::State;
 
@@ -29,6 +30,9 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
     let named = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
     let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
     let application = state.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
+    if application.app_id == API_CLIENT_ID && !state.directory().registration().installed {
+        return Err(unknown_client(client_id));
+    }
     if !application.enabled {
         let message = format!("Application '{client_id}' is disabled.");
         return Err(EntraError::new("unauthorized_client", 7_000_112, message));

@@ -1,14 +1,16 @@
 //! Certificate client assertions (RFC 7523), checked as Entra does and as leniently: whatever msal-node, msal-python and
-//! MSAL.NET send is accepted, including a replayed `jti`. Tokens of a managed identity go to [`super::federated`].
+//! MSAL.NET send is accepted, including a replayed `jti`. Tokens of other issuers go to [`super::federated`].
 
 use std::sync::{Arc, PoisonError};
 
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::errors::EntraError;
 use super::{TenantName, federated};
-use crate::config::TENANT_ID;
 use crate::jwt::{self, Unverified};
 use crate::state::State;
 
@@ -21,7 +23,9 @@ pub(crate) struct Certificate {
     sha256: String,
     pkcs1: ParsedPublicKey,
     pss: ParsedPublicKey,
+    not_before: i64,
     not_after: i64,
+    der: Vec<u8>,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -40,7 +44,21 @@ impl Certificate {
             sha256: jwt::sha256(der),
             pkcs1: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).ok()?,
             pss: ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key).ok()?,
+            not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
+            der: der.to_vec(),
+        })
+    }
+
+    /// As Graph lists it among `keyCredentials`. The certificate itself is shown only where it is asked for by name.
+    pub(crate) fn key_credential(&self, with_key: bool) -> Value {
+        let date = |seconds: i64| Timestamp::from_second(seconds).map(|at| at.to_string()).ok();
+        json!({
+            "customKeyIdentifier": jwt::decode(&self.sha1).map(jwt::encode_standard),
+            "displayName": "CN=app-credential", "keyId": Uuid::new_v5(&Uuid::NAMESPACE_OID, self.sha256.as_bytes()),
+            "startDateTime": date(self.not_before), "endDateTime": date(self.not_after),
+            "type": "AsymmetricX509Cert", "usage": "Verify",
+            "key": with_key.then(|| jwt::encode_standard(&self.der)),
         })
     }
 
@@ -58,8 +76,9 @@ pub(crate) fn check(state: &State, client_id: &str, assertion: &str) -> Result<(
     let malformed = || EntraError::invalid_client(50_027, "JWT token is invalid or malformed.");
     let parsed = Unverified::parse(assertion).ok_or_else(malformed)?;
     let names_a_certificate = parsed.header.contains_key("x5t#S256") || parsed.header.contains_key("x5t");
-    if !names_a_certificate && parsed.text("iss") == Some(state.issuer_v2(TENANT_ID).as_str()) {
-        return federated::check(state, client_id, assertion);
+    let is_own = parsed.text("iss").is_none_or(|issuer| issuer.eq_ignore_ascii_case(client_id));
+    if !names_a_certificate && !is_own {
+        return federated::check(state, client_id, assertion, &parsed);
     }
     check_signature(state, client_id, &parsed)?;
     check_subject(client_id, &parsed)?;
@@ -138,7 +157,7 @@ fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraErr
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in f64 for millions of years")]
-fn check_lifetime(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+pub(crate) fn check_lifetime(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraError> {
     let now = state.clock.seconds() as f64;
     let ends = parsed.seconds("exp");
     let begins = parsed.seconds("nbf").unwrap_or(now);

@@ -146,7 +146,7 @@ pub(crate) fn no_such_tenant(tenant: &str) -> EntraError {
 }
 
 /// An outage of a document: a plain status, as the load balancer in front would answer.
-fn struck(strike: Strike) -> Response {
+pub(crate) fn struck(strike: Strike) -> Response {
     let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = (status, "Service unavailable").into_response();
     if let Some(seconds) = strike.retry_after {

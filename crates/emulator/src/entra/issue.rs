@@ -76,6 +76,10 @@ impl AccessToken<'_> {
         match self.subject {
             Subject::User { person, scopes, proof, epoch } => {
                 claims.extend(self.user_claims(person, scopes, proof, epoch));
+                let roles = state.directory().roles_of(person, self.resource);
+                if !roles.is_empty() {
+                    claims.insert("roles".to_owned(), json!(roles));
+                }
             }
             Subject::App { roles } => claims.extend(self.app_claims(roles)),
         }
@@ -117,9 +121,6 @@ impl AccessToken<'_> {
         }
         if !proof.contexts.is_empty() {
             claims.insert("acrs".to_owned(), json!(proof.contexts));
-        }
-        if self.resource.app_id == API_CLIENT_ID && !person.roles.is_empty() {
-            claims.insert("roles".to_owned(), json!(person.roles));
         }
         claims
     }

@@ -12,7 +12,8 @@ pub use self::spec::{SignedBy, TokenKind, TokenSpec};
 use super::conditional_access::Proof;
 use super::issue::{AccessToken, ClientAuth, Subject, header, id_token_claims, object};
 use crate::config::{
-    API_CLIENT_ID, DAEMON_CLIENT_ID, FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, PUBLIC_CLIENT_ID, TENANT_ID,
+    API_CLIENT_ID, DAEMON_CLIENT_ID, FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, MANAGED_IDENTITY_LIFETIME,
+    PUBLIC_CLIENT_ID, TENANT_ID,
 };
 use crate::directory::TokenFormat;
 use crate::jwt;
@@ -91,12 +92,11 @@ fn base_claims(
     if spec.kind == TokenKind::ManagedIdentity {
         let now = state.clock.seconds();
         return Ok(object(json!({
-            "aud": FEDERATED_AUDIENCE, "iss": state.issuer_v2(TENANT_ID), "exp": now + 86_400, "idtyp": "app",
+            "aud": FEDERATED_AUDIENCE, "iss": state.issuer_v2(TENANT_ID), "exp": now + MANAGED_IDENTITY_LIFETIME, "idtyp": "app",
             "oid": MANAGED_IDENTITY_ID, "sub": MANAGED_IDENTITY_ID, "tid": TENANT_ID, "ver": "2.0",
         })));
     }
-    let granted =
-        || directory.grants.granted(client.app_id, resource.app_id, &person.oid).into_iter().collect();
+    let granted = || directory.granted(client.app_id, resource.app_id, &person.oid).into_iter().collect();
     let scopes: Vec<String> = spec.scopes.clone().unwrap_or_else(granted);
     let proof = Proof {
         methods: spec.amr.clone().unwrap_or_else(|| owned(&["pwd"])),

@@ -125,7 +125,8 @@ mod tests {
     use crate::people::People;
 
     fn parse(scope: &str) -> Result<ScopeRequest, u32> {
-        let directory = Directory::new(&Config::default(), &People::new(0), "https://localhost:1");
+        let directory =
+            Directory::new(&Config::default(), &People::new(0), "https://localhost:2", "https://localhost:1");
         ScopeRequest::parse(&directory, scope).map_err(|error| error.code)
     }
 

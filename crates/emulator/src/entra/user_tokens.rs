@@ -122,7 +122,10 @@ fn permitted(
     proof: &Proof,
 ) -> Result<Vec<String>, EntraError> {
     let directory = state.directory();
-    let granted = directory.grants.granted(client.app_id, target.application.app_id, &person.oid);
+    if directory.is_kept_out(person, &target.application) {
+        return Err(not_assigned(person, &target.application));
+    }
+    let granted = directory.granted(client.app_id, target.application.app_id, &person.oid);
     let has = |value: &String| granted.iter().any(|have| have.eq_ignore_ascii_case(value));
     if granted.is_empty() || !target.values.iter().all(has) {
         return Err(no_consent(client));
@@ -163,6 +166,17 @@ pub(crate) fn check_resource(state: &State, resource: Option<&str>, scope: &str)
     }
     let message = "The resource parameter provided in the request doesn't match with the requested scopes.";
     Err(EntraError::new("invalid_target", 9_010_010, message))
+}
+
+/// AADSTS50105.
+fn not_assigned(person: &Person, resource: &Application) -> EntraError {
+    let message = format!(
+        "Your administrator has configured the application {} ('{}') to block users unless they are specifically granted \
+         ('assigned') access to the application. The signed-in user '{}' is blocked because they are not a direct member \
+         of a group with access, nor had access directly assigned by an administrator.",
+        resource.display_name, resource.app_id, person.upn
+    );
+    EntraError::invalid_grant(50_105, message)
 }
 
 /// AADSTS65001, naming the client that lacks consent.

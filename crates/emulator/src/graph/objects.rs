@@ -1,12 +1,15 @@
 //! The directory's objects as Graph shows them, made from the same data the token endpoint obeys.
 
-use serde_json::{Value, json};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
 
-use super::GraphError;
+use serde_json::{Value, json};
+
+use super::{GraphError, ScopeText};
 use crate::config::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
 use crate::directory::{Application, Directory, TokenFormat, object_id};
 use crate::entra::consent::Grant;
+use crate::federation::FederatedCredential;
 use crate::state::State;
 
 /// What a path names.
@@ -16,7 +19,8 @@ pub(super) enum Found {
 }
 
 /// The object or collection at `path`, which has no `/v1.0/` any more.
-pub(super) fn find(state: &State, path: &str, filter: Option<&str>) -> Result<Found, GraphError> {
+pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -> Result<Found, GraphError> {
+    let filter = query.get("$filter").map(String::as_str);
     let directory = state.directory();
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match segments.as_slice() {
@@ -24,15 +28,25 @@ pub(super) fn find(state: &State, path: &str, filter: Option<&str>) -> Result<Fo
             let app_id = equals(filter, "appId")?;
             let matching =
                 directory.applications.iter().filter(|app| app_id.is_none_or(|id| app.app_id == id));
-            Ok(Found::Many(matching.map(|app| service_principal(app)).collect()))
+            let installed = matching.filter(|app| is_installed(&directory, app));
+            Ok(Found::Many(installed.map(|app| service_principal(&directory, app)).collect()))
         }
-        ["servicePrincipals", id] => Ok(Found::One(service_principal(by_id(&directory, id)?.as_ref()))),
-        ["oauth2PermissionGrants"] => grants(&directory, filter),
+        ["servicePrincipals", id] => {
+            Ok(Found::One(service_principal(&directory, by_id(&directory, id)?.as_ref())))
+        }
+        ["oauth2PermissionGrants"] => grants(state, &directory, filter),
         [key] if key.starts_with("servicePrincipals(") => {
-            Ok(Found::One(service_principal(by_key(&directory, key, "servicePrincipals")?.as_ref())))
+            let app = by_key(&directory, key, "servicePrincipals")?;
+            Ok(Found::One(service_principal(&directory, &app)))
         }
         [key] if key.starts_with("applications(") => {
-            Ok(Found::One(application(&directory, by_key(&directory, key, "applications")?.as_ref())))
+            let with_key = query.get("$select").is_some_and(|names| names.contains("keyCredentials"));
+            let app = by_key(&directory, key, "applications")?;
+            Ok(Found::One(application(state, &directory, &app, with_key)))
+        }
+        [key, "federatedIdentityCredentials"] if key.starts_with("applications(") => {
+            let app = by_key(&directory, key, "applications")?;
+            Ok(Found::Many(federated(&directory, &app)))
         }
         [key, "appRoleAssignedTo"] if key.starts_with("servicePrincipals(") => Ok(Found::Many(assigned(
             state,
@@ -44,7 +58,8 @@ pub(super) fn find(state: &State, path: &str, filter: Option<&str>) -> Result<Fo
             match *relation {
                 "oauth2PermissionGrants" => {
                     let own = directory.grants.iter().filter(|grant| grant.client == of.app_id);
-                    Ok(Found::Many(own.map(|grant| grant_object(&directory, grant)).collect()))
+                    let text = state.graph().scope_text;
+                    Ok(Found::Many(own.map(|grant| grant_object(&directory, grant, text)).collect()))
                 }
                 "appRoleAssignedTo" => Ok(Found::Many(assigned(state, &directory, &of))),
                 "appRoleAssignments" => Ok(Found::Many(held(&directory, &of))),
@@ -56,8 +71,18 @@ pub(super) fn find(state: &State, path: &str, filter: Option<&str>) -> Result<Fo
 }
 
 /// `oauth2PermissionGrants`: `$filter` supports `eq` alone, on these four properties.
-fn grants(directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
-    let mut all: Vec<Value> = directory.grants.iter().map(|grant| grant_object(directory, grant)).collect();
+fn grants(state: &State, directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
+    let (text, late) = {
+        let mut settings = state.graph.write().unwrap_or_else(PoisonError::into_inner);
+        let late = settings.late_grant_reads > 0;
+        settings.late_grant_reads = settings.late_grant_reads.saturating_sub(1);
+        (settings.scope_text, late)
+    };
+    let mut all: Vec<Value> =
+        directory.grants.iter().map(|grant| grant_object(directory, grant, text)).collect();
+    if late {
+        all.clear();
+    }
     for clause in filter.into_iter().flat_map(|filter| filter.split(" and ")) {
         let (name, value) = clause_eq(clause)?;
         if !matches!(name, "clientId" | "consentType" | "principalId" | "resourceId") {
@@ -82,20 +107,41 @@ fn equals<'a>(filter: Option<&'a str>, name: &str) -> Result<Option<&'a str>, Gr
 
 fn by_id(directory: &Directory, id: &str) -> Result<Arc<Application>, GraphError> {
     let found = directory.applications.iter().find(|app| app.service_principal_id() == id);
-    found.cloned().ok_or_else(|| GraphError::not_found(id))
+    found.filter(|app| is_installed(directory, app)).cloned().ok_or_else(|| GraphError::not_found(id))
 }
 
 /// `servicePrincipals(appId='…')`: the alternate key.
 fn by_key(directory: &Directory, key: &str, collection: &str) -> Result<Arc<Application>, GraphError> {
     let inner = key.strip_prefix(collection).and_then(|rest| rest.strip_prefix("(appId='"));
     let app_id = inner.and_then(|rest| rest.strip_suffix("')")).ok_or_else(|| GraphError::not_found(key))?;
-    directory.application(app_id).ok_or_else(|| GraphError::not_found(app_id))
+    let seen = |app: &Arc<Application>| match collection {
+        "servicePrincipals" => is_installed(directory, app),
+        _ => app.app_id != API_CLIENT_ID || directory.registration().home,
+    };
+    directory.application(app_id).filter(seen).ok_or_else(|| GraphError::not_found(app_id))
 }
 
-fn service_principal(app: &Application) -> Value {
+/// Whether `path` is the caller's own application or service principal, which it may read without any permission.
+pub(super) fn is_own(state: &State, path: &str, app_id: &str) -> bool {
+    let directory = state.directory();
+    let keys = ["servicePrincipals", "applications"].map(|of| format!("{of}(appId='{app_id}')"));
+    let ids = directory
+        .application(app_id)
+        .map(|app| [format!("servicePrincipals/{}", app.service_principal_id())])
+        .unwrap_or_default();
+    keys.iter().chain(&ids).any(|own| own == path)
+}
+
+fn is_installed(directory: &Directory, app: &Application) -> bool {
+    app.app_id != API_CLIENT_ID || directory.registration().installed
+}
+
+fn service_principal(directory: &Directory, app: &Application) -> Value {
+    let assignment = app.app_id == API_CLIENT_ID && directory.registration().assignment_required;
     json!({
         "id": app.service_principal_id(), "appId": app.app_id, "displayName": app.display_name,
-        "accountEnabled": app.enabled, "appRoleAssignmentRequired": false,
+        "accountEnabled": app.enabled, "appRoleAssignmentRequired": assignment,
+        "replyUrls": app.redirect_uris, "keyCredentials": [],
         "appOwnerOrganizationId": if app.format == TokenFormat::V2 { TENANT_ID } else { CONSUMERS_TENANT_ID },
         "servicePrincipalType": "Application",
         "servicePrincipalNames": app.identifier_uris.iter().map(String::as_str).chain([app.app_id]).collect::<Vec<_>>(),
@@ -104,7 +150,18 @@ fn service_principal(app: &Application) -> Value {
 }
 
 /// Visible in the application's home tenant alone: those of Microsoft are not.
-fn application(directory: &Directory, app: &Application) -> Value {
+fn application(state: &State, directory: &Directory, app: &Application, with_key: bool) -> Value {
+    let registration = directory.registration();
+    let is_api = app.app_id == API_CLIENT_ID;
+    let certificates = state.certificates.read().unwrap_or_else(PoisonError::into_inner);
+    let keys: Vec<_> =
+        certificates.iter().filter(|_| is_api).map(|key| key.key_credential(with_key)).collect();
+    let pre_authorized: Vec<_> = registration
+        .pre_authorized
+        .iter()
+        .filter(|_| is_api)
+        .map(|one| json!({"appId": one.client, "delegatedPermissionIds": one.ids(app)}))
+        .collect();
     let required: Vec<Value> = app
         .required
         .iter()
@@ -119,49 +176,68 @@ fn application(directory: &Directory, app: &Application) -> Value {
         "signInAudience": "AzureADMyOrg", "identifierUris": app.identifier_uris, "appRoles": app_roles(app),
         "requiredResourceAccess": required, "web": {"redirectUris": app.redirect_uris},
         "api": {
-            "requestedAccessTokenVersion": if app.format == TokenFormat::V2 { 2 } else { 1 },
-            "oauth2PermissionScopes": scopes(app), "preAuthorizedApplications": [], "knownClientApplications": [],
+            "requestedAccessTokenVersion": if is_api { registration.token_version } else { Some(1) },
+            "oauth2PermissionScopes": scopes(app), "preAuthorizedApplications": pre_authorized,
+            "knownClientApplications": [],
         },
-        "optionalClaims": {"accessToken": [
-            {"name": "xms_cc"}, {"name": "acrs"}, {"name": "amr"},
-            {"name": "idtyp", "additionalProperties": ["include_user_token"]},
-        ]},
+        "keyCredentials": keys,
+        "optionalClaims": {"accessToken": optional_claims(&registration.optional_claims)},
     })
+}
+
+fn optional_claims(names: &[String]) -> Vec<Value> {
+    let claim = |name: &String| match name.as_str() {
+        "idtyp" => json!({"name": name, "additionalProperties": ["include_user_token"]}),
+        _ => json!({"name": name}),
+    };
+    names.iter().map(claim).collect()
+}
+
+/// What the application trusts in place of a certificate.
+fn federated(directory: &Directory, app: &Application) -> Vec<Value> {
+    let ours = directory.federated_credentials.iter().filter(|_| app.app_id == API_CLIENT_ID);
+    let shown = |trusted: &FederatedCredential| {
+        json!({
+            "id": object_id("federated", &trusted.name), "name": trusted.name, "issuer": trusted.issuer,
+            "subject": trusted.subject, "audiences": trusted.audiences,
+        })
+    };
+    ours.map(shown).collect()
 }
 
 fn app_roles(app: &Application) -> Vec<Value> {
     let role = |role: &crate::directory::AppRole| {
-        json!({"id": role.id, "value": role.value, "displayName": role.value, "isEnabled": true,
-               "allowedMemberTypes": ["User", "Application"]})
+        json!({"id": role.id, "value": role.value, "displayName": role.value, "isEnabled": role.enabled,
+               "allowedMemberTypes": role.members})
     };
     app.roles.iter().map(role).collect()
 }
 
 fn scopes(app: &Application) -> Vec<Value> {
     let scope = |scope: &crate::directory::DelegatedScope| {
-        json!({"id": scope.id, "value": scope.value, "isEnabled": true,
+        json!({"id": scope.id, "value": scope.value, "isEnabled": scope.enabled,
                "type": if scope.admin_only { "Admin" } else { "User" },
                "adminConsentDisplayName": scope.description, "userConsentDisplayName": scope.description})
     };
     app.scopes.iter().map(scope).collect()
 }
 
-fn grant_object(directory: &Directory, grant: &Grant) -> Value {
+fn grant_object(directory: &Directory, grant: &Grant, text: ScopeText) -> Value {
     let principal = |app_id: &str| directory.application(app_id).map(|app| app.service_principal_id());
     json!({
         "id": grant.id(),
         "clientId": principal(&grant.client), "resourceId": principal(&grant.resource),
         "consentType": if grant.principal.is_none() { "AllPrincipals" } else { "Principal" },
         "principalId": grant.principal,
-        // A leading space is seen in live tenants.
-        "scope": format!(" {}", grant.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")),
+        "scope": text.write(grant.scopes.iter().map(String::as_str)),
     })
 }
 
 /// Who holds roles of `resource`: people and service principals.
 fn assigned(state: &State, directory: &Directory, resource: &Application) -> Vec<Value> {
-    let people = state.people.iter().filter(|_| resource.app_id == API_CLIENT_ID).flat_map(|person| {
-        let roles = resource.roles.iter().filter(|role| person.roles.contains(&role.value));
+    let people = state.people.iter().flat_map(|person| {
+        let held = directory.roles_of(person, resource);
+        let roles = resource.roles.iter().filter(move |role| held.contains(&role.value));
         roles.map(|role| assignment(resource, role.id, &person.oid, &person.display_name, "User"))
     });
     let applications = resource.roles.iter().flat_map(|role| {

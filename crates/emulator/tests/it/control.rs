@@ -70,6 +70,18 @@ async fn policies_and_quotas_are_data() {
     let dave = stand.emulator.mint(&emulator::TokenSpec::for_person("dave")).unwrap();
     assert_eq!(stand.exchange(&dave, &[]).await.0, 200);
 
+    let mut registration = stand.get_json(&url(&stand, "registration")).await;
+    registration["assignment_required"] = true.into();
+    let put = stand.http.put(url(&stand, "registration")).json(&registration);
+    assert_eq!(put.send().await.unwrap().status(), 204);
+    assert!(stand.emulator.registration().assignment_required);
+    registration["scopes"][0]["value"] = "cost.nothing".into();
+    let put = stand.http.put(url(&stand, "registration")).json(&registration);
+    assert_eq!(put.send().await.unwrap().status(), 400);
+    let graph = json!({"page_size": 1, "permissions": []});
+    assert_eq!(stand.http.put(url(&stand, "graph")).json(&graph).send().await.unwrap().status(), 204);
+    assert_eq!(stand.get_json(&url(&stand, "graph")).await["scope_text"], "leading_space");
+
     let quotas = json!({"entity_per_minute": 4});
     assert_eq!(stand.http.put(url(&stand, "quotas")).json(&quotas).send().await.unwrap().status(), 204);
     assert_eq!(stand.get_json(&url(&stand, "quotas")).await["entity_per_minute"], 4);

@@ -1,6 +1,9 @@
 //! Graph: what consent look-ups see, and who may look.
 
-use emulator::{API_CLIENT_ID, ARM_APP_ID, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, TokenKind, TokenSpec};
+use emulator::{
+    API_CLIENT_ID, ARM_APP_ID, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, PreAuthorized, RegisteredRole,
+    ScopeText, TokenKind, TokenSpec,
+};
 use reqwest::Response;
 use serde_json::Value;
 
@@ -94,4 +97,98 @@ async fn collections_are_paged_and_roles_are_listed() {
     let application = json(&stand, &token, &format!("applications(appId='{API_CLIENT_ID}')")).await;
     assert_eq!(application["api"]["requestedAccessTokenVersion"], 2);
     assert_eq!(application["requiredResourceAccess"][0]["resourceAppId"], ARM_APP_ID);
+}
+
+#[tokio::test]
+async fn a_broken_registration_shows_at_graph_and_at_the_token_endpoint() {
+    let stand = Stand::start().await;
+    let token = app_token(&stand).await;
+    let path = format!("applications(appId='{API_CLIENT_ID}')");
+    stand
+        .emulator
+        .register(|api| {
+            api.scopes.retain(|scope| scope.value == "cost.read");
+            api.scopes[0].enabled = false;
+            api.roles.clear();
+            api.token_version = None;
+            api.optional_claims = vec!["idtyp".to_owned()];
+            api.pre_authorized =
+                vec![PreAuthorized { client: "c".to_owned(), scopes: vec!["cost.read".to_owned()] }];
+        })
+        .unwrap();
+    let application = json(&stand, &token, &path).await;
+    let scopes = application["api"]["oauth2PermissionScopes"].as_array().unwrap();
+    assert_eq!((scopes.len(), &scopes[0]["isEnabled"]), (1, &false.into()));
+    assert_eq!(application["api"]["requestedAccessTokenVersion"], Value::Null);
+    let pre_authorized = &application["api"]["preAuthorizedApplications"][0]["delegatedPermissionIds"][0];
+    assert_eq!(*pre_authorized, scopes[0]["id"]);
+    assert_eq!(application["appRoles"], serde_json::json!([]));
+    assert_eq!(application["optionalClaims"]["accessToken"].as_array().unwrap().len(), 1);
+    assert_eq!(application["keyCredentials"][0]["key"], Value::Null);
+    let keys = json(&stand, &token, &format!("{path}?$select=keyCredentials")).await;
+    assert!(keys["keyCredentials"][0]["key"].is_string());
+
+    stand.emulator.register(|api| api.installed = false).unwrap();
+    assert_eq!(
+        get(&stand, &token, &format!("servicePrincipals(appId='{API_CLIENT_ID}')")).await.status(),
+        404
+    );
+    let refused = stand.exchange(&stand.mint(&TokenSpec::for_person("alice")), &[]).await;
+    assert_eq!(refused.1["error_codes"][0], 700_016);
+    let impossible = stand.emulator.register(|api| api.roles = vec![role("Cost.Emperor")]);
+    assert!(impossible.unwrap_err().to_string().contains("Cost.Emperor"));
+}
+
+#[tokio::test]
+async fn an_application_reads_itself_without_permissions_and_nothing_else() {
+    let stand = Stand::start().await;
+    stand.emulator.graph(|graph| graph.permissions.clear());
+    let assertion = stand.client_assertion();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", API_CLIENT_ID),
+        ("client_assertion_type", crate::harness::ASSERTION_TYPE),
+        ("client_assertion", assertion.as_str()),
+        ("scope", "https://graph.microsoft.com/.default"),
+    ];
+    let token = stand.token(&form).await.1["access_token"].as_str().unwrap().to_owned();
+    for (path, status) in [
+        (format!("servicePrincipals(appId='{API_CLIENT_ID}')"), 200),
+        (format!("applications(appId='{API_CLIENT_ID}')"), 200),
+        (format!("servicePrincipals(appId='{ARM_APP_ID}')"), 403),
+        ("oauth2PermissionGrants".to_owned(), 403),
+    ] {
+        assert_eq!(get(&stand, &token, &path).await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn grants_come_late_and_in_any_spelling() {
+    let stand = Stand::start().await;
+    let token = app_token(&stand).await;
+    stand.emulator.graph(|graph| {
+        graph.page_size = 1;
+        graph.late_grant_reads = 1;
+        graph.scope_text = ScopeText::Odd;
+    });
+    let none = json(&stand, &token, "oauth2PermissionGrants").await;
+    assert_eq!(none["value"], serde_json::json!([]));
+    let first = json(&stand, &token, "oauth2PermissionGrants").await;
+    assert_eq!(first["value"].as_array().unwrap().len(), 1);
+    assert!(first["@odata.nextLink"].is_string());
+    assert_eq!(first["value"][0]["scope"], "  USER_IMPERSONATION ");
+}
+
+#[tokio::test]
+async fn answers_are_dated_by_the_emulators_clock() {
+    let stand = Stand::start().await;
+    stand.emulator.advance_clock(86_400 * 400);
+    let answer = stand.http.get(stand.entra("discovery/v2.0/keys")).send().await.unwrap();
+    let date = answer.headers()["date"].to_str().unwrap();
+    let year = stand.now() / 31_556_952 + 1970;
+    assert!(date.ends_with(" GMT") && date.contains(&format!(" {year} ")), "{date}");
+}
+
+fn role(value: &str) -> RegisteredRole {
+    RegisteredRole { value: value.to_owned(), enabled: true, members: vec!["User".to_owned()] }
 }

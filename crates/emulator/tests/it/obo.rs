@@ -138,7 +138,7 @@ async fn a_managed_identity_replaces_the_certificate() {
         (identity(), None),
         (identity().claim("sub", "someone"), Some(700_213)),
         (identity().audience("api://other"), Some(700_212)),
-        (identity().lifetime(-3_600), Some(50_027)),
+        (identity().lifetime(-3_600), Some(700_024)),
         (TokenSpec::for_person("alice"), Some(700_229)),
     ] {
         let assertion = stand.mint(&TokenSpec::for_person("alice"));

@@ -1,0 +1,163 @@
+//! The API application's registration as data: what an administrator can get wrong about it, on a switch.
+//!
+//! Graph shows it and the token endpoint obeys it, so that a fault looks the same from both sides.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{AppRole, Application, DelegatedScope, Directory, TokenFormat};
+use crate::config::{API_CLIENT_ID, GRAPH_APP_ID};
+
+/// The registration of the API application and its service principal. [`crate::Emulator::registration`] tells the one in
+/// force; change what should be wrong and hand it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in Entra ID too")]
+pub struct Registration {
+    /// Whether the tenant has the service principal (the "enterprise application"). Without: AADSTS700016.
+    pub installed: bool,
+    /// `accountEnabled` of the service principal. Disabled: AADSTS7000112.
+    pub enabled: bool,
+    /// `appRoleAssignmentRequired`: people without an assignment get AADSTS50105.
+    pub assignment_required: bool,
+    /// Whether people have the app roles that they have by default; without, nobody is assigned.
+    pub people_assigned: bool,
+    /// `identifierUris`.
+    pub identifier_uris: Vec<String>,
+    /// `api.requestedAccessTokenVersion`: 2, or 1 or null, which both mean version 1.0 tokens.
+    pub token_version: Option<u8>,
+    /// `optionalClaims.accessToken`, by name.
+    pub optional_claims: Vec<String>,
+    /// `api.oauth2PermissionScopes`: some of `cost.read` and `cost.export`.
+    pub scopes: Vec<RegisteredScope>,
+    /// `appRoles`: `Cost.Exporter` or nothing.
+    pub roles: Vec<RegisteredRole>,
+    /// `api.preAuthorizedApplications`.
+    pub pre_authorized: Vec<PreAuthorized>,
+    /// Whether the application is of this tenant. Another tenant's is seen as a service principal alone.
+    pub home: bool,
+}
+
+/// A delegated permission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisteredScope {
+    /// Its name in tokens.
+    pub value: String,
+    /// `isEnabled`.
+    pub enabled: bool,
+    /// `type` is `Admin`, not `User`.
+    pub admin_only: bool,
+}
+
+/// An app role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisteredRole {
+    /// Its name in tokens.
+    pub value: String,
+    /// `isEnabled`.
+    pub enabled: bool,
+    /// `allowedMemberTypes`: some of `User` and `Application`.
+    pub members: Vec<String>,
+}
+
+/// A client that needs no consent for some permissions. Creates no grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreAuthorized {
+    /// The client's application id.
+    pub client: String,
+    /// The permissions by name; Graph shows their ids.
+    pub scopes: Vec<String>,
+}
+
+/// A registration that the emulator cannot play.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the API application never had a scope or role called {0}")]
+pub struct NeverOffered(pub String);
+
+impl Registration {
+    /// As the emulator starts.
+    pub(super) fn initial(api: &Application) -> Self {
+        let scope = |scope: &DelegatedScope| RegisteredScope {
+            value: scope.value.to_owned(),
+            enabled: true,
+            admin_only: scope.admin_only,
+        };
+        let role = |role: &AppRole| RegisteredRole {
+            value: role.value.to_owned(),
+            enabled: true,
+            members: vec!["User".to_owned(), "Application".to_owned()],
+        };
+        Self {
+            installed: true,
+            enabled: true,
+            assignment_required: false,
+            people_assigned: true,
+            identifier_uris: api.identifier_uris.clone(),
+            token_version: Some(2),
+            optional_claims: ["xms_cc", "acrs", "amr", "idtyp"].map(str::to_owned).to_vec(),
+            scopes: api.scopes.iter().map(scope).collect(),
+            roles: api.roles.iter().map(role).collect(),
+            pre_authorized: Vec::new(),
+            home: true,
+        }
+    }
+}
+
+impl PreAuthorized {
+    /// The permissions' ids.
+    pub(crate) fn ids(&self, api: &Application) -> Vec<Uuid> {
+        let of = |value: &String| api.scopes.iter().find(|scope| scope.value == value).map(|scope| scope.id);
+        self.scopes.iter().filter_map(of).collect()
+    }
+}
+
+impl Directory {
+    /// The API's registration.
+    pub(crate) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// Replaces the API's registration.
+    ///
+    /// # Errors
+    /// It offers a scope or a role that the application never had.
+    pub(crate) fn set_registration(&mut self, wanted: Registration) -> Result<(), NeverOffered> {
+        let scopes = wanted.scopes.iter().map(|scope| {
+            let known = self.offered.0.iter().find(|known| known.value == scope.value);
+            let known = known.cloned().ok_or_else(|| NeverOffered(scope.value.clone()))?;
+            Ok(DelegatedScope { admin_only: scope.admin_only, enabled: scope.enabled, ..known })
+        });
+        let scopes: Vec<_> = scopes.collect::<Result<_, _>>()?;
+        let roles = wanted.roles.iter().map(|role| {
+            let known = self.offered.1.iter().find(|known| known.value == role.value);
+            let known = known.cloned().ok_or_else(|| NeverOffered(role.value.clone()))?;
+            Ok(AppRole { enabled: role.enabled, members: role.members.clone(), ..known })
+        });
+        let roles: Vec<_> = roles.collect::<Result<_, _>>()?;
+        let format = if wanted.token_version == Some(2) { TokenFormat::V2 } else { TokenFormat::V1 };
+        self.change(API_CLIENT_ID, |api| {
+            api.scopes = scopes;
+            api.roles = roles;
+            api.format = format;
+            api.identifier_uris.clone_from(&wanted.identifier_uris);
+            api.enabled = wanted.enabled;
+        });
+        self.registration = wanted;
+        Ok(())
+    }
+
+    /// Leaves the API's service principal these permissions at Graph, and no other.
+    pub(crate) fn set_graph_permissions(&mut self, permissions: &[String]) {
+        self.change(GRAPH_APP_ID, |graph| {
+            for role in &mut graph.roles {
+                role.held_by.retain(|holder| *holder != API_CLIENT_ID);
+                if permissions.iter().any(|wanted| wanted == role.value) {
+                    role.held_by.push(API_CLIENT_ID);
+                }
+            }
+        });
+    }
+}

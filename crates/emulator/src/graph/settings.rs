@@ -1,0 +1,53 @@
+//! How Graph answers: what a client meets in a large, busy or sluggish directory.
+
+use serde::{Deserialize, Serialize};
+
+/// How Graph answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GraphSettings {
+    /// Objects on one page, unless `$top` asks for fewer. Default 100.
+    pub page_size: usize,
+    /// Application permissions of the API's service principal. Default: both that consent look-ups need.
+    pub permissions: Vec<String>,
+    /// So many more reads of `oauth2PermissionGrants` find none: the directory is eventually consistent.
+    pub late_grant_reads: u32,
+    /// How `scope` of a grant is written.
+    pub scope_text: ScopeText,
+}
+
+/// How `scope` of a grant is written. All mean the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeText {
+    /// With a leading space, as seen in live tenants.
+    #[default]
+    LeadingSpace,
+    /// As documented.
+    Plain,
+    /// In capitals, backwards, with spaces where none are needed.
+    Odd,
+}
+
+impl ScopeText {
+    pub(super) fn write<'a>(self, scopes: impl DoubleEndedIterator<Item = &'a str>) -> String {
+        match self {
+            Self::LeadingSpace => format!(" {}", scopes.collect::<Vec<_>>().join(" ")),
+            Self::Plain => scopes.collect::<Vec<_>>().join(" "),
+            Self::Odd => format!("  {} ", scopes.rev().collect::<Vec<_>>().join("  ").to_uppercase()),
+        }
+    }
+}
+
+impl Default for GraphSettings {
+    fn default() -> Self {
+        Self {
+            page_size: 100,
+            permissions: ["Application.Read.All", "DelegatedPermissionGrant.Read.All"]
+                .map(str::to_owned)
+                .to_vec(),
+            late_grant_reads: 0,
+            scope_text: ScopeText::default(),
+        }
+    }
+}
