@@ -40,12 +40,17 @@ test: setup-test ## Run every test, the end-to-end flows and the real clients in
 	$(CARGO) nextest run --profile $(NEXTEST_PROFILE) $(TESTS)
 	$(CARGO) test --quiet --workspace --doc
 
+.PHONY: hold
+hold: setup-test ## A million calls under faults, each answer checked against a model (MODEL_SEED repeats a run)
+	MODEL_CALLS=$${MODEL_CALLS:-1000000} $(CARGO) test --release -p token-broker --test it model:: -- --nocapture
+
 .PHONY: check
-check: setup-check ## Formatting, lints, docs, licences, sources, links: all but the tests
+check: setup-check ## Formatting, lints, docs, licences, sources, contract, links: all but the tests
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
 	$(CARGO) deny --log-level error check licenses bans sources
+	@tests/check_proto.sh
 	python3 tests/check_links.py
 	@tests/check_scripts.sh
 
@@ -62,29 +67,35 @@ proto: ## Regenerate the gRPC code after a change of proto/ (needs no protoc)
 	REGENERATE=1 $(CARGO) test --quiet -p proto --test generated
 	$(CARGO) fmt -p proto
 
+.PHONY: proto-baseline
+proto-baseline: setup-check ## On release: what the contract may not break from now on
+	@tests/check_proto.sh baseline
+
 .PHONY: bench
 bench: setup-build ## Throughput and latency against a bare server, then the micro-benchmarks
 	$(CARGO) build --release $(SERVICES)
 	$(CARGO) run --release --quiet -p e2e --bin bench
 	$(CARGO) bench -p identity -p token-broker
+	@tests/setup.sh services
+	$(CARGO) test --release -p token-broker --lib -- --ignored --nocapture
 
 # --- Set-up ---------------------------------------------------------------------------------------
 
 .PHONY: setup setup-build setup-test setup-check
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients nextest checks
+	@tests/setup.sh build clients services nextest checks
 setup-build:
 	@tests/setup.sh build
 setup-test:
-	@tests/setup.sh nextest clients
+	@tests/setup.sh nextest clients services
 setup-check:
 	@tests/setup.sh checks
 
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/clients/.venv tests/clients/node_modules tests/clients/.setup.lock .local
+	rm -rf tests/.tools tests/clients/.venv tests/clients/.stubs tests/clients/node_modules tests/clients/.setup.lock .local
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "; print "Targets:"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "; print "Targets:"} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

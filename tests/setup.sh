@@ -3,8 +3,9 @@
 #
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
+#   tests/setup.sh services  the real servers the tests start: Redis
 #   tests/setup.sh nextest   cargo-nextest, the test runner
-#   tests/setup.sh checks    rustfmt, clippy, cargo-deny
+#   tests/setup.sh checks    rustfmt, clippy, cargo-deny, buf
 #
 # Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
 # it says what is missing and stops. Costs milliseconds when everything is there.
@@ -13,6 +14,7 @@ cd "$(dirname "$0")"
 
 readonly NEXTEST_VERSION=0.9.143
 readonly DENY_VERSION=0.20.2
+readonly BUF_VERSION=1.75.0
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -74,9 +76,25 @@ clients() {
   ./clients/setup.sh
 }
 
+services() {
+  have redis-server || apt_install "the shared cache" redis-server
+}
+
 nextest() {
   build
   cargo_install cargo-nextest "$NEXTEST_VERSION"
+}
+
+# buf, which checks the contract: the release its makers publish as a Python package, in a folder of its own.
+buf() {
+  [ "$(.tools/bin/buf --version 2>/dev/null)" != "$BUF_VERSION" ] || return 0
+  python
+  say "installing buf $BUF_VERSION"
+  local python=python3
+  python3 -c 'import ensurepip' 2>/dev/null || python=/usr/bin/python3
+  { rm -rf .tools && "$python" -m venv .tools &&
+    .tools/bin/python -m pip install --quiet --disable-pip-version-check --no-input "buf-bin==$BUF_VERSION"; } >&2 ||
+    fail "buf could not be installed. By hand, into your path: https://buf.build/docs/cli/installation"
 }
 
 checks() {
@@ -85,12 +103,13 @@ checks() {
   component rustfmt fmt
   component clippy clippy
   cargo_install cargo-deny "$DENY_VERSION"
+  buf
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|nextest|checks..."
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks..."
 for part in "$@"; do
   case "$part" in
-  build | clients | nextest | checks) "$part" ;;
+  build | clients | services | nextest | checks) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done

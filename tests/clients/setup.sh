@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the pinned clients beside this file: Python ones into .venv, Node ones into node_modules.
+# Installs the pinned clients beside this file: Python ones into .venv, Node ones into node_modules; and makes what the
+# Python consumer of the token broker is built with, the stubs of its contract, in .stubs.
 # Does nothing (in milliseconds) when the lock files have not changed since it last succeeded.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -13,8 +14,12 @@ fail() { say "$*"; exit 1; }
 stamp() { cat "$@" | sha256sum | cut -d' ' -f1; }
 stamped() { [ "$(cat "$1/.stamp" 2>/dev/null)" = "$2" ]; }
 
+# The example of a consumer (crates/proto/examples/python) brings requirements of its own.
+readonly EXAMPLE=../../crates/proto/examples/python/requirements.txt
+readonly CONTRACT=token_broker/v1/token_broker.proto
+
 # An absolute path in a copied checkout's venv points into the old one: the stamp holds the path too.
-python_stamp="$(stamp requirements.txt) $PWD"
+python_stamp="$(stamp requirements.txt "$EXAMPLE") $PWD"
 node_stamp="$(stamp package.json package-lock.json)"
 
 if ! stamped .venv "$python_stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
@@ -30,8 +35,17 @@ if ! stamped .venv "$python_stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
   say "installing the Python clients (requirements.txt)"
   rm -rf .venv
   "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --requirement requirements.txt
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+    --requirement requirements.txt --requirement "$EXAMPLE"
   echo "$python_stamp" >.venv/.stamp
+fi
+
+stubs_stamp="$(stamp "../../proto/$CONTRACT" "$EXAMPLE")"
+if ! stamped .stubs "$stubs_stamp"; then
+  rm -rf .stubs
+  mkdir .stubs
+  .venv/bin/python -m grpc_tools.protoc --proto_path=../../proto --python_out=.stubs --grpc_python_out=.stubs "$CONTRACT"
+  echo "$stubs_stamp" >.stubs/.stamp
 fi
 
 if ! stamped node_modules "$node_stamp"; then

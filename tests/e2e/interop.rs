@@ -136,3 +136,14 @@ async fn official_mcp_clients_show_why_they_were_refused() {
         }
     }
 }
+
+#[tokio::test]
+async fn reflection_clients_see_what_the_broker_serves() {
+    let stack = Stack::start().await;
+    let target = stack.broker_url().strip_prefix("http://").unwrap();
+    let (code, printed) = Client::new("grpc_reflection_list.py", &stack).args(&[target]).run().await;
+    assert_eq!(code, 0, "{printed}");
+    let calls = printed["token_broker.v1.TokenBroker"].to_string();
+    assert!(calls.contains("\"Exchange\"") && calls.contains("\"PurgeUser\""), "{printed}");
+    assert!(printed["grpc.health.v1.Health"].to_string().contains("Check"), "{printed}");
+}

@@ -22,15 +22,10 @@ const CLIENTS: [&[&str]; 6] = [
     &["sign_in_inspector.mjs"],
 ];
 
-const ROLE_FOR_EXPORT: &str = r#"
-[tools.list_subscriptions]
-scopes = ["cost.read"]
-[tools.cost_by_service]
-scopes = ["cost.read"]
-[tools.cost_export]
-scopes = ["cost.export"]
-roles = ["Cost.Exporter"]
-"#;
+const ROLE_FOR_EXPORT: &str = concat!(
+    include_str!("../../crates/gateway/src/policy/default.toml"),
+    "roles = [\"Cost.Exporter\"] # of [tools.cost_export], which stands last\n"
+);
 
 /// What a client did.
 struct Run {

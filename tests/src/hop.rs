@@ -1,8 +1,9 @@
 //! How the gateway reaches the broker in a stack: plain text on loopback, a unix socket, or mutual TLS.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// The hop from gateway to broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,12 @@ pub enum Hop {
     /// TLS in both directions, each with a certificate of its own authority.
     MutualTls,
 }
+
+/// Consumers of the broker besides the gateway: the examples of `crates/proto`. Over mutual TLS each has a certificate
+/// of its own, for `NAME.internal`, in `NAME.pem` and `NAME.key`.
+const CONSUMERS: [&str; 2] = ["who-am-i-rust", "who-am-i-python"];
+/// Has a certificate of the same authority and stands in no consumers file.
+const STRANGER: &str = "stranger";
 
 /// Flags of both services for a hop.
 #[derive(Debug, Default)]
@@ -39,27 +46,52 @@ impl Hop {
             Self::Loopback => {
                 HopFlags { broker: vec!["--listen=127.0.0.1:0".to_owned()], gateway: Vec::new() }
             }
-            Self::Socket => {
-                let socket = folder.join("broker.sock");
-                HopFlags { broker: vec![format!("--listen=unix:{}", socket.display())], gateway: Vec::new() }
-            }
+            Self::Socket => HopFlags { broker: socket(folder), gateway: Vec::new() },
             Self::MutualTls => mutual_tls(folder),
         }
     }
 }
 
+fn socket(folder: &Path) -> Vec<String> {
+    let socket = folder.join("broker.sock");
+    let own = std::fs::metadata(folder).expect("a temporary folder").uid();
+    vec![
+        format!("--listen=unix:{}", socket.display()),
+        consumers(folder, &entry("gateway", &format!("uids = [{own}]"))),
+    ]
+}
+
+fn consumers(folder: &Path, entries: &str) -> String {
+    format!("--consumers-file={}", write(folder, "consumers.toml", entries))
+}
+
+/// An entry of the consumers file: who it is, and what it needs alone.
+fn entry(name: &str, known_by: &str) -> String {
+    format!("[consumers.{name}]\n{known_by}\nresources = [\"arm\"]\n")
+}
+
+fn write(folder: &Path, name: &str, content: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, content).expect("a temporary file");
+    path.display().to_string()
+}
+
 fn mutual_tls(folder: &Path) -> HopFlags {
-    let (servers, callers) = (authority(), authority());
-    let file = |name: &str, pem: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, pem).expect("a temporary file");
-        path.display().to_string()
-    };
+    let (servers, callers) = (authority("servers"), authority("callers"));
+    let file = |name: &str, pem: &str| write(folder, name, pem);
     let (server_cert, server_key) = issue(&servers, "localhost");
     let (caller_cert, caller_key) = issue(&callers, "gateway.internal");
+    for name in CONSUMERS.into_iter().chain([STRANGER]) {
+        let (certificate, key) = issue(&callers, &format!("{name}.internal"));
+        file(&format!("{name}.pem"), &certificate);
+        file(&format!("{name}.key"), &key);
+    }
+    let known = CONSUMERS.into_iter().chain(["gateway"]);
+    let known = known.map(|name| entry(name, &format!("sans = [\"dns:{name}.internal\"]")));
     HopFlags {
         broker: vec![
             "--listen=127.0.0.1:0".to_owned(),
+            consumers(folder, &known.collect::<String>()),
             format!("--tls-cert-file={}", file("server.pem", &server_cert)),
             format!("--tls-key-file={}", file("server.key", &server_key)),
             format!("--tls-client-ca-file={}", file("callers.pem", &callers.pem())),
@@ -72,8 +104,10 @@ fn mutual_tls(folder: &Path) -> HopFlags {
     }
 }
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+/// By a name of its own: one that signs in the name it signs for is self-signed to some (BoringSSL).
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
+    params.distinguished_name.push(DnType::CommonName, format!("authority of the {name}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, key()).expect("an authority signs itself")
 }

@@ -5,6 +5,7 @@
 //! | [`Stack`] | the services, started by the same `serve` functions that their binaries call |
 //! | [`Caller`] | an MCP client that shows every byte: status, headers, document |
 //! | [`Conformance`] | the gateway's router with the tools that MCP's own conformance suite calls |
+//! | [`Redis`] | a real Redis that broker replicas share |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
 
 #![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
@@ -14,11 +15,15 @@ pub mod processes;
 mod caller;
 mod clock;
 mod conformance;
+mod credential;
 mod hop;
+mod redis;
 mod stack;
 
 pub use caller::{Answer, Caller, Era};
 pub use clock::ShiftedClock;
 pub use conformance::Conformance;
+pub use credential::{Credential, Volume};
 pub use hop::Hop;
+pub use redis::{INSTALL as INSTALL_REDIS, Recording, Redis};
 pub use stack::{Stack, StackBuilder};

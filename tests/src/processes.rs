@@ -12,6 +12,8 @@ use emulator::Counts;
 use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 
+use crate::Redis;
+
 /// How long the stack may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,31 @@ impl Ports {
     }
 }
 
+/// What is started, besides one of each.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Generated people.
+    pub people: usize,
+    /// Broker replicas, at most [`MAX_REPLICAS`]; the gateway speaks to the first.
+    pub replicas: usize,
+    /// Whether they share a Redis.
+    pub redis: bool,
+    /// Flags of the emulator.
+    pub emulator: Vec<String>,
+    /// Further settings of brokers and gateway, by name.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { people: 0, replicas: 1, redis: false, emulator: Vec::new(), settings: Vec::new() }
+    }
+}
+
+const BROKERS: [&str; MAX_REPLICAS] = ["token-broker", "token-broker-2", "token-broker-3"];
+/// The most broker replicas.
+pub const MAX_REPLICAS: usize = 3;
+
 /// The running processes. They end when this is dropped.
 #[derive(Debug)]
 pub struct Processes {
@@ -67,7 +94,10 @@ pub struct Processes {
     pub ports: Ports,
     /// The folder with state, the `env` file and the logs.
     pub folder: PathBuf,
-    children: Vec<(&'static str, Child)>,
+    children: Vec<Service>,
+    /// Port and admin port of each broker.
+    brokers: Vec<[u16; 2]>,
+    redis: Option<Redis>,
     settings: BTreeMap<String, String>,
     control: Control,
 }
@@ -78,7 +108,7 @@ impl Processes {
     /// # Errors
     /// Names the process that did not start, and its log.
     pub async fn start(folder: &Path, ports: Ports, people: usize) -> anyhow::Result<Self> {
-        Self::start_with(folder, ports, people, &[]).await
+        Self::start_as(folder, ports, &Setup { people, ..Setup::default() }).await
     }
 
     /// The same, with further settings of broker and gateway.
@@ -91,34 +121,44 @@ impl Processes {
         people: usize,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        let settings = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::start_as(folder, ports, &Setup { people, settings, ..Setup::default() }).await
+    }
+
+    /// The same, with replicas and a Redis that they share.
+    ///
+    /// # Errors
+    /// Names the process that did not start, and its log.
+    pub async fn start_as(folder: &Path, ports: Ports, setup: &Setup) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let public_url = format!("http://127.0.0.1:{}/mcp", ports.gateway);
-        let mut children = vec![start_emulator(folder, ports, &public_url, people)?];
-        let mut settings = wait_for_env(folder, &mut children[0].1).await?;
-        settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let redis = setup.redis.then(|| Redis::start(folder)).transpose()?;
+        let mut emulator = start_emulator(folder, ports, &public_url, setup)?;
+        let mut settings = wait_for_env(folder, &mut emulator.child).await?;
+        settings.extend(setup.settings.iter().cloned());
         let control = Control::new(&settings)?;
-        children.push(start(
-            "token-broker",
-            folder,
-            &settings,
-            &[
-                format!("--listen=127.0.0.1:{}", ports.broker),
-                format!("--admin-listen=127.0.0.1:{}", ports.broker_admin),
-            ],
-        )?);
-        children.push(start(
-            "gateway",
-            folder,
-            &settings,
-            &[
-                format!("--listen=127.0.0.1:{}", ports.gateway),
-                format!("--admin-listen=127.0.0.1:{}", ports.gateway_admin),
-                format!("--broker-url=http://127.0.0.1:{}", ports.broker),
-                format!("--public-url={public_url}"),
-            ],
-        )?);
-        let mut processes = Self { ports, folder: folder.to_owned(), children, settings, control };
-        for port in [ports.broker_admin, ports.gateway_admin] {
+        let mut brokers = vec![[ports.broker, ports.broker_admin]];
+        for _ in 1..setup.replicas.min(MAX_REPLICAS) {
+            let free = Ports::free()?;
+            brokers.push([free.broker, free.broker_admin]);
+        }
+        let mut children = vec![emulator];
+        for (name, [port, admin]) in BROKERS.into_iter().zip(&brokers) {
+            let mut flags =
+                vec![format!("--listen=127.0.0.1:{port}"), format!("--admin-listen=127.0.0.1:{admin}")];
+            flags.extend(redis.iter().flat_map(Redis::broker_flags));
+            children.push(Service::start(name, "token-broker", folder, &settings, flags)?);
+        }
+        let flags = vec![
+            format!("--listen=127.0.0.1:{}", ports.gateway),
+            format!("--admin-listen=127.0.0.1:{}", ports.gateway_admin),
+            format!("--broker-url=http://127.0.0.1:{}", ports.broker),
+            format!("--public-url={public_url}"),
+        ];
+        children.push(Service::start("gateway", "gateway", folder, &settings, flags)?);
+        let mut processes =
+            Self { ports, folder: folder.to_owned(), children, brokers, redis, settings, control };
+        for port in processes.admin_ports() {
             processes.wait_until_ready(port).await?;
         }
         Ok(processes)
@@ -127,6 +167,21 @@ impl Processes {
     /// The canonical MCP URL.
     pub fn public_url(&self) -> String {
         format!("http://127.0.0.1:{}/mcp", self.ports.gateway)
+    }
+
+    /// The gRPC address of each broker.
+    pub fn broker_urls(&self) -> Vec<String> {
+        self.brokers.iter().map(|[port, _]| format!("http://127.0.0.1:{port}")).collect()
+    }
+
+    /// The admin ports of all brokers, then that of the gateway.
+    pub fn admin_ports(&self) -> Vec<u16> {
+        self.brokers.iter().map(|[_, admin]| *admin).chain([self.ports.gateway_admin]).collect()
+    }
+
+    /// The Redis that the brokers share, if they do.
+    pub fn redis(&self) -> Option<&Redis> {
+        self.redis.as_ref()
     }
 
     /// A setting that the emulator wrote for the services.
@@ -141,7 +196,33 @@ impl Processes {
 
     /// Process ids by name.
     pub fn pids(&self) -> Vec<(&'static str, u32)> {
-        self.children.iter().map(|(name, child)| (*name, child.id())).collect()
+        self.children.iter().map(|service| (service.name, service.child.id())).collect()
+    }
+
+    /// Kills a process without warning (SIGKILL): `emulator`, `token-broker`, `token-broker-2`, `gateway`, `redis`.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn kill(&mut self, name: &str) -> anyhow::Result<()> {
+        if let (Some(redis), "redis") = (&mut self.redis, name) {
+            redis.kill();
+            return Ok(());
+        }
+        let service = self.service(name)?;
+        service.child.kill()?;
+        service.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts a process anew that was killed, as it was started first. Does not wait until it is ready.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it cannot be started.
+    pub fn restart(&mut self, name: &str) -> anyhow::Result<()> {
+        match (&mut self.redis, name) {
+            (Some(redis), "redis") => redis.restart(),
+            _ => self.service(name)?.restart(),
+        }
     }
 
     /// A process that has ended, if one has.
@@ -149,12 +230,32 @@ impl Processes {
     /// # Errors
     /// When the operating system does not tell.
     pub fn ended(&mut self) -> anyhow::Result<Option<&'static str>> {
-        for (name, child) in &mut self.children {
-            if child.try_wait()?.is_some() {
-                return Ok(Some(name));
+        for service in &mut self.children {
+            if service.child.try_wait()?.is_some() {
+                return Ok(Some(service.name));
             }
         }
         Ok(None)
+    }
+
+    /// Everything the processes wrote, by file.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn logs(&self) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut logs = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                logs.push((path.clone(), std::fs::read(path)?));
+            }
+        }
+        Ok(logs)
+    }
+
+    fn service(&mut self, name: &str) -> anyhow::Result<&mut Service> {
+        let found = self.children.iter_mut().find(|service| service.name == name);
+        found.with_context(|| format!("no process is called {name}"))
     }
 
     async fn wait_until_ready(&mut self, port: u16) -> anyhow::Result<()> {
@@ -184,10 +285,42 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        for (_, child) in self.children.iter_mut().rev() {
-            let _ = child.kill();
-            let _ = child.wait();
+        for service in self.children.iter_mut().rev() {
+            let _ = service.child.kill();
+            let _ = service.child.wait();
         }
+    }
+}
+
+/// A process and how it was started.
+#[derive(Debug)]
+struct Service {
+    name: &'static str,
+    binary: &'static str,
+    folder: PathBuf,
+    settings: BTreeMap<String, String>,
+    flags: Vec<String>,
+    child: Child,
+}
+
+impl Service {
+    /// Starts a binary that lies beside this one, with a log of its own.
+    fn start(
+        name: &'static str,
+        binary: &'static str,
+        folder: &Path,
+        settings: &BTreeMap<String, String>,
+        flags: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        // A log of a run before is not this one's.
+        let _ = std::fs::remove_file(folder.join(format!("{name}.log")));
+        let child = spawn(name, binary, folder, settings, &flags)?;
+        Ok(Self { name, binary, folder: folder.to_owned(), settings: settings.clone(), flags, child })
+    }
+
+    fn restart(&mut self) -> anyhow::Result<()> {
+        self.child = spawn(self.name, self.binary, &self.folder, &self.settings, &self.flags)?;
+        Ok(())
     }
 }
 
@@ -231,6 +364,24 @@ impl Control {
         }
     }
 
+    /// Name, object id and subscriptions of everybody.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn people(&self) -> anyhow::Result<Vec<Value>> {
+        let url = format!("{}/_emulator/people", self.authority);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Every credential the emulator has issued or seen since it started, if it was started with `--record-secrets`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn secrets(&self) -> anyhow::Result<Vec<String>> {
+        let url = format!("{}/_emulator/secrets", self.authority);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
     /// What the emulator has counted.
     ///
     /// # Errors
@@ -252,29 +403,21 @@ pub fn read_env(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(text.lines().filter_map(pair).collect())
 }
 
-fn start_emulator(
-    folder: &Path,
-    ports: Ports,
-    public_url: &str,
-    people: usize,
-) -> anyhow::Result<(&'static str, Child)> {
+fn start_emulator(folder: &Path, ports: Ports, public_url: &str, setup: &Setup) -> anyhow::Result<Service> {
     // Left over from a run before, it would be taken for this one's.
     let _ = std::fs::remove_file(folder.join("env"));
     let [entra, arm, graph, blob] = ports.emulator;
-    start(
-        "emulator",
-        folder,
-        &BTreeMap::new(),
-        &[
-            format!("--state-dir={}", folder.display()),
-            format!("--entra-port={entra}"),
-            format!("--arm-port={arm}"),
-            format!("--graph-port={graph}"),
-            format!("--blob-port={blob}"),
-            format!("--identifier-uri={public_url}"),
-            format!("--extra-people={people}"),
-        ],
-    )
+    let mut flags = vec![
+        format!("--state-dir={}", folder.display()),
+        format!("--entra-port={entra}"),
+        format!("--arm-port={arm}"),
+        format!("--graph-port={graph}"),
+        format!("--blob-port={blob}"),
+        format!("--identifier-uri={public_url}"),
+        format!("--extra-people={}", setup.people),
+    ];
+    flags.extend(setup.emulator.iter().cloned());
+    Service::start("emulator", "emulator", folder, &BTreeMap::new(), flags)
 }
 
 async fn wait_for_env(folder: &Path, emulator: &mut Child) -> anyhow::Result<BTreeMap<String, String>> {
@@ -295,16 +438,16 @@ async fn wait_for_env(folder: &Path, emulator: &mut Child) -> anyhow::Result<BTr
 }
 
 /// Starts a binary that lies beside this one. Settings of the shell stay out: the run is the same everywhere.
-fn start(
-    name: &'static str,
+fn spawn(
+    name: &str,
+    binary: &str,
     folder: &Path,
     settings: &BTreeMap<String, String>,
     flags: &[String],
-) -> anyhow::Result<(&'static str, Child)> {
-    let here = std::env::current_exe()?;
-    let binary = here.parent().context("a binary lies in a folder")?.join(name);
-    let log = File::create(folder.join(format!("{name}.log")))?;
-    let child = Command::new(&binary)
+) -> anyhow::Result<Child> {
+    let binary = binaries()?.join(binary);
+    let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
+    Command::new(&binary)
         .args(flags)
         .env_clear()
         .envs(std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "RUST_LOG")))
@@ -315,8 +458,15 @@ fn start(
         .spawn()
         .with_context(|| {
             format!("{} cannot be started: build it with `make demo` or `make up`", binary.display())
-        })?;
-    Ok((name, child))
+        })
+}
+
+/// Where the binaries lie: beside this one, and a test lies one folder deeper.
+fn binaries() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let folder = here.parent().context("a binary lies in a folder")?;
+    let is_test = folder.file_name().is_some_and(|name| name == "deps");
+    Ok(if is_test { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "readiness is asked over plain HTTP on loopback")]

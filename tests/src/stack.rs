@@ -1,29 +1,34 @@
 //! The whole system in one process: what the binaries run, on ports the system chooses.
 
+mod files;
+mod services;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use clap::Parser;
 use emulator::{Emulator, TokenSpec};
 use jiff::SignedDuration;
 use telemetry::testing::Captured;
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use crate::{Caller, Hop, ShiftedClock};
+use self::files::Files;
+use self::services::{Broker, Service};
+use crate::{Caller, Credential, Hop, Redis, ShiftedClock, Volume};
 
 /// What a stack is started with.
 #[derive(Debug, Default)]
 pub struct StackBuilder {
+    more_replicas: usize,
+    redis: bool,
     emulator: emulator::Config,
     gateway_flags: Vec<String>,
     broker_flags: Vec<String>,
     policy: Option<String>,
     calls_per_minute: u32,
     hop: Hop,
+    credential: Credential,
+    faults: emulator::FaultSettings,
     unregistered_url: bool,
+    public_url: Option<String>,
 }
 
 impl StackBuilder {
@@ -55,6 +60,20 @@ impl StackBuilder {
         self
     }
 
+    /// Starts that many brokers; the gateway speaks to the first.
+    #[must_use]
+    pub fn replicas(mut self, count: usize) -> Self {
+        self.more_replicas = count.saturating_sub(1);
+        self
+    }
+
+    /// Has the brokers share a real Redis.
+    #[must_use]
+    pub fn redis(mut self) -> Self {
+        self.redis = true;
+        self
+    }
+
     /// Sets the gateway's policy.
     #[must_use]
     pub fn policy(mut self, toml: &str) -> Self {
@@ -66,6 +85,20 @@ impl StackBuilder {
     #[must_use]
     pub fn hop(mut self, hop: Hop) -> Self {
         self.hop = hop;
+        self
+    }
+
+    /// Sets how the broker proves to Entra ID who it is.
+    #[must_use]
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = credential;
+        self
+    }
+
+    /// Sets what fails while the services start.
+    #[must_use]
+    pub fn faults(mut self, change: impl FnOnce(&mut emulator::FaultSettings)) -> Self {
+        change(&mut self.faults);
         self
     }
 
@@ -84,6 +117,13 @@ impl StackBuilder {
         self.gateway(&["--scope-prefix=api://mcp-cost-server"])
     }
 
+    /// Has clients reach the gateway at `url`, which is not its own address: a proxy stands in front.
+    #[must_use]
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = Some(url.to_owned());
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     ///
     /// # Panics
@@ -91,7 +131,8 @@ impl StackBuilder {
     pub async fn start(mut self) -> Stack {
         let logs = Captured::install("debug,h2=info,hyper=info,hyper_util=info,rustls=info,tower=info");
         let listeners = gateway::server::Listeners::bind(loopback(), loopback()).expect("loopback has ports");
-        let public_url = format!("http://{}/mcp", listeners.mcp_address().expect("a bound address"));
+        let address = listeners.mcp_address().expect("a bound address");
+        let public_url = self.public_url.clone().unwrap_or_else(|| format!("http://{address}/mcp"));
         if !self.unregistered_url {
             self.emulator.identifier_uris.push(public_url.clone());
         }
@@ -99,47 +140,43 @@ impl StackBuilder {
         let emulator = Emulator::start(self.emulator.clone()).await.expect("the emulator starts");
         let files = Files::write(&emulator, self.policy.as_deref());
         let clock = ShiftedClock::default();
+        emulator.faults().set(self.faults.clone());
+        let (credential, volume) = self.credential.mount(&emulator, &files.credential, files.folder());
+        self.broker_flags.extend(credential);
         let hop = self.hop.flags(files.folder());
         self.broker_flags.extend(hop.broker);
         self.gateway_flags.extend(hop.gateway);
+        let redis =
+            self.redis.then(|| Redis::start(files.folder()).unwrap_or_else(|error| panic!("{error}")));
+        self.broker_flags.extend(redis.iter().flat_map(Redis::broker_flags));
         let broker = Broker::start(&emulator, &files, self.hop, &self.broker_flags, &clock).await;
-        let gateway = self.start_gateway(listeners, &public_url, &emulator, &files, &broker, &clock);
-        let stack = Stack { caller: Caller::new(&public_url), emulator, files, clock, broker, gateway, logs };
-        stack.wait_until_ready().await;
-        stack
-    }
-
-    fn start_gateway(
-        &self,
-        listeners: gateway::server::Listeners,
-        public_url: &str,
-        emulator: &Emulator,
-        files: &Files,
-        broker: &Broker,
-        clock: &ShiftedClock,
-    ) -> Service {
-        let mut flags = vec![
-            "gateway".to_owned(),
+        let mut replicas = Vec::new();
+        for _ in 0..self.more_replicas {
+            replicas.push(Broker::start(&emulator, &files, self.hop, &self.broker_flags, &clock).await);
+        }
+        self.gateway_flags.extend([
             format!("--public-url={public_url}"),
             format!("--broker-url={}", broker.url),
-            "--listen=127.0.0.1:0".to_owned(),
             format!("--calls-per-minute={}", self.calls_per_minute),
-        ];
-        flags.extend(tenant_flags(emulator, files));
-        flags.push(format!("--blob-hosts={}", emulator.endpoints().blob));
-        if let Some(policy) = &files.policy {
-            flags.push(format!("--policy-file={}", policy.display()));
-        }
-        flags.extend(self.gateway_flags.iter().cloned());
-        let args = gateway::config::Args::try_parse_from(&flags).unwrap_or_else(|error| panic!("{error}"));
-        let config = gateway::config::Config::try_from(args).unwrap_or_else(|error| panic!("{error}"));
-        let admin = listeners.admin_address().expect("a bound address");
-        let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
-        let stop = shutdown.clone();
-        let task = tokio::spawn(async move {
-            gateway::server::serve(config, listeners, clock, stop).await.expect("the gateway serves");
-        });
-        Service { admin, shutdown, task }
+        ]);
+        let gateway = Service::gateway(listeners, &emulator, &files, &self.gateway_flags, &clock);
+        let (caller, flags) = (Caller::new(&public_url), self.gateway_flags);
+        let stack = Stack {
+            emulator,
+            caller,
+            redis,
+            clock,
+            broker,
+            replicas,
+            gateway,
+            address,
+            flags,
+            files,
+            volume,
+            logs,
+        };
+        stack.wait_until_ready().await;
+        stack
     }
 }
 
@@ -150,10 +187,17 @@ pub struct Stack {
     pub emulator: Emulator,
     /// Calls the gateway.
     pub caller: Caller,
+    /// What the brokers share, if they do.
+    pub redis: Option<Redis>,
     clock: ShiftedClock,
     broker: Broker,
+    /// Further brokers.
+    replicas: Vec<Broker>,
     gateway: Service,
+    address: SocketAddr,
+    flags: Vec<String>,
     files: Files,
+    volume: Volume,
     logs: Captured,
 }
 
@@ -195,9 +239,28 @@ impl Stack {
         &self.broker.url
     }
 
+    /// The gRPC address of every broker.
+    pub fn broker_urls(&self) -> Vec<&str> {
+        self.brokers().map(|broker| broker.url.as_str()).collect()
+    }
+
     /// The canonical MCP URL.
     pub fn public_url(&self) -> String {
         self.caller.url().to_owned()
+    }
+
+    /// The gateway's own address, whatever the public URL is.
+    pub fn gateway_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The settings of the running gateway as flags, for a doctor that looks at it.
+    pub fn gateway_flags(&self) -> Vec<String> {
+        let mut flags = self.files.tenant_flags(&self.emulator);
+        flags.push(format!("--listen={}", self.address));
+        flags.extend(self.files.policy.iter().map(|policy| format!("--policy-file={}", policy.display())));
+        flags.extend(self.flags.iter().cloned());
+        flags
     }
 
     /// A file with the emulator's certificate authority, for clients of other languages.
@@ -210,6 +273,17 @@ impl Stack {
         &self.files.credential
     }
 
+    /// A file of the hop to the broker: with mutual TLS `servers.pem`, the authority of the broker's certificate, and
+    /// `NAME.pem` and `NAME.key` of a consumer.
+    pub fn hop_file(&self, name: &str) -> PathBuf {
+        self.files.folder().join(name)
+    }
+
+    /// The volume with the broker's credential, where that is mounted.
+    pub fn credential_volume(&self) -> &Volume {
+        &self.volume
+    }
+
     /// What `/metrics` of the gateway and the broker say.
     ///
     /// # Panics
@@ -219,6 +293,15 @@ impl Stack {
             self.admin(self.gateway.admin, "metrics").await.1,
             self.admin(self.broker.service.admin, "metrics").await.1,
         )
+    }
+
+    /// What `/metrics` of every broker says.
+    ///
+    /// # Panics
+    /// If an admin port does not answer.
+    pub async fn broker_metrics(&self) -> Vec<String> {
+        let all = self.brokers().map(|broker| self.admin(broker.service.admin, "metrics"));
+        futures::future::join_all(all).await.into_iter().map(|(_, text)| text).collect()
     }
 
     /// Status and body of an admin path of the gateway.
@@ -257,14 +340,31 @@ impl Stack {
         self.logs.logs()
     }
 
+    fn brokers(&self) -> impl Iterator<Item = &Broker> {
+        std::iter::once(&self.broker).chain(&self.replicas)
+    }
+
     async fn admin(&self, address: SocketAddr, path: &str) -> (u16, String) {
         self.caller.get(&format!("http://{address}/{path}")).await
+    }
+
+    async fn is_ready(&self) -> bool {
+        let services = self.brokers().map(|broker| broker.service.admin).chain([self.gateway.admin]);
+        for admin in services {
+            if self.admin(admin, "readyz").await.0 != 200 {
+                return false;
+            }
+        }
+        let down = |metrics: &String| {
+            !metrics.lines().any(|line| line.starts_with("broker_redis_up") && line.ends_with(" 1"))
+        };
+        self.redis.is_none() || !self.broker_metrics().await.iter().any(down)
     }
 
     /// Readiness is what the services say themselves, so nothing is guessed by waiting.
     async fn wait_until_ready(&self) {
         let ready = async {
-            while self.gateway_admin("readyz").await.0 != 200 || self.broker_admin("readyz").await.0 != 200 {
+            while !self.is_ready().await {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
@@ -276,7 +376,7 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.gateway.shutdown.cancel();
-        self.broker.service.shutdown.cancel();
+        self.brokers().for_each(|broker| broker.service.shutdown.cancel());
         if std::thread::panicking() {
             return;
         }
@@ -288,96 +388,6 @@ impl Drop for Stack {
             panic!("a credential stands in the log: {line}");
         }
     }
-}
-
-#[derive(Debug)]
-struct Broker {
-    url: String,
-    service: Service,
-}
-
-impl Broker {
-    async fn start(
-        emulator: &Emulator,
-        files: &Files,
-        hop: Hop,
-        flags: &[String],
-        clock: &ShiftedClock,
-    ) -> Self {
-        let mut all = vec![
-            "token-broker".to_owned(),
-            "--admin-listen=127.0.0.1:0".to_owned(),
-            format!("--client-certificate-path={}", files.credential.display()),
-        ];
-        all.extend(tenant_flags(emulator, files));
-        all.extend(flags.iter().cloned());
-        let args = token_broker::Args::try_parse_from(&all).unwrap_or_else(|error| panic!("{error}"));
-        let config = token_broker::Config::try_from(args).unwrap_or_else(|error| panic!("{error}"));
-        let listeners = token_broker::Listeners::bind(&config).await.expect("loopback has ports");
-        let address = listeners.grpc_address().expect("a bound address").to_string();
-        let url = hop.broker_url(&address);
-        let admin = listeners.admin_address().expect("a bound address");
-        let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
-        let stop = shutdown.clone();
-        let task = tokio::spawn(async move {
-            token_broker::serve(config, listeners, clock, stop).await.expect("the broker serves");
-        });
-        Self { url, service: Service { admin, shutdown, task } }
-    }
-}
-
-#[derive(Debug)]
-struct Service {
-    admin: SocketAddr,
-    shutdown: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Service {
-    async fn stop(&mut self) {
-        self.shutdown.cancel();
-        (&mut self.task).await.expect("the service ends in order");
-    }
-}
-
-/// What the services read from files.
-#[derive(Debug)]
-struct Files {
-    ca: PathBuf,
-    credential: PathBuf,
-    policy: Option<PathBuf>,
-    dir: TempDir,
-}
-
-impl Files {
-    fn folder(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn write(emulator: &Emulator, policy: Option<&str>) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let write = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            std::fs::write(&path, text).expect("a temporary file");
-            path
-        };
-        let ca = write("ca.pem", emulator.ca_pem());
-        let credential = write("credential.pem", emulator.app_credential_pem());
-        let policy = policy.map(|text| write("policy.toml", text));
-        Self { ca, credential, policy, dir }
-    }
-}
-
-fn tenant_flags(emulator: &Emulator, files: &Files) -> Vec<String> {
-    let endpoints = emulator.endpoints();
-    vec![
-        format!("--tenant-id={}", emulator::TENANT_ID),
-        format!("--client-id={}", emulator::API_CLIENT_ID),
-        format!("--authority-host={}", endpoints.authority),
-        format!("--arm-endpoint={}", endpoints.arm),
-        format!("--graph-endpoint={}", endpoints.graph),
-        format!("--extra-ca-file={}", files.ca.display()),
-    ]
 }
 
 fn loopback() -> SocketAddr {

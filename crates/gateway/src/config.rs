@@ -8,15 +8,14 @@ use std::time::Duration;
 use clap::Parser;
 use identity::cloud::{CloudArgs, CloudError, Endpoints};
 use identity::outbound::{OutboundArgs, OutboundError};
-use identity::{ClientId, TenantId};
+use identity::{ClientId, EmptyAudience, TenantId};
+use proto::client::BrokerAddress;
 use telemetry::TelemetryArgs;
 
 use crate::policy::{Policy, PolicyError};
 
-pub use broker_url::{BrokerUrl, InvalidBrokerUrl};
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 
-mod broker_url;
 mod public_url;
 
 /// Azure cost data over MCP, as the caller and as nobody else.
@@ -73,26 +72,26 @@ pub struct Args {
 
     /// Token broker: `http://` (loopback only), `https://` or `unix:/path`.
     #[arg(long, env = "GATEWAY_BROKER_URL", default_value = "http://127.0.0.1:50051")]
-    pub broker_url: BrokerUrl,
+    pub broker_url: BrokerAddress,
 
     /// PEM file of the authority that signed the broker's certificate.
     #[arg(long, env = "GATEWAY_BROKER_CA_FILE")]
     pub broker_ca_file: Option<PathBuf>,
 
     /// PEM file of this gateway's client certificate towards the broker.
-    #[arg(long, env = "GATEWAY_BROKER_CERT_FILE", requires = "broker_key_file")]
+    #[arg(long, env = "GATEWAY_BROKER_CERT_FILE")]
     pub broker_cert_file: Option<PathBuf>,
 
     /// PEM file of the key of that certificate.
-    #[arg(long, env = "GATEWAY_BROKER_KEY_FILE", requires = "broker_cert_file")]
+    #[arg(long, env = "GATEWAY_BROKER_KEY_FILE")]
     pub broker_key_file: Option<PathBuf>,
 
     /// PEM file of the certificate that both addresses are served with.
-    #[arg(long, env = "GATEWAY_TLS_CERT_FILE", requires = "tls_key_file")]
+    #[arg(long, env = "GATEWAY_TLS_CERT_FILE")]
     pub tls_cert_file: Option<PathBuf>,
 
     /// PEM file of the key of that certificate.
-    #[arg(long, env = "GATEWAY_TLS_KEY_FILE", requires = "tls_cert_file")]
+    #[arg(long, env = "GATEWAY_TLS_KEY_FILE")]
     pub tls_key_file: Option<PathBuf>,
 
     /// Host headers accepted besides the public URL's host and, on loopback, localhost.
@@ -172,29 +171,67 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> Result<Self, ConfigError> {
         let endpoints = args.cloud.endpoints()?;
-        plain_text_stays_on_loopback("GATEWAY_LISTEN", args.listen, &args)?;
-        plain_text_stays_on_loopback("GATEWAY_ADMIN_LISTEN", args.admin_listen, &args)?;
-        if args.broker_url.is_tls() && args.broker_ca_file.is_none() {
-            return Err(ConfigError::BrokerAuthority);
-        }
-        if !args.broker_url.is_tls() && (args.broker_ca_file.is_some() || args.broker_cert_file.is_some()) {
-            return Err(ConfigError::BrokerPlainText);
+        if let Some(conflict) = conflicts(&args).next() {
+            return Err(conflict);
         }
         let policy = match &args.policy_file {
             Some(path) => Policy::read(path)?,
             None => Policy::built_in()?,
         };
-        let audiences = match args.audiences.as_slice() {
-            [] => vec![args.client_id.to_string(), "api://mcp-cost-server".to_owned()],
-            given if given.iter().any(|audience| audience.trim().is_empty()) => {
-                return Err(ConfigError::EmptyAudience);
-            }
-            given => given.iter().map(|audience| audience.trim().to_owned()).collect(),
-        };
-        let scope_prefix = args.scope_prefix.clone().unwrap_or_else(|| args.public_url.to_string());
+        let audiences = identity::audiences(&args.audiences, args.client_id);
+        let audiences = audiences.map_err(|EmptyAudience| ConfigError::EmptyAudience)?;
+        let scope_prefix = args.scope_prefix_in_force();
         let http = args.outbound.client()?;
-        let scope_prefix = scope_prefix.trim_end_matches('/').to_owned();
         Ok(Self { args, endpoints, audiences, scope_prefix, policy, http })
+    }
+}
+
+impl Args {
+    /// What stands before `/cost.read` in a fully qualified scope, without a slash at the end.
+    pub(crate) fn scope_prefix_in_force(&self) -> String {
+        let prefix = self.scope_prefix.clone().unwrap_or_else(|| self.public_url.to_string());
+        prefix.trim_end_matches('/').to_owned()
+    }
+}
+
+/// Every way in which settings that are right each for itself do not fit together.
+pub(crate) fn conflicts(args: &Args) -> impl Iterator<Item = ConfigError> {
+    let plain_text = |setting, address: SocketAddr| {
+        let clear = args.tls_cert_file.is_none() && !address.ip().is_loopback();
+        clear.then_some(ConfigError::PlainText { setting, address })
+    };
+    let tls_files = args.broker_ca_file.is_some() || args.broker_cert_file.is_some();
+    let no_authority = args.broker_url.is_tls() && args.broker_ca_file.is_none();
+    let unused = !args.broker_url.is_tls() && tls_files;
+    let empty = identity::audiences(&args.audiences, args.client_id).is_err();
+    [
+        unpaired(
+            ("GATEWAY_BROKER_CERT_FILE", &args.broker_cert_file),
+            ("GATEWAY_BROKER_KEY_FILE", &args.broker_key_file),
+        ),
+        unpaired(
+            ("GATEWAY_TLS_CERT_FILE", &args.tls_cert_file),
+            ("GATEWAY_TLS_KEY_FILE", &args.tls_key_file),
+        ),
+        plain_text("GATEWAY_LISTEN", args.listen),
+        plain_text("GATEWAY_ADMIN_LISTEN", args.admin_listen),
+        no_authority.then_some(ConfigError::BrokerAuthority),
+        unused.then_some(ConfigError::BrokerPlainText),
+        empty.then_some(ConfigError::EmptyAudience),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// A certificate without its key is of no use, nor the other way round.
+fn unpaired(
+    (certificate, certificate_file): (&'static str, &Option<PathBuf>),
+    (key, key_file): (&'static str, &Option<PathBuf>),
+) -> Option<ConfigError> {
+    match (certificate_file, key_file) {
+        (Some(_), None) => Some(ConfigError::Unpaired { setting: certificate, lacking: key }),
+        (None, Some(_)) => Some(ConfigError::Unpaired { setting: key, lacking: certificate }),
+        _ => None,
     }
 }
 
@@ -234,17 +271,14 @@ pub enum ConfigError {
     /// The policy file is unusable.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-}
-
-fn plain_text_stays_on_loopback(
-    setting: &'static str,
-    address: SocketAddr,
-    args: &Args,
-) -> Result<(), ConfigError> {
-    if args.tls_cert_file.is_some() || address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(ConfigError::PlainText { setting, address })
+    /// Half of a pair of files.
+    #[error("{setting} is set without {lacking}: a certificate and its key go together, set both or neither")]
+    Unpaired {
+        /// The setting that is there.
+        setting: &'static str,
+        /// The setting that is not.
+        lacking: &'static str,
+    },
 }
 
 fn claims_status(text: &str) -> Result<u16, String> {
@@ -296,11 +330,12 @@ mod tests {
             (&["--public-url=https://user:pw@mcp.contoso.com/mcp"], "user name"),
             (&["--public-url=https://mcp.contoso.com/:mcp"], "`:`"),
             (&["--broker-url=https://user:pw@broker:50051"], "user name"),
+            (&["--broker-url=http://127.0.0.1:50051/grpc"], "end after the port"),
             (&["--public-url=https://mcp.contoso.com/"], "path"),
             (&["--public-url=http://mcp.contoso.com/mcp"], "https"),
             (&["--claims-status=500"], "either 403 or 401"),
             (&["--tenant-id=common"], "GUID"),
-            (&["--tls-cert-file=x"], "--tls-key-file"),
+            (&["--tls-cert-file=x"], "GATEWAY_TLS_KEY_FILE"),
             (&["--policy-file=/nowhere/policy.toml"], "/nowhere/policy.toml"),
         ] {
             // A flag given twice is refused by clap, so the case replaces the default of the same name.

@@ -46,7 +46,7 @@ pub(crate) struct Guard {
 /// The proved caller of a request. Travels to the tools in the request's extensions.
 #[derive(Clone)]
 pub(crate) struct Caller {
-    pub(crate) principal: Arc<Principal>,
+    pub(crate) principal: Principal,
     pub(crate) assertion: BearerToken,
     /// When the request must be answered.
     pub(crate) deadline: Instant,
@@ -55,7 +55,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     fn new(principal: Principal, assertion: BearerToken, deadline: Instant) -> Self {
-        Self { principal: Arc::new(principal), assertion, deadline, refusal: Arc::default() }
+        Self { principal, assertion, deadline, refusal: Arc::default() }
     }
 
     /// Refuses the request from within a tool. The first refusal stands.

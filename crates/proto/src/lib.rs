@@ -1,4 +1,5 @@
-//! The contract between the token broker and its consumers: generated gRPC code and the reading of its errors.
+//! The contract between the token broker and its consumers: generated gRPC code, the reading of its errors, and with
+//! the feature `client` what a consumer calls it with.
 //!
 //! The source is `proto/token_broker/v1/token_broker.proto`. The generated code is checked in under `src/gen`, so
 //! building needs no protoc; `tests/generated.rs` regenerates it and fails on a difference, and
@@ -6,6 +7,8 @@
 //!
 //! This crate must not know how a token is exchanged, validated or cached.
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod status;
 
 mod redacted;

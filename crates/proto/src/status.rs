@@ -210,6 +210,8 @@ pub enum Reason {
     UnknownResource,
     /// The assertion fails a check; metadata `reason` names it.
     InvalidToken,
+    /// The calling service may not do this; metadata `cause` says what is missing.
+    ConsumerNotAllowed,
     /// No user in the assertion.
     AppOnlyToken,
     /// Conditional Access forbids it; trying again cannot help.
@@ -220,24 +222,28 @@ pub enum Reason {
     ConsentRequired,
     /// Entra ID is out of reach or throttles.
     IdentityProviderUnavailable,
-    /// The broker has more calls than it can serve.
+    /// More calls at the same time than the broker, or this consumer, may have.
     Overloaded,
+    /// Other replicas may not have heard of the purge yet.
+    PurgeIncomplete,
     /// The broker's own credential or registration is wrong.
     BrokerMisconfigured,
 }
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidRequest,
         Self::UnknownResource,
         Self::InvalidToken,
+        Self::ConsumerNotAllowed,
         Self::AppOnlyToken,
         Self::BlockedByPolicy,
         Self::ClaimsChallenge,
         Self::ConsentRequired,
         Self::IdentityProviderUnavailable,
         Self::Overloaded,
+        Self::PurgeIncomplete,
         Self::BrokerMisconfigured,
     ];
 
@@ -247,12 +253,14 @@ impl Reason {
             Self::InvalidRequest => "invalid_request",
             Self::UnknownResource => "unknown_resource",
             Self::InvalidToken => "invalid_token",
+            Self::ConsumerNotAllowed => "consumer_not_allowed",
             Self::AppOnlyToken => "app_only_token",
             Self::BlockedByPolicy => "blocked_by_policy",
             Self::ClaimsChallenge => "claims_challenge",
             Self::ConsentRequired => "consent_required",
             Self::IdentityProviderUnavailable => "identity_provider_unavailable",
             Self::Overloaded => "overloaded",
+            Self::PurgeIncomplete => "purge_incomplete",
             Self::BrokerMisconfigured => "broker_misconfigured",
         }
     }
@@ -262,9 +270,9 @@ impl Reason {
         match self {
             Self::InvalidRequest | Self::UnknownResource => Code::InvalidArgument,
             Self::InvalidToken => Code::Unauthenticated,
-            Self::AppOnlyToken | Self::BlockedByPolicy => Code::PermissionDenied,
+            Self::ConsumerNotAllowed | Self::AppOnlyToken | Self::BlockedByPolicy => Code::PermissionDenied,
             Self::ClaimsChallenge | Self::ConsentRequired => Code::FailedPrecondition,
-            Self::IdentityProviderUnavailable => Code::Unavailable,
+            Self::IdentityProviderUnavailable | Self::PurgeIncomplete => Code::Unavailable,
             Self::Overloaded => Code::ResourceExhausted,
             Self::BrokerMisconfigured => Code::Internal,
         }

@@ -14,6 +14,8 @@ pub const SPAN_GATEWAY_TOOL_CALL: &str = "gateway.tool.call";
 pub const SPAN_GATEWAY_EXCHANGE: &str = "gateway.exchange";
 /// Span: one exchange at the broker, cached or not (server).
 pub const SPAN_BROKER_EXCHANGE: &str = "broker.exchange";
+/// Span: the purge of one user at the broker (server).
+pub const SPAN_BROKER_PURGE: &str = "broker.purge";
 /// Span: one request to Entra ID's token endpoint (client).
 pub const SPAN_BROKER_ENTRA_TOKEN: &str = "broker.entra.token";
 /// Span: one Cost Management query, all its pages (client). The cost crate, which knows no telemetry, writes the
@@ -35,23 +37,51 @@ pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 
 // === Metrics: broker ===
 
-/// Counter, exchanges: answers by [`OUTCOME`], [`ERROR_TYPE`] and, where Entra gave one, [`AADSTS`].
+/// Counter, exchanges: answers by [`CONSUMER`], [`OUTCOME`], [`ERROR_TYPE`] and, where Entra gave one, [`AADSTS`].
 pub const BROKER_EXCHANGES: &str = "broker.exchanges";
 /// Histogram, seconds: one request to Entra's token endpoint by [`OUTCOME`].
 pub const BROKER_ENTRA_DURATION: &str = "broker.entra.duration";
 /// Counter, exchanges: requests to Entra's token endpoint by [`OUTCOME`] (what throttling counts).
 pub const BROKER_ENTRA_REQUESTS: &str = "broker.entra.requests";
+/// Counter, pauses: all calls to Entra of one [`RESOURCE`] began to hold back, by [`CAUSE`].
+pub const BROKER_ENTRA_PAUSES: &str = "broker.entra.pauses";
+/// Counter, exchanges: not sent to Entra because calls of that [`RESOURCE`] hold back.
+pub const BROKER_ENTRA_THROTTLED: &str = "broker.entra.throttled";
 /// Histogram, seconds: an exchange by [`OUTCOME`] and [`CACHE`].
 pub const BROKER_EXCHANGE_DURATION: &str = "broker.exchange.duration";
-/// Counter, exchanges: answered from the cache.
+/// Counter, exchanges: answered from a cache, by [`LEVEL`].
 pub const BROKER_CACHE_HITS: &str = "broker.cache.hits";
-/// Counter, exchanges: not in the cache, or no longer fresh.
+/// Counter, exchanges: in no cache, or no longer fresh there.
 pub const BROKER_CACHE_MISSES: &str = "broker.cache.misses";
-/// Gauge, entries: downstream tokens held.
+/// Gauge, entries: tokens and refusals in this process's memory.
 pub const BROKER_CACHE_ENTRIES: &str = "broker.cache.entries";
+/// Gauge, bytes: what they take, about.
+pub const BROKER_CACHE_SIZE: &str = "broker.cache.size";
+/// Counter, entries: left this process's memory, by [`CAUSE`]: `size` means that it is too small.
+pub const BROKER_CACHE_EVICTIONS: &str = "broker.cache.evictions";
+/// Counter, refreshes: exchanges in the background, before an entry ended, by [`OUTCOME`].
+pub const BROKER_CACHE_REFRESHES: &str = "broker.cache.refreshes";
+/// Counter, purges: of users, by [`OUTCOME`].
+pub const BROKER_PURGES: &str = "broker.purges";
+/// Gauge: 1 while Redis answers, 0 while this replica goes on by itself. Alert on this one.
+pub const BROKER_REDIS_UP: &str = "broker.redis.up";
+/// Histogram, seconds: one operation at Redis by [`OPERATION`] and [`OUTCOME`].
+pub const BROKER_REDIS_DURATION: &str = "broker.redis.duration";
+/// Counter, entries: found in Redis and of no use, by [`CAUSE`]: `unknown_key` or `forged`. Alert on `forged`.
+pub const BROKER_REDIS_UNUSABLE: &str = "broker.redis.unusable";
 /// Up-down counter, exchanges: exchanges being worked on.
 pub const BROKER_INFLIGHT: &str = "broker.inflight";
-/// Gauge, days: what is left of the broker's own certificate. Alert on this one.
+/// Counter, calls: calling services turned away, by [`CAUSE`] (`unknown_consumer`, `ambiguous_consumer`, `resource`,
+/// `purge`, `overloaded`) and, where it is known, [`CONSUMER`].
+pub const BROKER_CONSUMER_REFUSALS: &str = "broker.consumer.refusals";
+/// Up-down counter, connections: open gRPC connections.
+pub const BROKER_CONNECTIONS: &str = "broker.connections";
+/// Counter, connections: not let in, by [`CAUSE`]: `handshake`, `slow`, `certificate` or `full`.
+pub const BROKER_CONNECTIONS_REFUSED: &str = "broker.connections.refused";
+/// Gauge, days: what is left of the gRPC server's own certificate, with mutual TLS. Alert on this one.
+pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";
+/// Gauge, days: what is left of the broker's own certificate; absent where the credential is another kind, which
+/// renews itself. Alert on this one.
 pub const BROKER_CREDENTIAL_DAYS_LEFT: &str = "broker.credential.days_left";
 
 // === Metrics: signing keys, in both services ===
@@ -65,10 +95,20 @@ pub const IDENTITY_JWKS_AGE: &str = "identity.jwks.age";
 pub const ERROR_TYPE: &str = "error.type";
 /// How it ended: one of [`OUTCOME_OK`], [`OUTCOME_ERROR`], [`OUTCOME_CANCELLED`].
 pub const OUTCOME: &str = "outcome";
-/// Entra's error number, without the `AADSTS` prefix.
+/// Entra's error number, without the `AADSTS` prefix; `other` if it is none that the broker knows.
 pub const AADSTS: &str = "aadsts";
-/// Whether the cache answered: `hit` or `miss`.
+/// A calling service, by its name in the broker's consumers file: never by what it says of itself.
+pub const CONSUMER: &str = "consumer";
+/// Name of a downstream resource, from configuration.
+pub const RESOURCE: &str = "resource";
+/// Who answered an exchange: `local`, `shared` (both caches) or `miss` (Entra ID).
 pub const CACHE: &str = "cache";
+/// Which cache: `local` (this process's memory) or `shared` (Redis).
+pub const LEVEL: &str = "level";
+/// Why it happened; a few fixed words for each metric.
+pub const CAUSE: &str = "cause";
+/// What was done; a few fixed words for each metric.
+pub const OPERATION: &str = "operation";
 /// Name of an MCP tool. Only names from the tool table: never what a client sent.
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// HTTP method, or `_OTHER` for one that is not a standard method.
@@ -85,7 +125,14 @@ pub const OUTCOME_ERROR: &str = "error";
 /// Value of [`OUTCOME`]: the caller went away first.
 pub const OUTCOME_CANCELLED: &str = "cancelled";
 
+/// Value of [`CAUSE`]: Entra asked for it.
+pub const CAUSE_THROTTLED: &str = "throttled";
+/// Value of [`CAUSE`]: several faults in a row.
+pub const CAUSE_FAULTS: &str = "faults";
+
 // === Units (UCUM) ===
 
 /// Unit of every duration.
 pub const UNIT_SECONDS: &str = "s";
+/// Unit of every size.
+pub const UNIT_BYTES: &str = "By";

@@ -2,9 +2,9 @@
 //!
 //! Baggage is not propagated: it would carry whatever a caller writes into our spans and on to others.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
@@ -31,14 +31,6 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
     let _unrecorded = span.set_parent(parent);
 }
 
-/// Writes the current span's trace context into `headers`; nothing if no trace is being recorded.
-pub(crate) fn inject(headers: &mut HeaderMap) {
-    let context = Span::current().context();
-    if context.span().span_context().is_valid() {
-        TraceContextPropagator::new().inject_context(&context, &mut HeadersMut(headers));
-    }
-}
-
 /// The trace a span belongs to, in the form traces are looked up by.
 pub(crate) fn trace_id(span: &Span) -> Option<String> {
     let context = span.context();
@@ -55,16 +47,5 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(HeaderName::as_str).collect()
-    }
-}
-
-struct HeadersMut<'a>(&'a mut HeaderMap);
-
-impl Injector for HeadersMut<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(key.as_bytes()), HeaderValue::try_from(value))
-        {
-            self.0.insert(name, value);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a warm exchange costs: the assertion is proved in full, then the cache answers.
+//! What a warm exchange costs: the assertion is one that was proved before, and the cache answers.
 //!
 //! `cargo bench -p token-broker`
 
@@ -26,7 +26,8 @@ fn cache_hit(criterion: &mut Criterion) {
     let assertion = entra.token(support::ALICE);
     let exchange = async || {
         let (resource, claims) = ("arm".to_owned(), String::new());
-        let command = ExchangeCommand { assertion: assertion.clone(), resource, claims };
+        let consumer = Arc::from("local");
+        let command = ExchangeCommand { consumer, assertion: assertion.clone(), resource, claims };
         broker.exchanger().exchange(command).await.expect("a token")
     };
     runtime.block_on(exchange());

@@ -6,13 +6,14 @@ use identity::{Validator, ValidatorConfig, ValidatorError, clock::SharedClock, o
 use telemetry::{MetricsError, admin::Check, names};
 
 use crate::{
-    cache::ExchangeCache,
-    client_assertion::ClientAssertions,
-    config::Config,
+    cache::{Caches, LocalCache, SharedCache, SharedCacheError},
+    config::{Config, Listen},
+    consumers::{Consumers, Transport},
     credential::{Credential, CredentialError},
     entra::Entra,
     exchange::Exchanger,
     metrics::Metrics,
+    watched::WatchError,
 };
 
 /// A broker without its sockets.
@@ -20,11 +21,13 @@ pub struct Broker {
     exchanger: Exchanger,
     validator: Validator,
     entra: Arc<Entra>,
+    caches: Caches,
     metrics: telemetry::Metrics,
+    consumers: Arc<Consumers>,
 }
 
 impl Broker {
-    /// Puts a broker together: loads the credential, asks nobody.
+    /// Puts a broker together: reads the credential, asks nobody.
     ///
     /// # Errors
     /// [`BuildError`] names the setting that cannot be used.
@@ -36,18 +39,19 @@ impl Broker {
             accept_v1: config.accept_v1_tokens,
         };
         let validator = Validator::new(validator_config, &config.authority, http.clone(), Arc::clone(clock))?;
-        let credential = load_credential(config, clock)?;
+        let credential = Arc::new(Credential::load(config, clock)?);
         let telemetry = telemetry::Metrics::new("token-broker")?;
         let metrics = Metrics::new(&telemetry.meter("token-broker"));
-        let cache = Arc::new(ExchangeCache::new(config.cache_capacity));
-        observe(&telemetry, &cache, &credential, clock);
+        let caches = caches(config, clock, &metrics)?;
+        let consumers = Arc::new(consumers(config, &telemetry)?);
+        observe(&telemetry, &caches, &credential);
         let keys = validator.clone();
         telemetry.observe_key_age(move || keys.keys_age_seconds());
         let entra = Arc::new(Entra::new(
             http,
             config.token_endpoint(),
             config.client_id,
-            ClientAssertions::new(credential, config.client_id, config.token_endpoint()),
+            credential,
             config.client_capabilities.clone(),
             Arc::clone(clock),
             metrics.clone(),
@@ -56,11 +60,11 @@ impl Broker {
             validator.clone(),
             config.resources.clone(),
             Arc::clone(&entra),
-            cache,
+            caches.clone(),
             Arc::clone(clock),
             metrics,
         );
-        Ok(Self { exchanger, validator, entra, metrics: telemetry })
+        Ok(Self { exchanger, validator, entra, caches, metrics: telemetry, consumers })
     }
 
     /// The exchange.
@@ -73,6 +77,24 @@ impl Broker {
         &self.validator
     }
 
+    /// Keeps the keys, the files and the shared cache up to date. Never returns.
+    pub async fn keep_up_to_date(&self) {
+        let keys = AbortOnDrop(self.validator.spawn_refresh());
+        let shared = async {
+            if let Some(shared) = &self.caches.shared {
+                let local = Arc::clone(&self.caches.local);
+                tokio::join!(Arc::clone(shared).keep(local), shared.follow_keys());
+            }
+        };
+        tokio::join!(self.entra.keep_credential(), shared, self.consumers.follow());
+        drop(keys);
+    }
+
+    /// Who may call.
+    pub(crate) fn consumers(&self) -> &Arc<Consumers> {
+        &self.consumers
+    }
+
     /// This instance's metrics.
     pub fn metrics(&self) -> &telemetry::Metrics {
         &self.metrics
@@ -82,13 +104,21 @@ impl Broker {
     pub fn checks(&self) -> Vec<Check> {
         vec![
             Check::new("signing_keys", self.validator.is_ready()),
-            Check::new("credential", self.entra.has_valid_credential()),
+            Check::new("credential", self.entra.has_good_credential()),
         ]
     }
 
     /// Whether all of it is there.
     pub fn is_ready(&self) -> bool {
         self.checks().iter().all(|check| check.ok)
+    }
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -103,13 +133,14 @@ impl fmt::Debug for Broker {
 #[non_exhaustive]
 pub enum BuildError {
     /// The credential cannot be used.
-    #[error("the file of AZURE_CLIENT_CERTIFICATE_PATH, `{}`, is no usable credential", path.display())]
-    Credential {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        source: CredentialError,
-    },
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The shared cache cannot be set up.
+    #[error(transparent)]
+    SharedCache(#[from] SharedCacheError),
+    /// The consumers file cannot be used.
+    #[error("BROKER_CONSUMERS_FILE cannot be used")]
+    Consumers(#[from] WatchError),
     /// The outgoing HTTP client cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -121,37 +152,51 @@ pub enum BuildError {
     Metrics(#[from] MetricsError),
 }
 
-fn load_credential(config: &Config, clock: &SharedClock) -> Result<Arc<Credential>, BuildError> {
-    let (path, password) = (&config.certificate_path, config.certificate_password_file.as_deref());
-    let credential = Credential::load(path, password, clock.now())
-        .map_err(|source| BuildError::Credential { path: path.clone(), source })?;
-    tracing::info!(
-        thumbprint_sha256 = credential.thumbprint(),
-        not_after = %credential.not_after(),
-        "client certificate loaded"
-    );
-    Ok(Arc::new(credential))
+fn consumers(config: &Config, telemetry: &telemetry::Metrics) -> Result<Consumers, WatchError> {
+    let transport = match (&config.listen, &config.tls) {
+        (Listen::Unix(_), _) => Transport::Socket,
+        (Listen::Tcp(_), Some(_)) => Transport::MutualTls,
+        (Listen::Tcp(_), None) => Transport::Loopback,
+    };
+    let (file, meter) = (config.consumers_file.as_deref(), telemetry.meter("token-broker"));
+    Consumers::load(file, transport, &config.resources, &meter)
+}
+
+fn caches(config: &Config, clock: &SharedClock, metrics: &Metrics) -> Result<Caches, SharedCacheError> {
+    let evictions = metrics.clone();
+    let local = Arc::new(LocalCache::new(config.cache_bytes, move |cause| evictions.evicted(cause)));
+    let shared = config.shared_cache.as_ref();
+    let shared = shared.map(|settings| SharedCache::new(settings, Arc::clone(clock), metrics.clone()));
+    Ok(Caches { local, shared: shared.transpose()? })
 }
 
 /// Gauges that are read when somebody looks.
-fn observe(
-    telemetry: &telemetry::Metrics,
-    cache: &Arc<ExchangeCache>,
-    credential: &Arc<Credential>,
-    clock: &SharedClock,
-) {
+fn observe(telemetry: &telemetry::Metrics, caches: &Caches, credential: &Arc<Credential>) {
     let meter = telemetry.meter("token-broker");
-    let cache = Arc::clone(cache);
+    let local = Arc::clone(&caches.local);
     meter
         .u64_observable_gauge(names::BROKER_CACHE_ENTRIES)
-        .with_callback(move |gauge| gauge.observe(cache.len(), &[]))
+        .with_callback(move |gauge| gauge.observe(local.len(), &[]))
         .build();
-    let (credential, clock) = (Arc::clone(credential), Arc::clone(clock));
+    let local = Arc::clone(&caches.local);
+    meter
+        .u64_observable_gauge(names::BROKER_CACHE_SIZE)
+        .with_unit(names::UNIT_BYTES)
+        .with_callback(move |gauge| gauge.observe(local.bytes(), &[]))
+        .build();
+    if let Some(shared) = caches.shared.clone() {
+        meter
+            .u64_observable_gauge(names::BROKER_REDIS_UP)
+            .with_callback(move |gauge| gauge.observe(u64::from(shared.is_up()), &[]))
+            .build();
+    }
+    let credential = Arc::clone(credential);
     meter
         .f64_observable_gauge(names::BROKER_CREDENTIAL_DAYS_LEFT)
         .with_callback(move |gauge| {
-            let left = credential.not_after().duration_since(clock.now());
-            gauge.observe(left.as_secs_f64() / 86_400.0, &[]);
+            if let Some(days) = credential.days_left() {
+                gauge.observe(days, &[]);
+            }
         })
         .build();
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::credential::{Credential, SigningFailed};
+use crate::credential::{SigningCertificate, SigningFailed};
 
 /// How long an assertion is valid. Microsoft recommends 5 to 10 minutes.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
@@ -29,7 +29,7 @@ const REUSED_WHILE_LEFT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Makes the assertions of one application for one token endpoint.
 pub(crate) struct ClientAssertions {
-    credential: Arc<Credential>,
+    certificate: Arc<SigningCertificate>,
     client_id: ClientId,
     token_endpoint: Url,
     last: Mutex<Option<Assertion>>,
@@ -41,12 +41,16 @@ struct Assertion {
 }
 
 impl ClientAssertions {
-    pub(crate) fn new(credential: Arc<Credential>, client_id: ClientId, token_endpoint: Url) -> Self {
-        Self { credential, client_id, token_endpoint, last: Mutex::new(None) }
+    pub(crate) fn new(
+        certificate: Arc<SigningCertificate>,
+        client_id: ClientId,
+        token_endpoint: Url,
+    ) -> Self {
+        Self { certificate, client_id, token_endpoint, last: Mutex::new(None) }
     }
 
-    pub(crate) fn credential(&self) -> &Credential {
-        &self.credential
+    pub(crate) fn certificate(&self) -> &SigningCertificate {
+        &self.certificate
     }
 
     /// An assertion with at least [`REUSED_WHILE_LEFT`] of life: the last one, or a new one.
@@ -66,7 +70,7 @@ impl ClientAssertions {
 
     fn sign(&self, now: Timestamp) -> Result<Assertion, SigningFailed> {
         let expires_at = now.saturating_add(LIFETIME).unwrap_or(now);
-        let header = Header { alg: "PS256", typ: "JWT", certificate_sha256: self.credential.thumbprint() };
+        let header = Header { alg: "PS256", typ: "JWT", certificate_sha256: self.certificate.thumbprint() };
         let client_id = self.client_id.to_string();
         let claims = Claims {
             aud: self.token_endpoint.as_str(),
@@ -78,7 +82,7 @@ impl ClientAssertions {
             exp: expires_at.as_second(),
         };
         let mut jwt = format!("{}.{}", encode(&header)?, encode(&claims)?);
-        let signature = self.credential.sign_ps256(jwt.as_bytes())?;
+        let signature = self.certificate.sign_ps256(jwt.as_bytes())?;
         jwt.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut jwt);
         Ok(Assertion { jwt: SecretString::from(jwt), expires_at })
@@ -96,7 +100,7 @@ impl Assertion {
 impl fmt::Debug for ClientAssertions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientAssertions")
-            .field("credential", &self.credential)
+            .field("certificate", &self.certificate)
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
@@ -142,10 +146,11 @@ mod tests {
 
     fn assertions() -> (ClientAssertions, testing::KeyAndCert) {
         let pair = testing::key_and_cert();
-        let credential =
-            Arc::new(Credential::parse(pair.pem().as_bytes(), &SecretString::default(), NOW).unwrap());
+        let certificate = Arc::new(
+            SigningCertificate::parse(pair.pem().as_bytes(), &SecretString::default(), NOW).unwrap(),
+        );
         let assertions =
-            ClientAssertions::new(credential, CLIENT_ID.parse().unwrap(), ENDPOINT.parse().unwrap());
+            ClientAssertions::new(certificate, CLIENT_ID.parse().unwrap(), ENDPOINT.parse().unwrap());
         (assertions, pair)
     }
 

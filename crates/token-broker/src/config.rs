@@ -2,22 +2,29 @@
 //!
 //! [`Args`] is what was written, [`Config`] is what holds: every rule was checked when there is one.
 
+mod cache;
+mod credential;
 mod listen;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use identity::{
-    ClientId, TenantId,
+    ClientId, EmptyAudience, TenantId,
     cloud::{CloudArgs, CloudError},
     outbound::OutboundArgs,
 };
 use telemetry::TelemetryArgs;
 use url::Url;
 
-use crate::resource::Resources;
+use crate::{
+    cache::SharedCacheSettings,
+    resource::{Resources, ResourcesError},
+};
 
-pub use listen::{InvalidListen, Listen};
+pub use cache::CacheArgs;
+pub use credential::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
+pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]
@@ -31,17 +38,26 @@ pub struct Args {
     #[arg(long, env = "AZURE_CLIENT_ID")]
     pub client_id: ClientId,
 
-    /// File with the application's certificate and RSA key: PEM in any order, PFX, or PFX as base64 text.
-    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PATH")]
-    pub client_certificate_path: PathBuf,
-
-    /// File with the password of a PFX; leave it out if the password is empty.
-    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE")]
-    pub client_certificate_password_file: Option<PathBuf>,
+    /// How the broker proves to Entra ID who it is.
+    #[command(flatten)]
+    pub credential: CredentialArgs,
 
     /// Where gRPC is served: `address:port` or `unix:/path`. Beyond loopback, mutual TLS is required.
     #[arg(long, env = "BROKER_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: Listen,
+
+    /// Mode of the unix socket, octal. Whoever may connect must also be a consumer of the consumers file.
+    #[arg(long, env = "BROKER_SOCKET_MODE")]
+    pub socket_mode: Option<SocketMode>,
+
+    /// TOML file that says which services may call, and for what. Required with mutual TLS; without it the only
+    /// consumer is `local`: on a unix socket this user and root, on loopback any process.
+    #[arg(long, env = "BROKER_CONSUMERS_FILE")]
+    pub consumers_file: Option<PathBuf>,
+
+    /// TOML file with downstream resources besides `arm` and `graph`, or in their place.
+    #[arg(long, env = "BROKER_RESOURCES_FILE")]
+    pub resources_file: Option<PathBuf>,
 
     /// Where /healthz, /readyz and /metrics are served, in plain text and hence on loopback only.
     #[arg(long, env = "BROKER_ADMIN_LISTEN", default_value = "127.0.0.1:9051")]
@@ -74,19 +90,24 @@ pub struct Args {
     #[arg(long, env = "BROKER_TLS_CLIENT_CA_FILE")]
     pub tls_client_ca_file: Option<PathBuf>,
 
-    /// Entries the cache holds at most, tokens and remembered refusals together: about 5 KiB of memory each.
+    /// How long a connection over mutual TLS may last before its consumer must connect, and show a certificate,
+    /// again.
     #[arg(
         long,
-        env = "BROKER_CACHE_CAPACITY",
-        default_value_t = 20_000,
-        value_parser = clap::value_parser!(u64).range(1..=10_000_000)
+        env = "BROKER_MAX_CONNECTION_AGE_SECONDS",
+        default_value_t = 3600,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
-    pub cache_capacity: u64,
+    pub max_connection_age_seconds: u64,
 
     /// Client capabilities declared to Entra ID, separated by commas; may be empty. `cp1` brings long-lived
     /// tokens that Azure can revoke with a claims challenge, which consumers must then relay.
     #[arg(long, env = "BROKER_CLIENT_CAPABILITIES", value_delimiter = ',', default_value = "cp1")]
     pub client_capabilities: Vec<String>,
+
+    /// The caches.
+    #[command(flatten)]
+    pub cache: CacheArgs,
 
     /// Which cloud, and overrides of single hosts.
     #[command(flatten)]
@@ -112,10 +133,10 @@ pub struct Config {
     pub audiences: Vec<String>,
     /// Whether version 1.0 tokens are accepted.
     pub accept_v1_tokens: bool,
-    /// The application's certificate and key.
-    pub certificate_path: PathBuf,
-    /// The password of a PFX.
-    pub certificate_password_file: Option<PathBuf>,
+    /// How the broker proves to Entra ID who it is.
+    pub credential: CredentialConfig,
+    /// Audience of a federated credential in this cloud.
+    pub token_exchange_audience: String,
     /// Issues tokens.
     pub authority: Url,
     /// What consumers may ask for.
@@ -126,12 +147,20 @@ pub struct Config {
     pub outbound: OutboundArgs,
     /// Where gRPC is served.
     pub listen: Listen,
+    /// The unix socket's mode.
+    pub socket_mode: SocketMode,
     /// Mutual TLS, if it is on.
     pub tls: Option<TlsFiles>,
+    /// How long a connection over mutual TLS may last.
+    pub max_connection_age: Duration,
+    /// Who may call, and for what.
+    pub consumers_file: Option<PathBuf>,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
-    /// Entries the cache holds at most.
-    pub cache_capacity: u64,
+    /// Bytes that cached tokens take at most.
+    pub cache_bytes: u64,
+    /// The cache that replicas share, if there is one.
+    pub shared_cache: Option<SharedCacheSettings>,
 }
 
 /// The files of mutual TLS.
@@ -165,15 +194,21 @@ impl Config {
             authority = %self.authority,
             resources = %scopes.join(","),
             client_capabilities = %self.client_capabilities.join(","),
-            client_certificate_path = %self.certificate_path.display(),
-            client_certificate_password_file = path(&self.certificate_password_file),
+            credential = %self.credential.describe(),
             extra_ca_file = path(&self.outbound.extra_ca_file),
             listen = %self.listen,
+            socket_mode = %self.socket_mode,
+            consumers_file = path(&self.consumers_file),
             mutual_tls = self.tls.is_some(),
             tls_cert_file = self.tls.as_ref().map(|tls| tls.cert.display().to_string()),
             tls_client_ca_file = self.tls.as_ref().map(|tls| tls.client_ca.display().to_string()),
+            max_connection_age_seconds = self.max_connection_age.as_secs(),
             admin_listen = %self.admin_listen,
-            cache_capacity = self.cache_capacity,
+            cache_bytes = self.cache_bytes,
+            redis_url = self.shared_cache.as_ref().map(|shared| shared.url.to_string()),
+            redis_password_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.password_file)),
+            redis_timeout_ms = self.shared_cache.as_ref().map(|shared| shared.timeout.as_millis()),
+            cache_key_file = self.shared_cache.as_ref().map(|shared| shared.key_file.display().to_string()),
             "effective settings"
         );
     }
@@ -189,32 +224,47 @@ impl TryFrom<Args> for Config {
                 return Err(ConfigError::PlainText { address: *address });
             }
             (Listen::Unix(_), Some(_)) => return Err(ConfigError::TlsOnUnixSocket),
+            (Listen::Tcp(_), Some(_)) if args.consumers_file.is_none() => {
+                return Err(ConfigError::TlsWithoutConsumers);
+            }
             _ => {}
+        }
+        let socket_mode = socket_mode(args.socket_mode, &args.listen, args.consumers_file.is_some())?;
+        let mut resources = Resources::of(args.cloud.cloud)?;
+        if let Some(file) = &args.resources_file {
+            resources = resources.with_file(file)?;
         }
         if !args.admin_listen.ip().is_loopback() {
             return Err(ConfigError::AdminBeyondLoopback { address: args.admin_listen });
         }
+        let extra_ca_file = args.outbound.extra_ca_file.clone();
+        let endpoints = args.cloud.endpoints()?;
         Ok(Self {
             tenant: args.tenant_id,
             client_id: args.client_id,
-            audiences: audiences(&args.audiences, args.client_id)?,
+            audiences: identity::audiences(&args.audiences, args.client_id)
+                .map_err(|EmptyAudience| ConfigError::EmptyAudience)?,
             accept_v1_tokens: args.accept_v1_tokens,
-            certificate_path: args.client_certificate_path,
-            certificate_password_file: args.client_certificate_password_file,
-            authority: args.cloud.endpoints()?.authority,
-            resources: Resources::of(args.cloud.cloud)?,
+            credential: args.credential.try_into()?,
+            token_exchange_audience: endpoints.token_exchange_audience,
+            authority: endpoints.authority,
+            resources,
             client_capabilities: args.client_capabilities.into_iter().filter(|c| !c.is_empty()).collect(),
             outbound: args.outbound,
             listen: args.listen,
+            socket_mode,
             tls,
+            max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
+            consumers_file: args.consumers_file,
             admin_listen: args.admin_listen,
-            cache_capacity: args.cache_capacity,
+            cache_bytes: args.cache.memory_bytes(),
+            shared_cache: args.cache.shared(extra_ca_file)?,
         })
     }
 }
 
 /// Settings that do not go together. Each text names the settings and the remedy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Plain text beyond loopback.
@@ -247,12 +297,48 @@ pub enum ConfigError {
     /// TLS where there is no network.
     #[error("BROKER_LISTEN is a unix socket, which its file mode protects: leave the BROKER_TLS_* files out")]
     TlsOnUnixSocket,
+    /// Certificates that name nobody.
+    #[error(
+        "mutual TLS is on without BROKER_CONSUMERS_FILE: set it to a TOML file that says which certificate names \
+         may ask for which resources"
+    )]
+    TlsWithoutConsumers,
+    /// A mode without a socket.
+    #[error("BROKER_SOCKET_MODE is set, but BROKER_LISTEN is no unix socket: leave it out")]
+    SocketModeWithoutSocket,
+    /// A socket open to others who are nobody.
+    #[error(
+        "BROKER_SOCKET_MODE is `{mode}` without BROKER_CONSUMERS_FILE: others could connect but nobody except this \
+         user and root is a consumer; name them by `uids` in a consumers file, or leave the mode out"
+    )]
+    OpenSocketWithoutConsumers {
+        /// The mode.
+        mode: SocketMode,
+    },
+    /// The resources.
+    #[error(transparent)]
+    Resources(#[from] ResourcesError),
     /// An empty audience.
     #[error("BROKER_AUDIENCES holds an empty entry: remove the comma too many")]
     EmptyAudience,
+    /// A setting that means nothing without Redis.
+    #[error("{setting} is set, but BROKER_REDIS_URL is not: set both, or neither")]
+    WithoutRedis {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Nothing to seal with.
+    #[error(
+        "BROKER_REDIS_URL is set, but BROKER_CACHE_KEY_FILE is not: what is stored in Redis is sealed with the keys \
+         in that file"
+    )]
+    NoCacheKeys,
     /// The cloud's hosts.
     #[error(transparent)]
     Cloud(#[from] CloudError),
+    /// The broker's own credential.
+    #[error(transparent)]
+    Credential(#[from] CredentialConfigError),
 }
 
 fn tls_files(
@@ -271,15 +357,19 @@ fn tls_files(
     }))
 }
 
-fn audiences(given: &[String], client_id: ClientId) -> Result<Vec<String>, ConfigError> {
-    if given.is_empty() {
-        return Ok(vec![client_id.to_string(), "api://mcp-cost-server".to_owned()]);
+fn socket_mode(
+    given: Option<SocketMode>,
+    listen: &Listen,
+    has_consumers: bool,
+) -> Result<SocketMode, ConfigError> {
+    let Some(mode) = given else { return Ok(SocketMode::PRIVATE) };
+    if !matches!(listen, Listen::Unix(_)) {
+        return Err(ConfigError::SocketModeWithoutSocket);
     }
-    let trimmed: Vec<_> = given.iter().map(|audience| audience.trim().to_owned()).collect();
-    if trimmed.iter().any(String::is_empty) {
-        return Err(ConfigError::EmptyAudience);
+    if mode != SocketMode::PRIVATE && !has_consumers {
+        return Err(ConfigError::OpenSocketWithoutConsumers { mode });
     }
-    Ok(trimmed)
+    Ok(mode)
 }
 
 #[cfg(test)]

@@ -1,135 +1,227 @@
-//! The broker's own credential: an RSA key and the certificate that Entra ID knows it by.
+//! The broker's own credential: how it proves to Entra ID that it is the API's application, without a secret.
 //!
-//! Accepted are PEM with key and chain in any order, as Azure Key Vault and cert-manager mount them, and PKCS#12
-//! (PFX), binary or as base64 text, as Key Vault hands out certificates. The leaf is the certificate whose public
-//! key is the private key's; its place in the file means nothing.
+//! | kind | what the client assertion is |
+//! |---|---|
+//! | certificate (`rotation`) | signed here, with a key from a file that is followed |
+//! | federated token (`federated`) | the token in a file that the platform rewrites |
+//! | managed identity (`managed_identity`) | the identity's token, asked of this machine's metadata service |
 //!
-//! This module must not know what is signed.
+//! `verdict` is what Entra ID thinks of it. This module must not know what the assertion is used for.
 
-mod load;
-#[cfg(test)]
-mod tests;
+mod certificate;
+mod expiry;
+mod federated;
+mod managed_identity;
+mod rotation;
+mod verdict;
 
-use std::{fmt, path::Path};
-
-use aws_lc_rs::{
-    digest,
-    rand::SystemRandom,
-    rsa::KeyPair as RsaKeyPair,
-    signature::{KeyPair as _, RSA_PSS_SHA256},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use identity::{clock::SharedClock, outbound::OutboundError};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::time;
 
-pub use load::CredentialError;
-use load::{Certificate, Parts};
+use crate::{
+    config::{Config, CredentialConfig},
+    watched::WatchError,
+};
+pub(crate) use certificate::{SigningCertificate, SigningFailed};
+use expiry::Reminder;
+use federated::Federated;
+use managed_identity::ManagedIdentity;
+use rotation::Rotation;
+pub(crate) use verdict::Verdict;
 
-/// An RSA key with the certificate that matches it.
-///
-/// The key lives in AWS-LC's memory, which is wiped when it is freed; its bytes are nowhere else.
-pub struct Credential {
-    key: RsaKeyPair,
-    thumbprint: String,
-    not_before: Timestamp,
-    not_after: Timestamp,
+/// How often a changed file is taken over and reminders are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The broker's own credential, whichever kind it is.
+#[derive(Debug)]
+pub(crate) struct Credential {
+    kind: Kind,
+    clock: SharedClock,
+    verdict: Verdict,
+    reminder: Reminder,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Certificate(Rotation),
+    Federated(Federated, Mutex<Timestamp>),
+    ManagedIdentity(ManagedIdentity),
+}
+
+/// A client assertion (RFC 7523, section 2.2): proof of who the broker is, a live credential.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub(crate) jwt: SecretString,
+    /// Of the certificate that signed it, if one did.
+    pub(crate) thumbprint: Option<Arc<str>>,
+}
+
+/// There is no client assertion just now. Why was logged where it was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// It may come by itself.
+    ForNow {
+        /// When it is worth trying again, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// An operator has to act.
+    Misconfigured,
 }
 
 impl Credential {
-    /// Loads a credential from a file; `password_file` is read for PKCS#12 files only.
+    /// Reads the files; asks nobody.
     ///
     /// # Errors
-    /// [`CredentialError`] says what is wrong with the file, never what stands in it.
-    pub fn load(path: &Path, password_file: Option<&Path>, now: Timestamp) -> Result<Self, CredentialError> {
-        let content = load::read(path)?;
-        let password = password_file.map(load::read_password).transpose()?.unwrap_or_default();
-        Self::parse(&content, &password, now)
+    /// [`CredentialError`] names the setting that cannot be used.
+    pub(crate) fn load(config: &Config, clock: &SharedClock) -> Result<Self, CredentialError> {
+        let kind = match &config.credential {
+            CredentialConfig::Certificate { path, password_file } => {
+                let token_endpoint = config.token_endpoint();
+                Rotation::load(
+                    path.clone(),
+                    password_file.clone(),
+                    config.client_id,
+                    token_endpoint,
+                    Arc::clone(clock),
+                )
+                .map(Kind::Certificate)
+                .map_err(|source| CredentialError::Certificate { path: path.clone(), source })?
+            }
+            CredentialConfig::FederatedToken { path } => {
+                let federated = Federated::load(path.clone())
+                    .map_err(|source| CredentialError::FederatedToken { path: path.clone(), source })?;
+                let seen = Mutex::new(federated.expires_at());
+                Kind::Federated(federated, seen)
+            }
+            CredentialConfig::ManagedIdentity { client_id, endpoint } => Kind::ManagedIdentity(
+                ManagedIdentity::new(*client_id, endpoint.clone(), config.token_exchange_audience.clone())?,
+            ),
+        };
+        let credential =
+            Self { kind, clock: Arc::clone(clock), verdict: Verdict::new(), reminder: Reminder::default() };
+        credential.remind(clock.now());
+        Ok(credential)
     }
 
-    /// Parses a credential. `password` opens a PKCS#12 file and may be empty.
-    ///
-    /// Among several certificates of the key (one renewed without a new key) the one that is valid and lasts
-    /// longest is taken.
+    /// Keeps the credential current: follows its files, or renews the managed identity's token. Never returns.
+    pub(crate) async fn keep(&self) {
+        match &self.kind {
+            Kind::Certificate(rotation) => {
+                tokio::join!(Arc::clone(rotation.file()).follow(), self.look());
+            }
+            Kind::Federated(federated, _) => {
+                tokio::join!(Arc::clone(federated.file()).follow(), self.look());
+            }
+            Kind::ManagedIdentity(identity) => identity.keep(&self.clock).await,
+        }
+    }
+
+    /// A client assertion.
     ///
     /// # Errors
-    /// As [`Credential::load`].
-    pub fn parse(content: &[u8], password: &SecretString, now: Timestamp) -> Result<Self, CredentialError> {
-        let Parts { keys, certificates } = load::parse(content, password)?;
-        if keys.is_empty() {
-            return Err(CredentialError::NoPrivateKey);
+    /// [`Unavailable`] if there is none just now.
+    pub(crate) async fn prove(&self, now: Timestamp) -> Result<Proof, Unavailable> {
+        match &self.kind {
+            Kind::Certificate(rotation) => rotation.prove(now),
+            Kind::Federated(federated, _) => federated.prove(now),
+            Kind::ManagedIdentity(identity) => identity.prove(&self.clock).await,
         }
-        if certificates.is_empty() {
-            return Err(CredentialError::NoCertificate);
-        }
-        let (key, leaf) = keys
-            .into_iter()
-            .filter_map(|key| Some((best_match(&key, &certificates, now)?, key)))
-            .max_by_key(|(leaf, _)| (leaf.is_valid_at(now), leaf.not_after))
-            .map(|(leaf, key)| (key, leaf))
-            .ok_or(CredentialError::Mismatch)?;
-        if now >= leaf.not_after {
-            return Err(CredentialError::Expired { not_after: leaf.not_after });
-        }
-        if now < leaf.not_before {
-            return Err(CredentialError::NotYetValid { not_before: leaf.not_before });
-        }
-        let digest = digest::digest(&digest::SHA256, &leaf.der);
-        Ok(Self {
-            key,
-            thumbprint: BASE64_URL_SAFE_NO_PAD.encode(digest),
-            not_before: leaf.not_before,
-            not_after: leaf.not_after,
-        })
     }
 
-    /// SHA-256 of the certificate's DER, base64url without padding: the `x5t#S256` of RFC 7515, section 4.1.8.
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
+    /// Another client assertion, after Entra ID did not know the certificate of this one: once after a swap the
+    /// certificate before, or the one in force where that one went first.
+    pub(crate) fn prove_otherwise(&self, refused: &Proof, now: Timestamp) -> Option<Proof> {
+        match (&self.kind, &refused.thumbprint) {
+            (Kind::Certificate(rotation), Some(thumbprint)) => rotation.prove_otherwise(thumbprint, now),
+            _ => None,
+        }
     }
 
-    /// When the certificate ends.
-    pub fn not_after(&self) -> Timestamp {
-        self.not_after
+    /// Entra ID knew this one, and not the other.
+    pub(crate) fn prefer(&self, proof: &Proof, now: Timestamp) {
+        if let (Kind::Certificate(rotation), Some(thumbprint)) = (&self.kind, &proof.thumbprint) {
+            rotation.prefer(thumbprint, now);
+        }
     }
 
-    /// Whether the certificate is valid at `now`.
-    pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        (self.not_before..self.not_after).contains(&now)
+    /// What Entra ID thinks of it.
+    pub(crate) fn verdict(&self) -> &Verdict {
+        &self.verdict
     }
 
-    /// Signs with RSASSA-PSS and SHA-256: `PS256` of RFC 7518, section 3.5.
-    pub(crate) fn sign_ps256(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        self.key
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature)
-            .map_err(|_| SigningFailed)?;
-        Ok(signature)
+    /// Whether there is a credential that has not expired, and Entra ID does not refuse it.
+    pub(crate) fn is_good(&self, now: Timestamp) -> bool {
+        let valid = match &self.kind {
+            Kind::Certificate(rotation) => rotation.is_valid_at(now),
+            Kind::Federated(federated, _) => federated.expires_at() > now,
+            Kind::ManagedIdentity(identity) => identity.has_token(now),
+        };
+        valid && self.verdict.is_good()
+    }
+
+    /// Days until the certificate ends. The other kinds renew themselves and have no such date.
+    pub(crate) fn days_left(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Certificate(rotation) => Some(expiry::days_left(&rotation.current(), self.clock.now())),
+            Kind::Federated(..) | Kind::ManagedIdentity(_) => None,
+        }
+    }
+
+    async fn look(&self) {
+        loop {
+            time::sleep(LOOK_EVERY).await;
+            let now = self.clock.now();
+            let replaced = match &self.kind {
+                Kind::Certificate(rotation) => rotation.reload(now),
+                Kind::Federated(federated, seen) => {
+                    let expires_at = federated.expires_at();
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    std::mem::replace(&mut *seen, expires_at) != expires_at
+                }
+                Kind::ManagedIdentity(_) => false,
+            };
+            if replaced {
+                self.verdict.replaced(now);
+            }
+            self.remind(now);
+        }
+    }
+
+    fn remind(&self, now: Timestamp) {
+        if let Kind::Certificate(rotation) = &self.kind {
+            self.reminder.remind(&rotation.current(), now);
+        }
     }
 }
 
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("thumbprint", &self.thumbprint)
-            .field("not_before", &self.not_before)
-            .field("not_after", &self.not_after)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The private key would not sign. AWS-LC says no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the credential's private key failed to sign")]
-pub(crate) struct SigningFailed;
-
-fn best_match<'a>(
-    key: &RsaKeyPair,
-    certificates: &'a [Certificate],
-    now: Timestamp,
-) -> Option<&'a Certificate> {
-    // Both are the DER of an RSAPublicKey (RFC 8017, appendix A.1.1).
-    certificates
-        .iter()
-        .filter(|certificate| certificate.public_key == key.public_key().as_ref())
-        .max_by_key(|certificate| (certificate.is_valid_at(now), certificate.not_after))
+/// A credential that cannot be used at the start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The certificate.
+    #[error("the file of AZURE_CLIENT_CERTIFICATE_PATH, `{}`, is no usable credential", path.display())]
+    Certificate {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: WatchError,
+    },
+    /// The token file.
+    #[error("the file of AZURE_FEDERATED_TOKEN_FILE, `{}`, is no usable credential", path.display())]
+    FederatedToken {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: WatchError,
+    },
+    /// The client for the metadata service cannot be built.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
 }

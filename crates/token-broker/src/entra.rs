@@ -5,14 +5,15 @@
 
 mod aadsts;
 mod answer;
+mod bearing;
 mod claims;
+mod endpoint;
 
 use std::{sync::Arc, time::Duration};
 
-use identity::{BearerToken, ClientId, clock::SharedClock, outbound::read_bounded};
+use identity::{BearerToken, ClientId, clock::SharedClock};
 use jiff::Timestamp;
-use opentelemetry::KeyValue;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::Client;
 use secrecy::{ExposeSecret as _, SecretString};
 use telemetry::names;
 use tokio::{sync::Semaphore, time};
@@ -22,37 +23,39 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    client_assertion::ClientAssertions,
+    credential::{Credential, Proof, Unavailable},
     error::{ExchangeError, Kind},
     metrics::Metrics,
     resource::Resource,
+    throttle::{Pass, Throttle},
 };
+use answer::Refusal;
+use bearing::{Bearing, Opinion};
+use endpoint::{Answer, Endpoint, Outcome};
 
+pub(crate) use aadsts::{is_known as is_known_number, sign_in_again};
 pub(crate) use claims::ClaimsRequest;
 
 /// How long one exchange may take, retry and wait for a free slot included.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// How long one attempt may take.
-const ATTEMPT_DEADLINE: Duration = Duration::from_secs(8);
-/// At most one retry, and only where Entra ID cannot have counted the first attempt or failed by itself.
-const ATTEMPTS: u32 = 2;
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
-/// A token response takes about 5 KiB; tokens of users in many groups reach 20 KiB.
-const MAX_ANSWER_BYTES: usize = 128 * 1024;
 /// Requests to Entra ID at the same time, over all users.
 const MAX_CONCURRENT: usize = 128;
+/// How often it is looked whether Entra ID should be asked about the credential.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The kind of call that the proof of the credential is, next to the names of resources, which have no spaces.
+const OWN_PROOF: &str = "the credential itself";
 
 /// The client of one tenant's token endpoint, acting as one application.
 #[derive(Debug)]
 pub(crate) struct Entra {
-    http: Client,
-    token_endpoint: Url,
+    endpoint: Endpoint,
     client_id: ClientId,
-    assertions: ClientAssertions,
+    credential: Arc<Credential>,
     capabilities: Vec<String>,
     clock: SharedClock,
     metrics: Metrics,
     slots: Semaphore,
+    throttle: Throttle,
 }
 
 /// A downstream token. Its holder must not look inside: the downstream API alone may parse it.
@@ -62,6 +65,16 @@ pub struct DownstreamToken {
     pub access_token: Arc<SecretString>,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// From when Entra ID would have it refreshed (`refresh_in`), if it says so.
+    pub refresh_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+impl DownstreamToken {
+    /// A token for tests.
+    pub(crate) fn sample(text: &str, expires_at: Timestamp) -> Self {
+        Self { access_token: Arc::new(SecretString::from(text)), expires_at, refresh_at: None }
+    }
 }
 
 impl Entra {
@@ -69,18 +82,33 @@ impl Entra {
         http: Client,
         token_endpoint: Url,
         client_id: ClientId,
-        assertions: ClientAssertions,
+        credential: Arc<Credential>,
         capabilities: Vec<String>,
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
-        let slots = Semaphore::new(MAX_CONCURRENT);
-        Self { http, token_endpoint, client_id, assertions, capabilities, clock, metrics, slots }
+        let endpoint = Endpoint::new(http, token_endpoint, metrics.clone());
+        let (slots, throttle) = (Semaphore::new(MAX_CONCURRENT), Throttle::new());
+        Self { endpoint, client_id, credential, capabilities, clock, metrics, slots, throttle }
     }
 
-    /// Whether the credential is valid now.
-    pub(crate) fn has_valid_credential(&self) -> bool {
-        self.assertions.credential().is_valid_at(self.clock.now())
+    /// Whether the credential is valid now, and Entra ID does not refuse it.
+    pub(crate) fn has_good_credential(&self) -> bool {
+        self.credential.is_good(self.clock.now())
+    }
+
+    /// Keeps the credential current, and asks Entra ID about it when nobody else does: at the start, after it was
+    /// replaced, and while it is refused. Never returns.
+    pub(crate) async fn keep_credential(&self) {
+        let ask = async {
+            loop {
+                if self.credential.verdict().is_due(self.clock.now()) {
+                    self.prove_itself().await;
+                }
+                time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::join!(self.credential.keep(), ask);
     }
 
     /// Exchanges a user's token for the same user's token for `resource`.
@@ -97,9 +125,9 @@ impl Entra {
         let span = tracing::info_span!(
             names::SPAN_BROKER_ENTRA_TOKEN,
             otel.kind = "client",
-            server.address = self.token_endpoint.host_str(),
+            server.address = self.endpoint.host(),
             correlation_id = %correlation_id,
-            resource = resource.name,
+            resource = &*resource.name,
             aadsts = field::Empty,
             error.type = field::Empty,
             otel.status_code = field::Empty,
@@ -123,159 +151,158 @@ impl Entra {
         claims: Option<&ClaimsRequest>,
         correlation_id: Uuid,
     ) -> Result<DownstreamToken, ExchangeError> {
+        let kind = &*resource.name;
+        if let Some(left) = self.throttle.pause(kind, self.clock.now()) {
+            return Err(self.held_back(kind, left));
+        }
         let Ok(_slot) = self.slots.acquire().await else {
             return Err(ExchangeError::unavailable());
         };
+        let proof = self.credential.prove(self.clock.now()).await.map_err(no_proof)?;
         let now = self.clock.now();
-        let client_assertion = self.assertions.get(now).map_err(|error| {
-            tracing::error!(%error, "no client assertion could be signed");
-            ExchangeError::from(Kind::BrokerMisconfigured)
-        })?;
+        let pass = self.throttle.admit(kind, now).map_err(|left| self.held_back(kind, left))?;
         let claims = claims::merged(claims, &self.capabilities);
-        let form = self.form(assertion, resource, claims.as_deref(), &client_assertion);
-        let answer = self.send(&form, correlation_id).await?;
+        let form = |proof: &Proof| {
+            let mut fields = vec![
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                ("assertion", assertion.expose()),
+                ("requested_token_use", "on_behalf_of"),
+                ("scope", &resource.scope),
+            ];
+            fields.extend(claims.as_deref().map(|claims| ("claims", claims)));
+            self.form(proof, &fields)
+        };
+        let (outcome, proof) = self.ask(form, proof, correlation_id).await;
+        self.learn(&outcome, pass, kind);
+        let answer = outcome.map_err(|_| ExchangeError::unavailable())?;
         if !answer.status.is_success() {
-            return Err(self.refused(&answer, resource));
+            let refusal = Refusal::parse(&answer.body);
+            let error = aadsts::classify(answer.status, answer.retry_after, &refusal, resource);
+            self.log(&answer, &refusal, error.kind(), &resource.scope, &proof);
+            return Err(error.with_evidence(refusal.evidence()));
         }
         answer::token(&answer.body, now).inspect_err(|_| {
             tracing::error!(%correlation_id, "Entra ID's answer holds no usable token");
         })
     }
 
-    fn form(
+    /// Asks Entra ID for a token of the application for itself, which nobody accepts and nobody keeps: the one way to
+    /// learn without a user whether the credential is accepted.
+    async fn prove_itself(&self) {
+        let (verdict, now) = (self.credential.verdict(), self.clock.now());
+        let Ok(proof) = self.credential.prove(now).await else { return };
+        let Ok(pass) = self.throttle.admit(OWN_PROOF, now) else { return verdict.unanswered(now) };
+        let scope = format!("{}/.default", self.client_id);
+        let form =
+            |proof: &Proof| self.form(proof, &[("grant_type", "client_credentials"), ("scope", &scope)]);
+        let asked = self.ask(form, proof, Uuid::new_v4());
+        let Ok((outcome, proof)) = time::timeout(DEADLINE, asked).await else {
+            return verdict.unanswered(now);
+        };
+        self.learn(&outcome, pass, OWN_PROOF);
+        match (&outcome, Bearing::of(&outcome).credential) {
+            (Ok(answer), Some(Opinion::Refused)) => {
+                let refusal = Refusal::parse(&answer.body);
+                self.log(answer, &refusal, &Kind::BrokerMisconfigured, &scope, &proof);
+            }
+            (_, Some(Opinion::Accepted)) => tracing::debug!("Entra ID accepts the broker's credential"),
+            (_, _) => verdict.unanswered(now),
+        }
+    }
+
+    /// Sends the form; once more with another certificate where Entra ID does not know the first. Returns the proof
+    /// that was used last.
+    async fn ask(
         &self,
-        assertion: &BearerToken,
-        resource: &Resource,
-        claims: Option<&str>,
-        client_assertion: &SecretString,
-    ) -> Zeroizing<String> {
+        form: impl Fn(&Proof) -> Zeroizing<String>,
+        proof: Proof,
+        correlation_id: Uuid,
+    ) -> (Outcome, Proof) {
+        let first = self.endpoint.send(&form(&proof), correlation_id, self.clock.now()).await;
+        let now = self.clock.now();
+        let unknown = Bearing::of(&first).unknown_certificate;
+        let Some(other) = unknown.then(|| self.credential.prove_otherwise(&proof, now)).flatten() else {
+            return (first, proof);
+        };
+        tracing::warn!(
+            refused = proof.thumbprint.as_deref(),
+            tried = other.thumbprint.as_deref(),
+            %correlation_id,
+            "Entra ID does not know the certificate: the other one is tried, once"
+        );
+        let second = self.endpoint.send(&form(&other), correlation_id, self.clock.now()).await;
+        if Bearing::of(&second).credential == Some(Opinion::Accepted) {
+            self.credential.prefer(&other, now);
+        }
+        (second, other)
+    }
+
+    /// Takes from an outcome what it means for everybody: whether to hold back, and what Entra ID thinks of the
+    /// credential.
+    fn learn(&self, outcome: &Outcome, pass: Pass<'_>, kind: &str) {
+        let (bearing, now) = (Bearing::of(outcome), self.clock.now());
+        if let Some((cause, pause)) = pass.end(bearing.ending, now) {
+            self.metrics.entra_pause(kind, cause);
+            tracing::warn!(resource = kind, ?cause, ?pause, "calls to Entra ID of this kind pause");
+        }
+        match bearing.credential {
+            Some(Opinion::Accepted) => self.credential.verdict().accepted(),
+            Some(Opinion::Refused) => self.credential.verdict().refused(now),
+            None => {}
+        }
+    }
+
+    fn held_back(&self, kind: &str, left: Duration) -> ExchangeError {
+        self.metrics.entra_held_back(kind);
+        // Rounded up: who comes back a moment too early is refused once more.
+        let left = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+        ExchangeError::unavailable().with_retry_after(left)
+    }
+
+    fn form(&self, proof: &Proof, more: &[(&str, &str)]) -> Zeroizing<String> {
         let client_id = self.client_id.to_string();
         let fields = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            ("client_id", &client_id),
+            ("client_id", &*client_id),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", client_assertion.expose_secret()),
-            ("assertion", assertion.expose()),
-            ("requested_token_use", "on_behalf_of"),
-            ("scope", &resource.scope),
+            ("client_assertion", proof.jwt.expose_secret()),
         ];
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields);
-        if let Some(claims) = claims {
-            form.append_pair("claims", claims);
-        }
+        // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+        let length = fields.iter().chain(more).map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
+        let mut form = url::form_urlencoded::Serializer::new(String::with_capacity(length));
+        form.extend_pairs(fields).extend_pairs(more);
         Zeroizing::new(form.finish())
     }
 
-    /// Sends the form, twice at most.
-    async fn send(&self, form: &str, correlation_id: Uuid) -> Result<Answer, ExchangeError> {
-        let mut attempt = 1;
-        loop {
-            let started = time::Instant::now();
-            let result = time::timeout(ATTEMPT_DEADLINE, self.attempt(form, correlation_id))
-                .await
-                .unwrap_or(Err(AttemptFailed::NoAnswer));
-            self.metrics.entra_answered(started.elapsed(), outcome(&result));
-            let again = attempt < ATTEMPTS && result_allows_retry(&result);
-            match result {
-                _ if again => {
-                    attempt += 1;
-                    time::sleep(RETRY_PAUSE).await;
-                }
-                Ok(answer) => return Ok(answer),
-                Err(error) => {
-                    tracing::warn!(%error, %correlation_id, "Entra ID did not answer");
-                    return Err(ExchangeError::unavailable());
-                }
-            }
-        }
-    }
-
-    async fn attempt(&self, form: &str, correlation_id: Uuid) -> Result<Answer, AttemptFailed> {
-        let response = self
-            .http
-            .post(self.token_endpoint.clone())
-            .header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
-            .header("accept", "application/json")
-            .header("client-request-id", correlation_id.to_string())
-            .header("x-client-sku", "mcp-cost-server")
-            .header("x-client-ver", env!("CARGO_PKG_VERSION"))
-            .header("x-client-os", std::env::consts::OS)
-            .header("x-ms-lib-capability", "retry-after, h429")
-            .body(form.to_owned())
-            .send()
-            .await
-            .map_err(|error| {
-                if error.is_connect() { AttemptFailed::NotConnected } else { AttemptFailed::NoAnswer }
-            })?;
-        let (status, retry_after) = (response.status(), retry_after(&response));
-        let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| AttemptFailed::BrokenOff)?;
-        Ok(Answer { status, retry_after, body: Zeroizing::new(body) })
-    }
-
-    fn refused(&self, answer: &Answer, resource: &Resource) -> ExchangeError {
-        let refusal = answer::Refusal::parse(&answer.body);
-        let error = aadsts::classify(answer.status, answer.retry_after, &refusal, resource);
-        if *error.kind() == Kind::BrokerMisconfigured {
-            tracing::error!(
+    fn log(&self, answer: &Answer, refusal: &Refusal, kind: &Kind, scope: &str, proof: &Proof) {
+        match kind {
+            Kind::BrokerMisconfigured => tracing::error!(
                 aadsts = refusal.number(),
                 oauth_error = refusal.error(),
                 entra_message = %refusal.message(),
                 correlation_id = refusal.correlation_id(),
                 trace_id = refusal.trace_id(),
                 client_id = %self.client_id,
-                certificate_thumbprint = self.assertions.credential().thumbprint(),
-                scope = %resource.scope,
+                certificate_thumbprint = proof.thumbprint.as_deref(),
+                scope,
                 hint = aadsts::hint(refusal.number()),
                 "Entra ID refuses this broker itself: every exchange of this kind fails until an operator acts"
-            );
-        }
-        if let Kind::IdentityProviderUnavailable { retry_after } = error.kind() {
-            tracing::warn!(
+            ),
+            Kind::IdentityProviderUnavailable { retry_after } => tracing::warn!(
                 status = answer.status.as_u16(),
                 aadsts = refusal.number(),
                 ?retry_after,
                 "Entra ID cannot answer"
-            );
+            ),
+            _ => {}
         }
-        error.with_evidence(refusal.evidence())
     }
 }
 
-/// What an attempt brought back.
-struct Answer {
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: Zeroizing<Vec<u8>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum AttemptFailed {
-    #[error("no connection")]
-    NotConnected,
-    #[error("no answer in time")]
-    NoAnswer,
-    #[error("the answer broke off or is too long")]
-    BrokenOff,
-}
-
-fn result_allows_retry(result: &Result<Answer, AttemptFailed>) -> bool {
-    match result {
-        // Entra ID says when to come back, or is asked to do the same work while it is overloaded: not now.
-        Ok(answer) => answer.status.is_server_error() && answer.retry_after.is_none(),
-        Err(error) => *error == AttemptFailed::NotConnected,
+fn no_proof(why: Unavailable) -> ExchangeError {
+    match why {
+        Unavailable::Misconfigured => Kind::BrokerMisconfigured.into(),
+        Unavailable::ForNow { retry_after } => Kind::IdentityProviderUnavailable { retry_after }.into(),
     }
-}
-
-fn outcome(result: &Result<Answer, AttemptFailed>) -> KeyValue {
-    let ok = result.as_ref().is_ok_and(|answer| answer.status.is_success());
-    KeyValue::new(names::OUTCOME, if ok { names::OUTCOME_OK } else { names::OUTCOME_ERROR })
-}
-
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3); Entra ID does not use the date form.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get("retry-after")?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn record(span: &Span, error: &ExchangeError) {

@@ -34,6 +34,7 @@ impl ExchangeError {
             Kind::ClaimsChallenge { .. } => "claims_challenge",
             Kind::ConsentRequired { .. } => "consent_required",
             Kind::IdentityProviderUnavailable { .. } => "identity_provider_unavailable",
+            Kind::PurgeIncomplete => "purge_incomplete",
             Kind::BrokerMisconfigured => "broker_misconfigured",
         }
     }
@@ -83,6 +84,7 @@ impl fmt::Display for ExchangeError {
                 return write!(f, "consent to {permission} was never granted");
             }
             Kind::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or throttles",
+            Kind::PurgeIncomplete => "this replica has purged the user; the others cannot be told just now",
             Kind::BrokerMisconfigured => "the token broker is misconfigured; its operator must act",
         };
         f.write_str(text)
@@ -121,13 +123,15 @@ pub enum Kind {
     /// A permission was never granted.
     ConsentRequired {
         /// The permission's name.
-        permission: &'static str,
+        permission: Arc<str>,
     },
     /// Entra ID is out of reach or throttles.
     IdentityProviderUnavailable {
         /// How long to wait, where that is known.
         retry_after: Option<Duration>,
     },
+    /// The other replicas may never hear of a purge.
+    PurgeIncomplete,
     /// The broker's credential or registration is wrong.
     BrokerMisconfigured,
 }
@@ -144,6 +148,11 @@ pub enum Block {
 }
 
 impl Block {
+    /// The block of that name.
+    pub(crate) fn from_str(name: &str) -> Option<Self> {
+        [Self::Policy, Self::NotAssigned, Self::Account].into_iter().find(|block| block.as_str() == name)
+    }
+
     /// The name on the wire: metadata `cause`.
     pub const fn as_str(self) -> &'static str {
         match self {

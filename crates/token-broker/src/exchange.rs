@@ -1,30 +1,32 @@
 //! The exchange itself: proves the assertion, looks into the cache, asks Entra ID once. Knows no gRPC.
 
+mod work;
+
 use std::{sync::Arc, time::Duration};
 
-use identity::{BearerToken, Principal, ValidationError, Validator, clock::SharedClock};
-use jiff::SignedDuration;
+use identity::{BearerToken, ObjectId, TenantId, ValidationError, Validator, clock::SharedClock};
+use jiff::Timestamp;
+use tracing::Span;
 
 use crate::{
-    cache::{CacheKey, ExchangeCache, Outcome, lifetime},
-    challenges::Challenges,
+    cache::{CacheKey, Caches, Outcome, Place, Purged, Sequence, UserKey},
     entra::{ClaimsRequest, DownstreamToken, Entra},
     error::{ExchangeError, Kind},
     flights::{Flights, NoResult},
     metrics::{Metrics, Observation},
-    resource::{Resource, Resources},
+    resource::Resources,
 };
+use work::{Job, Work};
 
 /// Exchanges under way at the same time, over all users.
 const MAX_FLIGHTS: usize = 4096;
 /// When to come back after that bound was met.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
-/// How long one claims challenge counts as answered. Calls that ran into the same challenge side by side share
-/// one exchange; a downstream API that repeats it later gets another one.
-const CHALLENGE_ANSWERED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// A request for an exchange, as it came: nothing of it is believed.
 pub struct ExchangeCommand {
+    /// The calling service, by its name in the consumers file: a metric label.
+    pub consumer: Arc<str>,
     /// The user's access token for this API.
     pub assertion: String,
     /// The downstream resource's name.
@@ -38,19 +40,31 @@ pub struct ExchangeCommand {
 pub struct Granted {
     /// The token.
     pub token: DownstreamToken,
-    /// Whether it was held already.
-    pub from_cache: bool,
+    /// Where it came from.
+    pub source: Source,
 }
+
+/// Where an outcome came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This process held it.
+    Local,
+    /// Another replica had left it for all.
+    Shared,
+    /// Entra ID was asked.
+    Entra,
+}
+
+/// A place, and the last purge of its user: whoever comes after a purge does not wait for an exchange of before.
+type FlightKey = (CacheKey, Option<Sequence>);
 
 /// Exchanges tokens. One per service; shared by all calls.
 #[derive(Clone)]
 pub struct Exchanger {
     validator: Validator,
     resources: Arc<Resources>,
-    entra: Arc<Entra>,
-    cache: Arc<ExchangeCache>,
-    flights: Arc<Flights<CacheKey, Outcome>>,
-    challenges: Arc<Challenges>,
+    work: Work,
+    flights: Arc<Flights<FlightKey, (Outcome, Source)>>,
     clock: SharedClock,
     metrics: Metrics,
 }
@@ -60,13 +74,13 @@ impl Exchanger {
         validator: Validator,
         resources: Resources,
         entra: Arc<Entra>,
-        cache: Arc<ExchangeCache>,
+        caches: Caches,
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
-        let (flights, challenges) = (Arc::new(Flights::new(MAX_FLIGHTS)), Arc::new(Challenges::new()));
-        let resources = Arc::new(resources);
-        Self { validator, resources, entra, cache, flights, challenges, clock, metrics }
+        let flights = Arc::new(Flights::new(MAX_FLIGHTS));
+        let work = Work::new(caches, entra, Arc::clone(&clock), metrics.clone());
+        Self { validator, resources: Arc::new(resources), work, flights, clock, metrics }
     }
 
     /// Exchanges the assertion for the same user's token for a resource.
@@ -77,12 +91,38 @@ impl Exchanger {
     /// # Errors
     /// [`ExchangeError`], by what the caller can do about it.
     pub async fn exchange(&self, command: ExchangeCommand) -> Result<Granted, ExchangeError> {
-        let mut observation = self.metrics.start();
+        let mut observation = self.metrics.start(&command.consumer);
         let result = self.observed(command, &mut observation).await;
         observation.end(&result);
         if let Some(cache) = observation.cache() {
-            tracing::Span::current().record("cache", cache);
+            Span::current().record("cache", cache);
         }
+        result
+    }
+
+    /// Pieces of work under way for which callers may wait: exchanges, refreshes in the background included, and looks
+    /// at the shared cache. At most 4096.
+    pub fn flights(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Drops every token of a user, here and on every other replica. Tells from when on that holds.
+    ///
+    /// # Errors
+    /// [`Kind::PurgeIncomplete`] if the other replicas cannot be told; here it holds.
+    pub async fn purge(&self, tenant: TenantId, oid: ObjectId) -> Result<Timestamp, ExchangeError> {
+        let (user, now) = (UserKey::new(tenant, oid), self.clock.now());
+        self.work.caches.local.purge(user, now);
+        let purged = match &self.work.caches.shared {
+            None => Purged::By(now),
+            Some(shared) => shared.purge(&user).await,
+        };
+        let result = match purged {
+            Purged::By(at) => Ok(at),
+            Purged::Incomplete => Err(Kind::PurgeIncomplete.into()),
+        };
+        self.metrics.purged(&result);
+        tracing::info!(%tenant, %oid, complete = result.is_ok(), "tokens of a user purged");
         result
     }
 
@@ -95,7 +135,7 @@ impl Exchanger {
             return Err(Kind::InvalidRequest("`assertion` is missing").into());
         }
         let resource = self.resources.find(&command.resource).ok_or(Kind::UnknownResource)?;
-        tracing::Span::current().record("resource", resource.name);
+        Span::current().record("resource", &*resource.name);
         let claims = ClaimsRequest::parse(&command.claims)?;
         let assertion = BearerToken::parse(command.assertion).map_err(|e| refused(&e.into()))?;
         let principal = self.validator.validate(&assertion).await.map_err(|e| refused(&e))?;
@@ -103,60 +143,34 @@ impl Exchanger {
             return Err(Kind::AppOnlyToken.into());
         }
 
-        let plain = CacheKey::new(&principal, &resource.scope, &assertion.digest());
-        let key = claims.as_ref().map_or(plain, |claims| plain.with_claims(&claims.digest()));
-        if let Some(outcome) = self.cache.get(&key, self.clock.now()).await {
-            observation.cache_hit();
-            return outcome.map(|token| Granted { token, from_cache: true });
-        }
-        observation.cache_missed();
-        let work = || self.work(key, plain, &principal, assertion, resource, claims);
-        let outcome =
-            self.flights.join(key, work).await.unwrap_or_else(|NoResult| {
-                Err(ExchangeError::unavailable().with_retry_after(OVERLOAD_PAUSE))
-            });
-        outcome.map(|token| Granted { token, from_cache: false })
+        let plain = Place::new(&principal, &resource.scope, &assertion.digest());
+        let job = Job {
+            place: claims.as_ref().map_or(plain, |claims| plain.with_claims(&claims.digest())),
+            plain,
+            assertion,
+            assertion_expires_at: principal.expires_at(),
+            resource: resource.clone(),
+            claims,
+        };
+        let (outcome, source) = self.outcome(job).await;
+        observation.answered_from(source);
+        outcome.map(|token| Granted { token, source })
     }
 
-    /// The one exchange for `key`. It owns all it needs, because it outlives the call that started it.
-    fn work(
-        &self,
-        key: CacheKey,
-        plain: CacheKey,
-        principal: &Principal,
-        assertion: BearerToken,
-        resource: &Resource,
-        claims: Option<ClaimsRequest>,
-    ) -> impl Future<Output = Outcome> + Send + 'static {
-        let (cache, entra, clock) =
-            (Arc::clone(&self.cache), Arc::clone(&self.entra), Arc::clone(&self.clock));
-        let challenges = Arc::clone(&self.challenges);
-        let (resource, assertion_expires_at) = (resource.clone(), principal.expires_at());
-        async move {
-            // The last flight may have landed between the caller's look and the start of this one.
-            if let Some(outcome) = cache.get(&key, clock.now()).await {
-                return outcome;
-            }
-            if claims.is_some() {
-                if let Err(wait) = challenges.admit(plain, clock.now()).await {
-                    return Err(ExchangeError::unavailable().with_retry_after(wait));
-                }
-                cache.invalidate(plain, clock.now()).await;
-            }
-            let asked = cache.sequence();
-            let outcome = entra.on_behalf_of(&assertion, &resource, claims.as_ref()).await;
-            let now = clock.now();
-            let life = lifetime(&outcome, assertion_expires_at, now);
-            if claims.is_none() {
-                cache.put(key, outcome.clone(), life, now, asked).await;
-                return outcome;
-            }
-            if outcome.is_ok() {
-                cache.put(plain, outcome.clone(), life, now, asked).await;
-            }
-            cache.put(key, outcome.clone(), life.min(CHALLENGE_ANSWERED_FOR), now, asked).await;
-            outcome
+    /// What is held, or what one piece of work gets for all who wait for it.
+    async fn outcome(&self, job: Job) -> (Outcome, Source) {
+        let (local, now) = (&self.work.caches.local, self.clock.now());
+        let flight = (job.place.key, local.last_purge(&job.place.user));
+        let work = self.work.clone();
+        let Some(hit) = local.get(&job.place, now).await else {
+            let outcome = self.flights.join(flight, || work.first(job)).await;
+            let overloaded = || ExchangeError::unavailable().with_retry_after(OVERLOAD_PAUSE);
+            return outcome.unwrap_or_else(|NoResult| (Err(overloaded()), Source::Entra));
+        };
+        if hit.is_due(now) {
+            self.flights.start(flight, || work.refresh(job));
         }
+        (hit.outcome, Source::Local)
     }
 }
 

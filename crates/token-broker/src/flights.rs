@@ -33,6 +33,11 @@ where
         Self { flights: Arc::default(), max }
     }
 
+    /// How many keys there is work under way for.
+    pub(crate) fn len(&self) -> usize {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Waits for the work under way for `key`, which is `start` if there is none.
     ///
     /// # Errors
@@ -43,6 +48,14 @@ where
     {
         let flight = self.find_or_start(key, start).ok_or(NoResult)?;
         flight.await.map_err(|_| NoResult)
+    }
+
+    /// Starts the work for `key` for nobody in particular, unless some is under way or there is too much of it.
+    pub(crate) fn start<F>(&self, key: K, start: impl FnOnce() -> F)
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let _nobody_waits = self.find_or_start(key, start);
     }
 
     fn find_or_start<F>(&self, key: K, start: impl FnOnce() -> F) -> Option<Flight<T>>

@@ -1,10 +1,14 @@
 //! The gRPC face: reads the request, calls the exchange, turns the result into the contract's words. No more.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use proto::{
     BrokerError, Reason,
-    v1::{ExchangeRequest, ExchangeResponse, TokenSource, token_broker_server::TokenBroker},
+    v1::{
+        ExchangeRequest, ExchangeResponse, PreflightRequest, PreflightResponse, PurgeUserRequest,
+        PurgeUserResponse, TokenSource, token_broker_server::TokenBroker,
+    },
 };
 use secrecy::ExposeSecret as _;
 use telemetry::names;
@@ -13,25 +17,45 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, field};
 
 use crate::{
+    consumers::{Admission, Cause, ConsumerRefused, Consumers, Peer, Right},
     error::{ExchangeError, Kind},
-    exchange::{ExchangeCommand, Exchanger, Granted},
+    exchange::{ExchangeCommand, Exchanger, Granted, Source},
 };
 
 /// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
 /// once.
-const MAX_CALLS: usize = 8192;
+pub(crate) const MAX_CALLS: usize = 8192;
+const TOO_MANY_CALLS: &str = "too many calls at the same time; try again shortly";
 /// How long a caller is asked to wait where there are too many.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// When to repeat a purge that not every replica has heard of.
+const PURGE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The service `token_broker.v1.TokenBroker`.
 pub(crate) struct BrokerService {
     exchanger: Exchanger,
+    consumers: Arc<Consumers>,
     calls: Semaphore,
 }
 
 impl BrokerService {
-    pub(crate) fn new(exchanger: Exchanger) -> Self {
-        Self { exchanger, calls: Semaphore::new(MAX_CALLS) }
+    pub(crate) fn new(exchanger: Exchanger, consumers: Arc<Consumers>) -> Self {
+        Self { exchanger, consumers, calls: Semaphore::new(MAX_CALLS) }
+    }
+
+    /// Comes before all else, the span included: who is no consumer costs the trace collector nothing.
+    fn admit<T>(&self, request: &Request<T>, right: Right<'_>) -> Result<Admission, Status> {
+        let peer = request.extensions().get::<Peer>();
+        self.consumers.admit(peer, right).map_err(|refused| not_admitted(&refused))
+    }
+
+    async fn purge(&self, tenant: &str, oid: &str) -> Result<Timestamp, ExchangeError> {
+        let no_guid = |what| ExchangeError::from(Kind::InvalidRequest(what));
+        let tenant = tenant.parse().map_err(|_| no_guid("`tenant_id` is no GUID"))?;
+        let oid =
+            oid.parse().map_err(|_| no_guid("`user_oid` is no GUID: it is the `oid` claim, no name"))?;
+        self.exchanger.purge(tenant, oid).await
     }
 }
 
@@ -41,12 +65,14 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<ExchangeRequest>,
     ) -> Result<Response<ExchangeResponse>, Status> {
+        let admission = self.admit(&request, Right::Resource(&request.get_ref().resource))?;
         let Ok(_call) = self.calls.try_acquire() else {
-            return Err(overloaded());
+            return Err(overloaded(TOO_MANY_CALLS));
         };
         let span = tracing::info_span!(
             names::SPAN_BROKER_EXCHANGE,
             otel.kind = "server",
+            consumer = %admission.consumer(),
             resource = field::Empty,
             cache = field::Empty,
             error.type = field::Empty,
@@ -54,7 +80,8 @@ impl TokenBroker for BrokerService {
         );
         telemetry::grpc::adopt(&span, request.metadata());
         let ExchangeRequest { assertion, resource, claims } = request.into_inner();
-        let command = ExchangeCommand { assertion, resource, claims };
+        let consumer = Arc::clone(admission.consumer());
+        let command = ExchangeCommand { consumer, assertion, resource, claims };
         async {
             match self.exchanger.exchange(command).await {
                 Ok(granted) => Ok(Response::new(response(&granted))),
@@ -64,19 +91,61 @@ impl TokenBroker for BrokerService {
         .instrument(span)
         .await
     }
+
+    async fn purge_user(
+        &self,
+        request: Request<PurgeUserRequest>,
+    ) -> Result<Response<PurgeUserResponse>, Status> {
+        let admission = self.admit(&request, Right::Purge)?;
+        let Ok(_call) = self.calls.try_acquire() else {
+            return Err(overloaded(TOO_MANY_CALLS));
+        };
+        let span = tracing::info_span!(
+            names::SPAN_BROKER_PURGE,
+            otel.kind = "server",
+            consumer = %admission.consumer(),
+            error.type = field::Empty,
+            reason = field::Empty,
+        );
+        telemetry::grpc::adopt(&span, request.metadata());
+        async {
+            let PurgeUserRequest { tenant_id, user_oid } = request.into_inner();
+            match self.purge(&tenant_id, &user_oid).await {
+                Ok(at) => Ok(Response::new(PurgeUserResponse { effective_at: Some(timestamp(at)) })),
+                Err(error) => Err(refused(&error)),
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn preflight(
+        &self,
+        request: Request<PreflightRequest>,
+    ) -> Result<Response<PreflightResponse>, Status> {
+        let _admission = self.admit(&request, Right::Known)?;
+        let Ok(_call) = self.calls.try_acquire() else {
+            return Err(overloaded(TOO_MANY_CALLS));
+        };
+        Err(Status::unimplemented("this version does not look at the tenant"))
+    }
 }
 
 fn response(granted: &Granted) -> ExchangeResponse {
     let token = &granted.token;
-    let source = if granted.from_cache { TokenSource::Cache } else { TokenSource::Entra };
+    let source = match granted.source {
+        Source::Local | Source::Shared => TokenSource::Cache,
+        Source::Entra => TokenSource::Entra,
+    };
     ExchangeResponse {
         access_token: token.access_token.expose_secret().to_owned(),
-        expires_at: Some(prost_types::Timestamp {
-            seconds: token.expires_at.as_second(),
-            nanos: token.expires_at.subsec_nanosecond(),
-        }),
+        expires_at: Some(timestamp(token.expires_at)),
         source: source.into(),
     }
+}
+
+fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 
 fn refused(error: &ExchangeError) -> Status {
@@ -99,9 +168,17 @@ fn refused(error: &ExchangeError) -> Status {
 }
 
 /// Too many calls at the same time. Like an outage for the caller, who can only come back.
-fn overloaded() -> Status {
-    BrokerError::new(Reason::Overloaded, "too many calls at the same time; try again shortly")
-        .with_retry_after(OVERLOAD_PAUSE)
+fn overloaded(text: impl Into<String>) -> Status {
+    BrokerError::new(Reason::Overloaded, text).with_retry_after(OVERLOAD_PAUSE).into()
+}
+
+/// The calling service may not: an operator must act, except where it only calls too much at once.
+fn not_admitted(refused: &ConsumerRefused) -> Status {
+    if refused.cause() == Cause::Overloaded {
+        return overloaded(refused.to_string());
+    }
+    BrokerError::new(Reason::ConsumerNotAllowed, refused.to_string())
+        .with_metadata("cause", refused.cause().as_str())
         .into()
 }
 
@@ -118,7 +195,7 @@ fn status(error: &ExchangeError) -> Status {
         }
         Kind::ClaimsChallenge { claims } => refusal(Reason::ClaimsChallenge).with_claims(claims.as_ref()),
         Kind::ConsentRequired { permission } => {
-            refusal(Reason::ConsentRequired).with_metadata("permission", *permission)
+            refusal(Reason::ConsentRequired).with_metadata("permission", permission.as_ref())
         }
         Kind::IdentityProviderUnavailable { retry_after } => {
             let refusal = refusal(Reason::IdentityProviderUnavailable);
@@ -127,6 +204,7 @@ fn status(error: &ExchangeError) -> Status {
                 None => refusal,
             }
         }
+        Kind::PurgeIncomplete => refusal(Reason::PurgeIncomplete).with_retry_after(PURGE_PAUSE),
         Kind::BrokerMisconfigured => refusal(Reason::BrokerMisconfigured),
     };
     if let Some(evidence) = error.evidence() {

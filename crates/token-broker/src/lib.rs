@@ -3,13 +3,17 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`] | settings and the rules between them |
-//! | [`credential`], `client_assertion` | how the broker proves to Entra ID who it is |
+//! | `credential`, `client_assertion` | how the broker proves to Entra ID who it is |
 //! | `entra` | the token endpoint: request, answer, and what its errors mean |
-//! | `cache`, `flights` | what was exchanged already; one exchange at a time per key |
+//! | `consumers` | which service calls, and what it may do |
+//! | `connections`, [`Listeners`] | sockets, mutual TLS, who is at the other end |
+//! | `throttle` | the pause that Entra ID asks for, kept by all |
+//! | `cache`, `flights` | what was exchanged already, here and by other replicas; one exchange at a time per key |
+//! | `watched` | values that follow their files |
 //! | `challenges` | how often a session may pass by the cache |
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
-//! | [`Broker`], [`serve`], [`Listeners`] | putting together, serving, ending |
+//! | [`Broker`], [`serve`] | putting together, serving, ending |
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
@@ -18,7 +22,9 @@ mod cache;
 mod challenges;
 mod client_assertion;
 pub mod config;
-pub mod credential;
+mod connections;
+mod consumers;
+mod credential;
 mod entra;
 mod error;
 mod exchange;
@@ -30,12 +36,19 @@ mod resource;
 mod server;
 #[cfg(test)]
 mod testing;
+mod throttle;
+mod toml_file;
+mod watched;
 
 pub use broker::{Broker, BuildError};
+pub use cache::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub use config::{Args, Config, ConfigError};
+pub use connections::TlsError;
+pub use credential::CredentialError;
 pub use entra::DownstreamToken;
 pub use error::{Block, Evidence, ExchangeError, Kind};
-pub use exchange::{ExchangeCommand, Exchanger, Granted};
+pub use exchange::{ExchangeCommand, Exchanger, Granted, Source};
 pub use listeners::{BindError, Listeners};
-pub use resource::{Resource, Resources};
+pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};
+pub use watched::WatchError;

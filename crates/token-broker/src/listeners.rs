@@ -1,7 +1,7 @@
 //! Sockets, bound before anything is served: so a port of 0 is known, and a port that is taken stops the start.
 
 use std::{
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, DirBuilder, Metadata, Permissions},
     io,
     net::SocketAddr,
     os::unix::{
@@ -14,7 +14,7 @@ use std::{
 use tokio::net::{TcpListener, UnixListener};
 use uuid::Uuid;
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, SocketMode};
 
 /// The bound sockets of a broker.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Listeners {
     pub async fn bind(config: &Config) -> Result<Self, BindError> {
         let grpc = match &config.listen {
             Listen::Tcp(address) => GrpcListener::Tcp(tcp("BROKER_LISTEN", *address).await?),
-            Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path)?),
+            Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path, config.socket_mode)?),
         };
         let admin = tcp("BROKER_ADMIN_LISTEN", config.admin_listen).await?;
         Ok(Self { grpc, admin })
@@ -44,7 +44,7 @@ impl Listeners {
     pub fn grpc_address(&self) -> io::Result<Listen> {
         match &self.grpc {
             GrpcListener::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
-            GrpcListener::Unix(socket) => Ok(Listen::Unix(socket.path.clone())),
+            GrpcListener::Unix(socket) => Ok(Listen::Unix(socket.file.path.clone())),
         }
     }
 
@@ -63,36 +63,46 @@ pub(crate) enum GrpcListener {
     Unix(UnixSocket),
 }
 
-/// A unix socket that only this user may connect to; its file is removed with it.
+/// A unix socket that those may connect to whom its mode names.
 #[derive(Debug)]
 pub(crate) struct UnixSocket {
-    listener: Option<UnixListener>,
-    path: PathBuf,
-    inode: u64,
+    pub(crate) listener: UnixListener,
+    pub(crate) file: SocketFile,
 }
 
 impl UnixSocket {
     /// Binds inside a directory of our own and moves the socket to its place: between `bind` and `chmod` nobody
     /// else can reach it, and a stale socket is replaced in one step.
-    fn bind(path: &Path) -> Result<Self, BindError> {
+    fn bind(path: &Path, mode: SocketMode) -> Result<Self, BindError> {
         let failed = |source| BindError::Unix { path: path.to_owned(), source };
         refuse_what_is_not_stale(path)?;
         let parent = path.parent().unwrap_or(Path::new("/"));
         let private = parent.join(format!(".{}", &Uuid::new_v4().simple().to_string()[..8]));
         DirBuilder::new().mode(0o700).create(&private).map_err(failed)?;
-        let bound = bind_and_move(&private.join("s"), path);
+        let bound = bind_and_move(&private.join("s"), path, mode);
         let _left_behind = fs::remove_dir_all(&private);
-        let (listener, inode) = bound.map_err(failed)?;
-        Ok(Self { listener: Some(listener), path: path.to_owned(), inode })
-    }
-
-    /// Hands the listener out; the file stays until `self` is dropped.
-    pub(crate) fn take_listener(&mut self) -> Option<UnixListener> {
-        self.listener.take()
+        let (listener, metadata) = bound.map_err(failed)?;
+        let file = SocketFile { path: path.to_owned(), inode: metadata.ino(), owner: metadata.uid() };
+        Ok(Self { listener, file })
     }
 }
 
-impl Drop for UnixSocket {
+/// The file of a unix socket, which is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    inode: u64,
+    owner: u32,
+}
+
+impl SocketFile {
+    /// The user it belongs to: the one this process runs as.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // A successor may have put its own socket there.
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
@@ -146,12 +156,12 @@ fn refuse_what_is_not_stale(path: &Path) -> Result<(), BindError> {
     }
 }
 
-fn bind_and_move(private: &Path, path: &Path) -> io::Result<(UnixListener, u64)> {
+fn bind_and_move(private: &Path, path: &Path, mode: SocketMode) -> io::Result<(UnixListener, Metadata)> {
     let listener = UnixListener::bind(private)?;
-    fs::set_permissions(private, Permissions::from_mode(0o600))?;
-    let inode = fs::symlink_metadata(private)?.ino();
+    fs::set_permissions(private, Permissions::from_mode(mode.bits()))?;
+    let metadata = fs::symlink_metadata(private)?;
     fs::rename(private, path)?;
-    Ok((listener, inode))
+    Ok((listener, metadata))
 }
 
 #[cfg(test)]
@@ -162,7 +172,7 @@ mod tests {
     async fn a_socket_is_private_and_goes_with_its_owner() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.sock");
-        let socket = UnixSocket::bind(&path).unwrap();
+        let socket = UnixSocket::bind(&path, SocketMode::PRIVATE).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(UnixStream::connect(&path).is_ok());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the private directory is gone");
@@ -171,12 +181,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_socket_has_the_mode_it_was_given_and_knows_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.sock");
+        let socket = UnixSocket::bind(&path, "0660".parse().unwrap()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        assert_eq!(socket.file.owner(), fs::metadata(dir.path()).unwrap().uid());
+    }
+
+    #[tokio::test]
     async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let socket = UnixSocket::bind(&path).unwrap();
-        assert!(matches!(UnixSocket::bind(&path), Err(BindError::InUse(_))));
+        let socket = UnixSocket::bind(&path, SocketMode::PRIVATE).unwrap();
+        assert!(matches!(UnixSocket::bind(&path, SocketMode::PRIVATE), Err(BindError::InUse(_))));
         drop(socket);
     }
 
@@ -185,7 +204,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("precious");
         fs::write(&path, "data").unwrap();
-        assert!(matches!(UnixSocket::bind(&path), Err(BindError::NotASocket(_))));
+        assert!(matches!(UnixSocket::bind(&path, SocketMode::PRIVATE), Err(BindError::NotASocket(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "data");
     }
 
@@ -193,10 +212,10 @@ mod tests {
     async fn the_socket_of_a_successor_is_not_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("broker.sock");
-        let mut old = UnixSocket::bind(&path).unwrap();
-        drop(old.take_listener());
-        let new = UnixSocket::bind(&path).unwrap();
-        drop(old);
+        let old = UnixSocket::bind(&path, SocketMode::PRIVATE).unwrap();
+        drop(old.listener);
+        let new = UnixSocket::bind(&path, SocketMode::PRIVATE).unwrap();
+        drop(old.file);
         assert!(path.exists());
         drop(new);
     }

@@ -4,20 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use identity::clock::SharedClock;
 use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
+use telemetry::names;
 use tokio::{task::JoinSet, time};
-use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{
-    Certificate, Identity, Server, ServerTlsConfig,
-    server::{Router, TcpIncoming},
-};
+use tonic::transport::{Server, server::Router};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     broker::{Broker, BuildError},
-    config::{Config, TlsFiles},
+    config::Config,
+    connections::{Incoming, Listening, ServerTls, TlsError, watch_tls},
     grpc::BrokerService,
-    listeners::{GrpcListener, Listeners},
+    listeners::{GrpcListener, Listeners, SocketFile, UnixSocket},
+    watched::Watched,
 };
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
@@ -28,7 +27,6 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
 const MAX_REQUEST_BYTES: usize = 32 * 1024;
 /// Calls of one connection at the same time; more wait in the client.
 const MAX_STREAMS: u32 = 2048;
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often the health service is brought up to date.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
@@ -47,59 +45,79 @@ pub async fn serve(
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     config.log();
     let broker = Arc::new(Broker::new(&config, &clock)?);
-    let tls = config.tls.as_ref().map(server_tls).transpose()?;
+    let tls = config.tls.as_ref().map(watch_tls).transpose()?;
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, broker.is_ready()).await;
 
     let mut background = JoinSet::new();
     background.spawn(keep_health(Arc::clone(&broker), health.clone(), shutdown.clone()));
     background.spawn(serve_admin(Arc::clone(&broker), listeners.admin));
-    let refresh = AbortOnDrop(broker.validator().spawn_refresh());
+    let kept = Arc::clone(&broker);
+    background.spawn(async move { kept.keep_up_to_date().await });
+    if let Some(tls) = &tls {
+        background.spawn(Arc::clone(tls).follow());
+        observe(&broker, tls, &clock);
+    }
 
     let mut server = Server::builder();
-    if let Some(tls) = tls {
-        server = server.tls_config(tls).map_err(ServeError::Tls)?;
+    if tls.is_some() {
+        // Who the certificate names is known for as long as the connection stands, so it must not stand for ever.
+        server = server.max_connection_age(config.max_connection_age);
     }
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(ServeError::Reflection)?;
-    let service = TokenBrokerServer::new(BrokerService::new(broker.exchanger().clone()))
-        .max_decoding_message_size(MAX_REQUEST_BYTES);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // The older name as well: many tools, gRPC's own for Python among them, know no other.
+    let older_reflection = reflection().build_v1alpha().map_err(ServeError::Reflection)?;
+    let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
+    let service = TokenBrokerServer::new(BrokerService::new(
+        broker.exchanger().clone(),
+        Arc::clone(broker.consumers()),
+    ))
+    .max_decoding_message_size(MAX_REQUEST_BYTES);
     let router = server
         .timeout(CALL_DEADLINE)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(health_service)
         .add_service(reflection)
+        .add_service(older_reflection)
         .add_service(service);
 
-    let result = serve_grpc(router, listeners.grpc, shutdown).await;
-    drop(refresh);
+    let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
+    let incoming = Incoming::new(listening, &broker.metrics().meter("token-broker"));
+    let result = serve_grpc(router, incoming, shutdown).await;
+    // A unix socket's file stays until the last call is finished.
+    drop(socket_file);
     background.shutdown().await;
     tracing::info!("stopped");
     result
 }
 
+/// What to accept connections with, and the file of a unix socket.
+fn listening(
+    grpc: GrpcListener,
+    tls: Option<Arc<Watched<ServerTls>>>,
+    max_age: Duration,
+) -> (Listening, Option<SocketFile>) {
+    match (grpc, tls) {
+        (GrpcListener::Tcp(listener), Some(tls)) => (Listening::MutualTls { listener, tls, max_age }, None),
+        (GrpcListener::Tcp(listener), None) => (Listening::Loopback(listener), None),
+        (GrpcListener::Unix(UnixSocket { listener, file }), _) => {
+            (Listening::Socket { listener, owner: file.owner() }, Some(file))
+        }
+    }
+}
+
 async fn serve_grpc(
     router: Router,
-    listener: GrpcListener,
+    incoming: Incoming,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let signal = shutdown.clone().cancelled_owned();
-    let drained = async move {
-        match listener {
-            GrpcListener::Tcp(listener) => {
-                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                router.serve_with_incoming_shutdown(incoming, signal).await
-            }
-            GrpcListener::Unix(mut socket) => {
-                let Some(listener) = socket.take_listener() else { return Ok(()) };
-                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), signal).await
-            }
-        }
-    };
+    let drained = router.serve_with_incoming_shutdown(incoming, signal);
     let overdue = async {
         shutdown.cancelled().await;
         tracing::info!("stopping: finishing the calls in flight");
@@ -148,27 +166,17 @@ async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-/// Mutual TLS: who shows no certificate of the client authorities is not let in.
-fn server_tls(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {
-    let read = |setting, path: &std::path::PathBuf| {
-        std::fs::read(path).map_err(|source| ServeError::TlsFile { setting, path: path.clone(), source })
-    };
-    let cert = read("BROKER_TLS_CERT_FILE", &files.cert)?;
-    let key = zeroize::Zeroizing::new(read("BROKER_TLS_KEY_FILE", &files.key)?);
-    let client_ca = read("BROKER_TLS_CLIENT_CA_FILE", &files.client_ca)?;
-    Ok(ServerTlsConfig::new()
-        .identity(Identity::from_pem(cert, &*key))
-        .client_ca_root(Certificate::from_pem(client_ca))
-        .client_auth_optional(false)
-        .timeout(HANDSHAKE_DEADLINE))
-}
-
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// How long the server's own certificate lasts, read when somebody looks.
+fn observe(broker: &Broker, tls: &Arc<Watched<ServerTls>>, clock: &SharedClock) {
+    let (tls, clock) = (Arc::clone(tls), Arc::clone(clock));
+    let meter = broker.metrics().meter("token-broker");
+    meter
+        .f64_observable_gauge(names::BROKER_TLS_DAYS_LEFT)
+        .with_callback(move |gauge| {
+            let left = tls.current().not_after().duration_since(clock.now());
+            gauge.observe(left.as_secs_f64() / 86_400.0, &[]);
+        })
+        .build();
 }
 
 /// Why serving ended.
@@ -178,21 +186,9 @@ pub enum ServeError {
     /// The broker cannot be put together.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// A TLS file cannot be read.
-    #[error("{setting} `{}` cannot be read", path.display())]
-    TlsFile {
-        /// The setting.
-        setting: &'static str,
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The TLS files do not fit together.
-    #[error(
-        "the BROKER_TLS_* files cannot be used: they must be PEM, and the key must belong to the certificate"
-    )]
-    Tls(#[source] tonic::transport::Error),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The reflection service cannot be built.
     #[error("the reflection service cannot be built")]
     Reflection(#[source] tonic_reflection::server::Error),

@@ -2,6 +2,13 @@
 //!
 //! The integration tests and the bench include this file by path: it uses nothing of the crate.
 
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
 use aws_lc_rs::{
     digest,
     signature::{KeyPair as _, RsaKeyPair},
@@ -67,4 +74,91 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::prelude::BASE64_STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// A real Redis on a unix socket of its own. It ends when this is dropped.
+pub(crate) struct RedisServer {
+    dir: tempfile::TempDir,
+    flags: Vec<String>,
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    /// Starts one and waits until it answers.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with flags of `redis-server`.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = flags.iter().map(ToString::to_string).collect();
+        let mut server = Self { dir, flags, child: None };
+        server.restart();
+        server
+    }
+
+    /// Where it is, as `BROKER_REDIS_URL` takes it.
+    pub(crate) fn url(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
+    /// Kills it without warning, and with it all it holds.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Kills it if it runs, and starts it anew, empty.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let child = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(self.dir.path())
+            .args(&self.flags)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts; it is missing without `apt-get install redis-server`");
+        self.child = Some(child);
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while self.client().and_then(|mut client| redis::cmd("PING").query::<String>(&mut client)).is_err() {
+            assert!(Instant::now() < give_up, "redis-server does not answer");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Runs a command.
+    pub(crate) fn run<T: redis::FromRedisValue>(&self, command: &[&[u8]]) -> T {
+        let (name, arguments) = command.split_first().unwrap();
+        let mut command = redis::Cmd::new();
+        command.arg(*name);
+        for argument in arguments {
+            command.arg(*argument);
+        }
+        command.query(&mut self.client().unwrap()).unwrap()
+    }
+
+    fn client(&self) -> redis::RedisResult<redis::Connection> {
+        redis::Client::open(format!("unix://{}", self.socket().display()))?.get_connection()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("redis.sock")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A cache key file with one key, sealing with it.
+pub(crate) fn cache_keys(id: &str, byte: u8) -> String {
+    let key = |byte: u8| base64::prelude::BASE64_STANDARD.encode([byte; 32]);
+    format!("names = \"{}\"\nseal_with = \"{id}\"\n[keys]\n{id} = \"{}\"\n", key(0), key(byte))
 }

@@ -1,22 +1,25 @@
 //! `make demo`: real MCP calls as several people, with the answers and the refusals. Ends with 0, or says what failed.
 
 use anyhow::{Context, ensure};
-use e2e::processes::{Ports, Processes};
-use e2e::{Answer, Caller};
+use e2e::processes::{Ports, Processes, Setup};
+use e2e::{Answer, Caller, Redis};
 use emulator::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use proto::v1::{PurgeUserRequest, token_broker_client::TokenBrokerClient};
 use serde_json::{Value, json};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     say("Starting emulator, token broker and gateway on loopback ...");
-    let stack = Processes::start(folder.path(), Ports::free()?, 0).await?;
+    let setup = Setup { redis: Redis::is_installed(), ..Setup::default() };
+    let stack = Processes::start_as(folder.path(), Ports::free()?, &setup).await?;
     let mut demo = Demo { caller: Caller::new(stack.public_url()), stack, calls: 0 };
     demo.alice().await.context("alice")?;
     demo.bob().await.context("bob")?;
     demo.tokens_that_are_refused().await.context("refused tokens")?;
     demo.dave().await.context("dave")?;
     demo.exchanges().await.context("exchanges")?;
+    demo.purge().await.context("purge")?;
     say("\nGo on by hand: `make up` leaves the stack running and prints how to connect a client;");
     say("`make token PERSON=alice` prints a token for it.");
     Ok(())
@@ -116,6 +119,25 @@ impl Demo {
             "  {} tool calls, {} On-Behalf-Of exchanges at Entra ID; the last 20 calls shared one.",
             self.calls, counts.exchanges
         ));
+        Ok(())
+    }
+
+    async fn purge(&mut self) -> anyhow::Result<()> {
+        heading("an operator drops what is held of alice");
+        let token = self.token("alice", json!({})).await?;
+        self.call(&token, "list_subscriptions", json!({})).await;
+        let before = self.stack.control().counts().await?.exchanges;
+        let people = self.stack.control().people().await?;
+        let alice = people.iter().find(|person| person["name"] == "alice").context("there is an alice")?;
+        let user_oid = alice["oid"].as_str().unwrap_or_default().to_owned();
+        let url = self.stack.broker_urls().remove(0);
+        let request = PurgeUserRequest { tenant_id: emulator::TENANT_ID.to_owned(), user_oid };
+        say(&format!("> PurgeUser at the token broker, {url}"));
+        TokenBrokerClient::connect(url).await?.purge_user(request).await?;
+        self.call(&token, "list_subscriptions", json!({})).await;
+        let exchanges = self.stack.control().counts().await?.exchanges - before;
+        ensure!(exchanges == 1, "the call after the purge caused {exchanges} exchanges");
+        say("  the same token again: Entra ID was asked anew.");
         Ok(())
     }
 

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use e2e::processes::{Ports, Processes};
+use e2e::processes::{Ports, Processes, Setup};
+use e2e::{INSTALL_REDIS, Redis};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let mut stack = Processes::start(Path::new(".local/stack"), Ports::documented(), 0).await?;
+    let setup = Setup { redis: Redis::is_installed(), ..Setup::default() };
+    let mut stack = Processes::start_as(Path::new(".local/stack"), Ports::documented(), &setup).await?;
     instructions(&stack);
     let mut terminate = signal(SignalKind::terminate())?;
     loop {
@@ -35,6 +37,10 @@ fn instructions(stack: &Processes) {
         "  health, metrics http://127.0.0.1:{0}/metrics  http://127.0.0.1:{1}/metrics",
         stack.ports.gateway_admin, stack.ports.broker_admin
     );
+    match stack.redis() {
+        Some(redis) => println!("  shared cache    Redis at {}", redis.address()),
+        None => println!("  shared cache    none: {INSTALL_REDIS}"),
+    }
     println!("  pretend Entra   {authority} (certificate authority: {})", stack.setting("EXTRA_CA_FILE"));
     println!();
     println!("In another terminal:");

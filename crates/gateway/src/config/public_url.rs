@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::{Host, Url};
+use url::Url;
 
 /// A canonical MCP URL: https (http on loopback), a path that is not empty, no slash at the end.
 ///
@@ -40,18 +40,15 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
         let url = Url::parse(text).map_err(|_| InvalidPublicUrl("it is no URL"))?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => return Err(InvalidPublicUrl("it has no host")),
-        };
+        if !url.has_host() {
+            return Err(InvalidPublicUrl("it has no host"));
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidPublicUrl("it must hold no user name or password"));
         }
         match url.scheme() {
             "https" => {}
-            "http" if loopback => {}
+            "http" if identity::is_loopback(&url) => {}
             _ => return Err(InvalidPublicUrl("it must be https (http is for loopback only)")),
         }
         if url.path() == "/" || url.path().ends_with('/') {

@@ -1,7 +1,7 @@
 //! The tools there are: one table.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,8 +17,8 @@ use super::context::ToolContext;
 use super::tools::{CostByService, CostExport, ListSubscriptions};
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
-pub(super) static TOOLS: [Entry; 3] =
-    [entry::<ListSubscriptions>(), entry::<CostByService>(), entry::<CostExport>()];
+pub(super) static TOOLS: LazyLock<Vec<Entry>> =
+    LazyLock::new(|| vec![entry::<ListSubscriptions>(), entry::<CostByService>(), entry::<CostExport>()]);
 
 /// The tools' names.
 pub(crate) fn tool_names() -> Vec<&'static str> {
@@ -52,36 +52,27 @@ pub(super) trait Definition: 'static {
 /// A tool in the table.
 pub(super) struct Entry {
     pub(super) name: &'static str,
-    title: &'static str,
-    description: &'static str,
-    input_schema: fn() -> Arc<JsonObject>,
-    output_schema: fn() -> Arc<JsonObject>,
+    /// As clients see it. Made once: rmcp asks at every call of the 2026-07-28 protocol.
+    tool: Tool,
     pub(super) call: fn(ToolContext, JsonObject) -> BoxFuture<'static, Result<CallToolResult, Failure>>,
-    tool: OnceLock<Tool>,
 }
 
 impl Entry {
-    /// The tool as clients see it. Made once: rmcp asks at every call of the 2026-07-28 protocol.
+    /// The tool as clients see it.
     pub(super) fn tool(&self) -> Tool {
-        self.tool.get_or_init(|| self.describe()).clone()
-    }
-
-    fn describe(&self) -> Tool {
-        let annotations = ToolAnnotations::with_title(self.title).read_only(true).open_world(true);
-        Tool::new(self.name, self.description, (self.input_schema)())
-            .with_title(self.title)
-            .with_raw_output_schema((self.output_schema)())
-            .with_annotations(annotations)
+        self.tool.clone()
     }
 }
 
-const fn entry<D: Definition>() -> Entry {
+fn entry<D: Definition>() -> Entry {
+    let annotations = ToolAnnotations::with_title(D::TITLE).read_only(true).open_world(true);
+    let input_schema = schema_for_input::<D::Input>().unwrap_or_default();
     Entry {
         name: D::NAME,
-        title: D::TITLE,
-        description: D::DESCRIPTION,
-        input_schema: || schema_for_input::<D::Input>().unwrap_or_default(),
-        output_schema: output_schema::<D::Output>,
+        tool: Tool::new(D::NAME, D::DESCRIPTION, input_schema)
+            .with_title(D::TITLE)
+            .with_raw_output_schema(output_schema::<D::Output>())
+            .with_annotations(annotations),
         call: |context, arguments| {
             async move {
                 let input = serde_json::from_value(Value::Object(arguments))
@@ -90,7 +81,6 @@ const fn entry<D: Definition>() -> Entry {
             }
             .boxed()
         },
-        tool: OnceLock::new(),
     }
 }
 
@@ -120,7 +110,7 @@ mod tests {
 
     #[test]
     fn every_tool_describes_itself_and_both_schemas() {
-        for entry in &TOOLS {
+        for entry in TOOLS.iter() {
             let tool = entry.tool();
             assert!(tool.description.unwrap().len() > 60, "{}", entry.name);
             assert_eq!(tool.input_schema["type"], "object", "{}", entry.name);

@@ -4,16 +4,16 @@
 #[prost(skip_debug)]
 pub struct ExchangeRequest {
     /// The access token the user sent to the calling service, unchanged: a JWT whose audience is the API's
-    /// application. It is a live credential: at most 16 KiB, never logged.
+    /// application, without "Bearer". Required, at most 16 KiB. It is a live credential: neither side logs it.
     #[prost(string, tag = "1")]
     pub assertion: ::prost::alloc::string::String,
-    /// The downstream resource by its configured name, for example "arm". A caller names a resource; it never
-    /// passes scopes of its own.
+    /// The downstream resource by the exact name that the broker's configuration gives it, for example "arm". Required.
+    /// A caller names a resource; it never passes scopes of its own.
     #[prost(string, tag = "2")]
     pub resource: ::prost::alloc::string::String,
-    /// A claims challenge that the downstream resource answered with (Continuous Access Evaluation): the decoded
-    /// JSON object, at most 8 KiB. The cached token is dropped and one new exchange carries these claims. Empty
-    /// in an ordinary call.
+    /// A claims challenge that the downstream resource answered with (Continuous Access Evaluation): the `claims` of
+    /// its WWW-Authenticate header, decoded from base64, a JSON object of at most 8 KiB. The cached token is dropped and
+    /// one new exchange carries these claims. Empty in an ordinary call. At most 10 a minute for each session.
     #[prost(string, tag = "3")]
     pub claims: ::prost::alloc::string::String,
 }
@@ -21,29 +21,128 @@ pub struct ExchangeRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ExchangeResponse {
-    /// The access token. A live credential, opaque to its holder: only the downstream resource may parse it.
+    /// The access token, as Entra ID issued it; some KiB, at most 128 KiB. A live credential, opaque to its holder: only
+    /// the downstream resource may parse it. Send it as `Authorization: Bearer`, to that resource alone.
     #[prost(string, tag = "1")]
     pub access_token: ::prost::alloc::string::String,
-    /// When the access token expires at the downstream resource.
+    /// When the access token expires at the downstream resource, in UTC: Entra ID's `expires_in`, from when its answer
+    /// came. Always set. Ask again for each request of a user rather than keep the token: the broker's cache is made for
+    /// that, and hears of purges.
     #[prost(message, optional, tag = "2")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Where this answer came from.
+    /// Where this answer came from. For metrics: the token is as good either way.
     #[prost(enumeration = "TokenSource", tag = "3")]
     pub source: i32,
+}
+/// A request to forget a user's tokens.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeUserRequest {
+    /// The user's tenant, a GUID: the `tid` claim. Required.
+    #[prost(string, tag = "1")]
+    pub tenant_id: ::prost::alloc::string::String,
+    /// The user's object id in that tenant, a GUID: the `oid` claim. Required. A name or an address is no user id. A user
+    /// nobody has heard of is no error: there is nothing to forget.
+    #[prost(string, tag = "2")]
+    pub user_oid: ::prost::alloc::string::String,
+}
+/// How far a purge has come.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeUserResponse {
+    /// From when no replica serves a token that was exchanged before the purge. Now, if every replica has confirmed;
+    /// else within a minute: a replica that cannot be told stops serving from its cache by itself. In UTC; always set.
+    #[prost(message, optional, tag = "1")]
+    pub effective_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A request for what the broker knows of its tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreflightRequest {
+    /// Looks everything up anew before answering, at most once in ten seconds.
+    #[prost(bool, tag = "1")]
+    pub refresh: bool,
+}
+/// Whether the tenant is set up as the broker needs it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreflightResponse {
+    /// The checks, in the order to mend them in. Empty before the first look.
+    #[prost(message, repeated, tag = "1")]
+    pub checks: ::prost::alloc::vec::Vec<PreflightCheck>,
+    /// When the tenant was last looked at, in UTC. Not set before the first look.
+    #[prost(message, optional, tag = "2")]
+    pub checked_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// One check of the tenant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreflightCheck {
+    /// The check's stable name, for example "downstream_consent".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What was looked at, in names: "Contoso Assistant may ask for cost.read".
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// What was found.
+    #[prost(enumeration = "PreflightResult", tag = "3")]
+    pub result: i32,
+    /// What was found, in words; with an unknown result, why it is unknown.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
+    /// What to do about it, in one sentence. Empty where nothing is to be done.
+    #[prost(string, tag = "5")]
+    pub fix: ::prost::alloc::string::String,
+    /// Where an administrator consents, if consent is the fix.
+    #[prost(string, tag = "6")]
+    pub admin_consent_url: ::prost::alloc::string::String,
 }
 /// A detail of a `claims_challenge` status: what the user's next sign-in must satisfy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ClaimsChallenge {
     /// The claims request exactly as Entra ID sent it: a JSON object as text (OpenID Connect Core 1.0, section 5.5).
-    /// At most 8 KiB.
+    /// At most 8 KiB, not empty. Pass it to the user's client unchanged, in base64, as `claims` of a WWW-Authenticate
+    /// challenge with `error="insufficient_claims"`.
     #[prost(string, tag = "1")]
     pub claims: ::prost::alloc::string::String,
+}
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PreflightResult {
+    /// Never sent.
+    Unspecified = 0,
+    /// As it must be.
+    Granted = 1,
+    /// Not as it must be: somebody has to act.
+    Missing = 2,
+    /// It could not be told: no permission at Graph, throttled, out of reach.
+    Unknown = 3,
+}
+impl PreflightResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PREFLIGHT_RESULT_UNSPECIFIED",
+            Self::Granted => "PREFLIGHT_RESULT_GRANTED",
+            Self::Missing => "PREFLIGHT_RESULT_MISSING",
+            Self::Unknown => "PREFLIGHT_RESULT_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PREFLIGHT_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "PREFLIGHT_RESULT_GRANTED" => Some(Self::Granted),
+            "PREFLIGHT_RESULT_MISSING" => Some(Self::Missing),
+            "PREFLIGHT_RESULT_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
 }
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum TokenSource {
-    /// Never sent.
+    /// Never sent. A reader that meets a value it does not know treats it as this one.
     Unspecified = 0,
     /// A token the broker already held for exactly this assertion and resource.
     Cache = 1,
@@ -84,6 +183,9 @@ pub mod token_broker_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// Exchanges users' access tokens for tokens of downstream resources.
+    ///
+    /// A consumer is known by the certificate it connects with (mutual TLS) or by its user id (unix socket), and may ask
+    /// for the downstream resources that the broker's consumers file gives it.
     #[derive(Debug, Clone)]
     pub struct TokenBrokerClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -167,7 +269,8 @@ pub mod token_broker_client {
         /// Exchanges an assertion for the same user's token for one downstream resource.
         ///
         /// Safe to retry: an exchange that is already cached is answered from the cache, and concurrent calls with the
-        /// same assertion share one exchange.
+        /// same assertion share one exchange. A request is at most 32 KiB; a call lasts at most 20 seconds, less where its
+        /// `grpc-timeout` says so, and an exchange that outlives its caller still fills the cache.
         pub async fn exchange(
             &mut self,
             request: impl tonic::IntoRequest<super::ExchangeRequest>,
@@ -192,6 +295,64 @@ pub mod token_broker_client {
                 .insert(GrpcMethod::new("token_broker.v1.TokenBroker", "Exchange"));
             self.inner.unary(req, path, codec).await
         }
+        /// Forgets every downstream token of one user, on every replica: after a dismissal, a stolen device, a change of
+        /// role. It withdraws nothing that a consumer holds already, and stops nobody from a new exchange: that is Entra
+        /// ID's to refuse.
+        ///
+        /// Safe to retry. Only for consumers with the right to purge.
+        pub async fn purge_user(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PurgeUserRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurgeUserResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/token_broker.v1.TokenBroker/PurgeUser",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("token_broker.v1.TokenBroker", "PurgeUser"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells whether the tenant is set up as the broker needs it: consents, scopes, roles, the application's
+        /// registration, the credential. Looked up at Microsoft Graph with the broker's own credential, in the background;
+        /// answered with the last result.
+        ///
+        /// Safe to retry: it changes nothing.
+        pub async fn preflight(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PreflightRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreflightResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/token_broker.v1.TokenBroker/Preflight",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("token_broker.v1.TokenBroker", "Preflight"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -210,7 +371,8 @@ pub mod token_broker_server {
         /// Exchanges an assertion for the same user's token for one downstream resource.
         ///
         /// Safe to retry: an exchange that is already cached is answered from the cache, and concurrent calls with the
-        /// same assertion share one exchange.
+        /// same assertion share one exchange. A request is at most 32 KiB; a call lasts at most 20 seconds, less where its
+        /// `grpc-timeout` says so, and an exchange that outlives its caller still fills the cache.
         async fn exchange(
             &self,
             request: tonic::Request<super::ExchangeRequest>,
@@ -218,8 +380,35 @@ pub mod token_broker_server {
             tonic::Response<super::ExchangeResponse>,
             tonic::Status,
         >;
+        /// Forgets every downstream token of one user, on every replica: after a dismissal, a stolen device, a change of
+        /// role. It withdraws nothing that a consumer holds already, and stops nobody from a new exchange: that is Entra
+        /// ID's to refuse.
+        ///
+        /// Safe to retry. Only for consumers with the right to purge.
+        async fn purge_user(
+            &self,
+            request: tonic::Request<super::PurgeUserRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurgeUserResponse>,
+            tonic::Status,
+        >;
+        /// Tells whether the tenant is set up as the broker needs it: consents, scopes, roles, the application's
+        /// registration, the credential. Looked up at Microsoft Graph with the broker's own credential, in the background;
+        /// answered with the last result.
+        ///
+        /// Safe to retry: it changes nothing.
+        async fn preflight(
+            &self,
+            request: tonic::Request<super::PreflightRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreflightResponse>,
+            tonic::Status,
+        >;
     }
     /// Exchanges users' access tokens for tokens of downstream resources.
+    ///
+    /// A consumer is known by the certificate it connects with (mutual TLS) or by its user id (unix socket), and may ask
+    /// for the downstream resources that the broker's consumers file gives it.
     #[derive(Debug)]
     pub struct TokenBrokerServer<T> {
         inner: Arc<T>,
@@ -326,6 +515,96 @@ pub mod token_broker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/token_broker.v1.TokenBroker/PurgeUser" => {
+                    #[allow(non_camel_case_types)]
+                    struct PurgeUserSvc<T: TokenBroker>(pub Arc<T>);
+                    impl<
+                        T: TokenBroker,
+                    > tonic::server::UnaryService<super::PurgeUserRequest>
+                    for PurgeUserSvc<T> {
+                        type Response = super::PurgeUserResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PurgeUserRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenBroker>::purge_user(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PurgeUserSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/token_broker.v1.TokenBroker/Preflight" => {
+                    #[allow(non_camel_case_types)]
+                    struct PreflightSvc<T: TokenBroker>(pub Arc<T>);
+                    impl<
+                        T: TokenBroker,
+                    > tonic::server::UnaryService<super::PreflightRequest>
+                    for PreflightSvc<T> {
+                        type Response = super::PreflightResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PreflightRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenBroker>::preflight(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PreflightSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -36,3 +36,38 @@ impl fmt::Display for Listen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it must be an IP address and port, like 127.0.0.1:50051, or unix: and an absolute path")]
 pub struct InvalidListen;
+
+/// The mode of a unix socket: its owner may read and write, others as said, and nobody executes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketMode(u32);
+
+impl SocketMode {
+    /// For the owner alone.
+    pub const PRIVATE: Self = Self(0o600);
+
+    /// The permission bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for SocketMode {
+    type Err = InvalidSocketMode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSocketMode> {
+        let octal = text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        let bits = u32::from_str_radix(text, 8).ok().filter(|_| octal).ok_or(InvalidSocketMode)?;
+        if bits & !0o666 == 0 && bits & 0o600 == 0o600 { Ok(Self(bits)) } else { Err(InvalidSocketMode) }
+    }
+}
+
+impl fmt::Display for SocketMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+/// A text that is no mode of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it must be octal and leave the socket to its owner, like 0600, 0660 (a group) or 0666 (anyone)")]
+pub struct InvalidSocketMode;

@@ -25,14 +25,14 @@ fn the_defaults_are_the_public_cloud_on_loopback() {
         "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
     );
     let arm = config.resources.find("arm").unwrap();
-    assert_eq!(arm.scope, "https://management.azure.com/user_impersonation");
+    assert_eq!(&*arm.scope, "https://management.azure.com/user_impersonation");
 }
 
 #[test]
 fn an_overridden_arm_endpoint_changes_no_scope() {
     let config = config(&["--arm-endpoint=https://localhost:8443"]).unwrap();
     assert_eq!(
-        config.resources.find("arm").unwrap().scope,
+        &*config.resources.find("arm").unwrap().scope,
         "https://management.azure.com/user_impersonation"
     );
 }
@@ -53,12 +53,43 @@ fn plain_text_is_for_loopback_and_unix_sockets_only() {
 #[test]
 fn mutual_tls_takes_three_files() {
     let files = ["--tls-cert-file=/c", "--tls-key-file=/k", "--tls-client-ca-file=/a"];
-    let all = [&["--listen=0.0.0.0:50051"], &files[..]].concat();
+    let all = [&["--listen=0.0.0.0:50051", "--consumers-file=/consumers"], &files[..]].concat();
     assert!(config(&all).unwrap().tls.is_some());
     assert!(config(&files[..1]).unwrap_err().contains("BROKER_TLS_KEY_FILE is not set"));
     assert!(config(&files[..2]).unwrap_err().contains("BROKER_TLS_CLIENT_CA_FILE is not set"));
     let on_unix = [&["--listen=unix:/run/b"], &files[..]].concat();
     assert!(config(&on_unix).unwrap_err().contains("unix socket"));
+}
+
+#[test]
+fn certificates_without_a_consumers_file_name_nobody() {
+    let files = ["--tls-cert-file=/c", "--tls-key-file=/k", "--tls-client-ca-file=/a"];
+    for listen in ["--listen=127.0.0.1:50051", "--listen=0.0.0.0:50051"] {
+        let error = config(&[&[listen], &files[..]].concat()).unwrap_err();
+        assert!(error.contains("BROKER_CONSUMERS_FILE"), "{error}");
+    }
+}
+
+#[test]
+fn a_socket_is_opened_to_others_only_if_a_file_says_who_they_are() {
+    let socket = "--listen=unix:/run/b";
+    let mode = |more: &[&str]| config(more).map(|config| config.socket_mode.to_string());
+    assert_eq!(mode(&[]).unwrap(), "0600");
+    assert_eq!(mode(&[socket, "--socket-mode=0600"]).unwrap(), "0600");
+    assert_eq!(mode(&[socket, "--socket-mode=660", "--consumers-file=/c"]).unwrap(), "0660");
+    let error = mode(&[socket, "--socket-mode=0660"]).unwrap_err();
+    assert!(error.contains("`0660` without BROKER_CONSUMERS_FILE"), "{error}");
+    let error = mode(&["--socket-mode=0600"]).unwrap_err();
+    assert!(error.contains("BROKER_SOCKET_MODE is set"), "{error}");
+    for bad in ["", "0760", "0040", "rw", "+660", "01600", "888"] {
+        assert!(mode(&[socket, "--consumers-file=/c", "--socket-mode", bad]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_resources_file_is_read_at_start() {
+    let error = config(&["--resources-file=/nowhere/resources.toml"]).unwrap_err();
+    assert!(error.contains("BROKER_RESOURCES_FILE"), "{error}");
 }
 
 #[test]
@@ -75,7 +106,11 @@ fn malformed_values_name_their_setting() {
         ("--listen=localhost", "--listen"),
         ("--listen=unix:relative", "--listen"),
         ("--tenant-id=common", "--tenant-id"),
-        ("--cache-capacity=0", "--cache-capacity"),
+        ("--cache-memory=0", "--cache-memory"),
+        ("--redis-url=redis://cache.contoso.com", "--redis-url"),
+        ("--redis-url=redis://localhost", "BROKER_CACHE_KEY_FILE"),
+        ("--cache-key-file=/keys", "BROKER_REDIS_URL"),
+        ("--redis-password-file=/password", "BROKER_REDIS_URL"),
         ("--authority-host=http://x", "AZURE_AUTHORITY_HOST"),
     ] {
         // A setting given twice is an error of its own: replace it.

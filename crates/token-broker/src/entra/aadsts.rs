@@ -25,7 +25,9 @@ enum Meaning {
     Consent,
     /// A fresh sign-in cures it; the word is the reason given to the caller.
     SignIn(&'static str),
-    /// The broker's own credential, registration or request is wrong.
+    /// The broker's own credential, or the application that it is one of, is not accepted: no exchange can succeed.
+    BadCredential,
+    /// The broker's own registration or request is wrong.
     OurFault,
     /// Entra ID cannot answer just now.
     Transient,
@@ -33,7 +35,7 @@ enum Meaning {
     Loop,
 }
 
-use Meaning::{AppOnly, Blocked, Consent, Loop, OurFault, SignIn, Transient};
+use Meaning::{AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient};
 
 /// The wait after a loop was detected (MSAL keeps an identical refusal for as long).
 const LOOP_PAUSE: Duration = Duration::from_secs(60);
@@ -60,11 +62,17 @@ const TABLE: &[(Meaning, &[u32])] = &[
     (SignIn("interaction_required"), &[50072, 50074, 50076, 50078, 50079, 50097, 50129, 50158]),
     (SignIn("interaction_required"), &[53000, 53001, 53002]),
     // Credential: unknown certificate, wrong, expired or missing secret, bad signature or subject.
-    (OurFault, &[700_027, 700_030, 700_025, 700_021, 7_000_215, 7_000_218, 7_000_222, 50012, 50048]),
-    // Federated credential.
-    (OurFault, &[70021, 700_213, 700_229]),
-    // Application or resource unknown, disabled or not subscribed in the tenant; permissions not registered.
-    (OurFault, &[700_016, 700_011, 700_038, 7_000_112, 70001, 500_011, 50001, 650_054]),
+    (
+        BadCredential,
+        &[UNKNOWN_CERTIFICATE, 700_030, 700_025, 700_021, 700_024, 7_000_215, 7_000_218, 7_000_222],
+    ),
+    (BadCredential, &[50012, 50048]),
+    // Federated credential: no match, none at all, no match of issuer, audience, subject; a user's token; its issuer is silent.
+    (BadCredential, &[70021, 70025, 700_211, 700_212, 700_213, 700_229, 50166]),
+    // The application is unknown in the tenant, or disabled.
+    (BadCredential, &[700_016, 700_011, 700_038, 7_000_112, 70001]),
+    // Resource unknown or not subscribed in the tenant; permissions not registered; not assigned to itself.
+    (OurFault, &[500_011, 50001, 650_054, 501_051]),
     (OurFault, &[65005, 650_052, 650_056, 650_057, 90099]),
     // Scope, tenant or request malformed.
     (OurFault, &[28000, 28002, 28003, 70011, 700_022, 700_023, 90009, 90002, 90019, 50059]),
@@ -73,6 +81,9 @@ const TABLE: &[(Meaning, &[u32])] = &[
     // The tenant is throttled; transient faults.
     (Transient, &[90055, 50033, 90006, 90024, 90033, 50000]),
 ];
+
+/// The certificate is none of the application's, or not known to be one yet.
+const UNKNOWN_CERTIFICATE: u32 = 700_027;
 
 /// The words MSAL takes for "a person must act" (msal-common, InteractionRequiredAuthError).
 const INTERACTION: &[&str] = &[
@@ -112,13 +123,36 @@ pub(super) fn classify(
         (known, None) => match known.unwrap_or_else(|| by_words(refusal)) {
             AppOnly => Kind::AppOnlyToken.into(),
             Blocked(cause) => Kind::BlockedByPolicy { cause }.into(),
-            Consent => Kind::ConsentRequired { permission: resource.permission }.into(),
-            SignIn(reason) => Kind::InvalidToken { reason, text: Arc::from(sign_in_text(reason)) }.into(),
-            OurFault => Kind::BrokerMisconfigured.into(),
+            Consent => Kind::ConsentRequired { permission: Arc::clone(&resource.permission) }.into(),
+            SignIn(reason) => invalid_token(reason).into(),
+            BadCredential | OurFault => Kind::BrokerMisconfigured.into(),
             Transient => unavailable(),
             Loop => unavailable().with_retry_after(retry_after.unwrap_or_default().max(LOOP_PAUSE)),
         },
     }
+}
+
+/// Whether a refusal is about the broker's own credential or application, and hence about every exchange.
+pub(super) fn is_about_credential(refusal: &Refusal) -> bool {
+    match refusal.number().and_then(meaning_of) {
+        Some(meaning) => meaning == BadCredential,
+        None => refusal.error() == "invalid_client",
+    }
+}
+
+/// Whether another certificate of the application may be known where this one is not.
+pub(super) fn is_unknown_certificate(refusal: &Refusal) -> bool {
+    refusal.number() == Some(UNKNOWN_CERTIFICATE)
+}
+
+/// Whether Entra ID, or what stands before it, could not answer just now.
+pub(super) fn is_transient(refusal: &Refusal) -> bool {
+    refusal.number().and_then(meaning_of).unwrap_or_else(|| by_words(refusal)) == Transient
+}
+
+/// Whether a number stands in the table: what keeps a label's values to a closed list.
+pub(crate) fn is_known(number: u32) -> bool {
+    meaning_of(number).is_some()
 }
 
 /// What an operator does about the most common of our own faults.
@@ -130,6 +164,10 @@ pub(super) fn hint(number: Option<u32>) -> &'static str {
         Some(700_016 | 70001) => {
             "check AZURE_CLIENT_ID and AZURE_TENANT_ID: the tenant has no such application"
         }
+        Some(70021 | 70025 | 700_211 | 700_212 | 700_213) => {
+            "issuer, subject and audience of a federated identity credential of the application must match the token exactly"
+        }
+        Some(700_024) => "the client assertion is not of now: check the machine's clock",
         Some(90002) => "check AZURE_TENANT_ID: the authority has no such tenant",
         Some(500_011 | 650_052 | 650_054 | 650_057) => {
             "give the app registration the delegated permission for this scope; its API must exist in the tenant"
@@ -158,6 +196,18 @@ fn by_words(refusal: &Refusal) -> Meaning {
         "temporarily_unavailable" | "server_error" | "" => Transient,
         _ => OurFault,
     }
+}
+
+/// The refusal that asks for a new sign-in, by its reason; `None` for a reason that is not in the table.
+pub(crate) fn sign_in_again(reason: &str) -> Option<Kind> {
+    TABLE.iter().find_map(|(meaning, _)| match meaning {
+        SignIn(known) if *known == reason => Some(invalid_token(known)),
+        _ => None,
+    })
+}
+
+fn invalid_token(reason: &'static str) -> Kind {
+    Kind::InvalidToken { reason, text: Arc::from(sign_in_text(reason)) }
 }
 
 fn sign_in_text(reason: &str) -> &'static str {

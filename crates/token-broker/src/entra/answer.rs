@@ -32,9 +32,12 @@ pub(super) fn token(body: &[u8], now: Timestamp) -> Result<DownstreamToken, Exch
         return Err(ExchangeError::unavailable());
     };
     let life = SignedDuration::from_secs(life.min(MAX_LIFE_SECONDS));
+    let after = |span| now.saturating_add(span).unwrap_or(now);
+    let refresh_in = response.refresh_in.and_then(|refresh_in| refresh_in.seconds());
     Ok(DownstreamToken {
         access_token: Arc::new(SecretString::from(token.as_ref())),
-        expires_at: now.saturating_add(life).unwrap_or(now),
+        expires_at: after(life),
+        refresh_at: refresh_in.filter(|span| *span > 0).map(|span| after(SignedDuration::from_secs(span))),
     })
 }
 
@@ -47,6 +50,8 @@ struct TokenResponse<'a> {
     token_type: Cow<'a, str>,
     #[serde(borrow)]
     expires_in: Number<'a>,
+    #[serde(borrow, default)]
+    refresh_in: Option<Number<'a>>,
 }
 
 /// Entra ID's endpoints write numbers as numbers or as strings.
@@ -175,6 +180,7 @@ mod tests {
             let token = token(body.as_bytes(), NOW).unwrap();
             assert_eq!(token.access_token.expose_secret(), "eyJ0.a.b");
             assert_eq!(token.expires_at, NOW + SignedDuration::from_secs(4215));
+            assert_eq!(token.refresh_at, Some(NOW + SignedDuration::from_secs(2107)));
         }
     }
 

@@ -145,11 +145,12 @@ async fn tokens_age_by_the_clock() {
     let minutes = |minutes| broker.clock.advance(SignedDuration::from_mins(minutes));
 
     broker.exchange(&assertion).await.unwrap();
-    minutes(29);
+    // After 24 minutes a call would start a refresh.
+    minutes(23);
     assert_eq!(broker.exchange(&assertion).await.unwrap().source(), TokenSource::Cache);
-    minutes(1);
+    minutes(7);
     assert_eq!(broker.exchange(&assertion).await.unwrap().source(), TokenSource::Entra);
-    minutes(29);
+    minutes(23);
     assert_eq!(broker.exchange(&assertion).await.unwrap().source(), TokenSource::Cache);
     assert_eq!(entra.count(), 2);
     minutes(75);

@@ -2,10 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod consumers;
+mod credentials;
 mod exchange;
+mod metadata;
+mod model;
+mod mutual_tls;
+mod redis_tls;
+mod refresh;
 mod refusals;
+mod replicas;
 mod server;
 mod support;
 #[path = "../../src/testing.rs"]
 #[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
 mod testing;
+mod throttle;
+mod tls;

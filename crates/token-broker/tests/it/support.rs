@@ -3,7 +3,11 @@
 use std::{
     collections::HashMap,
     net::TcpListener,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -18,11 +22,16 @@ use clap::Parser as _;
 use identity::clock::ManualClock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proto::v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use token_broker::{Args, Config, Listeners, ServeError, serve};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Response as GrpcResponse, Status, transport::Channel};
 
@@ -33,6 +42,10 @@ pub(crate) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 pub(crate) const CLIENT: &str = "22223333-cccc-4444-dddd-5555eeee6666";
 pub(crate) const ALICE: &str = "00000000-0000-4000-8000-00000000a11c";
 pub(crate) const BOB: &str = "00000000-0000-4000-8000-0000000000b0";
+
+/// The flags that choose a credential; without one it is the certificate.
+const CREDENTIALS: [&str; 3] =
+    ["--client-certificate-path", "--federated-token-file", "--managed-identity-client-id"];
 
 pub(crate) type Fields = HashMap<String, String>;
 type Answer = Arc<dyn Fn(&Fields) -> (StatusCode, HeaderMap, Value) + Send + Sync>;
@@ -48,9 +61,15 @@ pub(crate) struct Entra {
 
 struct Stub {
     metadata: Value,
-    keys: Value,
+    keys: Mutex<Value>,
     answer: Mutex<Answer>,
     requests: Mutex<Vec<(Fields, HeaderMap)>>,
+    /// The broker's questions about its own credential, which are not counted as requests.
+    proofs: Mutex<Vec<Fields>>,
+    proof_answer: Mutex<Answer>,
+    /// How long an answer takes, once it is made; and whether requests are kept.
+    pace: Mutex<Duration>,
+    forgets: AtomicBool,
     arrived: Notify,
     gate: tokio::sync::watch::Sender<bool>,
 }
@@ -69,9 +88,13 @@ impl Entra {
         let key = testing::key_and_cert();
         let state = Arc::new(Stub {
             metadata: json!({"issuer": format!("{origin}/{TENANT}/v2.0"), "jwks_uri": format!("{origin}/keys")}),
-            keys: json!({"keys": [jwk(&key)]}),
+            keys: Mutex::new(json!({"keys": [jwk("key-1", &key)]})),
             answer: Mutex::new(Arc::new(granted)),
             requests: Mutex::default(),
+            proofs: Mutex::default(),
+            proof_answer: Mutex::new(Arc::new(proved)),
+            pace: Mutex::default(),
+            forgets: AtomicBool::new(false),
             arrived: Notify::new(),
             gate: tokio::sync::watch::Sender::new(true),
         });
@@ -80,7 +103,10 @@ impl Entra {
                 &format!("/{TENANT}/v2.0/.well-known/openid-configuration"),
                 get(async |State(stub): State<Arc<Stub>>| Json(stub.metadata.clone())),
             )
-            .route("/keys", get(async |State(stub): State<Arc<Stub>>| Json(stub.keys.clone())))
+            .route(
+                "/keys",
+                get(async |State(stub): State<Arc<Stub>>| Json(stub.keys.lock().unwrap().clone())),
+            )
             .route(&format!("/{TENANT}/oauth2/v2.0/token"), post(token))
             .with_state(Arc::clone(&state));
         let (cert, server_key) = authority.issue("localhost");
@@ -107,9 +133,38 @@ impl Entra {
         self.answer(granted);
     }
 
+    /// Answers questions about the credential like this from now on.
+    pub(crate) fn answer_proofs(
+        &self,
+        answer: impl Fn(&Fields) -> (StatusCode, HeaderMap, Value) + Send + Sync + 'static,
+    ) {
+        *self.state.proof_answer.lock().unwrap() = Arc::new(answer);
+    }
+
+    /// What the broker sent to prove itself.
+    pub(crate) fn proofs(&self) -> Vec<Fields> {
+        self.state.proofs.lock().unwrap().clone()
+    }
+
     /// Lets requests wait (`false`), or go on (`true`).
     pub(crate) fn gate(&self, open: bool) {
         self.state.gate.send_replace(open);
+    }
+
+    /// Lets each answer take that long, once it is made.
+    pub(crate) fn pace(&self, pace: Duration) {
+        *self.state.pace.lock().unwrap() = pace;
+    }
+
+    /// Keeps no request from now on: for a run of very many.
+    pub(crate) fn forget_requests(&self) {
+        self.state.forgets.store(true, Ordering::SeqCst);
+    }
+
+    /// Publishes these keys instead of those of before.
+    pub(crate) fn publish(&self, keys: &[(&str, &KeyAndCert)]) {
+        let keys: Vec<_> = keys.iter().map(|(kid, key)| jwk(kid, key)).collect();
+        *self.state.keys.lock().unwrap() = json!({ "keys": keys });
     }
 
     /// Waits for the next request to arrive at the token endpoint.
@@ -148,6 +203,15 @@ impl Entra {
         self.sign(&self.claims(oid))
     }
 
+    /// A good token of `oid` issued `later` seconds after the start.
+    pub(crate) fn fresh_token(&self, oid: &str, later: i64) -> String {
+        let mut claims = self.claims(oid);
+        for name in ["iat", "nbf", "exp"] {
+            claims[name] = (claims[name].as_i64().unwrap() + later).into();
+        }
+        self.sign(&claims)
+    }
+
     pub(crate) fn sign(&self, claims: &Value) -> String {
         sign(&self.key, claims)
     }
@@ -161,17 +225,19 @@ impl Entra {
             TENANT,
             "--client-id",
             API,
-            "--client-certificate-path",
-            &app,
             "--authority-host",
             &self.origin,
             "--extra-ca-file",
             &ca,
             "--admin-listen",
             "127.0.0.1:0",
+            // Its own tests are elsewhere; these count requests.
         ];
+        let is_credential = |arg: &&str| CREDENTIALS.contains(arg);
+        let certificate = ["--client-certificate-path", &app];
+        let credential: &[&str] = if more.iter().any(is_credential) { &[] } else { &certificate };
         let listen: &[&str] = if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let args = Args::try_parse_from(base.iter().chain(listen).chain(more)).unwrap();
+        let args = Args::try_parse_from(base.iter().chain(listen).chain(credential).chain(more)).unwrap();
         Config::try_from(args).unwrap()
     }
 }
@@ -187,7 +253,7 @@ pub(crate) struct Broker {
     pub(crate) client: TokenBrokerClient<Channel>,
     pub(crate) channel: Channel,
     pub(crate) clock: ManualClock,
-    pub(crate) admin: String,
+    admin: String,
     pub(crate) shutdown: CancellationToken,
     pub(crate) task: JoinHandle<Result<(), ServeError>>,
 }
@@ -200,12 +266,17 @@ impl Broker {
     pub(crate) async fn start_with(config: Config) -> Self {
         let listeners = Listeners::bind(&config).await.unwrap();
         let address = format!("http://{}", listeners.grpc_address().unwrap());
-        let admin = format!("http://{}", listeners.admin_address().unwrap());
+        let admin = listeners.admin_address().unwrap().to_string();
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
         let task = tokio::spawn(serve(config, listeners, Arc::new(clock.clone()), shutdown.clone()));
         let client = TokenBrokerClient::new(channel.clone());
         Self { client, channel, clock, admin, shutdown, task }
+    }
+
+    /// What the admin port answers.
+    pub(crate) async fn admin(&self, path: &str) -> String {
+        admin(&self.admin, path).await
     }
 
     pub(crate) async fn exchange(&self, assertion: &str) -> Result<ExchangeResponse, Status> {
@@ -224,6 +295,25 @@ impl Broker {
             claims: claims.to_owned(),
         };
         self.client.clone().exchange(request).await.map(GrpcResponse::into_inner)
+    }
+}
+
+/// A plain HTTP GET of an admin port: the outgoing client of the product speaks https only.
+pub(crate) async fn admin(address: &str, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < give_up, "not within 30 s: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -249,14 +339,24 @@ impl Authority {
 
     /// A certificate and its key, as PEM.
     pub(crate) fn issue(&self, name: &str) -> (String, String) {
+        self.issue_to(&[&format!("dns:{name}")])
+    }
+
+    /// A certificate for names like `dns:gateway.test` and `spiffe://a.test/gateway`, and its key, as PEM.
+    pub(crate) fn issue_to(&self, names: &[&str]) -> (String, String) {
         let key = testing::ec_key();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let san = |name: &&str| match name.strip_prefix("dns:") {
+            Some(name) => SanType::DnsName(name.try_into().unwrap()),
+            None => SanType::URI((*name).try_into().unwrap()),
+        };
+        params.subject_alt_names = names.iter().map(san).collect();
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 }
 
 /// Grants a token that tells which assertion it was given for, and a different one each time.
-fn granted(fields: &Fields) -> (StatusCode, HeaderMap, Value) {
+pub(crate) fn granted(fields: &Fields) -> (StatusCode, HeaderMap, Value) {
     let body = json!({
         "token_type": "Bearer", "scope": fields["scope"], "expires_in": 7200, "ext_expires_in": 7200,
         "access_token": format!("downstream-{}-{}", subject(&fields["assertion"]), uuid::Uuid::new_v4()),
@@ -272,23 +372,41 @@ pub(crate) fn subject(token: &str) -> String {
     claims["oid"].as_str().unwrap().to_owned()
 }
 
+/// What Entra ID answers an application that asks for a token for itself.
+pub(crate) fn proved(_: &Fields) -> (StatusCode, HeaderMap, Value) {
+    let body = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "app-only"});
+    (StatusCode::OK, HeaderMap::new(), body)
+}
+
 async fn token(State(stub): State<Arc<Stub>>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
-    stub.requests.lock().unwrap().push((fields.clone(), headers));
+    if fields["grant_type"] == "client_credentials" {
+        stub.proofs.lock().unwrap().push(fields.clone());
+        let answer = Arc::clone(&*stub.proof_answer.lock().unwrap());
+        let (status, headers, body) = answer(&fields);
+        return (status, headers, Json(body)).into_response();
+    }
+    if !stub.forgets.load(Ordering::SeqCst) {
+        stub.requests.lock().unwrap().push((fields.clone(), headers));
+    }
     stub.arrived.notify_one();
     stub.gate.subscribe().wait_for(|open| *open).await.unwrap();
     let answer = Arc::clone(&*stub.answer.lock().unwrap());
     let (status, mut headers, body) = answer(&fields);
     headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    let pace = *stub.pace.lock().unwrap();
+    if !pace.is_zero() {
+        tokio::time::sleep(pace).await;
+    }
     (status, headers, Json(body)).into_response()
 }
 
-fn jwk(key: &KeyAndCert) -> Value {
+fn jwk(kid: &str, key: &KeyAndCert) -> Value {
     use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
     use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as B64};
     let pair = RsaKeyPair::from_pkcs8(key.key.serialized_der()).unwrap();
     let public = pair.public_key();
     json!({
-        "kty": "RSA", "use": "sig", "kid": "key-1",
+        "kty": "RSA", "use": "sig", "kid": kid,
         "n": B64.encode(public.modulus().big_endian_without_leading_zero()),
         "e": B64.encode(public.exponent().big_endian_without_leading_zero()),
     })

@@ -2,12 +2,10 @@
 //! asks nobody who they are, and holds one token for whoever calls.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -18,67 +16,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// The running server. It ends when this is dropped.
-pub(crate) struct Bare {
-    child: Child,
-    url: String,
-}
-
-impl Bare {
-    /// Starts this program once more, as the server.
-    ///
-    /// # Errors
-    /// When it does not tell its address.
-    pub(crate) fn start(arm: &str, ca: &str, token: &str) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bare", "--arm", arm, "--ca", ca])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        // Its stdin stays open for as long as this lives: when it ends, so does the server.
-        writeln!(child.stdin.as_mut().context("a piped stdin")?, "{token}")?;
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().context("a piped stdout")?).read_line(&mut url)?;
-        Ok(Self { child, url: url.trim().to_owned() })
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use super::child;
 
 /// Runs the server until stdin ends.
 ///
 /// # Errors
 /// When it cannot be set up.
-#[expect(clippy::print_stdout, reason = "who started it reads the address there")]
 pub(crate) async fn serve(arm: Url, ca: &Path) -> anyhow::Result<()> {
-    let mut token = String::new();
-    std::io::stdin().read_line(&mut token)?;
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(0);
-    });
+    let token = child::told()?;
     #[expect(clippy::disallowed_methods, reason = "a bare server uses reqwest as it comes")]
     let http = Client::builder()
         .no_proxy()
         .tcp_nodelay(true)
         .tls_certs_merge([Certificate::from_pem(&std::fs::read(ca)?)?])
         .build()?;
-    let azure = Arc::new(Azure { http, arm, token: token.trim().to_owned() });
+    let azure = Arc::new(Azure { http, arm, token });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}/mcp", listener.local_addr()?);
+    child::tell(listener.local_addr()?);
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);
     });

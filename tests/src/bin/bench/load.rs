@@ -1,24 +1,29 @@
-//! A closed loop: each connection asks, reads the whole answer, and asks again.
+//! A closed loop: each caller asks, reads the whole answer, and asks again.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
+use anyhow::Context;
 use futures::future::try_join_all;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-
-use super::target::Target;
 
 /// An answer that takes longer is a failure, not a measurement.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Who is asked.
+pub(crate) trait Target {
+    /// What one caller holds.
+    type Connection;
+
+    /// Connects this many callers.
+    async fn connect(&self, callers: usize) -> anyhow::Result<Vec<Self::Connection>>;
+
+    /// Asks once and reads the answer. It fails if it is another than the first one was.
+    async fn ask(&self, connection: &mut Self::Connection) -> anyhow::Result<()>;
+}
+
 /// A load on one target.
-pub(crate) struct Load<'a> {
-    pub(crate) target: &'a Target,
-    pub(crate) connections: usize,
+pub(crate) struct Load<'a, T> {
+    pub(crate) target: &'a T,
+    pub(crate) callers: usize,
 }
 
 /// What was measured.
@@ -30,50 +35,31 @@ pub(crate) struct Sample {
     pub(crate) elapsed: Duration,
 }
 
-impl Load<'_> {
-    /// Keeps all connections busy for this long.
+impl<T: Target> Load<'_, T> {
+    /// Keeps all callers busy for this long.
     ///
     /// # Errors
     /// At the first call that fails, or whose answer is another than the one seen before.
     pub(crate) async fn run(&self, duration: Duration) -> anyhow::Result<Sample> {
-        let mut connections = Vec::new();
-        for _ in 0..self.connections {
-            connections.push(self.connect().await?);
-        }
+        let connections = self.target.connect(self.callers).await?;
         let started = Instant::now();
-        let loops = connections.into_iter().map(|sender| self.keep_asking(sender, started + duration));
+        let loops =
+            connections.into_iter().map(|connection| self.keep_asking(connection, started + duration));
         let all = tokio::time::timeout(duration + DEADLINE, try_join_all(loops));
         let latencies = all.await.context("a call does not end")??.concat();
         Ok(Sample { latencies, elapsed: started.elapsed() })
     }
 
-    async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-        let stream = TcpStream::connect(self.target.address()).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Ends with the sender; what goes wrong, the sender tells.
-        tokio::spawn(connection);
-        Ok(sender)
-    }
-
     async fn keep_asking(
         &self,
-        mut sender: SendRequest<Full<Bytes>>,
+        mut connection: T::Connection,
         end: Instant,
     ) -> anyhow::Result<Vec<Duration>> {
         let mut latencies = Vec::new();
         while Instant::now() < end {
             let started = Instant::now();
-            sender.ready().await?;
-            let response = sender.send_request(self.target.request()).await?;
-            let status = response.status();
-            let answer = response.into_body().collect().await?.to_bytes();
+            self.target.ask(&mut connection).await?;
             latencies.push(started.elapsed());
-            ensure!(
-                self.target.is_expected(&answer),
-                "another answer than before, {status}: {}",
-                String::from_utf8_lossy(&answer).chars().take(500).collect::<String>()
-            );
         }
         Ok(latencies)
     }

@@ -1,27 +1,31 @@
 //! `make bench`: what proof, policy and exchange cost, next to a server that does none of it.
 //!
 //! The gateway with its broker, and a bare axum and reqwest server that makes the same request to Azure, answer the
-//! same questions over the same number of connections, in turns. All are processes of the same build on loopback;
-//! Azure is the emulator. What is measured and what it means: `docs/benchmarks.md`.
+//! same questions over the same number of connections, in turns; so do the broker alone and a tonic service that
+//! answers a constant. All are processes of the same build on loopback; Azure is the emulator. What is measured and
+//! what it means: `docs/benchmarks.md`.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`bare`] | the server to compare with |
-//! | [`target`] | who is asked, what, and what the answer must be |
+//! | [`bare`], [`constant`], [`child`] | the servers to compare with, as processes |
+//! | [`tool_call`], [`exchange`] | who is asked, what, and what the answer must be |
 //! | [`load`] | the closed loop |
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
 
 mod bare;
+mod child;
+mod constant;
+mod exchange;
 mod load;
 mod report;
-mod target;
+mod tool_call;
 mod usage;
 
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use e2e::Era;
 use e2e::processes::{Ports, Processes};
 use identity::clock::{Clock, SystemClock};
@@ -29,23 +33,35 @@ use jiff::tz::TimeZone;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use self::bare::Bare;
-use self::load::Load;
-use self::report::{Comparison, Round};
-use self::target::{Question, Target};
+use self::child::Child;
+use self::exchange::Exchange;
+use self::load::{Load, Target};
+use self::report::{Aim, Aims, Comparison, Round};
+use self::tool_call::{Question, ToolCall};
 use self::usage::Usage;
 
 /// Whose costs are asked for.
 const PERSON: &str = "alice";
 /// More than any load reaches: the limit is checked on each call and never met.
 const NO_LIMIT: &str = "1000000000";
+/// Of the bare server's throughput, and of its 99th percentile.
+const GATEWAY_AIMS: Aims = Aims { throughput: Aim::AtLeast(0.5), p99: Aim::AtMost(3.0) };
+/// Of the constant service's throughput.
+const BROKER_AIMS: Aims = Aims { throughput: Aim::AtLeast(0.6), p99: Aim::None };
+const NO_AIMS: Aims = Aims { throughput: Aim::None, p99: Aim::None };
 
-/// Compares the gateway with a bare server under load.
+/// Compares the gateway with a bare server under load, and the broker with a service that answers a constant.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Connections, each with one call at a time.
+    /// Connections to the gateway, each with one call at a time.
     #[arg(long, default_value_t = 16)]
     connections: usize,
+    /// Connections to the broker.
+    #[arg(long, default_value_t = 4)]
+    grpc_connections: usize,
+    /// Calls at the same time on each connection to the broker.
+    #[arg(long, default_value_t = 8)]
+    streams: usize,
     /// Turns of each server.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
@@ -58,8 +74,20 @@ struct Args {
     /// Speak the protocol of 2026-07-28, with its headers and metadata, instead of 2025-11-25.
     #[arg(long)]
     modern: bool,
+    /// Measure this alone.
+    #[arg(long)]
+    only: Option<Subject>,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// The gateway with its broker, next to a bare server.
+    Gateway,
+    /// The broker, next to a service that answers a constant.
+    Broker,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,15 +102,19 @@ enum Command {
         #[arg(long)]
         ca: std::path::PathBuf,
     },
+    /// The constant service: reads its answer from stdin, writes its address to stdout, runs until stdin ends.
+    #[command(hide = true)]
+    Constant,
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match &args.command {
-        // As many threads as the gateway has.
+        // As many threads as the services have.
         Some(Command::Bare { arm, ca }) => {
             tokio::runtime::Runtime::new()?.block_on(bare::serve(arm.clone(), ca))
         }
+        Some(Command::Constant) => tokio::runtime::Runtime::new()?.block_on(constant::serve()),
         // One thread: what the driver takes, the servers do not get.
         None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&args)),
     }
@@ -92,70 +124,146 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let settings = [("RUST_LOG", args.log.as_str()), ("GATEWAY_CALLS_PER_MINUTE", NO_LIMIT)];
     let stack = Processes::start_with(folder.path(), Ports::free()?, 0, &settings).await?;
-    let arm_token = stack.control().token(PERSON, json!({"kind": "arm"})).await?;
-    let bare = Bare::start(stack.setting("AZURE_ARM_ENDPOINT"), stack.setting("EXTRA_CA_FILE"), &arm_token)?;
-    let bench = Bench { args, stack, bare };
-    report::head(args.connections, args.rounds, args.seconds);
-    let costs = bench.compare(Question::CostByService, args.seconds).await?;
-    costs.print();
-    // A second opinion needs less time.
-    let subscriptions = bench.compare(Question::ListSubscriptions, args.seconds / 3.0).await?;
-    subscriptions.print();
-    let memory: Vec<_> = bench.processes().map(|(name, pid)| (name, usage::memory(pid))).collect();
-    report::memory(&memory);
-    costs.print_details();
-    subscriptions.print_details();
+    let bench = Bench { args, stack };
+    report::machine();
+    if args.only != Some(Subject::Broker) {
+        bench.gateway().await?;
+    }
+    if args.only != Some(Subject::Gateway) {
+        bench.broker().await?;
+    }
     Ok(())
 }
 
 struct Bench<'a> {
     args: &'a Args,
     stack: Processes,
-    bare: Bare,
 }
 
 impl Bench<'_> {
-    /// Asks both servers in turns, so that whatever else the machine does meets both.
-    async fn compare(&self, question: Question, seconds: f64) -> anyhow::Result<Comparison> {
+    async fn gateway(&self) -> anyhow::Result<()> {
+        let Args { connections, rounds, seconds, .. } = self.args;
+        let arm_token = self.stack.control().token(PERSON, json!({"kind": "arm"})).await?;
+        let (arm, ca) = (self.stack.setting("AZURE_ARM_ENDPOINT"), self.stack.setting("EXTRA_CA_FILE"));
+        let bare = Child::start(&["bare", "--arm", arm, "--ca", ca], &arm_token)?;
+        let load = format!("{connections} connections, {rounds} rounds of {seconds} s");
+        report::head(&load, "gateway and broker", report::BARE);
+        let costs = self.tool(&bare, Question::CostByService, GATEWAY_AIMS, *seconds).await?;
+        costs.print();
+        // A second opinion needs less time, and is no aim: the aims are for the question asked most.
+        let subscriptions = self.tool(&bare, Question::ListSubscriptions, NO_AIMS, seconds / 3.0).await?;
+        subscriptions.print();
+        let memory: Vec<_> = self
+            .processes((report::BARE, bare.pid()))
+            .map(|(name, pid)| (name, usage::memory(pid)))
+            .collect();
+        report::memory(&memory);
+        costs.print_details();
+        subscriptions.print_details();
+        Ok(())
+    }
+
+    /// One tool, by the gateway and by the bare server.
+    async fn tool(
+        &self,
+        bare: &Child,
+        question: Question,
+        aims: Aims,
+        seconds: f64,
+    ) -> anyhow::Result<Comparison> {
         let era = if self.args.modern { Era::Modern } else { Era::Legacy };
         let today = SystemClock.now().to_zoned(TimeZone::UTC).date();
         let token = self.stack.control().token(PERSON, Value::Null).await?;
-        let gateway = Target::new(&self.stack.public_url(), Some(&token), question, era, today).await?;
-        let bare = Target::new(self.bare.url(), None, question, Era::Legacy, today).await?;
+        let ours = ToolCall::new(&self.stack.public_url(), Some(&token), question, era, today).await?;
+        let bare_url = format!("http://{}/mcp", bare.address());
+        let theirs = ToolCall::new(&bare_url, None, question, Era::Legacy, today).await?;
         ensure!(
-            gateway.essence() == bare.essence(),
+            ours.essence() == theirs.essence(),
             "{}: the answers differ: {} and {}",
             question.tool(),
-            gateway.essence(),
-            bare.essence()
+            ours.essence(),
+            theirs.essence()
         );
+        let comparison = Comparison::new(question.tool(), aims, ours.answer_bytes());
+        let other = (report::BARE, bare.pid());
+        let turns = Turns { callers: self.args.connections, rounds: self.args.rounds, seconds, other };
+        self.compare(comparison, &ours, &theirs, turns).await
+    }
+
+    /// The broker's cache, by itself.
+    async fn broker(&self) -> anyhow::Result<()> {
+        let Args { grpc_connections, streams, rounds, seconds, .. } = self.args;
+        // What is compared takes microseconds: more and shorter turns meet more of the machine's moods.
+        let (rounds, seconds) = (rounds * 3, seconds / 2.0);
+        let token = self.stack.control().token(PERSON, Value::Null).await?;
+        let address = format!("127.0.0.1:{}", self.stack.ports.broker);
+        let ours = Exchange::new(address, token.clone(), *streams).await?;
+        let constant = constant::start(ours.answer())?;
+        let theirs = Exchange::new(constant.address().to_string(), token, *streams).await?;
+        ensure!(ours.answer() == theirs.answer(), "the answers differ");
+        let load = format!(
+            "{grpc_connections} connections of {streams} calls at a time, {rounds} rounds of {seconds} s"
+        );
+        report::head(&load, "broker", report::CONSTANT);
+        let comparison = Comparison::new("Exchange, cached", BROKER_AIMS, ours.answer().len());
+        let other = (report::CONSTANT, constant.pid());
+        let turns = Turns { callers: grpc_connections * streams, seconds, rounds, other };
+        let exchange = self.compare(comparison, &ours, &theirs, turns).await?;
+        exchange.print();
+        exchange.print_details();
+        Ok(())
+    }
+
+    /// Asks both servers in turns, so that whatever else the machine does meets both.
+    async fn compare<T: Target>(
+        &self,
+        mut comparison: Comparison,
+        ours: &T,
+        theirs: &T,
+        turns: Turns,
+    ) -> anyhow::Result<Comparison> {
         let before = self.stack.control().counts().await?.exchanges;
-        let mut comparison = Comparison::new(question, gateway.answer_bytes());
-        for _ in 0..self.args.rounds {
-            comparison.gateway.push(self.turn(&gateway, seconds).await.context("gateway")?);
-            comparison.bare.push(self.turn(&bare, seconds).await.context("bare server")?);
+        for _ in 0..turns.rounds {
+            comparison.ours.push(self.turn(ours, turns).await.context("ours")?);
+            comparison.theirs.push(self.turn(theirs, turns).await.context(turns.other.0)?);
         }
         let exchanged = self.stack.control().counts().await?.exchanges - before;
         ensure!(exchanged == 0, "{exchanged} tokens were exchanged: the cache was not warm");
         Ok(comparison)
     }
 
-    async fn turn(&self, target: &Target, seconds: f64) -> anyhow::Result<Round> {
-        let load = Load { target, connections: self.args.connections };
-        load.run(Duration::from_secs_f64(seconds / 6.0)).await?;
-        let before = self.usage();
-        let sample = load.run(Duration::from_secs_f64(seconds)).await?;
-        let used =
-            self.usage().into_iter().zip(before).map(|((name, after), (_, before))| (name, after - before));
+    async fn turn<T: Target>(&self, target: &T, turns: Turns) -> anyhow::Result<Round> {
+        let load = Load { target, callers: turns.callers };
+        load.run(Duration::from_secs_f64(turns.seconds / 6.0)).await?;
+        let before = self.usage(turns.other);
+        let sample = load.run(Duration::from_secs_f64(turns.seconds)).await?;
+        let used = self
+            .usage(turns.other)
+            .into_iter()
+            .zip(before)
+            .map(|((name, after), (_, before))| (name, after - before));
         Ok(Round { sample, used: used.collect() })
     }
 
-    fn usage(&self) -> Vec<(&'static str, Usage)> {
+    fn usage(&self, other: Process) -> Vec<(&'static str, Usage)> {
         let driver = ("load driver", std::process::id());
-        self.processes().chain([driver]).map(|(name, pid)| (name, usage::processor(pid))).collect()
+        self.processes(other).chain([driver]).map(|(name, pid)| (name, usage::processor(pid))).collect()
     }
 
-    fn processes(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.stack.pids().into_iter().chain([(report::BARE, self.bare.pid())])
+    fn processes(&self, other: Process) -> impl Iterator<Item = Process> {
+        self.stack.pids().into_iter().chain([other])
     }
+}
+
+type Process = (&'static str, u32);
+
+/// How two servers are compared.
+#[derive(Clone, Copy)]
+struct Turns {
+    callers: usize,
+    rounds: u32,
+    /// Measured in each turn.
+    seconds: f64,
+    /// Whom ours is compared with.
+    other: Process,
 }

@@ -5,8 +5,8 @@ use p12_keystore::{KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use super::*;
 use crate::testing::{KeyAndCert, NOW, certified, ec_key, key_and_cert, pem, rsa_key};
 
-fn parse(content: impl AsRef<[u8]>) -> Result<Credential, CredentialError> {
-    Credential::parse(content.as_ref(), &SecretString::default(), NOW)
+fn parse(content: impl AsRef<[u8]>) -> Result<SigningCertificate, CertificateError> {
+    SigningCertificate::parse(content.as_ref(), &SecretString::default(), NOW)
 }
 
 fn pfx(pair: &KeyAndCert, password: &str) -> Vec<u8> {
@@ -31,7 +31,7 @@ fn pem_is_read_in_any_order() {
         format!("{attributes}{leaf}{attributes}{key}{chain}"),
         windows,
     ] {
-        assert_eq!(parse(content).unwrap().thumbprint(), pair.thumbprint_sha256());
+        assert_eq!(**parse(content).unwrap().thumbprint(), *pair.thumbprint_sha256());
     }
 }
 
@@ -39,14 +39,14 @@ fn pem_is_read_in_any_order() {
 fn a_pkcs1_key_is_read() {
     let pair = key_and_cert();
     let content = pem("RSA PRIVATE KEY", pair.pkcs1()) + &pair.certificate.pem();
-    assert_eq!(parse(content).unwrap().thumbprint(), pair.thumbprint_sha256());
+    assert_eq!(**parse(content).unwrap().thumbprint(), *pair.thumbprint_sha256());
 }
 
 #[test]
 fn the_certificate_is_found_by_its_key_among_several_keys_too() {
     let (pair, stray) = (key_and_cert(), rsa_key());
     let content = stray.serialize_pem() + &pair.pem();
-    assert_eq!(parse(content).unwrap().thumbprint(), pair.thumbprint_sha256());
+    assert_eq!(**parse(content).unwrap().thumbprint(), *pair.thumbprint_sha256());
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn of_two_certificates_of_one_key_the_valid_one_that_lasts_longest_is_taken() {
     let (renewed, future) = (again(2026, 2028), again(2027, 2030));
     let content = [old.pem(), future.certificate.pem(), renewed.certificate.pem()].concat();
 
-    assert_eq!(parse(content).unwrap().thumbprint(), renewed.thumbprint_sha256());
+    assert_eq!(**parse(content).unwrap().thumbprint(), *renewed.thumbprint_sha256());
 }
 
 fn testing_copy(pair: &KeyAndCert) -> rcgen::KeyPair {
@@ -72,25 +72,20 @@ fn pfx_is_read_as_binary_and_as_base64_text() {
         text.as_bytes().chunks(76).flat_map(|line| [str::from_utf8(line).unwrap(), "\n"]).collect();
 
     for content in [binary, text.into_bytes(), wrapped.into_bytes()] {
-        assert_eq!(parse(content).unwrap().thumbprint(), pair.thumbprint_sha256());
+        assert_eq!(**parse(content).unwrap().thumbprint(), *pair.thumbprint_sha256());
     }
 }
 
 #[test]
 fn a_password_opens_pfx_and_a_wrong_one_is_called_so() {
     let pair = key_and_cert();
-    let dir = tempfile::tempdir().unwrap();
-    let (file, right, wrong) =
-        (dir.path().join("app.pfx"), dir.path().join("right"), dir.path().join("wrong"));
-    std::fs::write(&file, pfx(&pair, "opensesame")).unwrap();
-    std::fs::write(&right, "opensesame\n").unwrap();
-    std::fs::write(&wrong, "open sesame").unwrap();
+    let file = pfx(&pair, "opensesame");
+    let open = |text: &[u8]| SigningCertificate::parse(&file, &password(text).unwrap(), NOW);
 
-    let load = |password| Credential::load(&file, password, NOW);
-
-    assert_eq!(load(Some(&right)).unwrap().thumbprint(), pair.thumbprint_sha256());
-    assert!(matches!(load(Some(&wrong)), Err(CredentialError::WrongPassword)));
-    assert!(matches!(load(None), Err(CredentialError::WrongPassword)));
+    assert_eq!(**open(b"opensesame\n").unwrap().thumbprint(), *pair.thumbprint_sha256());
+    assert!(matches!(open(b"open sesame"), Err(CertificateError::WrongPassword)));
+    assert!(matches!(open(b""), Err(CertificateError::WrongPassword)));
+    assert!(matches!(password(&[0xff]), Err(CertificateError::WrongPassword)));
 }
 
 #[test]
@@ -134,8 +129,8 @@ fn each_fault_has_its_own_error() {
 fn a_certificate_out_of_its_time_is_refused() {
     let expired = certified(rsa_key(), 2024, 2026);
     let future = certified(rsa_key(), 2027, 2029);
-    assert!(matches!(parse(expired.pem()), Err(CredentialError::Expired { .. })));
-    assert!(matches!(parse(future.pem()), Err(CredentialError::NotYetValid { .. })));
+    assert!(matches!(parse(expired.pem()), Err(CertificateError::Expired { .. })));
+    assert!(matches!(parse(future.pem()), Err(CertificateError::NotYetValid { .. })));
 }
 
 #[test]
@@ -144,16 +139,6 @@ fn a_loaded_credential_knows_when_it_ends() {
     assert_eq!(credential.not_after(), "2028-01-01T00:00:00Z".parse().unwrap());
     assert!(credential.is_valid_at(NOW));
     assert!(!credential.is_valid_at(credential.not_after() + SignedDuration::from_secs(1)));
-}
-
-#[test]
-fn a_file_that_is_not_there_or_too_large_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("app.pem");
-    let load = || Credential::load(&path, None, NOW).unwrap_err().to_string();
-    assert!(load().contains("app.pem"));
-    std::fs::write(&path, vec![b'x'; 1024 * 1024 + 1]).unwrap();
-    assert!(load().contains("larger than 1 MiB"));
 }
 
 #[test]

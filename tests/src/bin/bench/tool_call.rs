@@ -1,14 +1,19 @@
-//! Who is asked, what, and what the answer must be.
+//! The tools over MCP: who is asked, what, and what the answer must be.
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use e2e::{Caller, Era};
 use emulator::PROD_SUBSCRIPTION;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::Request;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::load::Target;
 
 /// A question to both servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +45,14 @@ impl Question {
 }
 
 /// A server, the message it is sent, and the answer it gave.
-pub(crate) struct Target {
+pub(crate) struct ToolCall {
     address: String,
     request: Request<Full<Bytes>>,
     document: Value,
     answer: Bytes,
 }
 
-impl Target {
+impl ToolCall {
     /// Asks once, on the day `today`, which also warms the server's caches.
     ///
     /// # Errors
@@ -71,21 +76,6 @@ impl Target {
         Ok(Self { address, request, document: answer.document, answer: answer.text.into() })
     }
 
-    /// Host and port.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// The message.
-    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
-        self.request.clone()
-    }
-
-    /// Whether an answer is the first one again.
-    pub(crate) fn is_expected(&self, answer: &[u8]) -> bool {
-        self.answer == answer
-    }
-
     /// How long an answer is.
     pub(crate) fn answer_bytes(&self) -> usize {
         self.answer.len()
@@ -103,6 +93,36 @@ impl Target {
             of_each("services", ["name", "cost"]),
             of_each("subscriptions", ["id", "name"])
         ])
+    }
+}
+
+impl Target for ToolCall {
+    type Connection = SendRequest<Full<Bytes>>;
+
+    async fn connect(&self, callers: usize) -> anyhow::Result<Vec<Self::Connection>> {
+        let mut connections = Vec::new();
+        for _ in 0..callers {
+            let stream = TcpStream::connect(&self.address).await?;
+            stream.set_nodelay(true)?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            // Ends with the sender; what goes wrong, the sender tells.
+            tokio::spawn(connection);
+            connections.push(sender);
+        }
+        Ok(connections)
+    }
+
+    async fn ask(&self, connection: &mut Self::Connection) -> anyhow::Result<()> {
+        connection.ready().await?;
+        let response = connection.send_request(self.request.clone()).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        ensure!(
+            self.answer == answer,
+            "another answer than before, {status}: {}",
+            String::from_utf8_lossy(&answer).chars().take(500).collect::<String>()
+        );
+        Ok(())
     }
 }
 

@@ -1,10 +1,5 @@
 //! Takes a credential file apart, whichever of the accepted forms it has.
 
-use std::{
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
-
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
@@ -14,27 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
-/// A key with a chain of certificates takes about 10 KiB.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
-
 /// DER of the object identifier 1.2.840.10045.2.1, `ecPublicKey`.
 const EC_PUBLIC_KEY: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 
 /// Why a credential cannot be used. The texts name what is wrong and what to do, never the content.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialError {
-    /// The file cannot be read.
-    #[error("`{}` cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no credential by its size.
-    #[error("`{}` is larger than 1 MiB: a credential file holds one key and its certificates", .0.display())]
-    TooLarge(PathBuf),
+pub(crate) enum CertificateError {
     /// The content is of no form that is accepted.
     #[error("it is neither PEM, nor PKCS#12 (PFX), nor PKCS#12 as base64 text")]
     UnknownForm,
@@ -103,8 +83,8 @@ impl Certificate {
         (self.not_before..self.not_after).contains(&now)
     }
 
-    fn parse(der: Vec<u8>) -> Result<Self, CredentialError> {
-        let broken = || CredentialError::BrokenCertificate;
+    fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
+        let broken = || CertificateError::BrokenCertificate;
         let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| broken())?;
         let time = |at: x509_parser::time::ASN1Time| Timestamp::from_second(at.timestamp());
         let validity = parsed.validity();
@@ -115,27 +95,13 @@ impl Certificate {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
-    let unreadable = |source| CredentialError::Unreadable { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    // Room for the whole file at once: a buffer that grows leaves copies behind that nobody wipes.
-    let expected = file.metadata().map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1));
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() as u64 > MAX_FILE_BYTES {
-        return Err(CredentialError::TooLarge(path.to_owned()));
-    }
-    Ok(content)
-}
-
-/// Reads a password: the file's text without the line end that editors and `kubectl` leave.
-pub(super) fn read_password(path: &Path) -> Result<SecretString, CredentialError> {
-    let content = read(path)?;
-    let text = std::str::from_utf8(&content).map_err(|_| CredentialError::WrongPassword)?;
+/// A password from its file's content: the text without the line end that editors and `kubectl` leave.
+pub(in crate::credential) fn password(content: &[u8]) -> Result<SecretString, CertificateError> {
+    let text = std::str::from_utf8(content).map_err(|_| CertificateError::WrongPassword)?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
-pub(super) fn parse(content: &[u8], password: &SecretString) -> Result<Parts, CredentialError> {
+pub(super) fn parse(content: &[u8], password: &SecretString) -> Result<Parts, CertificateError> {
     const PEM_MARK: &[u8] = b"-----BEGIN ";
     /// Tag of the SEQUENCE that a PKCS#12 file is.
     const SEQUENCE: u8 = 0x30;
@@ -149,41 +115,41 @@ pub(super) fn parse(content: &[u8], password: &SecretString) -> Result<Parts, Cr
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(content.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
     let binary =
-        BASE64_STANDARD.decode(&*text).map(Zeroizing::new).map_err(|_| CredentialError::UnknownForm)?;
+        BASE64_STANDARD.decode(&*text).map(Zeroizing::new).map_err(|_| CertificateError::UnknownForm)?;
     match binary.first() {
         Some(&SEQUENCE) => parse_pfx(&binary, password),
-        _ => Err(CredentialError::UnknownForm),
+        _ => Err(CertificateError::UnknownForm),
     }
 }
 
-fn parse_pem(content: &[u8]) -> Result<Parts, CredentialError> {
+fn parse_pem(content: &[u8]) -> Result<Parts, CertificateError> {
     let mut parts = Parts { keys: Vec::new(), certificates: Vec::new() };
     let contains = |mark: &[u8]| content.windows(mark.len()).any(|window| window == mark);
     // The parser passes over sections it does not know, and reads RFC 1421 headers as base64.
     if contains(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(b"Proc-Type: 4,ENCRYPTED") {
-        return Err(CredentialError::EncryptedKey);
+        return Err(CertificateError::EncryptedKey);
     }
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(content) {
-        let (kind, der) = section.map_err(|_| CredentialError::BrokenPem)?;
+        let (kind, der) = section.map_err(|_| CertificateError::BrokenPem)?;
         match kind {
             SectionKind::Certificate => parts.certificates.push(Certificate::parse(der)?),
             SectionKind::PrivateKey => parts.keys.push(pkcs8_key(&Zeroizing::new(der))?),
             SectionKind::RsaPrivateKey => {
                 let der = Zeroizing::new(der);
-                parts.keys.push(RsaKeyPair::from_der(&der).map_err(|_| CredentialError::BrokenKey)?);
+                parts.keys.push(RsaKeyPair::from_der(&der).map_err(|_| CertificateError::BrokenKey)?);
             }
-            SectionKind::EcPrivateKey => return Err(CredentialError::NotRsa),
+            SectionKind::EcPrivateKey => return Err(CertificateError::NotRsa),
             _ => {}
         }
     }
     Ok(parts)
 }
 
-fn parse_pfx(content: &[u8], password: &SecretString) -> Result<Parts, CredentialError> {
+fn parse_pfx(content: &[u8], password: &SecretString) -> Result<Parts, CertificateError> {
     let archive =
         Pkcs12Archive::from_pkcs12(content, password.expose_secret()).map_err(|error| match error {
-            p12_keystore::error::Error::MacError(_) => CredentialError::WrongPassword,
-            _ => CredentialError::BrokenPfx,
+            p12_keystore::error::Error::MacError(_) => CertificateError::WrongPassword,
+            _ => CertificateError::BrokenPfx,
         })?;
     Ok(Parts {
         keys: archive.keys.iter().map(|bag| pkcs8_key(bag.key.as_der())).collect::<Result<_, _>>()?,
@@ -195,9 +161,9 @@ fn parse_pfx(content: &[u8], password: &SecretString) -> Result<Parts, Credentia
     })
 }
 
-fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialError> {
+fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CertificateError> {
     RsaKeyPair::from_pkcs8(der).map_err(|_| {
         let is_ec = der.windows(EC_PUBLIC_KEY.len()).any(|window| window == EC_PUBLIC_KEY);
-        if is_ec { CredentialError::NotRsa } else { CredentialError::BrokenKey }
+        if is_ec { CertificateError::NotRsa } else { CertificateError::BrokenKey }
     })
 }

@@ -1,0 +1,415 @@
+//! All replicas' memory of outcomes, in Redis: what one has exchanged, none exchanges again.
+//!
+//! Redis is trusted with nothing. Values are sealed and bound to their place; names tell nothing; what comes back is
+//! checked like anything from outside. It may be slow, full, flushed, restarted or gone: then a replica goes on by
+//! itself, as if this level were not there.
+//!
+//! Each user has a *generation*, a random number that every entry of that user is bound to. A purge draws a new one;
+//! one that Redis has lost is drawn anew. Either way the entries of before do not open any more: what is lost leads
+//! to another exchange, never to a token that should be gone.
+
+#[cfg(test)]
+mod capacity;
+mod keeper;
+mod link;
+mod names;
+mod purge_log;
+mod record;
+mod scripts;
+mod seal;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_lc_rs::rand;
+use identity::clock::SharedClock;
+use jiff::{SignedDuration, Timestamp};
+use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
+use tokio::{task::JoinHandle, time};
+use uuid::Uuid;
+
+use super::{Outcome, Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
+use crate::{
+    metrics::Metrics,
+    watched::{WatchError, Watched},
+};
+use link::{Down, Link};
+use names::Names;
+use purge_log::Position;
+use scripts::{CLAIM, FINISH, FORGET, RENEW};
+use seal::SealingKeys;
+
+pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
+
+/// How long a lease lasts that nobody prolongs: how long a replica that was killed is waited for.
+const LEASE: Duration = Duration::from_secs(3);
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// More than an exchange takes: a lease that nobody gives back must end.
+const MAX_RENEWALS: u32 = 30;
+/// How long a generation is kept after the last entry under it.
+const GENERATION: Duration = Duration::from_secs(3600);
+/// How far the clocks of two replicas may be apart.
+const MAX_CLOCK_DISTANCE: SignedDuration = SignedDuration::from_secs(60);
+/// Purges remembered that Redis did not take: as many as the log holds.
+const MAX_UNTOLD: usize = 10_000;
+/// How long a purge waits for the other replicas to confirm.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
+const CONFIRM_EVERY: Duration = Duration::from_millis(20);
+
+type Generation = [u8; 16];
+
+/// What Redis holds for all replicas.
+pub(crate) struct SharedCache {
+    link: Link,
+    keys: Arc<Watched<SealingKeys>>,
+    untold: Mutex<HashSet<UserKey>>,
+    replica: String,
+    clock: SharedClock,
+    metrics: Metrics,
+}
+
+/// What a look at an entry brought.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// There is an outcome.
+    Found(Found),
+    /// There is none, and it is this replica's turn to get one.
+    Granted(Ticket),
+    /// There is none, and another replica is getting one.
+    Taken,
+    /// Redis cannot tell.
+    Down,
+}
+
+/// An outcome that another replica left.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) outcome: Outcome,
+    pub(crate) terms: Terms,
+}
+
+/// The right to get an outcome, and to leave it for the others. Prolonged until it is used or dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    place: Place,
+    generation: Generation,
+    owner: String,
+    renewal: Option<JoinHandle<()>>,
+}
+
+/// How far a purge has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purged {
+    /// It holds on every replica from that time on.
+    By(Timestamp),
+    /// The other replicas may never hear of it.
+    Incomplete,
+}
+
+impl SharedCache {
+    /// A cache that is not connected yet: that is [`SharedCache::keep`]'s.
+    ///
+    /// # Errors
+    /// [`SharedCacheError`] names the setting.
+    pub(crate) fn new(
+        settings: &SharedCacheSettings,
+        clock: SharedClock,
+        metrics: Metrics,
+    ) -> Result<Arc<Self>, SharedCacheError> {
+        let keys = Watched::load("cache keys", vec![settings.key_file.clone()], |contents| {
+            Ok(SealingKeys::parse(&contents[0])?)
+        })?;
+        let link = Link::new(settings.clone(), metrics.clone())?;
+        let replica = Uuid::new_v4().simple().to_string();
+        Ok(Arc::new(Self { link, keys, untold: Mutex::default(), replica, clock, metrics }))
+    }
+
+    /// Whether Redis answers.
+    pub(crate) fn is_up(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// Looks for an outcome at `place`. Where there is none, the first to look is to get one.
+    pub(crate) async fn claim(self: &Arc<Self>, place: &Place) -> Claim {
+        match self.try_claim(place, false).await {
+            // What is there does not open, or is stale by this clock: get another one.
+            Ok(Looked { unusable: true, .. }) => self.claim_anew(place).await,
+            Ok(looked) => self.claimed(place, looked),
+            Err(Down) => Claim::Down,
+        }
+    }
+
+    /// Takes the turn to get another outcome though there is one.
+    pub(crate) async fn claim_anew(self: &Arc<Self>, place: &Place) -> Claim {
+        match self.try_claim(place, true).await {
+            Ok(looked) => self.claimed(place, Looked { found: None, ..looked }),
+            Err(Down) => Claim::Down,
+        }
+    }
+
+    /// Leaves an outcome for the other replicas, and gives the turn back. Whoever got the outcome need not wait.
+    pub(crate) fn finish(self: &Arc<Self>, mut ticket: Ticket, outcome: &Outcome, terms: Option<Terms>) {
+        let now = self.clock.now();
+        let names = self.names();
+        let entry = terms.and_then(|terms| self.entry(&ticket.place, &ticket.generation, outcome, terms));
+        let life = terms.map_or(0, |terms| milliseconds_until(terms.fresh_until, now));
+        let renewal = ticket.renewal.take();
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut script = FINISH.prepare_invoke();
+            script
+                .key(names.entry(&ticket.place))
+                .key(names.generation(&ticket.place.user))
+                .key(names.lease(&ticket.place))
+                .arg(&ticket.owner)
+                .arg(&ticket.generation[..])
+                .arg(milliseconds(GENERATION))
+                .arg(entry.unwrap_or_default())
+                .arg(life.max(1));
+            let stored: Result<bool, Down> =
+                shared.link.ask("store", async |connection| script.invoke_async(connection).await).await;
+            if let Some(renewal) = renewal {
+                renewal.abort();
+            }
+            tracing::debug!(?stored, "outcome left for the other replicas");
+        });
+    }
+
+    /// Deletes what stands at `place`, for it is known to be worth nothing. The ticket is to leave something better;
+    /// there is none where Redis cannot be reached.
+    pub(crate) async fn forget(self: &Arc<Self>, place: &Place) -> Option<Ticket> {
+        let names = self.names();
+        let fresh = new_generation()?;
+        let mut script = FORGET.prepare_invoke();
+        script
+            .key(names.entry(place))
+            .key(names.generation(&place.user))
+            .arg(&fresh[..])
+            .arg(milliseconds(GENERATION));
+        let generation: Vec<u8> =
+            self.link.ask("forget", async |connection| script.invoke_async(connection).await).await.ok()?;
+        let generation = generation.try_into().ok()?;
+        // No lease: with claims every replica asks for itself.
+        Some(Ticket { place: *place, generation, owner: String::new(), renewal: None })
+    }
+
+    /// Tells every replica to drop what it holds of a user.
+    pub(crate) async fn purge(&self, user: &UserKey) -> Purged {
+        let Ok(position) = self.announce(user).await else {
+            self.tell_later(*user);
+            return Purged::Incomplete;
+        };
+        let confirmed = time::timeout(CONFIRM_WITHIN, self.confirmed(position)).await.unwrap_or(false);
+        let now = self.clock.now();
+        if confirmed {
+            return Purged::By(now);
+        }
+        let names = self.names();
+        let held = self
+            .link
+            .ask("purge", async |connection| purge_log::holds(connection, &names, position).await)
+            .await;
+        match held {
+            // Whoever has not confirmed is gone, or will have stopped serving by then.
+            Ok(true) => Purged::By(now.saturating_add(FENCE).unwrap_or(now)),
+            _ => Purged::Incomplete,
+        }
+    }
+
+    /// Follows the key file. Never returns.
+    pub(crate) async fn follow_keys(&self) {
+        Arc::clone(&self.keys).follow().await;
+    }
+
+    fn names(&self) -> Names {
+        Names::new(self.keys.current())
+    }
+
+    async fn try_claim(&self, place: &Place, anew: bool) -> Result<Looked, Down> {
+        let names = self.names();
+        let (owner, fresh) = (Uuid::new_v4().simple().to_string(), new_generation().ok_or(Down)?);
+        let mut script = CLAIM.prepare_invoke();
+        script
+            .key(names.entry(place))
+            .key(names.generation(&place.user))
+            .key(names.lease(place))
+            .arg(&owner)
+            .arg(milliseconds(LEASE))
+            .arg(&fresh[..])
+            .arg(milliseconds(GENERATION))
+            .arg(u8::from(anew));
+        let (generation, entry, leased): (Vec<u8>, Option<Vec<u8>>, bool) =
+            self.link.ask("claim", async |connection| script.invoke_async(connection).await).await?;
+        let generation = generation.try_into().map_err(|_| Down)?;
+        let found = entry.as_deref().and_then(|entry| self.open(place, &generation, entry));
+        let unusable = entry.is_some() && found.is_none();
+        Ok(Looked { generation, found, unusable, owner: leased.then_some(owner) })
+    }
+
+    fn claimed(self: &Arc<Self>, place: &Place, looked: Looked) -> Claim {
+        match (looked.found, looked.owner) {
+            (Some(found), _) => Claim::Found(found),
+            (None, Some(owner)) => {
+                let renewal = Some(tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
+                Claim::Granted(Ticket { place: *place, generation: looked.generation, owner, renewal })
+            }
+            (None, None) => Claim::Taken,
+        }
+    }
+
+    /// Prolongs a lease for as long as an exchange may take.
+    async fn renew(self: Arc<Self>, place: Place, owner: String) {
+        let lease = self.names().lease(&place);
+        for _ in 0..MAX_RENEWALS {
+            time::sleep(RENEW_EVERY).await;
+            let mut script = RENEW.prepare_invoke();
+            script.key(&lease).arg(&owner).arg(milliseconds(LEASE));
+            let ours = self.link.ask("renew", async |connection| script.invoke_async(connection).await).await;
+            if ours == Ok(false) {
+                return;
+            }
+        }
+    }
+
+    fn entry(
+        &self,
+        place: &Place,
+        generation: &Generation,
+        outcome: &Outcome,
+        terms: Terms,
+    ) -> Option<Vec<u8>> {
+        let record = record::write(outcome, terms)?;
+        let envelope = self.keys.current().seal(&context(place, generation), &record)?;
+        let mut entry = generation.to_vec();
+        entry.extend_from_slice(&envelope);
+        Some(entry)
+    }
+
+    /// Opens an entry and looks at it as at anything from outside.
+    fn open(&self, place: &Place, generation: &Generation, entry: &[u8]) -> Option<Found> {
+        let envelope = entry.get(generation.len()..)?;
+        let plaintext = match self.keys.current().open(&context(place, generation), envelope) {
+            Ok(plaintext) => plaintext,
+            Err(error) => {
+                self.metrics.unusable_entry(error.as_str());
+                return None;
+            }
+        };
+        let (outcome, terms) = record::read(&plaintext)?;
+        let now = self.clock.now();
+        let left = terms.fresh_until.duration_since(now);
+        let fresh = left > SignedDuration::ZERO && left <= MAX_LIFE + MAX_CLOCK_DISTANCE;
+        fresh.then_some(Found { outcome, terms: terms.within(MAX_LIFE, now) })
+    }
+
+    /// Remembers a purge that Redis did not take. Until it has, this replica does without Redis: what stands there
+    /// may be what was purged.
+    fn tell_later(&self, user: UserKey) {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        if untold.len() < MAX_UNTOLD {
+            untold.insert(user);
+        } else {
+            tracing::error!("too many purges during one outage of Redis: repeat those that were incomplete");
+        }
+        self.link.give_up();
+    }
+
+    async fn announce(&self, user: &UserKey) -> Result<Position, Down> {
+        self.link.ask("purge", async |connection| self.announce_on(connection, user).await).await
+    }
+
+    async fn announce_on(
+        &self,
+        connection: &mut MultiplexedConnection,
+        user: &UserKey,
+    ) -> RedisResult<Position> {
+        let unsealed = || RedisError::from((redis::ErrorKind::Client, "the purge could not be sealed"));
+        let generation = new_generation().ok_or_else(unsealed)?;
+        let envelope = purge_log::seal(&self.keys.current(), user).ok_or_else(unsealed)?;
+        purge_log::append(connection, &self.names(), &envelope, user, &generation, milliseconds(GENERATION))
+            .await
+    }
+
+    /// Waits until every replica that is known has read that far. Tells whether those are all.
+    async fn confirmed(&self, position: Position) -> bool {
+        let names = self.names();
+        loop {
+            let reading = self
+                .link
+                .ask("purge", async |connection| purge_log::reading(connection, &names, position).await)
+                .await;
+            match reading {
+                Ok(reading) if reading.done => return reading.complete,
+                _ => time::sleep(CONFIRM_EVERY).await,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SharedCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCache")
+            .field("link", &self.link)
+            .field("replica", &self.replica)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // Not prolonged any more, the lease ends by itself.
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
+    }
+}
+
+/// A shared cache that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SharedCacheError {
+    /// The key file.
+    #[error("the file of BROKER_CACHE_KEY_FILE cannot be used")]
+    Keys(#[from] WatchError),
+    /// The authorities.
+    #[error("EXTRA_CA_FILE `{}` cannot be read, or holds no PEM certificate", path.display())]
+    ExtraCa {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What a claim brought, before anything is made of it.
+struct Looked {
+    generation: Generation,
+    found: Option<Found>,
+    unusable: bool,
+    owner: Option<String>,
+}
+
+/// What an entry is bound to.
+fn context<'a>(place: &'a Place, generation: &'a Generation) -> [&'a [u8]; 4] {
+    [b"entry", place.key.as_bytes(), place.user.as_bytes(), generation]
+}
+
+fn new_generation() -> Option<Generation> {
+    let mut generation = [0; 16];
+    rand::fill(&mut generation).ok()?;
+    Some(generation)
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn milliseconds_until(then: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(then.duration_since(now).as_millis()).unwrap_or(0)
+}

@@ -1,0 +1,103 @@
+//! What Redis does in one step. Each script touches the keys it is given and no other.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// Looks an entry up; if there is none, takes the lease on it.
+///
+/// Keys: entry, generation, lease. Arguments: owner and milliseconds of the lease; a new generation and its
+/// milliseconds, used if there is none; `1` to take the lease though there is an entry. Answers: generation, entry or
+/// nil, 1 if the lease was taken.
+///
+/// An entry begins with the 16 bytes of its generation: one of before a purge is none.
+pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local generation = redis.call('GET', KEYS[2]) \
+         if not generation then \
+             generation = ARGV[3] \
+             redis.call('SET', KEYS[2], generation, 'PX', ARGV[4]) \
+         end \
+         local entry = redis.call('GET', KEYS[1]) \
+         if entry and string.sub(entry, 1, 16) ~= generation then entry = false end \
+         if entry and ARGV[5] ~= '1' then return {generation, entry, 0} end \
+         if redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2]) then return {generation, entry, 1} end \
+         return {generation, entry, 0}",
+    )
+});
+
+/// Stores an entry and gives the lease back.
+///
+/// Keys: entry, generation, lease. Arguments: owner of the lease; the generation the entry was asked for under, and
+/// its milliseconds; the entry, or nothing if only the lease goes back; the entry's milliseconds. Answers 1 if the
+/// entry was stored: not after a purge.
+pub(super) static FINISH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local stored = 0 \
+         if ARGV[4] ~= '' and redis.call('GET', KEYS[2]) == ARGV[2] then \
+             redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) \
+             redis.call('PEXPIRE', KEYS[2], ARGV[3]) \
+             stored = 1 \
+         end \
+         if redis.call('GET', KEYS[3]) == ARGV[1] then redis.call('DEL', KEYS[3]) end \
+         return stored",
+    )
+});
+
+/// Prolongs a lease. Key: lease. Arguments: owner, milliseconds. Answers 1 if it still was the owner's.
+pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end \
+         return 0",
+    )
+});
+
+/// Deletes an entry. Keys: entry, generation. Arguments: a new generation and its milliseconds, used if there is
+/// none. Answers the generation.
+pub(super) static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('DEL', KEYS[1]) \
+         local generation = redis.call('GET', KEYS[2]) \
+         if not generation then \
+             generation = ARGV[1] \
+             redis.call('SET', KEYS[2], generation, 'PX', ARGV[2]) \
+         end \
+         return generation",
+    )
+});
+
+/// Says that a replica lives and how far it has read the log of purges, forgets replicas that have been silent and
+/// purges of long ago, and reads on.
+///
+/// Keys: log, replicas by when they were last heard of, replicas by position, since when they are written down (in
+/// milliseconds; a Redis that has lost its memory begins anew). Arguments: the replica, its position,
+/// milliseconds of silence, how many entries at most, milliseconds that a purge matters. Answers 1 if the replica was
+/// not known, and the entries.
+pub(super) static BEAT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME') \
+         local now = time[1] * 1000 + math.floor(time[2] / 1000) \
+         redis.call('SET', KEYS[4], now, 'NX') \
+         local new = redis.call('ZADD', KEYS[2], now, ARGV[1]) \
+         redis.call('HSET', KEYS[3], ARGV[1], ARGV[2]) \
+         for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])) do \
+             redis.call('ZREM', KEYS[2], gone) \
+             redis.call('HDEL', KEYS[3], gone) \
+         end \
+         redis.call('XTRIM', KEYS[1], 'MINID', math.max(0, now - ARGV[5])) \
+         return {new, redis.call('XRANGE', KEYS[1], '(' .. ARGV[2], '+', 'COUNT', ARGV[4])}",
+    )
+});
+
+/// How far the replicas have read that were heard of lately.
+///
+/// Keys: replicas by position, since when they are written down. Answers the milliseconds since then, or nothing if
+/// none is written down; and the positions.
+pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME') \
+         local now = time[1] * 1000 + math.floor(time[2] / 1000) \
+         local since = redis.call('GET', KEYS[2]) \
+         return {since and now - since, redis.call('HVALS', KEYS[1])}",
+    )
+});

@@ -1,0 +1,437 @@
+//! Against a real Redis.
+
+use std::time::Instant;
+
+use identity::clock::{Clock as _, ManualClock};
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    cache::{LocalCache, key::CacheKey},
+    entra::DownstreamToken,
+    error::{ExchangeError, Kind},
+    testing::{NOW, RedisServer, cache_keys},
+};
+
+const SECRET: &str = "eyJ.a-secret-token.sig";
+
+/// A replica: its memory, and its view of the shared cache.
+pub(super) struct Replica {
+    pub(super) shared: Arc<SharedCache>,
+    local: Arc<LocalCache>,
+    clock: Arc<ManualClock>,
+    keeper: JoinHandle<()>,
+    dir: TempDir,
+}
+
+impl Replica {
+    fn new(server: &RedisServer) -> Self {
+        Self::with_keys(server, &cache_keys("k1", 1))
+    }
+
+    fn with_keys(server: &RedisServer, keys: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let key_file = dir.path().join("keys.toml");
+        std::fs::write(&key_file, keys).unwrap();
+        let settings = SharedCacheSettings {
+            url: server.url().parse().unwrap(),
+            password_file: None,
+            key_file,
+            timeout: Duration::from_millis(500),
+            extra_ca_file: None,
+        };
+        let clock = Arc::new(ManualClock::at(NOW));
+        let metrics = Metrics::new(&opentelemetry::global::meter("test"));
+        let shared = SharedCache::new(&settings, clock.clone(), metrics).unwrap();
+        let local = Arc::new(LocalCache::new(1024 * 1024, |_| {}));
+        let keeper = tokio::spawn(Arc::clone(&shared).keep(Arc::clone(&local)));
+        Self { shared, local, clock, keeper, dir }
+    }
+
+    pub(super) async fn up(server: &RedisServer) -> Self {
+        let replica = Self::new(server);
+        replica.is_up().await;
+        // As if the replicas had been written down for long.
+        server.run::<String>(&[b"SET", replica.shared.names().replicas_since().as_bytes(), b"1"]);
+        replica
+    }
+
+    async fn is_up(&self) {
+        eventually("the link is up", async || self.shared.is_up()).await;
+    }
+
+    async fn granted(&self, place: &Place) -> Ticket {
+        match self.shared.claim(place).await {
+            Claim::Granted(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Leaves a token at a place, and waits until it is there.
+    async fn leaves(&self, place: &Place) {
+        let ticket = self.granted(place).await;
+        self.shared.finish(ticket, &token(), Some(terms()));
+        self.finds(place).await;
+    }
+
+    async fn finds(&self, place: &Place) -> DownstreamToken {
+        let mut found = None;
+        eventually("the outcome is there", async || {
+            if let Claim::Found(outcome) = self.shared.claim(place).await {
+                found = Some(outcome.outcome.unwrap());
+            }
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
+    }
+
+    async fn remembers(&self, place: &Place) {
+        self.local.put(*place, token(), terms(), NOW, self.local.asked(NOW)).await;
+    }
+
+    async fn holds(&self, place: &Place) -> bool {
+        self.local.get(place, self.clock.now()).await.is_some()
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < give_up, "not within 20 s: {what}");
+        time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn place(user: u8, name: &str) -> Place {
+    Place { key: CacheKey::of(&[&[user], name.as_bytes()]), user: UserKey::from_bytes([user; 32]) }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an outcome is what the cache holds")]
+fn token() -> Outcome {
+    Ok(DownstreamToken::sample(SECRET, NOW + SignedDuration::from_mins(75)))
+}
+
+fn terms() -> Terms {
+    Terms { fresh_until: NOW + SignedDuration::from_mins(30), refresh_at: None }
+}
+
+#[tokio::test]
+async fn what_one_replica_leaves_another_finds_at_that_place_only() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    a.leaves(&place(1, "x")).await;
+
+    assert_eq!(b.finds(&place(1, "x")).await.access_token.expose_secret(), SECRET);
+    for other in [place(2, "x"), place(1, "y")] {
+        b.granted(&other).await;
+    }
+}
+
+#[tokio::test]
+async fn one_replica_gets_an_outcome_and_the_others_wait_for_it() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let ticket = a.granted(&place(1, "x")).await;
+    assert!(matches!(b.shared.claim(&place(1, "x")).await, Claim::Taken));
+    assert!(matches!(b.shared.claim_anew(&place(1, "x")).await, Claim::Taken));
+
+    a.shared.finish(ticket, &token(), Some(terms()));
+    b.finds(&place(1, "x")).await;
+
+    let ticket = a.granted(&place(1, "y")).await;
+    let outage = Err(ExchangeError::from(Kind::IdentityProviderUnavailable { retry_after: None }));
+    a.shared.finish(ticket, &outage, Some(terms()));
+    eventually("b has its turn", async || matches!(b.shared.claim(&place(1, "y")).await, Claim::Granted(_)))
+        .await;
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_is_waited_for_only_as_long_as_its_lease() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let ticket = a.granted(&place(1, "x")).await;
+    // Dropped without a word: nobody prolongs the lease any more.
+    drop(ticket);
+    let started = Instant::now();
+    eventually("b has its turn", async || matches!(b.shared.claim(&place(1, "x")).await, Claim::Granted(_)))
+        .await;
+    assert!(started.elapsed() < LEASE + Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_lease_is_prolonged_while_the_exchange_takes_its_time() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let ticket = a.granted(&place(1, "x")).await;
+    let until = Instant::now() + LEASE + RENEW_EVERY;
+    while Instant::now() < until {
+        assert!(matches!(b.shared.claim(&place(1, "x")).await, Claim::Taken));
+        time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(ticket);
+}
+
+#[tokio::test]
+async fn a_purge_reaches_every_replica_and_both_levels() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let (mine, other) = (place(1, "x"), place(2, "x"));
+    for place in [mine, other] {
+        a.leaves(&place).await;
+        b.remembers(&place).await;
+    }
+    let late = match b.shared.claim_anew(&mine).await {
+        Claim::Granted(ticket) => ticket,
+        other => panic!("{other:?}"),
+    };
+
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW), "every replica has confirmed");
+
+    assert!(!b.holds(&mine).await && b.holds(&other).await);
+    assert!(!matches!(a.shared.claim(&mine).await, Claim::Found(_)));
+    a.finds(&other).await;
+    // An exchange that was under way leaves nothing behind.
+    b.shared.finish(late, &token(), Some(terms()));
+    eventually("the turn is given back", async || matches!(a.shared.claim(&mine).await, Claim::Granted(_)))
+        .await;
+}
+
+#[tokio::test]
+async fn a_purge_says_when_it_will_hold_on_a_replica_that_is_gone() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    b.remembers(&place(1, "x")).await;
+    b.keeper.abort();
+
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW + FENCE));
+
+    b.clock.advance(FENCE + SignedDuration::from_secs(1));
+    assert!(!b.holds(&place(1, "x")).await, "out of contact, it has stopped by itself");
+}
+
+#[tokio::test]
+async fn a_purge_without_redis_is_incomplete_and_caught_up_on_later() {
+    let mut server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    b.remembers(&mine).await;
+    server.kill();
+    eventually("a has noticed", async || !a.shared.is_up()).await;
+    a.local.purge(mine.user, NOW);
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::Incomplete);
+    assert!(b.holds(&mine).await, "nobody could tell b");
+
+    server.restart();
+
+    eventually("b was told", async || !b.holds(&mine).await).await;
+}
+
+#[tokio::test]
+async fn a_purge_that_redis_did_not_take_holds_here_though_an_earlier_one_is_in_the_log() {
+    let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
+    let a = Replica::up(&server).await;
+    let mine = place(1, "x");
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+    a.leaves(&mine).await;
+    // Full, it still reads: what was purged is there to be found.
+    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::Incomplete);
+    assert!(matches!(a.shared.claim(&mine).await, Claim::Down));
+
+    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"0"]);
+
+    a.is_up().await;
+    drop(a.granted(&mine).await);
+}
+
+#[tokio::test]
+async fn a_purge_does_not_count_on_a_redis_that_has_just_lost_its_memory() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    b.remembers(&mine).await;
+    b.keeper.abort();
+    server.run::<String>(&[b"FLUSHALL"]);
+    let known = a.shared.names().replicas_read();
+    eventually("a is written down again", async || server.run::<u64>(&[b"HLEN", known.as_bytes()]) == 1)
+        .await;
+
+    // All that Redis knows have confirmed, and b serves on.
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW + FENCE));
+
+    assert!(b.holds(&mine).await);
+    b.clock.advance(FENCE + SignedDuration::from_secs(1));
+    assert!(!b.holds(&mine).await);
+}
+
+#[tokio::test]
+async fn purges_of_long_ago_are_forgotten() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    let log = a.shared.names().log();
+    // As if of 1970, and sealed with a key that is long gone: it would have everything dropped at each connect.
+    server.run::<String>(&[b"XADD", log.as_bytes(), b"1-1", b"p", b"old"]);
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
+    eventually("only the new one is left", async || server.run::<u64>(&[b"XLEN", log.as_bytes()]) == 1).await;
+}
+
+#[tokio::test]
+async fn purges_during_an_outage_do_not_hold_off_its_end() {
+    let mut server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    server.kill();
+    eventually("a has noticed", async || !a.shared.is_up()).await;
+    for user in 0..20 {
+        assert_eq!(a.shared.purge(&place(user, "x").user).await, Purged::Incomplete);
+    }
+    server.restart();
+    a.is_up().await;
+    // Nothing said of the link of before takes down the new one. A Redis that has just begun knows of few replicas.
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW + FENCE));
+    let log: u64 = server.run(&[b"XLEN", a.shared.names().log().as_bytes()]);
+    assert_eq!(log, 21);
+}
+
+#[tokio::test]
+async fn a_redis_that_lost_its_memory_is_told_again() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    a.leaves(&mine).await;
+    a.local.purge(mine.user, NOW);
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+    server.run::<String>(&[b"FLUSHALL"]);
+    let c = Replica::new(&server);
+    c.remembers(&mine).await;
+    eventually("a newcomer learns of the purge", async || !c.local.purged_users().is_empty()).await;
+    b.granted(&mine).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_killed_costs_nothing_and_comes_back() {
+    let mut server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    a.leaves(&place(1, "x")).await;
+    server.kill();
+    eventually("the claim is answered", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
+        .await;
+    server.restart();
+    a.is_up().await;
+    a.leaves(&place(1, "x")).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_costs_one_timeout() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    server.run::<String>(&[b"CLIENT", b"PAUSE", b"3000", b"ALL"]);
+    let started = Instant::now();
+    let place = place(1, "x");
+    let claims = futures::future::join_all((0..50).map(|_| a.shared.claim(&place))).await;
+    assert!(claims.iter().all(|claim| matches!(claim, Claim::Down)));
+    assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
+    assert!(matches!(a.shared.claim(&place).await, Claim::Down));
+    a.is_up().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_is_done_without() {
+    let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
+    let a = Replica::up(&server).await;
+    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    eventually("it is done without", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
+        .await;
+    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"0"]);
+    a.is_up().await;
+    a.leaves(&place(1, "x")).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_lies_is_not_believed() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    let names = a.shared.names();
+    let (mine, other) = (place(1, "x"), place(2, "x"));
+    a.leaves(&mine).await;
+    let entry: Vec<u8> = server.run(&[b"GET", names.entry(&mine).as_bytes()]);
+    let generation: Vec<u8> = server.run(&[b"GET", names.generation(&mine.user).as_bytes()]);
+
+    // My entry, and my generation with it, at another user's place.
+    server.run::<String>(&[b"SET", names.entry(&other).as_bytes(), &entry]);
+    server.run::<String>(&[b"SET", names.generation(&other.user).as_bytes(), &generation]);
+    drop(a.granted(&other).await);
+
+    for broken in [&entry[..40], b"", b"garbage of more than sixteen bytes"] {
+        let place = place(1, &format!("{}", broken.len()));
+        server.run::<String>(&[b"SET", names.entry(&place).as_bytes(), broken]);
+        drop(a.granted(&place).await);
+    }
+    // Out of its time: by the clock of whoever reads it.
+    a.clock.advance(SignedDuration::from_mins(30));
+    drop(a.granted(&mine).await);
+}
+
+#[tokio::test]
+async fn clocks_a_little_apart_lengthen_no_life() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    a.leaves(&place(1, "x")).await;
+    for (behind, usable) in [(30, true), (70, false)] {
+        b.clock.advance(SignedDuration::from_secs(-behind));
+        match (b.shared.claim(&place(1, "x")).await, usable) {
+            (Claim::Found(found), true) => {
+                assert_eq!(found.terms.fresh_until, b.clock.now() + MAX_LIFE);
+            }
+            (Claim::Granted(_), false) => {}
+            other => panic!("{behind}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_redis_can_be_read() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    let mine = place(7, "x");
+    a.leaves(&mine).await;
+    a.shared.purge(&mine.user).await;
+    a.leaves(&mine).await;
+
+    let keys: Vec<Vec<u8>> = server.run(&[b"KEYS", b"*"]);
+    assert!(keys.len() >= 5, "entry, generation, log, and two lists of replicas");
+    for key in keys {
+        let dump: Vec<u8> = server.run(&[b"DUMP", &key]);
+        for hidden in [SECRET.as_bytes(), &[7; 32], &mine.key.as_bytes()[..], b"access_token", b"fresh_until"]
+        {
+            let contains = |bytes: &[u8]| bytes.windows(hidden.len()).any(|window| window == hidden);
+            assert!(!contains(&dump) && !contains(&key), "{}", String::from_utf8_lossy(&key));
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_are_rotated_without_a_miss() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    a.leaves(&place(1, "x")).await;
+    let both = format!("{}{}", cache_keys("k2", 2), cache_keys("k1", 1).lines().last().unwrap());
+    let b = Replica::with_keys(&server, &both);
+    b.is_up().await;
+    b.finds(&place(1, "x")).await;
+    b.leaves(&place(1, "y")).await;
+    // One that does not have the new key yet gets its own.
+    drop(a.granted(&place(1, "y")).await);
+
+    std::fs::write(a.dir.path().join("keys.toml"), &both).unwrap();
+    while a.shared.keys.look() != crate::watched::Look::Replaced {}
+    eventually("a opens it too", async || matches!(a.shared.claim(&place(1, "y")).await, Claim::Found(_)))
+        .await;
+}

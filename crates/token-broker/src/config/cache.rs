@@ -1,0 +1,71 @@
+//! Settings of the caches: this process's memory, and the Redis that replicas share.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::ConfigError;
+use crate::cache::{RedisUrl, SharedCacheSettings};
+
+/// Settings of the caches.
+#[derive(Args, Clone, Debug)]
+pub struct CacheArgs {
+    /// MiB of memory that cached tokens take at most. A token of 2 KiB takes 2.7 KiB: 64 MiB hold about 24,000.
+    #[arg(
+        long = "cache-memory",
+        env = "BROKER_CACHE_MEMORY_MIB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u64).range(1..=1_048_576)
+    )]
+    pub memory_mib: u64,
+
+    /// Redis that the replicas share: `rediss://[user@]host[:port][/database]`, `redis://` on loopback, or
+    /// `unix:/path`. Without it each replica has a cache of its own.
+    #[arg(long = "redis-url", env = "BROKER_REDIS_URL")]
+    pub redis_url: Option<RedisUrl>,
+
+    /// File with the password of Redis.
+    #[arg(long = "redis-password-file", env = "BROKER_REDIS_PASSWORD_FILE")]
+    pub redis_password_file: Option<PathBuf>,
+
+    /// Milliseconds that a call waits for one answer of Redis, before it goes on without.
+    #[arg(
+        long = "redis-timeout",
+        env = "BROKER_REDIS_TIMEOUT_MS",
+        default_value_t = 250,
+        value_parser = clap::value_parser!(u64).range(1..=10_000)
+    )]
+    pub redis_timeout_ms: u64,
+
+    /// File with the keys that seal what is stored in Redis; required with Redis.
+    #[arg(long = "cache-key-file", env = "BROKER_CACHE_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// Bytes of memory.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_mib * 1024 * 1024
+    }
+
+    /// The shared cache, if there is one.
+    pub(super) fn shared(
+        self,
+        extra_ca_file: Option<PathBuf>,
+    ) -> Result<Option<SharedCacheSettings>, ConfigError> {
+        let Some(url) = self.redis_url else {
+            return match (self.redis_password_file, self.key_file) {
+                (None, None) => Ok(None),
+                (Some(_), _) => Err(ConfigError::WithoutRedis { setting: "BROKER_REDIS_PASSWORD_FILE" }),
+                (None, Some(_)) => Err(ConfigError::WithoutRedis { setting: "BROKER_CACHE_KEY_FILE" }),
+            };
+        };
+        Ok(Some(SharedCacheSettings {
+            url,
+            password_file: self.redis_password_file,
+            key_file: self.key_file.ok_or(ConfigError::NoCacheKeys)?,
+            timeout: Duration::from_millis(self.redis_timeout_ms),
+            extra_ca_file,
+        }))
+    }
+}

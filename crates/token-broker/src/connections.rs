@@ -1,0 +1,395 @@
+//! Connections: accepts them, does the TLS handshake, finds out who is at the other end, and ends them in time.
+//!
+//! tonic would do the handshake itself, but with the certificate and authorities it was started with. Here each
+//! handshake takes those in force, and whoever fails one, or takes long over it, holds nobody else up. This module
+//! must not know what the peers may do.
+
+mod tls;
+
+use std::{
+    collections::VecDeque,
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Meter, UpDownCounter},
+};
+use telemetry::names;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::{AbortHandle, JoinSet},
+    time::{self, Sleep},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::Stream;
+use tonic::transport::server::Connected;
+
+use crate::{consumers::Peer, watched::Watched};
+pub use tls::TlsError;
+pub(crate) use tls::{ServerTls, watch as watch_tls};
+
+/// Connections at the same time. A consumer needs one, or a few.
+const MAX_CONNECTIONS: usize = 4096;
+/// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that
+/// stalls.
+const MAX_HANDSHAKES: usize = 512;
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long calls may go on when their connection has reached its age: longer than any call may take.
+const AGE_GRACE: Duration = Duration::from_secs(30);
+/// How long to wait where the system has no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where connections come from, and what is done with them first.
+pub(crate) enum Listening {
+    /// Plain text, which is for loopback.
+    Loopback(TcpListener),
+    /// Mutual TLS.
+    MutualTls {
+        listener: TcpListener,
+        tls: Arc<Watched<ServerTls>>,
+        /// After this age a connection is told to end; a little later it is ended.
+        max_age: Duration,
+    },
+    /// A unix socket.
+    Socket {
+        listener: UnixListener,
+        /// The user the socket belongs to, who is the broker's own.
+        owner: u32,
+    },
+}
+
+/// The connections that are ready for calls.
+pub(crate) struct Incoming {
+    ready: mpsc::Receiver<Connection>,
+    // Dropped with the stream, and with it the listener: who connects afterwards is told at once.
+    _accepting: JoinSet<()>,
+}
+
+impl Incoming {
+    /// Starts to accept.
+    pub(crate) fn new(listening: Listening, meter: &Meter) -> Self {
+        let (out, ready) = mpsc::channel(16);
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept_all(listening, Arc::new(Door::new(meter)), out));
+        Self { ready, _accepting: accepting }
+    }
+}
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.ready.poll_recv(context).map(|connection| connection.map(Ok))
+    }
+}
+
+/// A connection whose other end is known.
+pub(crate) struct Connection {
+    io: Box<dyn Io>,
+    peer: Peer,
+    /// Ends it by force, for a stream that is never closed would keep it for ever.
+    end: Option<Pin<Box<Sleep>>>,
+    _place: Place,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, buffer)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+/// What bytes go over: TCP, TLS or a unix socket.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Counts who is in and who was not let in.
+struct Door {
+    places: Arc<Semaphore>,
+    open: UpDownCounter<i64>,
+    refused: Counter<u64>,
+}
+
+impl Door {
+    fn new(meter: &Meter) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            open: meter.i64_up_down_counter(names::BROKER_CONNECTIONS).build(),
+            refused: meter.u64_counter(names::BROKER_CONNECTIONS_REFUSED).build(),
+        }
+    }
+
+    /// Lets a connection in, if there is room. Only who finished the handshake takes a place.
+    fn enter(&self) -> Result<Place, Refused> {
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Full)?;
+        self.open.add(1, &[]);
+        Ok(Place { open: self.open.clone(), _permit: permit })
+    }
+
+    fn refuse(&self, refused: &Refused) {
+        self.refused.add(1, &[KeyValue::new(names::CAUSE, refused.cause())]);
+        tracing::debug!(cause = refused.cause(), error = %refused, "connection refused");
+    }
+}
+
+/// A place among the connections.
+struct Place {
+    open: UpDownCounter<i64>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.add(-1, &[]);
+    }
+}
+
+/// Why a connection was not let in.
+#[derive(Debug)]
+enum Refused {
+    Handshake(io::Error),
+    Slow,
+    Certificate(crate::consumers::InvalidCertificate),
+    Full,
+}
+
+impl Refused {
+    const fn cause(&self) -> &'static str {
+        match self {
+            Self::Handshake(_) => "handshake",
+            Self::Slow => "slow",
+            Self::Certificate(_) => "certificate",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handshake(error) => error.fmt(f),
+            Self::Slow => f.write_str("the handshake took too long"),
+            Self::Certificate(error) => error.fmt(f),
+            Self::Full => write!(f, "there are {MAX_CONNECTIONS} connections"),
+        }
+    }
+}
+
+/// Handshakes under way, from the oldest on.
+#[derive(Default)]
+struct Handshakes {
+    tasks: JoinSet<()>,
+    order: VecDeque<AbortHandle>,
+}
+
+impl Handshakes {
+    /// Starts one more. Where there are too many, the oldest is given up: an attacker who opens connections and says
+    /// nothing pushes out the own ones, not those of a consumer, which are done long before.
+    fn start(&mut self, handshake: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        if self.order.len() >= MAX_HANDSHAKES {
+            self.order.retain(|task| !task.is_finished());
+        }
+        if self.order.len() >= MAX_HANDSHAKES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            oldest.abort();
+        }
+        self.order.push_back(self.tasks.spawn(handshake));
+    }
+}
+
+async fn accept_all(listening: Listening, door: Arc<Door>, out: mpsc::Sender<Connection>) {
+    let mut handshakes = Handshakes::default();
+    loop {
+        match listening.accept().await {
+            Ok(arrived) => {
+                let (door, out) = (Arc::clone(&door), out.clone());
+                handshakes.start(async move {
+                    match arrived.connect(&door).await {
+                        Ok(connection) => {
+                            let _stopping = out.send(connection).await;
+                        }
+                        Err(refused) => door.refuse(&refused),
+                    }
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted: is the limit of open files reached?");
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether an error is that of a connection which went away before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+}
+
+impl Listening {
+    async fn accept(&self) -> io::Result<Arrived> {
+        match self {
+            Self::Loopback(listener) => listener.accept().await.map(|(stream, _)| Arrived::Loopback(stream)),
+            Self::MutualTls { listener, tls, max_age } => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Arrived::MutualTls { stream, acceptor: tls.current().acceptor(), max_age: *max_age })
+            }
+            Self::Socket { listener, owner } => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Arrived::Socket { stream, owner: *owner })
+            }
+        }
+    }
+}
+
+/// A connection of which nothing is known yet.
+enum Arrived {
+    Loopback(TcpStream),
+    MutualTls { stream: TcpStream, acceptor: TlsAcceptor, max_age: Duration },
+    Socket { stream: UnixStream, owner: u32 },
+}
+
+impl Arrived {
+    async fn connect(self, door: &Door) -> Result<Connection, Refused> {
+        let (io, peer, end): (Box<dyn Io>, _, _) = match self {
+            Self::Loopback(stream) => (Box::new(without_delay(stream)), Peer::Loopback, None),
+            Self::Socket { stream, owner } => {
+                let uid = stream.peer_cred().map_err(Refused::Handshake)?.uid();
+                (Box::new(stream), Peer::User { uid, own: uid == owner || uid == 0 }, None)
+            }
+            Self::MutualTls { stream, acceptor, max_age } => {
+                let handshake = acceptor.accept(without_delay(stream));
+                let stream = time::timeout(HANDSHAKE_DEADLINE, handshake)
+                    .await
+                    .map_err(|_| Refused::Slow)?
+                    .map_err(Refused::Handshake)?;
+                let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                let leaf = leaf.map_or(&[][..], AsRef::as_ref);
+                let peer = Peer::of_certificate(leaf).map_err(Refused::Certificate)?;
+                (Box::new(stream), peer, Some(Box::pin(time::sleep(max_age + AGE_GRACE))))
+            }
+        };
+        Ok(Connection { io, peer, end, _place: door.enter()? })
+    }
+}
+
+/// A call is a few small frames, which must not wait for more to come.
+fn without_delay(stream: TcpStream) -> TcpStream {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY cannot be set");
+    }
+    stream
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    fn door() -> Door {
+        Door::new(&telemetry::Metrics::new("test").unwrap().meter("test"))
+    }
+
+    fn connection(end: Option<Duration>) -> (Connection, tokio::io::DuplexStream) {
+        let (here, there) = tokio::io::duplex(64);
+        let end = end.map(|age| Box::pin(time::sleep(age)));
+        (Connection { io: Box::new(here), peer: Peer::Loopback, end, _place: door().enter().unwrap() }, there)
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_at_its_age_whatever_it_waits_for() {
+        let (mut ageing, _there) = connection(Some(Duration::from_millis(10)));
+        let error = ageing.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+
+        let (mut ageless, mut there) = connection(None);
+        there.write_u8(7).await.unwrap();
+        assert_eq!(ageless.read_u8().await.unwrap(), 7);
+    }
+
+    #[test]
+    fn there_are_so_many_places_and_each_is_given_back() {
+        let door = door();
+        let mut places: Vec<_> = (0..MAX_CONNECTIONS).map(|_| door.enter().unwrap()).collect();
+        assert!(matches!(door.enter(), Err(Refused::Full)));
+        places.pop();
+        assert!(door.enter().is_ok());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_handshakes_the_oldest_gives_way() {
+        let mut handshakes = Handshakes::default();
+        let stalled: Vec<_> = (0..=MAX_HANDSHAKES)
+            .map(|_| {
+                let (alive, watched) = tokio::sync::oneshot::channel::<()>();
+                handshakes.start(async move {
+                    let _alive = alive;
+                    std::future::pending::<()>().await;
+                });
+                watched
+            })
+            .collect();
+        let mut stalled = stalled.into_iter();
+        assert!(stalled.next().unwrap().await.is_err(), "the first was given up");
+        assert!(
+            stalled.all(|mut handshake| handshake.try_recv().is_err_and(|e| e.to_string().contains("empty")))
+        );
+        assert_eq!(handshakes.order.len(), MAX_HANDSHAKES);
+    }
+}

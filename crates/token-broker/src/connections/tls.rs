@@ -1,0 +1,247 @@
+//! The server's side of mutual TLS, from its three files.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::aws_lc_rs,
+    server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::{
+    config::TlsFiles,
+    watched::{Content, WatchError, Watched},
+};
+
+/// What a handshake needs.
+pub(crate) struct ServerTls {
+    config: Arc<ServerConfig>,
+    not_after: Timestamp,
+}
+
+impl ServerTls {
+    /// Does handshakes with this certificate and these authorities.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// When the server's certificate ends.
+    pub(crate) fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    fn new(cert: &[u8], key: &[u8], client_ca: &[u8]) -> Result<Self, Fault> {
+        let chain = certificates(cert).map_err(|()| Fault::BrokenCert)?;
+        let leaf = chain.first().ok_or(Fault::NoCert)?;
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Fault::BrokenCert)?;
+        let not_after =
+            Timestamp::from_second(parsed.validity().not_after.timestamp()).map_err(|_| Fault::BrokenCert)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Fault::NoKey)?;
+
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let authorities = Arc::new(authorities(client_ca)?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider))
+            .build()
+            .map_err(Fault::Verifier)?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(Fault::Mismatch)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(Fault::Mismatch)?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A resumed session is one whose certificate nobody looks at again. Connections are few and long: each can
+        // afford a handshake.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self { config: Arc::new(config), not_after })
+    }
+}
+
+/// Reads the files, and follows them: handshakes from then on take what stands in them.
+///
+/// # Errors
+/// [`TlsError`] names the setting, the file and the fix.
+pub(crate) fn watch(files: &TlsFiles) -> Result<Arc<Watched<ServerTls>>, TlsError> {
+    let paths = vec![files.cert.clone(), files.key.clone(), files.client_ca.clone()];
+    let (settings, named) = (files.clone(), files.clone());
+    let parse = move |contents: &[Content]| {
+        let [cert, key, client_ca] = contents else { return Err("three files".into()) };
+        ServerTls::new(cert, key, client_ca)
+            .map_err(|fault| UnusableFiles { fault, files: settings.clone() }.into())
+    };
+    Watched::load("TLS files", paths, parse).map_err(|error| match error {
+        WatchError::Unreadable { path, source } => {
+            TlsError::Unreadable { setting: setting_of(&named, &path), path, source }
+        }
+        error => TlsError::Unusable(error),
+    })
+}
+
+/// TLS files that cannot be used at the start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{setting} `{}` cannot be read", path.display())]
+    Unreadable {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The files do not hold what they must, or do not fit together.
+    #[error(
+        "the BROKER_TLS_* files cannot be used: they must be PEM, and the key must belong to the certificate"
+    )]
+    Unusable(#[source] WatchError),
+}
+
+/// A fault with the files it was found in.
+#[derive(Debug)]
+struct UnusableFiles {
+    fault: Fault,
+    files: TlsFiles,
+}
+
+impl fmt::Display for UnusableFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TlsFiles { cert, key, client_ca } = &self.files;
+        let cert = format_args!("BROKER_TLS_CERT_FILE `{}`", cert.display());
+        let key = format_args!("BROKER_TLS_KEY_FILE `{}`", key.display());
+        let client_ca = format_args!("BROKER_TLS_CLIENT_CA_FILE `{}`", client_ca.display());
+        match &self.fault {
+            Fault::NoCert => write!(f, "{cert} holds no certificate in PEM"),
+            Fault::BrokenCert => write!(f, "{cert} holds PEM or a certificate that cannot be read"),
+            Fault::NoKey => {
+                write!(
+                    f,
+                    "{key} holds no private key in PEM: it must be PKCS#8, PKCS#1 or SEC1, not encrypted"
+                )
+            }
+            Fault::Mismatch(error) => {
+                write!(f, "the key of {key} is not that of the first certificate of {cert}: {error}")
+            }
+            Fault::NoAuthority => write!(f, "{client_ca} holds no certificate in PEM"),
+            Fault::BrokenAuthority => {
+                write!(f, "{client_ca} holds PEM or a certificate that cannot be read as an authority's")
+            }
+            Fault::Verifier(error) => write!(f, "{client_ca} cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for UnusableFiles {}
+
+#[derive(Debug)]
+enum Fault {
+    NoCert,
+    BrokenCert,
+    NoKey,
+    Mismatch(rustls::Error),
+    NoAuthority,
+    BrokenAuthority,
+    Verifier(VerifierBuilderError),
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ()> {
+    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| ())
+}
+
+fn authorities(pem: &[u8]) -> Result<RootCertStore, Fault> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(pem).map_err(|()| Fault::BrokenAuthority)? {
+        store.add(certificate).map_err(|_| Fault::BrokenAuthority)?;
+    }
+    if store.is_empty() { Err(Fault::NoAuthority) } else { Ok(store) }
+}
+
+fn setting_of(files: &TlsFiles, path: &std::path::Path) -> &'static str {
+    let TlsFiles { cert, key, .. } = files;
+    if path == cert {
+        "BROKER_TLS_CERT_FILE"
+    } else if path == key {
+        "BROKER_TLS_KEY_FILE"
+    } else {
+        "BROKER_TLS_CLIENT_CA_FILE"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::testing::{self, certified, ec_key};
+
+    struct Folder {
+        _dir: tempfile::TempDir,
+        files: TlsFiles,
+    }
+
+    impl Folder {
+        fn new(cert: &str, key: &str, client_ca: &str) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let file = |name: &str, text: &str| {
+                let path = dir.path().join(name);
+                std::fs::write(&path, text).unwrap();
+                path
+            };
+            let files = TlsFiles {
+                cert: file("cert.pem", cert),
+                key: file("key.pem", key),
+                client_ca: file("ca.pem", client_ca),
+            };
+            Self { _dir: dir, files }
+        }
+
+        fn fault(&self) -> String {
+            let error = watch(&self.files).map(|_| ()).unwrap_err();
+            let mut texts = vec![error.to_string()];
+            let mut source = error.source();
+            while let Some(error) = source {
+                texts.push(error.to_string());
+                source = error.source();
+            }
+            texts.join(": ")
+        }
+    }
+
+    #[test]
+    fn files_that_fit_are_taken_and_tell_their_end() {
+        let own = certified(ec_key(), 2026, 2028);
+        let folder = Folder::new(&own.certificate.pem(), &own.key.serialize_pem(), &own.certificate.pem());
+        let tls = watch(&folder.files).unwrap().current();
+        assert_eq!(tls.not_after(), "2028-01-01T00:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn files_that_do_not_are_named() {
+        let (own, other) = (certified(ec_key(), 2026, 2028), certified(ec_key(), 2026, 2028));
+        let (cert, key) = (own.certificate.pem(), own.key.serialize_pem());
+        let broken = testing::pem("CERTIFICATE", b"no DER");
+        for (cert, key, client_ca, said) in [
+            ("", &key[..], &cert[..], "cert.pem` holds no certificate"),
+            (&broken, &key, &cert, "cert.pem` holds PEM or a certificate that cannot be read"),
+            (&key, &key, &cert, "cert.pem` holds no certificate"),
+            (&cert, "", &cert, "key.pem` holds no private key"),
+            (&cert, &cert, &cert, "key.pem` holds no private key"),
+            (&cert, &other.key.serialize_pem(), &cert, "key.pem` is not that of the first certificate of"),
+            (&cert, &key, "", "ca.pem` holds no certificate"),
+            (&cert, &key, &broken, "ca.pem` holds PEM or a certificate that cannot be read"),
+        ] {
+            let fault = Folder::new(cert, key, client_ca).fault();
+            assert!(fault.contains(said) && fault.contains("BROKER_TLS_"), "{fault}");
+        }
+        let folder = Folder::new(&cert, &key, &cert);
+        std::fs::remove_file(&folder.files.key).unwrap();
+        let fault = folder.fault();
+        assert!(fault.contains("BROKER_TLS_KEY_FILE `") && fault.contains("cannot be read"), "{fault}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The token endpoint as HTTP: one form sent, twice at most, and what came back, unread.
+
+use std::time::Duration;
+
+use identity::outbound::read_bounded;
+use jiff::{Timestamp, fmt::rfc2822};
+use opentelemetry::KeyValue;
+use reqwest::{Client, StatusCode};
+use telemetry::names;
+use tokio::time;
+use url::Url;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::metrics::Metrics;
+
+/// How long one attempt may take.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(8);
+/// At most one retry, and only where Entra ID cannot have counted the first attempt or failed by itself.
+const ATTEMPTS: u32 = 2;
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// A token response takes about 5 KiB; tokens of users in many groups reach 20 KiB.
+const MAX_ANSWER_BYTES: usize = 128 * 1024;
+
+/// One tenant's token endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    http: Client,
+    url: Url,
+    metrics: Metrics,
+}
+
+/// What an attempt brought back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// What came back, or why nothing did.
+pub(super) type Outcome = Result<Answer, AttemptFailed>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AttemptFailed {
+    #[error("no connection")]
+    NotConnected,
+    #[error("no answer in time")]
+    NoAnswer,
+    #[error("the answer broke off or is too long")]
+    BrokenOff,
+}
+
+impl Endpoint {
+    pub(super) fn new(http: Client, url: Url, metrics: Metrics) -> Self {
+        Self { http, url, metrics }
+    }
+
+    pub(super) fn host(&self) -> Option<&str> {
+        self.url.host_str()
+    }
+
+    /// Sends the form, twice at most.
+    pub(super) async fn send(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Outcome {
+        let mut attempt = 1;
+        loop {
+            let started = time::Instant::now();
+            let result = time::timeout(ATTEMPT_DEADLINE, self.attempt(form, correlation_id, now))
+                .await
+                .unwrap_or(Err(AttemptFailed::NoAnswer));
+            self.metrics.entra_answered(started.elapsed(), label(&result));
+            if attempt == ATTEMPTS || !allows_retry(&result) {
+                return result.inspect_err(|error| {
+                    tracing::warn!(%error, %correlation_id, "Entra ID did not answer");
+                });
+            }
+            attempt += 1;
+            time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    async fn attempt(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Outcome {
+        let response = self
+            .http
+            .post(self.url.clone())
+            .header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
+            .header("accept", "application/json")
+            .header("client-request-id", correlation_id.to_string())
+            .header("x-client-sku", "mcp-cost-server")
+            .header("x-client-ver", env!("CARGO_PKG_VERSION"))
+            .header("x-client-os", std::env::consts::OS)
+            .header("x-ms-lib-capability", "retry-after, h429")
+            .body(form.to_owned())
+            .send()
+            .await
+            .map_err(|error| {
+                if error.is_connect() { AttemptFailed::NotConnected } else { AttemptFailed::NoAnswer }
+            })?;
+        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let (status, retry_after) = (response.status(), header.and_then(|value| retry_after(value, now)));
+        let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| AttemptFailed::BrokenOff)?;
+        Ok(Answer { status, retry_after, body: Zeroizing::new(body) })
+    }
+}
+
+fn allows_retry(result: &Outcome) -> bool {
+    match result {
+        // Entra ID says when to come back, or is asked to do the same work while it is overloaded: not now.
+        Ok(answer) => answer.status.is_server_error() && answer.retry_after.is_none(),
+        Err(error) => *error == AttemptFailed::NotConnected,
+    }
+}
+
+fn label(result: &Outcome) -> KeyValue {
+    let ok = result.as_ref().is_ok_and(|answer| answer.status.is_success());
+    KeyValue::new(names::OUTCOME, if ok { names::OUTCOME_OK } else { names::OUTCOME_ERROR })
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, as Entra ID writes it, or a date, as what stands before it may.
+fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::NOW;
+
+    #[test]
+    fn the_wait_comes_as_seconds_or_as_a_date() {
+        for (value, seconds) in [
+            ("30", Some(30)),
+            (" 0 ", Some(0)),
+            ("Sun, 22 Nov 2026 12:01:30 GMT", Some(90)),
+            ("Sun, 22 Nov 2026 11:59:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(value, NOW), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+}

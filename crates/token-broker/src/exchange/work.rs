@@ -1,0 +1,199 @@
+//! Getting an outcome that is not at hand: from another replica, or from Entra ID. One piece of work per place and
+//! process; it owns all it needs, because it outlives the call that started it.
+
+use std::{sync::Arc, time::Duration};
+
+use identity::{BearerToken, clock::SharedClock};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{self, Instant};
+
+use super::Source;
+use crate::{
+    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Ticket, terms},
+    challenges::Challenges,
+    entra::{ClaimsRequest, Entra},
+    error::{ExchangeError, Kind},
+    metrics::Metrics,
+    resource::Resource,
+};
+
+/// How long one claims challenge counts as answered. Calls that ran into the same challenge side by side share
+/// one exchange; a downstream API that repeats it later gets another one.
+const CHALLENGE_ANSWERED_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// How often to look whether another replica has got the outcome.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How long another replica is waited for at most: as long as an exchange may take. One that died is noticed sooner,
+/// by the end of its lease.
+const WAIT_AT_MOST: Duration = Duration::from_secs(15);
+/// When to try a refresh again that failed, or that another replica is at.
+const REFRESH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the work is done with.
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) caches: Caches,
+    entra: Arc<Entra>,
+    challenges: Arc<Challenges>,
+    clock: SharedClock,
+    metrics: Metrics,
+}
+
+/// What is to be got.
+pub(super) struct Job {
+    pub(super) place: Place,
+    /// The place of the same exchange without claims.
+    pub(super) plain: Place,
+    pub(super) assertion: BearerToken,
+    pub(super) assertion_expires_at: Timestamp,
+    pub(super) resource: Resource,
+    pub(super) claims: Option<ClaimsRequest>,
+}
+
+impl Work {
+    pub(super) fn new(caches: Caches, entra: Arc<Entra>, clock: SharedClock, metrics: Metrics) -> Self {
+        Self { caches, entra, challenges: Arc::new(Challenges::new()), clock, metrics }
+    }
+
+    /// Gets what this process does not hold.
+    pub(super) async fn first(self, job: Job) -> (Outcome, Source) {
+        // The last flight may have landed between the caller's look and the start of this one.
+        if let Some(hit) = self.caches.local.get(&job.place, self.clock.now()).await {
+            return (hit.outcome, Source::Local);
+        }
+        let asked = self.caches.local.asked(self.clock.now());
+        match (&job.claims, self.caches.shared.clone()) {
+            (Some(_), _) => self.challenged(&job).await,
+            (None, None) => self.ask_entra(&job, asked, None).await,
+            (None, Some(shared)) => self.share(&job, asked, &shared).await,
+        }
+    }
+
+    /// Gets what this process holds, but will not for much longer.
+    pub(super) async fn refresh(self, job: Job) -> (Outcome, Source) {
+        let asked = self.caches.local.asked(self.clock.now());
+        let ticket = match &self.caches.shared {
+            None => None,
+            Some(shared) => match self.turn_to_refresh(&job, asked, shared).await {
+                Turn::Ours(ticket) => ticket,
+                Turn::Done(outcome) => return (outcome, Source::Shared),
+                Turn::Theirs => {
+                    // Somebody may have joined this work because what was held is gone.
+                    let answer = self.share(&job, asked, shared).await;
+                    self.postpone_refresh(&job).await;
+                    return answer;
+                }
+            },
+        };
+        let (outcome, source) = self.ask_entra(&job, asked, ticket).await;
+        self.metrics.refreshed(&outcome);
+        (outcome, source)
+    }
+
+    /// Leaves it to the first replica that comes, and waits for what it gets.
+    async fn share(&self, job: &Job, asked: Asked, shared: &Arc<SharedCache>) -> (Outcome, Source) {
+        let give_up = Instant::now() + WAIT_AT_MOST;
+        while Instant::now() < give_up {
+            match shared.claim(&job.place).await {
+                Claim::Found(found) => return (self.keep(job, found, asked).await, Source::Shared),
+                Claim::Granted(ticket) => return self.ask_entra(job, asked, Some(ticket)).await,
+                Claim::Taken => time::sleep(LOOK_EVERY).await,
+                Claim::Down => break,
+            }
+        }
+        self.ask_entra(job, asked, None).await
+    }
+
+    /// Whose turn it is to refresh.
+    async fn turn_to_refresh(&self, job: &Job, asked: Asked, shared: &Arc<SharedCache>) -> Turn {
+        let now = self.clock.now();
+        match shared.claim(&job.place).await {
+            Claim::Found(found) if found.terms.refresh_at.is_none_or(|at| at > now) => {
+                return Turn::Done(self.keep(job, found, asked).await);
+            }
+            Claim::Found(_) => {}
+            Claim::Granted(ticket) => return Turn::Ours(Some(ticket)),
+            Claim::Taken => return Turn::Theirs,
+            Claim::Down => return Turn::Ours(None),
+        }
+        match shared.claim_anew(&job.place).await {
+            Claim::Granted(ticket) => Turn::Ours(Some(ticket)),
+            Claim::Down => Turn::Ours(None),
+            Claim::Found(_) | Claim::Taken => Turn::Theirs,
+        }
+    }
+
+    /// Asks Entra ID with claims: what was held before is worth nothing.
+    async fn challenged(&self, job: &Job) -> (Outcome, Source) {
+        let now = self.clock.now();
+        if let Err(wait) = self.challenges.admit(job.plain.key, now).await {
+            return (Err(ExchangeError::unavailable().with_retry_after(wait)), Source::Entra);
+        }
+        self.caches.local.invalidate(job.plain, now).await;
+        let ticket = match &self.caches.shared {
+            Some(shared) => shared.forget(&job.plain).await,
+            None => None,
+        };
+        let asked = self.caches.local.asked(self.clock.now());
+        let outcome = self.entra.on_behalf_of(&job.assertion, &job.resource, job.claims.as_ref()).await;
+        let now = self.clock.now();
+        let terms = terms(&outcome, job.assertion_expires_at, now);
+        let Some(terms) = terms else { return (outcome, Source::Entra) };
+        if outcome.is_ok() {
+            self.caches.local.put(job.plain, outcome.clone(), terms, now, asked).await;
+            if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
+                shared.finish(ticket, &outcome, Some(terms));
+            }
+        }
+        let briefly = terms.briefly(CHALLENGE_ANSWERED_FOR, now);
+        self.caches.local.put(job.place, outcome.clone(), briefly, now, asked).await;
+        (outcome, Source::Entra)
+    }
+
+    /// Asks Entra ID, keeps the outcome, and leaves it for the other replicas if that is this one's turn.
+    async fn ask_entra(&self, job: &Job, asked: Asked, ticket: Option<Ticket>) -> (Outcome, Source) {
+        let outcome = self.entra.on_behalf_of(&job.assertion, &job.resource, None).await;
+        let now = self.clock.now();
+        let terms = terms(&outcome, job.assertion_expires_at, now);
+        match terms {
+            // A token that is still good is worth more than the news of an outage.
+            Some(_) if is_outage(&outcome) && self.caches.local.get(&job.place, now).await.is_some() => {
+                self.postpone_refresh(job).await;
+            }
+            Some(terms) => self.caches.local.put(job.place, outcome.clone(), terms, now, asked).await,
+            None => {}
+        }
+        if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
+            shared.finish(ticket, &outcome, terms);
+        }
+        (outcome, Source::Entra)
+    }
+
+    /// Keeps what another replica left.
+    async fn keep(&self, job: &Job, found: Found, asked: Asked) -> Outcome {
+        let Found { outcome, terms } = found;
+        self.caches.local.put(job.place, outcome.clone(), terms, self.clock.now(), asked).await;
+        outcome
+    }
+
+    /// Leaves what is still due for a while.
+    async fn postpone_refresh(&self, job: &Job) {
+        let now = self.clock.now();
+        if !self.caches.local.get(&job.place, now).await.is_some_and(|hit| hit.is_due(now)) {
+            return;
+        }
+        let until = now.saturating_add(REFRESH_PAUSE).unwrap_or(now);
+        self.caches.local.postpone_refresh(&job.place, until, now).await;
+    }
+}
+
+/// Whose turn it is.
+enum Turn {
+    Ours(Option<Ticket>),
+    Theirs,
+    Done(Outcome),
+}
+
+fn is_outage(outcome: &Outcome) -> bool {
+    let kind = outcome.as_ref().err().map(ExchangeError::kind);
+    matches!(kind, Some(Kind::IdentityProviderUnavailable { .. } | Kind::BrokerMisconfigured))
+}

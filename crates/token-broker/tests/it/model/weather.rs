@@ -1,0 +1,176 @@
+//! What goes wrong while the run goes on: at Redis, at Entra ID, with keys, and with the time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::time;
+
+use super::{
+    rng::Rng,
+    rules::DRIFT,
+    world::{Mood, World},
+};
+use crate::testing::{RedisServer, cache_keys};
+use jiff::SignedDuration;
+
+/// How long Redis is let alone after it was taken away: a replica needs up to five seconds to come back to it, and
+/// most of the run is to be one with Redis.
+const LET_ALONE: Duration = Duration::from_secs(8);
+
+/// How long Redis keeps its memory, at least: for half a minute after it has lost it no purge holds at once.
+const LET_REMEMBER: Duration = Duration::from_secs(50);
+
+/// Kills, flushes, stops, fills and spoils Redis.
+pub(super) async fn redis(world: Arc<World>, server: RedisServer, mut rng: Rng, stop: Arc<AtomicBool>) {
+    let mut server = Some(server);
+    let (mut struck, mut emptied) = (Instant::now(), Instant::now());
+    while !stop.load(Ordering::SeqCst) {
+        time::sleep(Duration::from_millis(rng.within(300, 1500))).await;
+        let pause = Duration::from_millis(rng.within(100, 1500));
+        let faults = if emptied.elapsed() > LET_REMEMBER { &FAULTS[..] } else { &FAULTS[2..] };
+        let fault = if struck.elapsed() > LET_ALONE { *rng.one_of(faults) } else { SPOILT };
+        let mut choices = Rng::new(rng.next(), 0);
+        let mut taken = server.take().unwrap();
+        // The client of the tests blocks, and so does a server that starts.
+        let work = move || {
+            strike(&mut taken, fault, pause, &mut choices);
+            taken
+        };
+        server = Some(tokio::task::spawn_blocking(work).await.unwrap());
+        if fault != SPOILT {
+            struck = Instant::now();
+        }
+        if FAULTS[..2].contains(&fault) {
+            emptied = Instant::now();
+        }
+        world.count(fault);
+    }
+}
+
+const SPOILT: &str = "redis spoilt";
+const FAULTS: [&str; 4] = ["redis killed", "redis flushed", "redis stopped", "redis full"];
+
+fn strike(server: &mut RedisServer, fault: &str, pause: Duration, rng: &mut Rng) {
+    let limit = |bytes: &[u8]| server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", bytes]);
+    match fault {
+        "redis killed" => {
+            server.kill();
+            std::thread::sleep(pause);
+            server.restart();
+        }
+        "redis flushed" => drop(server.run::<String>(&[b"FLUSHALL"])),
+        "redis stopped" => {
+            // Longer than a call waits: the link goes down, and what is stored is still there afterwards.
+            server.run::<String>(&[b"CLIENT", b"PAUSE", b"2500", b"ALL"]);
+            std::thread::sleep(Duration::from_millis(2500));
+        }
+        "redis full" => {
+            limit(b"1");
+            std::thread::sleep(pause);
+            limit(b"0");
+        }
+        _ => spoil(server, rng),
+    }
+}
+
+/// Moves entries to other places, cuts them, overwrites them, and loses leases and generations.
+fn spoil(server: &RedisServer, rng: &mut Rng) {
+    let keys = |kind: &str| server.run::<Vec<Vec<u8>>>(&[b"KEYS", format!("*{kind}").as_bytes()]);
+    let entries = keys(":e:*");
+    if entries.is_empty() {
+        return;
+    }
+    for _ in 0..50 {
+        let (from, to) = (rng.one_of(&entries), rng.one_of(&entries));
+        let Some(value) = server.run::<Option<Vec<u8>>>(&[b"GET", from]) else { continue };
+        let value = match rng.within(0, 3) {
+            0 => value,
+            1 => value[..value.len() / 2].to_vec(),
+            _ => rng.next().to_string().repeat(8).into_bytes(),
+        };
+        server.run::<String>(&[b"SET", to, &value, b"PX", b"60000"]);
+    }
+    for key in keys(":l:*").iter().chain(keys(":g").iter().take(20)) {
+        server.run::<i64>(&[b"DEL", key]);
+    }
+}
+
+/// Lets Entra ID have its moods, and change its keys.
+pub(super) async fn entra(world: Arc<World>, mut rng: Rng, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::SeqCst) {
+        time::sleep(Duration::from_millis(rng.within(1000, 6000))).await;
+        match rng.within(0, 8) {
+            0 => world.mood(Mood::Down),
+            1 => world.mood(Mood::Throttling),
+            2 => world.mood(Mood::Refusing),
+            3 => world.entra.pace(Duration::from_millis(rng.within(50, 1200))),
+            4 => world.roll_signing_key_if_it_is_time(),
+            _ => {}
+        }
+        time::sleep(Duration::from_millis(rng.within(100, 800))).await;
+        world.entra.pace(Duration::ZERO);
+        world.mood(Mood::Good);
+    }
+}
+
+/// Rotates the cache's keys as an operator does, but with less patience.
+pub(super) async fn cache_keys_rotate(world: Arc<World>, mut rng: Rng, stop: Arc<AtomicBool>) {
+    let mut old = 1;
+    while !stop.load(Ordering::SeqCst) {
+        let new = if old == 1 { 2 } else { old + 1 };
+        for content in [both(old, new), both(new, old), cache_keys(&format!("k{new}"), new)] {
+            for replica in &world.replicas {
+                time::sleep(Duration::from_millis(rng.within(0, 4000))).await;
+                std::fs::write(&replica.key_file, &content).unwrap();
+                world.count("cache key file changed");
+            }
+            if stop.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+        old = new;
+        time::sleep(Duration::from_secs(rng.within(10, 30))).await;
+    }
+}
+
+/// A key file that seals with `first` and opens with both.
+fn both(first: u8, second: u8) -> String {
+    let second = cache_keys(&format!("k{second}"), second);
+    cache_keys(&format!("k{first}"), first) + second.lines().last().unwrap() + "\n"
+}
+
+/// Moves the clock: in small steps while calls are under way, by far only when none is. So the clock moves by no more
+/// than [`DRIFT`] while anything is under way, and the rules can be that strict.
+pub(super) async fn time_goes_on(world: Arc<World>, mut rng: Rng, stop: Arc<AtomicBool>) {
+    let mut moved = SignedDuration::ZERO;
+    let every = world.calls / (250 + world.calls / 2500);
+    for next in (0..).step_by(usize::try_from(every.max(1)).unwrap()) {
+        // By calls, not by seconds: a slow machine has as many of them in a token's life as a fast one.
+        while world.done.load(Ordering::SeqCst) < next {
+            if stop.load(Ordering::SeqCst) {
+                return;
+            }
+            time::sleep(Duration::from_millis(2)).await;
+        }
+        let forward = SignedDuration::from_secs(i64::try_from(rng.within(1, 9)).unwrap());
+        if moved + forward <= DRIFT {
+            world.clock.advance(forward);
+            moved += forward;
+            continue;
+        }
+        let _nobody_calls = world.gate.write().await;
+        while world.replicas.iter().any(|replica| replica.broker.exchanger().flights() > 0) {
+            time::sleep(Duration::from_millis(1)).await;
+        }
+        moved = SignedDuration::ZERO;
+        if rng.percent(40) {
+            world.clock.advance(SignedDuration::from_secs(i64::try_from(rng.within(60, 900)).unwrap()));
+            world.count("clock set far ahead");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Several replicas on one real Redis.
+
+use futures::future::join_all;
+use jiff::SignedDuration;
+use proto::{
+    BrokerError, Reason,
+    v1::{ExchangeRequest, PurgeUserRequest, PurgeUserResponse, TokenSource},
+};
+use serde_json::json;
+use tonic::Status;
+
+use crate::{
+    support::{ALICE, BOB, Broker, Entra, TENANT, eventually},
+    testing::{NOW, RedisServer, cache_keys},
+};
+
+/// Replicas that share a Redis; each of them has its connection.
+async fn replicas<const N: usize>(entra: &Entra, redis: &RedisServer) -> [Broker; N] {
+    let replicas: Vec<_> = join_all((0..N).map(|_| replica(entra, redis))).await;
+    // As if the replicas had been written down for long.
+    let since: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:since"]);
+    redis.run::<String>(&[b"SET", &since[0], b"1"]);
+    replicas.try_into().unwrap_or_else(|_| unreachable!())
+}
+
+async fn replica(entra: &Entra, redis: &RedisServer) -> Broker {
+    let keys = entra.dir.path().join("keys.toml");
+    std::fs::write(&keys, cache_keys("k1", 1)).unwrap();
+    let (url, keys) = (redis.url(), keys.display().to_string());
+    // A busy machine is no outage.
+    let flags = ["--redis-url", &url, "--cache-key-file", &keys, "--redis-timeout", "10000"];
+    let broker = Broker::start_with(entra.config(&flags)).await;
+    eventually("the shared cache is in use", async || {
+        broker
+            .admin("/metrics")
+            .await
+            .lines()
+            .any(|line| line.starts_with("broker_redis_up") && line.ends_with(" 1"))
+    })
+    .await;
+    broker
+}
+
+async fn purge(broker: &Broker, oid: &str) -> Result<PurgeUserResponse, Status> {
+    let request = PurgeUserRequest { tenant_id: TENANT.to_owned(), user_oid: oid.to_owned() };
+    broker.client.clone().purge_user(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn what_one_replica_exchanged_the_other_answers() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    let assertion = entra.token(ALICE);
+    let first = a.exchange(&assertion).await.unwrap();
+    assert_eq!(first.source(), TokenSource::Entra);
+
+    eventually("b answers from the shared cache", async || {
+        let answer = b.exchange(&assertion).await.unwrap();
+        assert_eq!(answer.access_token, first.access_token);
+        answer.source() == TokenSource::Cache
+    })
+    .await;
+
+    assert_eq!(entra.count(), 1);
+    let metrics = b.admin("/metrics").await;
+    assert!(metrics.contains(r#"broker_cache_hits_total{level="shared""#), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_thousand_first_calls_spread_over_two_replicas_are_one_exchange() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    let assertion = entra.token(ALICE);
+    let calls = (0..1000).map(|n| if n % 2 == 0 { &a } else { &b }.exchange(&assertion));
+
+    let answers = join_all(calls).await;
+
+    let mut tokens: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().access_token).collect();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+    assert_eq!(entra.count(), 1);
+}
+
+#[tokio::test]
+async fn without_redis_they_are_two() {
+    let entra = Entra::start().await;
+    let mut redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    redis.kill();
+    let assertion = entra.token(ALICE);
+    let calls = (0..1000).map(|n| if n % 2 == 0 { &a } else { &b }.exchange(&assertion));
+
+    let answers = join_all(calls).await;
+
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(entra.count(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_is_shared_too() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    let assertion = entra.token(ALICE);
+    let claims = r#"{"access_token":{"polids":{"essential":true,"values":["x"]}}}"#;
+    entra.refuse(400, json!({"error": "invalid_grant", "error_codes": [50076], "claims": claims}));
+
+    let all = join_all([&a, &b].iter().cycle().take(100).map(|broker| broker.exchange(&assertion))).await;
+
+    for answer in all {
+        let error = BrokerError::from_status(&answer.unwrap_err());
+        assert_eq!((error.reason(), error.claims()), (Some(Reason::ClaimsChallenge), Some(claims)));
+        assert_eq!(error.metadata("aadsts"), Some("50076"));
+    }
+    assert_eq!(entra.count(), 1);
+}
+
+#[tokio::test]
+async fn one_replica_refreshes_for_all() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    let assertion = entra.token(ALICE);
+    let first = a.exchange(&assertion).await.unwrap().access_token;
+    eventually("b holds it too", async || {
+        b.exchange(&assertion).await.unwrap().source() == TokenSource::Cache
+    })
+    .await;
+    for broker in [&a, &b] {
+        broker.clock.advance(SignedDuration::from_mins(25));
+    }
+
+    for broker in [&a, &b] {
+        eventually("the refresh is in force", async || {
+            broker.exchange(&assertion).await.unwrap().access_token != first
+        })
+        .await;
+    }
+
+    assert_eq!(entra.count(), 2);
+}
+
+#[tokio::test]
+async fn a_purge_holds_everywhere_and_for_one_user_only() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b, c] = replicas(&entra, &redis).await;
+    let (alice, bob) = (entra.token(ALICE), entra.token(BOB));
+    for broker in [&a, &b] {
+        for assertion in [&alice, &bob] {
+            broker.exchange(assertion).await.unwrap();
+        }
+    }
+    let before = entra.count();
+
+    let answer = purge(&c, ALICE).await.unwrap();
+
+    assert_eq!(answer.effective_at.unwrap().seconds, NOW.as_second(), "every replica has confirmed");
+    for broker in [&a, &b, &c] {
+        assert_eq!(broker.exchange(&bob).await.unwrap().source(), TokenSource::Cache);
+    }
+    assert_eq!(entra.count(), before);
+    assert_eq!(a.exchange(&alice).await.unwrap().source(), TokenSource::Entra);
+    assert_eq!(entra.count(), before + 1);
+}
+
+#[tokio::test]
+async fn a_purge_that_cannot_be_told_says_so_and_holds_here() {
+    let entra = Entra::start().await;
+    let mut redis = RedisServer::start();
+    let [a] = replicas(&entra, &redis).await;
+    let alice = entra.token(ALICE);
+    a.exchange(&alice).await.unwrap();
+    redis.kill();
+
+    let error = BrokerError::from_status(&purge(&a, ALICE).await.unwrap_err());
+
+    assert_eq!(error.reason(), Some(Reason::PurgeIncomplete));
+    assert!(error.retry_after().is_some());
+    assert_eq!(a.exchange(&alice).await.unwrap().source(), TokenSource::Entra);
+}
+
+#[tokio::test]
+async fn a_purge_names_a_user_by_guids() {
+    let entra = Entra::start().await;
+    let broker = Broker::start(&entra).await;
+    for (tenant_id, user_oid) in [(TENANT, "alice@contoso.com"), ("contoso.com", ALICE), (TENANT, "")] {
+        let request = PurgeUserRequest { tenant_id: tenant_id.into(), user_oid: user_oid.into() };
+        let status = broker.client.clone().purge_user(request).await.unwrap_err();
+        assert_eq!(BrokerError::from_status(&status).reason(), Some(Reason::InvalidRequest));
+    }
+    assert!(purge(&broker, ALICE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_forged_assertion_gets_nothing_out_of_the_shared_cache() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let [a, b] = replicas(&entra, &redis).await;
+    let assertion = entra.token(ALICE);
+    a.exchange(&assertion).await.unwrap();
+    let forged = crate::support::sign(&crate::testing::key_and_cert(), &entra.claims(ALICE));
+    let cut = assertion.rsplit_once('.').unwrap().0.to_owned() + ".AAAA";
+    for assertion in [forged, cut] {
+        let request = ExchangeRequest { assertion, resource: "arm".into(), claims: String::new() };
+        let status = b.client.clone().exchange(request).await.unwrap_err();
+        assert_eq!(BrokerError::from_status(&status).reason(), Some(Reason::InvalidToken));
+    }
+    assert_eq!(entra.count(), 1);
+}

@@ -1,0 +1,215 @@
+//! A real Redis for the replicas to share: a process of its own on a private unix socket, and its key file.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tempfile::TempDir;
+
+/// What to do where there is no Redis.
+pub const INSTALL: &str = "redis-server is missing: `apt-get install --no-install-recommends redis-server`, or tests/setup.sh services";
+const READY_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running Redis that keeps nothing on disk. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Redis {
+    /// A unix socket's path may have 108 bytes: not those of a folder somebody chose.
+    folder: TempDir,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// Whether there is one on this machine.
+    pub fn is_installed() -> bool {
+        let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+        version.is_ok_and(|status| status.success())
+    }
+
+    /// Starts one that logs into `folder`, and waits until it answers.
+    ///
+    /// # Errors
+    /// Says how to install it where it is missing.
+    pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        let private = tempfile::tempdir()?;
+        fs::write(private.path().join("keys.toml"), key_file()?)?;
+        let mut redis = Self { folder: private, log: folder.join("redis.log"), child: None };
+        redis.restart()?;
+        Ok(redis)
+    }
+
+    /// Flags of a broker that shares it.
+    pub fn broker_flags(&self) -> [String; 2] {
+        [
+            format!("--redis-url=unix:{}", self.socket().display()),
+            format!("--cache-key-file={}", self.folder.path().join("keys.toml").display()),
+        ]
+    }
+
+    /// Where it is, for a person.
+    pub fn address(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Kills it without warning, and with it all it holds.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Kills it if it runs, and starts it anew, empty.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        // Uncompressed, so that a search of a dump finds what is there.
+        let settings = ["--port", "0", "--save", "", "--appendonly", "no", "--rdbcompression", "no"];
+        let child = Command::new("redis-server")
+            .args(settings)
+            .arg("--unixsocket")
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::NotFound { anyhow::anyhow!(INSTALL) } else { error.into() }
+            })?;
+        self.child = Some(child);
+        let give_up = Instant::now() + READY_DEADLINE;
+        while self.client().and_then(|mut client| redis::cmd("PING").query::<String>(&mut client)).is_err() {
+            if Instant::now() > give_up {
+                bail!("redis-server does not answer; see {}", self.log.display());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Everything it holds: each key, its dump, and its value as a client reads it.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn dump(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let mut client = self.client()?;
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut client)?;
+        let mut all = Vec::with_capacity(keys.len());
+        for key in keys {
+            let kind: String = redis::cmd("TYPE").arg(&key).query(&mut client)?;
+            let mut bytes: Vec<u8> =
+                redis::cmd("DUMP").arg(&key).query::<Option<_>>(&mut client)?.unwrap_or_default();
+            let value: redis::Value = match kind.as_str() {
+                "string" => redis::cmd("GET").arg(&key).query(&mut client)?,
+                "hash" => redis::cmd("HGETALL").arg(&key).query(&mut client)?,
+                "zset" => redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).query(&mut client)?,
+                "stream" => redis::cmd("XRANGE").arg(&key).arg("-").arg("+").query(&mut client)?,
+                "none" => redis::Value::Nil,
+                other => bail!("{key} is a {other}: teach this function to read it"),
+            };
+            flatten(&value, &mut bytes);
+            all.push((key, bytes));
+        }
+        Ok(all)
+    }
+
+    /// Records every command it gets from now on, arguments included, until the recording is dropped.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn record(&self) -> anyhow::Result<Recording> {
+        let mut stream = UnixStream::connect(self.socket())?;
+        stream.write_all(b"MONITOR\r\n")?;
+        let seen: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let (mut reader, writes) = (stream.try_clone()?, Arc::clone(&seen));
+        let reading = thread::spawn(move || {
+            let mut part = [0; 16 * 1024];
+            while let Ok(count @ 1..) = reader.read(&mut part) {
+                writes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&part[..count]);
+            }
+        });
+        Ok(Recording { stream, seen, _reading: reading })
+    }
+
+    /// Sets a value.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn set(&self, key: &str, value: &str) -> anyhow::Result<()> {
+        Ok(redis::cmd("SET").arg(key).arg(value).query(&mut self.client()?)?)
+    }
+
+    fn client(&self) -> redis::RedisResult<redis::Connection> {
+        redis::Client::open(format!("unix://{}", self.socket().display()))?.get_connection()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What Redis was told, as its MONITOR command shows it.
+#[derive(Debug)]
+pub struct Recording {
+    stream: UnixStream,
+    seen: Arc<Mutex<Vec<u8>>>,
+    _reading: thread::JoinHandle<()>,
+}
+
+impl Recording {
+    /// Everything so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+fn flatten(value: &redis::Value, bytes: &mut Vec<u8>) {
+    match value {
+        redis::Value::BulkString(text) => bytes.extend_from_slice(text),
+        redis::Value::SimpleString(text) => bytes.extend_from_slice(text.as_bytes()),
+        redis::Value::Array(parts) => parts.iter().for_each(|part| flatten(part, bytes)),
+        other => bytes.extend_from_slice(format!("{other:?}").as_bytes()),
+    }
+    bytes.push(b'\n');
+}
+
+/// A key file with one key, new each time.
+fn key_file() -> anyhow::Result<String> {
+    let key = || -> anyhow::Result<String> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).ok().context("the system has no random bytes")?;
+        Ok(BASE64_STANDARD.encode(bytes))
+    };
+    Ok(format!("names = \"{}\"\nseal_with = \"k1\"\n[keys]\nk1 = \"{}\"\n", key()?, key()?))
+}

@@ -1,0 +1,47 @@
+//! What the services read from files, in a folder that goes with the stack.
+
+use std::path::{Path, PathBuf};
+
+use emulator::Emulator;
+use tempfile::TempDir;
+
+/// What the services read from files.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub(super) ca: PathBuf,
+    pub(super) credential: PathBuf,
+    pub(super) policy: Option<PathBuf>,
+    dir: TempDir,
+}
+
+impl Files {
+    pub(super) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(super) fn write(emulator: &Emulator, policy: Option<&str>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).expect("a temporary file");
+            path
+        };
+        let ca = write("ca.pem", emulator.ca_pem());
+        let credential = write("credential.pem", emulator.app_credential_pem());
+        let policy = policy.map(|text| write("policy.toml", text));
+        Self { ca, credential, policy, dir }
+    }
+
+    /// The flags that both services share: whose tenant, and where its hosts are.
+    pub(super) fn tenant_flags(&self, emulator: &Emulator) -> Vec<String> {
+        let endpoints = emulator.endpoints();
+        vec![
+            format!("--tenant-id={}", emulator::TENANT_ID),
+            format!("--client-id={}", emulator::API_CLIENT_ID),
+            format!("--authority-host={}", endpoints.authority),
+            format!("--arm-endpoint={}", endpoints.arm),
+            format!("--graph-endpoint={}", endpoints.graph),
+            format!("--extra-ca-file={}", self.ca.display()),
+        ]
+    }
+}
