@@ -16,6 +16,7 @@ mod interop;
 mod kill;
 mod leaks;
 mod mcp_http;
+mod preflight;
 mod refusals;
 mod replicas;
 mod rollover;

@@ -144,8 +144,11 @@ impl Processes {
         }
         let mut children = vec![emulator];
         for (name, [port, admin]) in BROKERS.into_iter().zip(&brokers) {
-            let mut flags =
-                vec![format!("--listen=127.0.0.1:{port}"), format!("--admin-listen=127.0.0.1:{admin}")];
+            let mut flags = vec![
+                format!("--listen=127.0.0.1:{port}"),
+                format!("--admin-listen=127.0.0.1:{admin}"),
+                format!("--public-url={public_url}"),
+            ];
             flags.extend(redis.iter().flat_map(Redis::broker_flags));
             children.push(Service::start(name, "token-broker", folder, &settings, flags)?);
         }

@@ -28,6 +28,7 @@ pub struct StackBuilder {
     credential: Credential,
     faults: emulator::FaultSettings,
     unregistered_url: bool,
+    preflight: bool,
     public_url: Option<String>,
 }
 
@@ -117,6 +118,13 @@ impl StackBuilder {
         self.gateway(&["--scope-prefix=api://mcp-cost-server"])
     }
 
+    /// Lets the broker look at its tenant, which it otherwise does not: tests of something else count its requests.
+    #[must_use]
+    pub fn preflight(mut self) -> Self {
+        self.preflight = true;
+        self
+    }
+
     /// Has clients reach the gateway at `url`, which is not its own address: a proxy stands in front.
     #[must_use]
     pub fn public_url(mut self, url: &str) -> Self {
@@ -143,6 +151,7 @@ impl StackBuilder {
         emulator.faults().set(self.faults.clone());
         let (credential, volume) = self.credential.mount(&emulator, &files.credential, files.folder());
         self.broker_flags.extend(credential);
+        self.broker_flags.extend(self.preflight_flags(&public_url, &files));
         let hop = self.hop.flags(files.folder());
         self.broker_flags.extend(hop.broker);
         self.gateway_flags.extend(hop.gateway);
@@ -177,6 +186,20 @@ impl StackBuilder {
         };
         stack.wait_until_ready().await;
         stack
+    }
+
+    fn preflight_flags(&self, public_url: &str, files: &Files) -> Vec<String> {
+        if !self.preflight {
+            return vec!["--preflight-enabled=false".to_owned()];
+        }
+        let prefix = if self.unregistered_url { emulator::API_IDENTIFIER_URI } else { public_url };
+        let mut flags = vec![
+            format!("--public-url={public_url}"),
+            format!("--scope-prefix={prefix}"),
+            format!("--preflight-client-ids={}", emulator::PUBLIC_CLIENT_ID),
+        ];
+        flags.extend(files.policy.iter().map(|policy| format!("--policy-file={}", policy.display())));
+        flags
     }
 }
 

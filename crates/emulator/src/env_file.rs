@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::{API_CLIENT_ID, TENANT_ID};
+use crate::config::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 use crate::server::Emulator;
 use crate::store::write_private;
 
@@ -27,6 +27,7 @@ impl Emulator {
             ("AZURE_ARM_ENDPOINT", endpoints.arm.clone()),
             ("AZURE_GRAPH_ENDPOINT", endpoints.graph.clone()),
             ("AZURE_BLOB_HOSTS", endpoints.blob.clone()),
+            ("PREFLIGHT_CLIENT_IDS", PUBLIC_CLIENT_ID.to_owned()),
             ("EXTRA_CA_FILE", ca.display().to_string()),
             ("AZURE_CLIENT_CERTIFICATE_PATH", credential.display().to_string()),
         ];

@@ -8,6 +8,7 @@
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.
+//! - [`report`]: what a self-check found, as a table and as JSON.
 //! - `testing` (a feature): what was logged and traced, for assertions.
 //!
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
@@ -20,6 +21,7 @@ mod init;
 mod metrics;
 pub mod names;
 mod propagation;
+pub mod report;
 mod settings;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -83,6 +83,8 @@ pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";
 /// Gauge, days: what is left of the broker's own certificate; absent where the credential is another kind, which
 /// renews itself. Alert on this one.
 pub const BROKER_CREDENTIAL_DAYS_LEFT: &str = "broker.credential.days_left";
+/// Gauge, findings: what the last look at the tenant found, by [`CHECK`] and [`RESULT`]. Alert on `missing`.
+pub const BROKER_PREFLIGHT_FINDINGS: &str = "broker.preflight.findings";
 
 // === Metrics: signing keys, in both services ===
 
@@ -105,6 +107,10 @@ pub const RESOURCE: &str = "resource";
 pub const CACHE: &str = "cache";
 /// Which cache: `local` (this process's memory) or `shared` (Redis).
 pub const LEVEL: &str = "level";
+/// A check of the preflight by its stable name.
+pub const CHECK: &str = "check";
+/// What a check found: `ok`, `missing` or `unknown`.
+pub const RESULT: &str = "result";
 /// Why it happened; a few fixed words for each metric.
 pub const CAUSE: &str = "cause";
 /// What was done; a few fixed words for each metric.

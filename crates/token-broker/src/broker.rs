@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use identity::{Validator, ValidatorConfig, ValidatorError, clock::SharedClock, outbound::OutboundError};
-use telemetry::{MetricsError, admin::Check, names};
+use opentelemetry::KeyValue;
+use telemetry::{MetricsError, admin::Check, names, report::Report};
 
 use crate::{
     cache::{Caches, LocalCache, SharedCache, SharedCacheError},
@@ -13,6 +14,7 @@ use crate::{
     entra::Entra,
     exchange::Exchanger,
     metrics::Metrics,
+    preflight::Preflight,
     watched::WatchError,
 };
 
@@ -22,6 +24,7 @@ pub struct Broker {
     validator: Validator,
     entra: Arc<Entra>,
     caches: Caches,
+    preflight: Arc<Preflight>,
     metrics: telemetry::Metrics,
     consumers: Arc<Consumers>,
 }
@@ -47,6 +50,8 @@ impl Broker {
         observe(&telemetry, &caches, &credential);
         let keys = validator.clone();
         telemetry.observe_key_age(move || keys.keys_age_seconds());
+        let preflight = Arc::new(Preflight::new(config, http.clone(), Arc::clone(&credential), clock));
+        observe_preflight(&telemetry, &preflight);
         let entra = Arc::new(Entra::new(
             http,
             config.token_endpoint(),
@@ -64,7 +69,7 @@ impl Broker {
             Arc::clone(clock),
             metrics,
         );
-        Ok(Self { exchanger, validator, entra, caches, metrics: telemetry, consumers })
+        Ok(Self { exchanger, validator, entra, caches, preflight, metrics: telemetry, consumers })
     }
 
     /// The exchange.
@@ -95,6 +100,11 @@ impl Broker {
         &self.consumers
     }
 
+    /// The look at the tenant.
+    pub(crate) fn preflight(&self) -> &Arc<Preflight> {
+        &self.preflight
+    }
+
     /// This instance's metrics.
     pub fn metrics(&self) -> &telemetry::Metrics {
         &self.metrics
@@ -105,6 +115,7 @@ impl Broker {
         vec![
             Check::new("signing_keys", self.validator.is_ready()),
             Check::new("credential", self.entra.has_good_credential()),
+            Check::new("preflight", self.preflight.is_passed()),
         ]
     }
 
@@ -112,6 +123,15 @@ impl Broker {
     pub fn is_ready(&self) -> bool {
         self.checks().iter().all(|check| check.ok)
     }
+}
+
+/// Looks at the tenant once, without a broker: `token-broker preflight`.
+///
+/// # Errors
+/// [`BuildError`] names the setting that cannot be used.
+pub async fn preflight(config: &Config, clock: &SharedClock) -> Result<Report, BuildError> {
+    let credential = Arc::new(Credential::load(config, clock)?);
+    Ok(Preflight::new(config, config.outbound.client()?, credential, clock).once().await)
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
@@ -160,6 +180,21 @@ fn consumers(config: &Config, telemetry: &telemetry::Metrics) -> Result<Consumer
     };
     let (file, meter) = (config.consumers_file.as_deref(), telemetry.meter("token-broker"));
     Consumers::load(file, transport, &config.resources, &meter)
+}
+
+fn observe_preflight(telemetry: &telemetry::Metrics, preflight: &Arc<Preflight>) {
+    let preflight = Arc::clone(preflight);
+    telemetry
+        .meter("token-broker")
+        .u64_observable_gauge(names::BROKER_PREFLIGHT_FINDINGS)
+        .with_callback(move |gauge| {
+            for (check, outcome, findings) in preflight.counts() {
+                let attributes =
+                    [KeyValue::new(names::CHECK, check), KeyValue::new(names::RESULT, outcome.as_str())];
+                gauge.observe(findings, &attributes);
+            }
+        })
+        .build();
 }
 
 fn caches(config: &Config, clock: &SharedClock, metrics: &Metrics) -> Result<Caches, SharedCacheError> {

@@ -5,10 +5,11 @@
 mod cache;
 mod credential;
 mod listen;
+mod preflight;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use identity::{
     ClientId, EmptyAudience, TenantId,
     cloud::{CloudArgs, CloudError},
@@ -25,6 +26,7 @@ use crate::{
 pub use cache::CacheArgs;
 pub use credential::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
+pub use preflight::{PreflightArgs, PreflightSettings, PreflightSettingsError};
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]
@@ -109,6 +111,10 @@ pub struct Args {
     #[command(flatten)]
     pub cache: CacheArgs,
 
+    /// The look at the tenant.
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
+
     /// Which cloud, and overrides of single hosts.
     #[command(flatten)]
     pub cloud: CloudArgs,
@@ -120,6 +126,22 @@ pub struct Args {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Looks at the tenant once and says what is missing: exit code 0 if nothing is, 1 if something is, 2 if nothing
+    /// is, but something could not be told. Settings stand before the word, or in the environment.
+    Preflight {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The settings in force.
@@ -139,6 +161,12 @@ pub struct Config {
     pub token_exchange_audience: String,
     /// Issues tokens.
     pub authority: Url,
+    /// Microsoft Graph, where it is dialled.
+    pub graph: Url,
+    /// Microsoft Graph, as tokens for it are asked for.
+    pub graph_scope: String,
+    /// The look at the tenant.
+    pub preflight: PreflightSettings,
     /// What consumers may ask for.
     pub resources: Resources,
     /// Declared to Entra ID.
@@ -209,6 +237,11 @@ impl Config {
             redis_password_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.password_file)),
             redis_timeout_ms = self.shared_cache.as_ref().map(|shared| shared.timeout.as_millis()),
             cache_key_file = self.shared_cache.as_ref().map(|shared| shared.key_file.display().to_string()),
+            graph = %self.graph,
+            preflight_enabled = self.preflight.enabled,
+            preflight_required = self.preflight.required,
+            preflight_clients = self.preflight.clients.len(),
+            scope_prefix = self.preflight.scope_prefix,
             "effective settings"
         );
     }
@@ -248,6 +281,9 @@ impl TryFrom<Args> for Config {
             credential: args.credential.try_into()?,
             token_exchange_audience: endpoints.token_exchange_audience,
             authority: endpoints.authority,
+            graph: endpoints.graph,
+            graph_scope: Resources::graph_scope(args.cloud.cloud)?,
+            preflight: PreflightSettings::new(args.preflight, &resources)?,
             resources,
             client_capabilities: args.client_capabilities.into_iter().filter(|c| !c.is_empty()).collect(),
             outbound: args.outbound,
@@ -333,6 +369,9 @@ pub enum ConfigError {
          in that file"
     )]
     NoCacheKeys,
+    /// The preflight.
+    #[error(transparent)]
+    Preflight(#[from] PreflightSettingsError),
     /// The cloud's hosts.
     #[error(transparent)]
     Cloud(#[from] CloudError),

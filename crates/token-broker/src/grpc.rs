@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use proto::{
     BrokerError, Reason,
     v1::{
-        ExchangeRequest, ExchangeResponse, PreflightRequest, PreflightResponse, PurgeUserRequest,
-        PurgeUserResponse, TokenSource, token_broker_server::TokenBroker,
+        ExchangeRequest, ExchangeResponse, PreflightCheck, PreflightRequest, PreflightResponse,
+        PreflightResult, PurgeUserRequest, PurgeUserResponse, TokenSource, token_broker_server::TokenBroker,
     },
 };
 use secrecy::ExposeSecret as _;
-use telemetry::names;
+use telemetry::{
+    names,
+    report::{Finding, Outcome, Report},
+};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, field};
@@ -20,6 +23,7 @@ use crate::{
     consumers::{Admission, Cause, ConsumerRefused, Consumers, Peer, Right},
     error::{ExchangeError, Kind},
     exchange::{ExchangeCommand, Exchanger, Granted, Source},
+    preflight::Preflight,
 };
 
 /// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
@@ -36,12 +40,13 @@ const PURGE_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct BrokerService {
     exchanger: Exchanger,
     consumers: Arc<Consumers>,
+    preflight: Arc<Preflight>,
     calls: Semaphore,
 }
 
 impl BrokerService {
-    pub(crate) fn new(exchanger: Exchanger, consumers: Arc<Consumers>) -> Self {
-        Self { exchanger, consumers, calls: Semaphore::new(MAX_CALLS) }
+    pub(crate) fn new(exchanger: Exchanger, consumers: Arc<Consumers>, preflight: Arc<Preflight>) -> Self {
+        Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS) }
     }
 
     /// Comes before all else, the span included: who is no consumer costs the trace collector nothing.
@@ -127,7 +132,8 @@ impl TokenBroker for BrokerService {
         let Ok(_call) = self.calls.try_acquire() else {
             return Err(overloaded(TOO_MANY_CALLS));
         };
-        Err(Status::unimplemented("this version does not look at the tenant"))
+        let report = self.preflight.report(request.into_inner().refresh).await;
+        Ok(Response::new(report.map(preflight_response).unwrap_or_default()))
     }
 }
 
@@ -141,6 +147,28 @@ fn response(granted: &Granted) -> ExchangeResponse {
         access_token: token.access_token.expose_secret().to_owned(),
         expires_at: Some(timestamp(token.expires_at)),
         source: source.into(),
+    }
+}
+
+fn preflight_response(report: Report) -> PreflightResponse {
+    let check = |finding: Finding| {
+        let result = match finding.outcome {
+            Outcome::Ok => PreflightResult::Granted,
+            Outcome::Missing => PreflightResult::Missing,
+            Outcome::Unknown => PreflightResult::Unknown,
+        };
+        PreflightCheck {
+            name: finding.name,
+            subject: finding.subject,
+            result: result.into(),
+            detail: finding.detail,
+            fix: finding.fix,
+            admin_consent_url: finding.url.unwrap_or_default(),
+        }
+    };
+    PreflightResponse {
+        checks: report.findings.into_iter().map(check).collect(),
+        checked_at: Some(timestamp(report.checked_at)),
     }
 }
 

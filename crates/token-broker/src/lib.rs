@@ -13,6 +13,7 @@
 //! | `challenges` | how often a session may pass by the cache |
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
+//! | `preflight` | whether the tenant is set up as all of this needs it |
 //! | [`Broker`], [`serve`] | putting together, serving, ending |
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
@@ -32,6 +33,7 @@ mod flights;
 mod grpc;
 mod listeners;
 mod metrics;
+mod preflight;
 mod resource;
 mod server;
 #[cfg(test)]
@@ -40,15 +42,16 @@ mod throttle;
 mod toml_file;
 mod watched;
 
-pub use broker::{Broker, BuildError};
+pub use broker::{Broker, BuildError, preflight};
 pub use cache::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
-pub use config::{Args, Config, ConfigError};
+pub use config::{Args, Command, Config, ConfigError};
 pub use connections::TlsError;
 pub use credential::CredentialError;
 pub use entra::DownstreamToken;
 pub use error::{Block, Evidence, ExchangeError, Kind};
 pub use exchange::{ExchangeCommand, Exchanger, Granted, Source};
 pub use listeners::{BindError, Listeners};
+pub use preflight::{Needs, NeedsError};
 pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};
 pub use watched::WatchError;

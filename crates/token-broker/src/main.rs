@@ -1,21 +1,26 @@
 //! The token broker's process: settings, telemetry, sockets, signals.
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use identity::clock::SystemClock;
-use token_broker::{Args, Config, Listeners, serve};
+use identity::clock::{SharedClock, SystemClock};
+use token_broker::{Args, Command, Config, Listeners, preflight, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let _telemetry = telemetry::init("token-broker", &args.telemetry)?;
-    let config = Config::try_from(args)?;
+    let (command, config) = (args.command, Config::try_from(args)?);
+    let clock: SharedClock = Arc::new(SystemClock);
+    if let Some(Command::Preflight { json }) = command {
+        return Ok(preflight(&config, &clock).await?.print(json)?);
+    }
     let listeners = Listeners::bind(&config).await?;
-    serve(config, listeners, Arc::new(SystemClock), on_signal()?).await.context("the token broker stopped")
+    serve(config, listeners, clock, on_signal()?).await.context("the token broker stopped")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Is cancelled by SIGTERM, which orchestrators send, and by SIGINT, which is Ctrl-C.

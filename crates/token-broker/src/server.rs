@@ -52,6 +52,8 @@ pub async fn serve(
     let mut background = JoinSet::new();
     background.spawn(keep_health(Arc::clone(&broker), health.clone(), shutdown.clone()));
     background.spawn(serve_admin(Arc::clone(&broker), listeners.admin));
+    let preflight = Arc::clone(broker.preflight());
+    background.spawn(async move { preflight.run().await });
     let kept = Arc::clone(&broker);
     background.spawn(async move { kept.keep_up_to_date().await });
     if let Some(tls) = &tls {
@@ -75,6 +77,7 @@ pub async fn serve(
     let service = TokenBrokerServer::new(BrokerService::new(
         broker.exchanger().clone(),
         Arc::clone(broker.consumers()),
+        Arc::clone(broker.preflight()),
     ))
     .max_decoding_message_size(MAX_REQUEST_BYTES);
     let router = server

@@ -8,6 +8,7 @@ mod exchange;
 mod metadata;
 mod model;
 mod mutual_tls;
+mod preflight;
 mod redis_tls;
 mod refresh;
 mod refusals;

@@ -198,6 +198,11 @@ impl Entra {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn authority(&self) -> &str {
+        &self.origin
+    }
+
     /// A good token of `oid`.
     pub(crate) fn token(&self, oid: &str) -> String {
         self.sign(&self.claims(oid))
@@ -232,6 +237,7 @@ impl Entra {
             "--admin-listen",
             "127.0.0.1:0",
             // Its own tests are elsewhere; these count requests.
+            "--preflight-enabled=false",
         ];
         let is_credential = |arg: &&str| CREDENTIALS.contains(arg);
         let certificate = ["--client-certificate-path", &app];

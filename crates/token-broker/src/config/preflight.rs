@@ -1,0 +1,189 @@
+//! What the preflight looks for in the tenant: settings of its own, and some that the gateway has too.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use identity::ClientId;
+
+use crate::{
+    preflight::{Needs, NeedsError},
+    resource::{Resource, Resources},
+};
+
+/// The look at the tenant.
+#[derive(Args, Clone, Debug)]
+pub struct PreflightArgs {
+    /// Look at the tenant at the start and every hour; switch it off where Microsoft Graph is out of reach by intent.
+    #[arg(
+        long,
+        env = "PREFLIGHT_ENABLED",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_value_t = true,
+        default_missing_value = "true"
+    )]
+    pub preflight_enabled: bool,
+
+    /// Make the broker not ready while something is missing in the tenant. What is unknown never does.
+    #[arg(
+        long,
+        env = "PREFLIGHT_REQUIRED",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_value_t = false,
+        default_missing_value = "true"
+    )]
+    pub preflight_required: bool,
+
+    /// Application ids of the clients whose consent is looked at, separated by commas.
+    #[arg(long, env = "PREFLIGHT_CLIENT_IDS", value_delimiter = ',')]
+    pub preflight_client_ids: Vec<String>,
+
+    /// Scopes that only an administrator may consent to, separated by commas.
+    #[arg(long, env = "PREFLIGHT_ADMIN_SCOPES", value_delimiter = ',', default_value = "cost.export")]
+    pub preflight_admin_scopes: Vec<String>,
+
+    /// Downstream resources that the API must have consent for, by name, separated by commas.
+    #[arg(long, env = "PREFLIGHT_RESOURCES", value_delimiter = ',', default_value = "arm")]
+    pub preflight_resources: Vec<String>,
+
+    /// Canonical MCP URL of the gateway: it must be an identifier URI of the application.
+    #[arg(long, env = "GATEWAY_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// What stands before `/cost.read` in a fully qualified scope, as set at the gateway [default: the public URL].
+    #[arg(long, env = "GATEWAY_SCOPE_PREFIX")]
+    pub scope_prefix: Option<String>,
+
+    /// The gateway's policy, of which the scopes and roles are read [default: built in].
+    #[arg(long, env = "GATEWAY_POLICY_FILE")]
+    pub policy_file: Option<PathBuf>,
+}
+
+/// The look at the tenant, as it is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreflightSettings {
+    /// Whether the tenant is looked at by itself.
+    pub enabled: bool,
+    /// Whether something missing makes the broker not ready.
+    pub required: bool,
+    /// Clients whose consent is looked at.
+    pub clients: Vec<ClientId>,
+    /// Scopes that only an administrator may consent to.
+    pub admin_scopes: Vec<String>,
+    /// Downstream resources that the API must have consent for.
+    pub resources: Vec<Resource>,
+    /// What stands before `/cost.read`, without a slash at the end, if it is known.
+    pub scope_prefix: Option<String>,
+    /// What the policy needs.
+    pub needs: Needs,
+}
+
+impl PreflightSettings {
+    /// Checks the settings, and reads the policy file.
+    ///
+    /// # Errors
+    /// [`PreflightSettingsError`] names the setting and the fix.
+    pub(super) fn new(args: PreflightArgs, known: &Resources) -> Result<Self, PreflightSettingsError> {
+        let clients = listed(&args.preflight_client_ids).map(|id| {
+            id.parse().map_err(|_| PreflightSettingsError::ClientId { value: id.chars().take(64).collect() })
+        });
+        let resources = listed(&args.preflight_resources).map(|name| {
+            let unknown = || PreflightSettingsError::Resource { name: name.chars().take(64).collect() };
+            known.find(name).cloned().ok_or_else(unknown)
+        });
+        let prefix = [args.scope_prefix, args.public_url].into_iter().flatten();
+        let needs = match args.policy_file.filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => Needs::read(&path)?,
+            None => Needs::built_in(),
+        };
+        Ok(Self {
+            enabled: args.preflight_enabled,
+            required: args.preflight_required,
+            clients: clients.collect::<Result<_, _>>()?,
+            admin_scopes: listed(&args.preflight_admin_scopes).map(str::to_owned).collect(),
+            resources: resources.collect::<Result<_, _>>()?,
+            scope_prefix: prefix
+                .map(|url| url.trim().trim_end_matches('/').to_owned())
+                .find(|url| !url.is_empty()),
+            needs,
+        })
+    }
+}
+
+/// Settings of the preflight that cannot be used. Each text names the setting and the remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreflightSettingsError {
+    /// No application id.
+    #[error(
+        "PREFLIGHT_CLIENT_IDS holds `{value}`: list application (client) ids, GUIDs, separated by commas"
+    )]
+    ClientId {
+        /// What was given.
+        value: String,
+    },
+    /// No downstream resource of that name.
+    #[error("PREFLIGHT_RESOURCES holds `{name}`: no downstream resource of that name is configured")]
+    Resource {
+        /// What was given.
+        name: String,
+    },
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] NeedsError),
+}
+
+/// The entries of a list. An empty variable is an empty list.
+fn listed(values: &[String]) -> impl Iterator<Item = &str> {
+    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use identity::cloud::Cloud;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: PreflightArgs,
+    }
+
+    fn settings(flags: &[&str]) -> Result<PreflightSettings, PreflightSettingsError> {
+        let only = Only::parse_from([&["x"], flags].concat());
+        PreflightSettings::new(only.args, &Resources::of(Cloud::AzureCloud).unwrap())
+    }
+
+    #[test]
+    fn it_is_on_and_gates_nothing_by_default() {
+        let settings = settings(&[]).unwrap();
+        assert!(settings.enabled && !settings.required && settings.clients.is_empty());
+        assert_eq!(settings.admin_scopes, ["cost.export"]);
+        assert_eq!(settings.resources[0].permission.to_string(), "Azure Resource Manager user_impersonation");
+        assert_eq!((settings.needs, settings.scope_prefix), (Needs::built_in(), None));
+    }
+
+    #[test]
+    fn the_scope_prefix_is_the_public_url_unless_it_is_set() {
+        let url = "--public-url=https://mcp.contoso.com/mcp/";
+        assert_eq!(settings(&[url]).unwrap().scope_prefix.unwrap(), "https://mcp.contoso.com/mcp");
+        let both = settings(&[url, "--scope-prefix=api://mcp-cost-server"]).unwrap();
+        assert_eq!(both.scope_prefix.unwrap(), "api://mcp-cost-server");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_with_its_fix() {
+        for (flag, expected) in [
+            ("--preflight-client-ids=Assistant", "PREFLIGHT_CLIENT_IDS holds `Assistant`"),
+            ("--preflight-resources=arm,mars", "PREFLIGHT_RESOURCES holds `mars`"),
+            ("--policy-file=/nowhere/policy.toml", "GATEWAY_POLICY_FILE `/nowhere/policy.toml`"),
+        ] {
+            let error = settings(&[flag]).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        assert!(settings(&["--preflight-client-ids="]).unwrap().clients.is_empty());
+    }
+}

@@ -1,0 +1,304 @@
+//! The preflight: whether the tenant is set up as the broker needs it, told at the start rather than to the first user.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `needs` | what the gateway's policy asks of the tenant |
+//! | `graph` | Microsoft Graph, read with the broker's own credential |
+//! | `tenant` | what was seen, each part known or untold |
+//! | `checks` | what it must be like: a table of pure functions |
+//! | `telling` | what of a new report goes to the log |
+//!
+//! Looking never stands in the way: it happens in the background, is bounded, and what cannot be seen is unknown. No
+//! exchange asks the preflight anything.
+
+mod checks;
+mod graph;
+mod needs;
+mod telling;
+mod tenant;
+mod well_known;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use identity::{ClientId, TenantId, clock::SharedClock};
+use jiff::Timestamp;
+use telemetry::report::{Finding, Outcome, Report};
+use tokio::{
+    sync::{Notify, watch},
+    time::{self, Instant},
+};
+use url::Url;
+
+use crate::{config::Config, credential::Credential};
+use checks::CHECKS;
+use graph::{Graph, Standing};
+pub use needs::{Needs, NeedsError};
+use tenant::{Tenant, Untold};
+
+/// How long a look in the background may take: less than a caller waits for it.
+const LOOK_DEADLINE: Duration = Duration::from_secs(14);
+/// How long the look of `token-broker preflight` may take.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a caller that wants a new look waits for it; after that it gets the one before.
+const PATIENCE: Duration = Duration::from_secs(17);
+/// A look younger than this is new enough for whoever wants a new one.
+const FRESH: Duration = Duration::from_secs(10);
+/// How often a tenant that is as it must be is looked at.
+const EVERY: Duration = Duration::from_secs(3600);
+/// When one that is not is looked at again; twice as long after each further time, up to [`EVERY`].
+const SOON: Duration = Duration::from_secs(15);
+
+const TOOL: &str = "token-broker preflight";
+
+/// Looks at the tenant, and remembers what was seen last.
+pub(crate) struct Preflight {
+    graph: Graph,
+    expected: Expectations,
+    enabled: bool,
+    required: bool,
+    clock: SharedClock,
+    looked: watch::Sender<Option<Arc<Looked>>>,
+    wish: Notify,
+}
+
+struct Looked {
+    report: Report,
+    at: Instant,
+}
+
+/// What is expected of the tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Expectations {
+    tenant: TenantId,
+    client_id: ClientId,
+    authority: Url,
+    audiences: Vec<String>,
+    accept_v1: bool,
+    scope_prefix: Option<String>,
+    needs: Needs,
+    admin_scopes: Vec<String>,
+    downstream: Vec<Downstream>,
+    clients: Vec<ClientId>,
+}
+
+/// A permission that our API needs at another.
+#[derive(Clone, Debug)]
+pub(crate) struct Downstream {
+    /// The scope as it is asked for.
+    scope: String,
+    /// What stands before the permission's name: how the resource is asked for.
+    identifier: String,
+    /// The permission's name, unless all that were granted are asked for (`.default`).
+    name: Option<String>,
+    /// For people.
+    permission: String,
+    /// Where its service principal is at Graph.
+    path: String,
+    query: String,
+}
+
+impl Preflight {
+    /// A preflight that has not looked yet. Asks nobody.
+    pub(crate) fn new(
+        config: &Config,
+        http: reqwest::Client,
+        credential: Arc<Credential>,
+        clock: &SharedClock,
+    ) -> Self {
+        let graph = Graph {
+            http,
+            token_endpoint: config.token_endpoint(),
+            origin: config.graph.clone(),
+            scope: config.graph_scope.clone(),
+            client_id: config.client_id,
+            credential,
+            clock: Arc::clone(clock),
+        };
+        let settings = &config.preflight;
+        let preflight = Self {
+            graph,
+            expected: Expectations::new(config),
+            enabled: settings.enabled,
+            required: settings.required,
+            clock: Arc::clone(clock),
+            looked: watch::Sender::new(None),
+            wish: Notify::new(),
+        };
+        if !settings.enabled {
+            preflight.remember(preflight.unseen(&Untold::SwitchedOff));
+        }
+        preflight
+    }
+
+    /// Looks at the start, then now and then: hourly if all is well, sooner if not. Never returns.
+    pub(crate) async fn run(&self) {
+        if !self.enabled {
+            tracing::info!("the tenant is not looked at: PREFLIGHT_ENABLED is false");
+            return std::future::pending().await;
+        }
+        let mut looks_in_vain = 0;
+        loop {
+            let before = self.last();
+            let (report, pause) = self.look(LOOK_DEADLINE).await;
+            telling::tell(before.as_deref().map(|looked| &looked.report), &report);
+            looks_in_vain = if report.outcome() == Outcome::Ok { 0 } else { looks_in_vain + 1 };
+            self.remember(report);
+            let until = Instant::now() + interval(looks_in_vain).max(pause.unwrap_or_default().min(EVERY));
+            tokio::select! {
+                () = time::sleep_until(until) => {}
+                () = self.wished() => {}
+            }
+        }
+    }
+
+    /// What was seen last, if anything was; after a new look if `refresh` is wanted and the last one is not new.
+    pub(crate) async fn report(&self, refresh: bool) -> Option<Report> {
+        let is_fresh = |looked: &Option<Arc<Looked>>| looked.as_ref().is_some_and(|l| l.at.elapsed() < FRESH);
+        if refresh && self.enabled && !is_fresh(&self.last()) {
+            let mut looked = self.looked.subscribe();
+            self.wish.notify_one();
+            let _in_vain = time::timeout(PATIENCE, looked.wait_for(is_fresh)).await;
+        }
+        self.last().map(|looked| looked.report.clone())
+    }
+
+    /// Whether the tenant does not keep the broker from being ready: it does so where that is wanted and something is
+    /// missing, or was not looked for yet, which the first look's deadline bounds.
+    pub(crate) fn is_passed(&self) -> bool {
+        let missing = || self.last().is_none_or(|looked| looked.report.outcome() == Outcome::Missing);
+        !self.required || !self.enabled || !missing()
+    }
+
+    /// How many findings there are of each check and outcome.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, Outcome, u64)> {
+        let Some(looked) = self.last() else { return Vec::new() };
+        let findings = &looked.report.findings;
+        let count = |name, outcome| {
+            let of = findings.iter().filter(|finding| finding.name == name && finding.outcome == outcome);
+            (name, outcome, u64::try_from(of.count()).unwrap_or(u64::MAX))
+        };
+        let outcomes = [Outcome::Ok, Outcome::Unknown, Outcome::Missing];
+        CHECKS.iter().flat_map(|check| outcomes.map(|outcome| count(check.name, outcome))).collect()
+    }
+
+    /// Looks once, with the patience of a person at a terminal.
+    pub(crate) async fn once(&self) -> Report {
+        self.look(COMMAND_DEADLINE).await.0
+    }
+
+    /// What is seen, and how long Graph asks to be left alone.
+    async fn look(&self, deadline: Duration) -> (Report, Option<Duration>) {
+        let (at, deadline) = (self.clock.now(), Instant::now() + deadline);
+        let tenant = Tenant::look(&self.graph, &self.expected, at, deadline).await;
+        (report(at, checks::judge(&tenant, &self.expected)), tenant.pause())
+    }
+
+    fn unseen(&self, why: &Untold) -> Report {
+        let (at, standing) = (self.clock.now(), Standing::Untold(why.clone()));
+        let (clock, own) = (Err(why.clone()), Err(why.clone()));
+        let tenant = Tenant::untold(&self.expected, at, standing, clock, own, why);
+        report(at, checks::judge(&tenant, &self.expected))
+    }
+
+    /// Waits until somebody wants a new look, and the last one is no longer new.
+    async fn wished(&self) {
+        loop {
+            self.wish.notified().await;
+            if self.last().is_none_or(|looked| looked.at.elapsed() >= FRESH) {
+                return;
+            }
+        }
+    }
+
+    fn last(&self) -> Option<Arc<Looked>> {
+        self.looked.borrow().clone()
+    }
+
+    fn remember(&self, report: Report) {
+        self.looked.send_replace(Some(Arc::new(Looked { report, at: Instant::now() })));
+    }
+}
+
+impl fmt::Debug for Preflight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preflight").field("expected", &self.expected).finish_non_exhaustive()
+    }
+}
+
+impl Expectations {
+    fn new(config: &Config) -> Self {
+        let settings = &config.preflight;
+        let downstream = settings.resources.iter().flat_map(|resource| {
+            let scopes = resource.scope.split(' ').filter(|scope| !scope.is_empty());
+            scopes.map(|scope| Downstream::new(scope, &resource.permission))
+        });
+        Self {
+            tenant: config.tenant,
+            client_id: config.client_id,
+            authority: config.authority.clone(),
+            audiences: config.audiences.clone(),
+            accept_v1: config.accept_v1_tokens,
+            scope_prefix: settings.scope_prefix.clone(),
+            needs: settings.needs.clone(),
+            admin_scopes: settings.admin_scopes.clone(),
+            downstream: downstream.collect(),
+            clients: settings.clients.clone(),
+        }
+    }
+
+    fn is_admin_scope(&self, scope: &str) -> bool {
+        self.admin_scopes.iter().any(|admin| admin.eq_ignore_ascii_case(scope))
+    }
+}
+
+impl Downstream {
+    fn new(scope: &str, permission: &str) -> Self {
+        let (identifier, name) = scope.rsplit_once('/').unwrap_or((scope, ".default"));
+        let identifier = identifier.trim_end_matches('/');
+        let (path, query) = tenant::resource_path(identifier);
+        Self {
+            scope: scope.to_owned(),
+            identifier: identifier.to_owned(),
+            name: (name != ".default").then(|| name.to_owned()),
+            permission: permission.to_owned(),
+            path,
+            query,
+        }
+    }
+}
+
+fn report(checked_at: Timestamp, findings: Vec<Finding>) -> Report {
+    Report { tool: TOOL, checked_at, findings }
+}
+
+/// How long until the next look, after so many in vain.
+fn interval(looks_in_vain: u32) -> Duration {
+    match looks_in_vain {
+        0 => EVERY,
+        vain => SOON.saturating_mul(2_u32.saturating_pow(vain.min(16) - 1)).min(EVERY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_that_is_not_right_is_looked_at_sooner_and_ever_later() {
+        let seconds: Vec<_> = [0, 1, 2, 3, 8, 9, 99].map(|vain| interval(vain).as_secs()).to_vec();
+        assert_eq!(seconds, [3600, 15, 30, 60, 1920, 3600, 3600]);
+    }
+
+    #[test]
+    fn a_scope_is_taken_apart_into_resource_and_permission() {
+        let arm = Downstream::new("https://management.azure.com/user_impersonation", "ARM");
+        assert_eq!(
+            (&*arm.identifier, arm.name.as_deref()),
+            ("https://management.azure.com", Some("user_impersonation"))
+        );
+        assert_eq!(arm.path, "servicePrincipals(appId='797f4846-ba00-4fd7-ba43-dac1f8f63013')");
+        let own = Downstream::new("api://o'hara/.default", "Own");
+        assert_eq!((own.path.as_str(), own.name), ("servicePrincipals", None));
+        assert!(own.query.starts_with("$filter=servicePrincipalNames/any(n:n eq 'api://o''hara')&"));
+    }
+}

@@ -1,0 +1,188 @@
+//! Consent: of our API at the resources it calls, and of the clients at our API.
+//!
+//! A grant names service principals by object id, never by application id. Pre-authorized clients have no grant.
+
+use url::Url;
+use uuid::Uuid;
+
+use super::{Found, View};
+use crate::preflight::{
+    Downstream,
+    graph::{Consent, Grant, Listed, ServicePrincipal},
+    tenant::{Client, Part, Untold},
+    well_known,
+};
+
+/// How a scope is consented to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// For everyone.
+    Everyone,
+    /// For so many users.
+    Some(usize),
+    /// Not at all.
+    Nobody,
+}
+
+/// Our API may call each downstream resource in every user's name: the consent without which no exchange works.
+///
+/// Consent of single users is not enough here: the API has no page on which the others could be asked.
+pub(super) fn downstream(view: &View<'_>) -> Vec<Found> {
+    let parts = view.expected.downstream.iter().zip(&view.tenant.downstream);
+    parts.map(|(wanted, resource)| one_resource(view, wanted, resource)).collect()
+}
+
+/// Each known client may ask for each scope.
+pub(super) fn clients(view: &View<'_>) -> Vec<Found> {
+    let of = |client| view.expected.needs.scopes.iter().map(move |scope| one_client(view, client, scope));
+    view.tenant.clients.iter().flat_map(of).collect()
+}
+
+fn one_resource(view: &View<'_>, wanted: &Downstream, resource: &Part<Option<ServicePrincipal>>) -> Found {
+    let subject = format!("{} may call {}", view.tenant.api_name(), wanted.permission);
+    let resource = match resource {
+        Ok(Some(resource)) => resource.id,
+        Ok(None) => {
+            let detail = "the tenant has no service principal of this resource";
+            let fix = format!(
+                "Create it, then consent: `az ad sp create --id {}`.",
+                well_known::api(&wanted.identifier).unwrap_or(&wanted.identifier)
+            );
+            return Found::missing(subject, detail, fix);
+        }
+        Err(untold) => return Found::unknown(subject, untold),
+    };
+    let grants = match &view.tenant.grants {
+        Ok(grants) => grants,
+        Err(untold) => return Found::unknown(subject, untold),
+    };
+    let url = || consent_url(view, view.expected.client_id, &view.tenant.principal, &wanted.scope);
+    let fix = || {
+        format!(
+            "Let an administrator consent: open the URL, or run `az ad app permission admin-consent --id {}`.",
+            view.expected.client_id
+        )
+    };
+    match extent(grants, resource, wanted.name.as_deref()) {
+        Ok(Extent::Everyone) => Found::granted(subject, "consented for everyone"),
+        Ok(Extent::Some(users)) => {
+            let detail =
+                format!("consented for {} only: everybody else's calls fail with AADSTS65001", people(users));
+            Found::missing(subject, detail, fix()).at(url())
+        }
+        Ok(Extent::Nobody) => {
+            let detail = "never consented: every exchange fails with AADSTS65001";
+            Found::missing(subject, detail, fix()).at(url())
+        }
+        Err(untold) => Found::unknown(subject, &untold),
+    }
+}
+
+fn one_client(view: &View<'_>, client: &Client, scope: &str) -> Found {
+    let name = client_name(client);
+    let subject = format!("{name} may ask for {scope}");
+    let pre_authorized = pre_authorized(view, client, scope);
+    if pre_authorized == Ok(true) {
+        return Found::granted(subject, "pre-authorized: nobody is asked");
+    }
+    let api = match &view.tenant.principal {
+        Ok(Some(api)) => Ok(api.id),
+        Ok(None) => Err(Untold::Unavailable("the API has no service principal".to_owned())),
+        Err(untold) => Err(untold.clone()),
+    };
+    let extent = api.and_then(|api| extent(client.grants.as_ref().map_err(Clone::clone)?, api, Some(scope)));
+    let found = match (extent, pre_authorized) {
+        (Ok(Extent::Everyone), _) => return Found::granted(subject, "consented for everyone"),
+        (Ok(Extent::Some(users)), _) => {
+            let others = if view.expected.is_admin_scope(scope) {
+                "an administrator must consent for the others"
+            } else {
+                "the others are asked at their first sign-in"
+            };
+            return Found::granted(subject, format!("consented for {} only; {others}", people(users)));
+        }
+        (Ok(Extent::Nobody), Ok(_)) => {
+            let detail = match &client.principal {
+                Ok(None) => "the tenant does not know this client, and it is not pre-authorized",
+                _ => "never consented, and not pre-authorized",
+            };
+            Found::missing(subject, detail, "Let an administrator open the URL and consent.")
+        }
+        (Err(untold), _) | (_, Err(untold)) => return Found::unknown(subject, &untold),
+    };
+    let scopes: Vec<_> = view.expected.needs.scopes.iter().map(|scope| qualified(view, scope)).collect();
+    found.at(consent_url(view, client.id, &client.principal, &scopes.join(" ")))
+}
+
+/// For whom `scope` (any, if none is named) of `resource` is consented to.
+///
+/// # Errors
+/// When nothing was found in a list that is not all.
+fn extent(grants: &Listed<Grant>, resource: Uuid, scope: Option<&str>) -> Result<Extent, Untold> {
+    let covers = |grant: &&Grant| grant.is_about(resource) && scope.is_none_or(|scope| grant.covers(scope));
+    let covering: Vec<_> = grants.items.iter().filter(covers).collect();
+    if covering.iter().any(|grant| grant.consent_type == Consent::AllPrincipals) {
+        return Ok(Extent::Everyone);
+    }
+    if !grants.complete {
+        return Err(Untold::Unavailable("there are too many grants to read them all".to_owned()));
+    }
+    match covering.iter().filter(|grant| grant.consent_type == Consent::Principal).count() {
+        0 => Ok(Extent::Nobody),
+        users => Ok(Extent::Some(users)),
+    }
+}
+
+/// Whether the client needs no consent for `scope`. Of another tenant's application this is nowhere to be seen.
+fn pre_authorized(view: &View<'_>, client: &Client, scope: &str) -> Result<bool, Untold> {
+    let application = match &view.tenant.application {
+        Ok(Some(application)) => application,
+        Ok(None) => return Ok(false),
+        Err(untold) => return Err(untold.clone()),
+    };
+    let api = &application.api;
+    let Some(id) = api.scopes.iter().find(|one| one.value.eq_ignore_ascii_case(scope)).map(|one| one.id)
+    else {
+        return Ok(false);
+    };
+    let is = |text: &String, id: &Uuid| Uuid::parse_str(text).is_ok_and(|parsed| parsed == *id);
+    let ours = api.pre_authorized_applications.iter().filter(|one| is(&one.app_id, client.id.as_uuid()));
+    Ok(ours.into_iter().any(|one| one.delegated_permission_ids.iter().any(|permission| is(permission, &id))))
+}
+
+fn client_name(client: &Client) -> String {
+    let seen = client.principal.as_ref().ok().and_then(Option::as_ref).map(|sp| sp.display_name.as_str());
+    let name = seen.filter(|name| !name.is_empty()).or_else(|| well_known::client(client.id));
+    name.map_or_else(|| format!("the client {}", client.id), str::to_owned)
+}
+
+/// A scope as it is asked for: after the configured prefix, else the first identifier URI, else the client id.
+fn qualified(view: &View<'_>, scope: &str) -> String {
+    let application = view.tenant.application.as_ref().ok().and_then(Option::as_ref);
+    let first = application.and_then(|application| application.identifier_uris.first());
+    let id = view.expected.client_id.to_string();
+    let prefix = view.expected.scope_prefix.as_ref().or(first).unwrap_or(&id);
+    format!("{prefix}/{scope}")
+}
+
+/// Where an administrator consents for `client` (Microsoft: "Admin consent on the Microsoft identity platform").
+fn consent_url(
+    view: &View<'_>,
+    client: identity::ClientId,
+    principal: &Part<Option<ServicePrincipal>>,
+    scopes: &str,
+) -> String {
+    let mut url: Url = view.expected.authority.clone();
+    url.set_path(&format!("/{}/v2.0/adminconsent", view.expected.tenant));
+    url.query_pairs_mut().append_pair("client_id", &client.to_string()).append_pair("scope", scopes);
+    // Entra ID takes none but a registered one.
+    let registered = principal.as_ref().ok().and_then(Option::as_ref).map(|sp| sp.reply_urls.as_slice());
+    if let Some(registered) = registered.unwrap_or_default().first() {
+        url.query_pairs_mut().append_pair("redirect_uri", registered);
+    }
+    url.into()
+}
+
+fn people(number: usize) -> String {
+    if number == 1 { "1 user".to_owned() } else { format!("{number} users") }
+}

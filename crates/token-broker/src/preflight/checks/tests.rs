@@ -1,0 +1,403 @@
+//! Each check against a tenant that is right but for one thing.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use jiff::SignedDuration;
+use serde_json::json;
+use telemetry::report::Outcome::{self, Missing, Ok as Granted, Unknown};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    preflight::{
+        Downstream, Needs,
+        graph::{Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing},
+        tenant::Client,
+    },
+    testing::NOW,
+};
+
+const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+const CLIENT: &str = "22223333-cccc-4444-dddd-5555eeee6666";
+const API_OBJECT: Uuid = Uuid::from_u128(1);
+const ARM_OBJECT: Uuid = Uuid::from_u128(2);
+const CLIENT_OBJECT: Uuid = Uuid::from_u128(3);
+const READ_ID: &str = "00000000-0000-0000-0000-00000000000a";
+const CERTIFICATE: &[u8] = b"not really a certificate";
+
+struct World {
+    tenant: Tenant,
+    expected: Expectations,
+}
+
+fn thumbprint() -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, CERTIFICATE);
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(digest)
+}
+
+fn right() -> World {
+    let needs = Needs {
+        scopes: ["cost.read", "cost.export"].map(str::to_owned).into(),
+        roles: ["Cost.Exporter".to_owned()].into(),
+        auth_context: true,
+    };
+    let expected = Expectations {
+        tenant: "aaaabbbb-0000-cccc-1111-dddd2222eeee".parse().unwrap(),
+        client_id: API.parse().unwrap(),
+        authority: "https://login.microsoftonline.com".parse().unwrap(),
+        audiences: vec![API.to_owned(), "api://mcp-cost-server".to_owned()],
+        accept_v1: false,
+        scope_prefix: Some("https://mcp.contoso.com/mcp".to_owned()),
+        needs,
+        admin_scopes: vec!["cost.export".to_owned()],
+        downstream: vec![Downstream::new(
+            "https://management.azure.com/user_impersonation",
+            "Azure Resource Manager user_impersonation",
+        )],
+        clients: vec![CLIENT.parse().unwrap()],
+    };
+    let scopes = json!([
+        {"id": READ_ID, "value": "cost.read", "isEnabled": true, "type": "User"},
+        {"id": Uuid::from_u128(11), "value": "cost.export", "isEnabled": true, "type": "Admin"},
+    ]);
+    let roles = json!([
+        {"id": Uuid::from_u128(12), "value": "Cost.Exporter", "isEnabled": true, "allowedMemberTypes": ["User"]},
+    ]);
+    let application = json!({
+        "displayName": "MCP cost server",
+        "identifierUris": ["api://mcp-cost-server", "https://mcp.contoso.com/mcp"],
+        "api": {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": scopes, "preAuthorizedApplications": []},
+        "appRoles": roles,
+        "optionalClaims": {"accessToken": [{"name": "xms_cc"}, {"name": "acrs"}, {"name": "idtyp"}]},
+        "keyCredentials": [{"key": BASE64_STANDARD.encode(CERTIFICATE), "endDateTime": "2027-01-01T12:00:00Z"}],
+    });
+    let principal = json!({
+        "id": API_OBJECT, "displayName": "MCP cost server", "accountEnabled": true,
+        "appRoleAssignmentRequired": false, "appRoles": roles, "oauth2PermissionScopes": scopes, "replyUrls": null,
+    });
+    let other = |id: Uuid, name: &str| ServicePrincipal {
+        id,
+        display_name: name.to_owned(),
+        reply_urls: vec!["http://localhost".to_owned()],
+        ..ServicePrincipal::default()
+    };
+    let grants = |items| Ok(Listed { items, complete: true });
+    let tenant = Tenant {
+        at: NOW,
+        standing: Standing::Accepted,
+        clock_ahead: Ok(SignedDuration::from_secs(-2)),
+        own: Ok(Own::Certificate { thumbprint: thumbprint() }),
+        principal: Ok(Some(serde_json::from_value(principal).unwrap())),
+        application: Ok(Some(serde_json::from_value(application).unwrap())),
+        federated: Ok(Listed::default()),
+        assigned: Ok(Listed::default()),
+        grants: grants(vec![Grant::new(ARM_OBJECT, Consent::AllPrincipals, " user_impersonation")]),
+        downstream: vec![Ok(Some(other(ARM_OBJECT, "Windows Azure Service Management API")))],
+        clients: vec![Client {
+            id: CLIENT.parse().unwrap(),
+            principal: Ok(Some(other(CLIENT_OBJECT, "Contoso Assistant"))),
+            grants: grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "  COST.EXPORT  Cost.Read ")]),
+        }],
+    };
+    World { tenant, expected }
+}
+
+impl World {
+    fn with(change: impl FnOnce(&mut Self)) -> Vec<Finding> {
+        let mut world = right();
+        change(&mut world);
+        judge(&world.tenant, &world.expected)
+    }
+
+    fn application(&mut self) -> &mut crate::preflight::graph::Application {
+        self.tenant.application.as_mut().unwrap().as_mut().unwrap()
+    }
+
+    fn principal(&mut self) -> &mut ServicePrincipal {
+        self.tenant.principal.as_mut().unwrap().as_mut().unwrap()
+    }
+
+    fn client_grants(&mut self, grants: Vec<Grant>) {
+        self.tenant.clients[0].grants = Ok(Listed { items: grants, complete: true });
+    }
+}
+
+/// Everything that is not granted, by name and outcome.
+fn faults(findings: &[Finding]) -> Vec<(&str, Outcome)> {
+    let faulty = findings.iter().filter(|finding| finding.outcome != Granted);
+    faulty.map(|finding| (finding.name.as_str(), finding.outcome)).collect()
+}
+
+fn of<'a>(findings: &'a [Finding], name: &str) -> &'a Finding {
+    findings.iter().find(|finding| finding.name == name && finding.outcome != Granted).unwrap()
+}
+
+fn forbidden(permission: &'static str) -> Untold {
+    Untold::Forbidden { permission }
+}
+
+#[test]
+fn a_right_tenant_has_no_fault_and_every_check_speaks() {
+    let findings = World::with(|_| {});
+    assert_eq!(faults(&findings), []);
+    for check in CHECKS {
+        assert!(findings.iter().any(|finding| finding.name == check.name), "{} says nothing", check.name);
+    }
+    let credential = findings.iter().find(|finding| finding.name == "credential").unwrap();
+    assert_eq!(credential.detail, "Entra ID accepts it; 40 days left");
+    assert!(findings.iter().all(|finding| finding.fix.is_empty() && finding.url.is_none()));
+}
+
+#[test]
+fn every_fault_is_named_and_nothing_else() {
+    type Fault = (&'static str, Outcome, &'static str, fn(&mut World));
+    let table: &[Fault] = &[
+        ("clock", Missing, "90 s behind", |w| w.tenant.clock_ahead = Ok(SignedDuration::from_secs(-90))),
+        ("clock", Unknown, "no date", |w| {
+            w.tenant.clock_ahead = Err(Untold::Unavailable("no date".to_owned()));
+        }),
+        ("service_principal", Missing, "disabled", |w| w.principal().account_enabled = Some(false)),
+        ("credential", Unknown, "does not list it", |w| {
+            w.application().key_credentials[0].key = Some(vec![1]);
+        }),
+        ("token_version", Missing, "is 1", |w| w.application().api.requested_access_token_version = Some(1)),
+        ("token_version", Missing, "is null", |w| w.application().api.requested_access_token_version = None),
+        ("identifier_uris", Missing, "which has api://mcp-cost-server", |w| {
+            w.application().identifier_uris.truncate(1);
+        }),
+        ("identifier_uris", Missing, "letter by letter", |w| {
+            w.application().identifier_uris[1] = "https://mcp.contoso.com/MCP/".to_owned();
+        }),
+        ("audiences", Missing, "only api://mcp-cost-server is accepted", |w| {
+            w.expected.audiences.remove(0);
+        }),
+        ("optional_claims", Missing, "not in access tokens", |w| {
+            w.application().optional_claims.access_token.retain(|claim| claim.name != "xms_cc");
+        }),
+        ("optional_claims", Missing, "authentication context", |w| {
+            w.application().optional_claims.access_token.retain(|claim| claim.name != "acrs");
+        }),
+        ("optional_claims", Missing, "applications' own tokens", |w| {
+            w.application().optional_claims.access_token.retain(|claim| claim.name != "idtyp");
+        }),
+        ("scopes", Missing, "does not offer it", |w| {
+            w.application().api.scopes[0].value = "Other".to_owned();
+        }),
+        ("scopes", Missing, "is disabled", |w| w.application().api.scopes[1].is_enabled = false),
+        ("scopes", Missing, "every user can consent", |w| {
+            w.application().api.scopes[1].kind = "User".to_owned();
+        }),
+        ("scopes", Missing, "only administrators", |w| {
+            w.application().api.scopes[0].kind = "Admin".to_owned();
+        }),
+        ("app_roles", Missing, "does not have it", |w| w.application().app_roles.clear()),
+        ("app_roles", Missing, "is disabled", |w| w.application().app_roles[0].is_enabled = false),
+        ("app_roles", Missing, "applications only", |w| {
+            w.application().app_roles[0].allowed_member_types = vec!["Application".to_owned()];
+        }),
+        ("user_assignment", Missing, "no user or group is assigned", |w| {
+            w.principal().app_role_assignment_required = true;
+            w.tenant.assigned = Ok(Listed { items: Vec::new(), complete: true });
+        }),
+        ("downstream_consent", Missing, "never consented", |w| {
+            w.tenant.grants = Ok(Listed { items: Vec::new(), complete: true });
+        }),
+        ("downstream_consent", Missing, "for 1 user only", |w| {
+            let one = Grant::new(ARM_OBJECT, Consent::Principal, "user_impersonation");
+            w.tenant.grants = Ok(Listed { items: vec![one], complete: true });
+        }),
+        ("downstream_consent", Missing, "no service principal", |w| w.tenant.downstream[0] = Ok(None)),
+        ("downstream_consent", Unknown, "lacks DelegatedPermissionGrant.Read.All", |w| {
+            w.tenant.grants = Err(forbidden("DelegatedPermissionGrant.Read.All"));
+        }),
+        ("downstream_consent", Unknown, "too many grants", |w| {
+            w.tenant.grants = Ok(Listed { items: Vec::new(), complete: false });
+        }),
+        ("client_consent", Missing, "never consented", |w| {
+            w.client_grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "cost.read")]);
+        }),
+    ];
+    for (name, outcome, detail, fault) in table {
+        let findings = World::with(fault);
+        assert_eq!(faults(&findings), [(*name, *outcome)], "{detail}");
+        let finding = of(&findings, name);
+        assert!(finding.detail.contains(detail), "{name}: {} does not say `{detail}`", finding.detail);
+        assert!(!finding.fix.is_empty(), "{name}: no fix");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_no_fault() {
+    type Variant = (&'static str, fn(&mut World));
+    let table: &[Variant] = &[
+        ("version 1.0 where it is accepted", |w| {
+            w.expected.accept_v1 = true;
+            w.application().api.requested_access_token_version = None;
+        }),
+        ("no prefix is known", |w| w.expected.scope_prefix = None),
+        ("the client id as prefix", |w| {
+            w.expected.scope_prefix = Some(format!("api://{}", API.to_uppercase()));
+        }),
+        ("no context, no acrs", |w| {
+            w.expected.needs.auth_context = false;
+            w.application().optional_claims.access_token.retain(|claim| claim.name != "acrs");
+        }),
+        ("scopes differ in case", |w| w.application().api.scopes[0].value = "Cost.Read".to_owned()),
+        ("assignment is required and somebody is assigned", |w| {
+            w.principal().app_role_assignment_required = true;
+            let group = serde_json::from_value(json!({"principalType": "Group"})).unwrap();
+            w.tenant.assigned = Ok(Listed { items: vec![group], complete: true });
+        }),
+        ("pre-authorized by permission id, without a grant or a service principal", |w| {
+            w.expected.needs.scopes = ["cost.read".to_owned()].into();
+            let one = json!({"appId": CLIENT.to_uppercase(), "delegatedPermissionIds": [READ_ID]});
+            w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
+            w.tenant.clients[0].principal = Ok(None);
+            w.client_grants(Vec::new());
+        }),
+        ("consent of single users to a client", |w| {
+            let one = Grant::new(API_OBJECT, Consent::Principal, "cost.export cost.read");
+            w.client_grants(vec![one.clone(), one]);
+        }),
+        ("another tenant's application tells its scopes by its service principal", |w| {
+            w.expected.needs.auth_context = false;
+            w.tenant.application = Ok(None);
+        }),
+        ("a certificate that Graph does not show", |w| w.application().key_credentials[0].key = None),
+        ("a federated credential", |w| {
+            w.tenant.own = Ok(Own::Federated {
+                issuer: "i".to_owned(),
+                subject: "s".to_owned(),
+                audience: "a".to_owned(),
+            });
+            let listed = FederatedCredential {
+                issuer: "i".to_owned(),
+                subject: "s".to_owned(),
+                audiences: vec!["a".to_owned()],
+            };
+            w.tenant.federated = Ok(Listed { items: vec![listed], complete: true });
+        }),
+    ];
+    for (what, change) in table {
+        let findings = World::with(change);
+        assert!(findings.iter().all(|finding| finding.outcome != Missing), "{what}: {:?}", faults(&findings));
+    }
+}
+
+#[test]
+fn consent_of_some_is_said_to_be_that() {
+    let findings = World::with(|world| {
+        let one = Grant::new(API_OBJECT, Consent::Principal, "cost.export cost.read");
+        world.client_grants(vec![one.clone(), one]);
+    });
+    let details: Vec<_> =
+        findings.iter().filter(|f| f.name == "client_consent").map(|f| &*f.detail).collect();
+    assert_eq!(
+        details,
+        [
+            "consented for 2 users only; an administrator must consent for the others",
+            "consented for 2 users only; the others are asked at their first sign-in",
+        ]
+    );
+}
+
+#[test]
+fn a_grant_at_another_resource_is_none() {
+    let findings = World::with(|world| {
+        let elsewhere = Grant::new(ARM_OBJECT, Consent::AllPrincipals, "cost.read cost.export");
+        world.client_grants(vec![elsewhere]);
+    });
+    assert_eq!(faults(&findings), [("client_consent", Missing), ("client_consent", Missing)]);
+}
+
+#[test]
+fn where_consent_is_the_fix_there_is_a_url() {
+    let findings = World::with(|world| world.client_grants(Vec::new()));
+    let url: url::Url = of(&findings, "client_consent").url.as_ref().unwrap().parse().unwrap();
+    assert_eq!(url.path(), "/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0/adminconsent");
+    let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let expected = [
+        ("client_id", CLIENT),
+        ("scope", "https://mcp.contoso.com/mcp/cost.export https://mcp.contoso.com/mcp/cost.read"),
+        ("redirect_uri", "http://localhost"),
+    ];
+    assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let findings =
+        World::with(|world| world.tenant.grants = Ok(Listed { items: Vec::new(), complete: true }));
+    let url = of(&findings, "downstream_consent").url.as_ref().unwrap();
+    assert!(url.contains("scope=https%3A%2F%2Fmanagement.azure.com%2Fuser_impersonation"), "{url}");
+    assert!(url.contains(API) && !url.contains("redirect_uri"), "{url}");
+}
+
+#[test]
+fn names_stand_where_ids_would() {
+    let unknown = "the client 22223333-cccc-4444-dddd-5555eeee6666 may ask for cost.export";
+    for (id, name, subject) in [
+        (CLIENT, Some("Contoso Assistant"), "Contoso Assistant may ask for cost.export"),
+        (CLIENT, None, unknown),
+        ("aebc6443-996d-45c2-90f0-388ff96faa56", None, "Visual Studio Code may ask for cost.export"),
+    ] {
+        let findings = World::with(|world| {
+            world.client_grants(Vec::new());
+            world.tenant.clients[0].id = id.parse().unwrap();
+            let named = |name: &str| ServicePrincipal { display_name: name.to_owned(), ..Default::default() };
+            world.tenant.clients[0].principal = Ok(name.map(named));
+        });
+        assert_eq!(of(&findings, "client_consent").subject, subject);
+    }
+}
+
+#[test]
+fn what_entra_id_refuses_is_named_though_nothing_can_be_seen() {
+    let why = Untold::no_token("Entra ID refuses the broker");
+    for (number, missing, detail) in [
+        (700_027, Some("credential"), "AADSTS700027"),
+        (700_016, Some("service_principal"), "no application"),
+        (7_000_112, Some("service_principal"), "disabled"),
+        (90_002, Some("service_principal"), "no tenant"),
+        (700_024, Some("credential"), "AADSTS700024"),
+        (53_003, None, ""),
+    ] {
+        let world = right();
+        let standing = Standing::Refused { number: Some(number) };
+        let (ahead, own) = (world.tenant.clock_ahead, world.tenant.own);
+        let tenant = Tenant::untold(&world.expected, NOW, standing, ahead, own, &why);
+        let findings = judge(&tenant, &world.expected);
+        let named: Vec<_> = findings.iter().filter(|finding| finding.outcome == Missing).collect();
+        assert_eq!(named.first().map(|finding| finding.name.as_str()), missing, "{number}");
+        assert!(named.len() <= 1 && named.iter().all(|finding| finding.detail.contains(detail)), "{number}");
+        let granted = findings.iter().filter(|finding| finding.outcome == Granted);
+        assert!(granted.map(|finding| finding.name.as_str()).eq(["clock"]), "{number}");
+    }
+}
+
+#[test]
+fn a_wrong_clock_is_to_blame_before_the_credential() {
+    let world = right();
+    let standing = Standing::Refused { number: Some(700_024) };
+    let why = Untold::no_token("Entra ID refuses the broker (AADSTS700024)");
+    let ahead = Ok(SignedDuration::from_secs(900));
+    let tenant = Tenant::untold(&world.expected, NOW, standing, ahead, world.tenant.own, &why);
+    let findings = judge(&tenant, &world.expected);
+    let missing: Vec<_> = findings.iter().filter(|finding| finding.outcome == Missing).collect();
+    assert_eq!((missing.len(), missing[0].name.as_str()), (1, "clock"));
+}
+
+#[test]
+fn without_any_permission_what_the_application_may_read_of_itself_is_still_told() {
+    let findings = World::with(|world| {
+        world.tenant.grants = Err(forbidden("DelegatedPermissionGrant.Read.All"));
+        world.tenant.downstream[0] = Err(forbidden("Application.Read.All"));
+        world.tenant.clients[0].principal = Err(forbidden("Application.Read.All"));
+        world.tenant.clients[0].grants = Err(forbidden("Application.Read.All"));
+    });
+    let unknown = ("client_consent", Unknown);
+    assert_eq!(faults(&findings), [("downstream_consent", Unknown), unknown, unknown]);
+    assert!(of(&findings, "downstream_consent").fix.contains("Application.Read.All"));
+}
+
+#[test]
+fn names_from_the_directory_cannot_act_on_a_terminal() {
+    let principal = json!({"id": API_OBJECT, "displayName": "a\u{1b}[2Jb\n".to_owned() + &"x".repeat(500)});
+    let principal: ServicePrincipal = serde_json::from_value(principal).unwrap();
+    assert!(principal.display_name.starts_with("a[2Jbxxx") && principal.display_name.chars().count() == 80);
+}

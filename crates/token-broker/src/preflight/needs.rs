@@ -1,0 +1,91 @@
+//! What the gateway's policy needs of the tenant. Whether the policy itself makes sense is the gateway's to say.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde::Deserialize;
+
+/// What the gateway's policy needs of the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Delegated scopes that some tool requires.
+    pub scopes: BTreeSet<String>,
+    /// App roles that open some tool.
+    pub roles: BTreeSet<String>,
+    /// Whether some tool requires an authentication context, for which tokens must carry `acrs`.
+    pub auth_context: bool,
+}
+
+#[derive(Deserialize)]
+struct Entries {
+    tools: BTreeMap<String, Rule>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    auth_context: Option<String>,
+}
+
+impl Needs {
+    /// Of the policy that is built into the gateway.
+    pub fn built_in() -> Self {
+        let scopes = ["cost.read", "cost.export"].map(str::to_owned).into();
+        Self { scopes, roles: BTreeSet::new(), auth_context: false }
+    }
+
+    /// Of a policy file.
+    ///
+    /// # Errors
+    /// [`NeedsError`] names the file and the fix.
+    pub fn read(path: &Path) -> Result<Self, NeedsError> {
+        let error = |problem| NeedsError { file: path.display().to_string(), problem };
+        let text = std::fs::read_to_string(path).map_err(|source| error(source.to_string()))?;
+        Self::parse(&text).map_err(|source| error(source.to_string()))
+    }
+
+    /// Of a policy as text.
+    ///
+    /// # Errors
+    /// When it is no TOML, or has no tools.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let rules: Vec<_> = toml::from_str::<Entries>(text)?.tools.into_values().collect();
+        Ok(Self {
+            auth_context: rules.iter().any(|rule| rule.auth_context.is_some()),
+            roles: rules.iter().flat_map(|rule| rule.roles.iter().cloned()).collect(),
+            scopes: rules.into_iter().flat_map(|rule| rule.scopes).collect(),
+        })
+    }
+}
+
+/// A policy file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "GATEWAY_POLICY_FILE `{file}` cannot be read as the gateway's policy ({problem}); leave it unset for the built-in one"
+)]
+pub struct NeedsError {
+    file: String,
+    problem: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_adds_its_needs() {
+        let needs = Needs::parse(
+            "[tools.a]\nscopes = [\"cost.read\"]\n[tools.b]\nscopes = [\"cost.read\", \"x\"]\nroles = [\"R\"]\n\
+             auth_context = \"c1\"\nanything = \"newer\"",
+        )
+        .unwrap();
+        assert_eq!(needs.scopes.iter().collect::<Vec<_>>(), ["cost.read", "x"]);
+        assert!(needs.auth_context && needs.roles.contains("R"));
+        assert!(Needs::parse("tools = 1").is_err());
+    }
+}

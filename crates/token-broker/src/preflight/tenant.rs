@@ -1,0 +1,282 @@
+//! What was seen of the tenant: a snapshot, each part of it known or untold. Judging it is not done here.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use identity::ClientId;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::{
+    Expectations,
+    graph::{
+        Application, Assignment, FederatedCredential, Grant, Graph, Listed, Own, ServicePrincipal, Session,
+        SignIn, Standing,
+    },
+};
+
+/// The application permission that reads service principals and applications.
+pub(crate) const READ_APPLICATIONS: &str = "Application.Read.All";
+/// The application permission that reads grants.
+pub(crate) const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
+
+/// Clients that are asked about at the same time.
+const MAX_CONCURRENT: usize = 4;
+
+const OWN_PRINCIPAL: &str = "$select=id,appId,displayName,accountEnabled,appRoleAssignmentRequired,appRoles,\
+                             oauth2PermissionScopes,replyUrls,keyCredentials";
+const OWN_APPLICATION: &str =
+    "$select=id,appId,displayName,identifierUris,appRoles,api,optionalClaims,keyCredentials";
+const OTHER_PRINCIPAL: &str = "$select=id,appId,displayName,accountEnabled,replyUrls";
+
+/// A part of the snapshot.
+pub(crate) type Part<T> = Result<T, Untold>;
+
+/// Why a part is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Untold {
+    /// The broker may not look.
+    Forbidden {
+        /// The application permission that it takes.
+        permission: &'static str,
+    },
+    /// Overloaded or throttling, for some time.
+    Throttled {
+        /// In words.
+        text: String,
+        /// How long, if that was said.
+        pause: Option<Duration>,
+    },
+    /// Anything else, in words.
+    Unavailable(String),
+    /// Nobody looks.
+    SwitchedOff,
+}
+
+impl Untold {
+    /// There is no token for Graph.
+    pub(crate) fn no_token(why: &str) -> Self {
+        Self::Unavailable(format!("there is no token for Microsoft Graph: {why}"))
+    }
+
+    /// In words.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Forbidden { permission } => {
+                format!("Microsoft Graph does not let the broker look: it lacks {permission}")
+            }
+            Self::Throttled { text, .. } | Self::Unavailable(text) => text.clone(),
+            Self::SwitchedOff => "nobody looks: PREFLIGHT_ENABLED is false".to_owned(),
+        }
+    }
+
+    /// What would let it be told.
+    pub(crate) fn fix(&self) -> String {
+        match self {
+            Self::Forbidden { permission } => format!(
+                "Grant the application {permission} at Microsoft Graph, as an application permission \
+                 (docs/preflight.md)."
+            ),
+            Self::Throttled { .. } | Self::Unavailable(_) => "It is looked again by itself.".to_owned(),
+            Self::SwitchedOff => "Set PREFLIGHT_ENABLED to true, or run `token-broker preflight`.".to_owned(),
+        }
+    }
+}
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) at: Timestamp,
+    /// What Entra ID says of the application.
+    pub(crate) standing: Standing,
+    /// How far this machine's clock is ahead of Entra ID's.
+    pub(crate) clock_ahead: Part<SignedDuration>,
+    /// What the broker proves itself with.
+    pub(crate) own: Part<Own>,
+    /// Our service principal.
+    pub(crate) principal: Part<Option<ServicePrincipal>>,
+    /// Our application; `None` if it is another tenant's.
+    pub(crate) application: Part<Option<Application>>,
+    /// Tokens that the application trusts; not asked for where the broker has a certificate.
+    pub(crate) federated: Part<Listed<FederatedCredential>>,
+    /// Who is assigned to our service principal; not asked for where nobody needs to be.
+    pub(crate) assigned: Part<Listed<Assignment>>,
+    /// Consent to what we ask for.
+    pub(crate) grants: Part<Listed<Grant>>,
+    /// The resources that we ask for, in the order of the expectations.
+    pub(crate) downstream: Vec<Part<Option<ServicePrincipal>>>,
+    /// The clients that ask for us, in the order of the expectations.
+    pub(crate) clients: Vec<Client>,
+}
+
+/// A client that asks for us.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) id: ClientId,
+    pub(crate) principal: Part<Option<ServicePrincipal>>,
+    pub(crate) grants: Part<Listed<Grant>>,
+}
+
+impl Tenant {
+    /// Looks at everything that is expected of the tenant, until `deadline`.
+    pub(crate) async fn look(
+        graph: &Graph,
+        expected: &Expectations,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Self {
+        let SignIn { standing, clock_ahead, own, session } = graph.sign_in(deadline).await;
+        let session = match session {
+            Ok(session) => session,
+            Err(untold) => return Self::untold(expected, at, standing, clock_ahead, own, &untold),
+        };
+        let id = expected.client_id;
+        // Made first: a closure inside the stream would have to hold for every lifetime.
+        let resources: Vec<_> =
+            expected.downstream.iter().map(|of| session.principal(&of.path, &of.query)).collect();
+        let clients: Vec<_> = expected.clients.iter().map(|client| session.client(*client)).collect();
+        let resources = stream::iter(resources).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
+        let clients = stream::iter(clients).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
+        let ours = async {
+            let principal = session.principal(&principal_path(id), OWN_PRINCIPAL).await;
+            let grants = session.grants(&principal).await;
+            let assigned = session.assigned(&principal).await;
+            (principal, grants, assigned)
+        };
+        let application = format!("applications(appId='{id}')");
+        let federated = async {
+            match own {
+                Ok(Own::Federated { .. }) => {
+                    let path = format!("{application}/federatedIdentityCredentials");
+                    session.list(&path, "", READ_APPLICATIONS).await
+                }
+                _ => Ok(Listed::default()),
+            }
+        };
+        let registration = session.one(&application, OWN_APPLICATION, READ_APPLICATIONS);
+        let ((principal, grants, assigned), application, federated, downstream, clients) =
+            tokio::join!(ours, registration, federated, resources, clients);
+        Self {
+            at,
+            standing,
+            clock_ahead,
+            own,
+            principal,
+            application,
+            federated,
+            assigned,
+            grants,
+            downstream,
+            clients,
+        }
+    }
+
+    /// A tenant of which nothing can be seen.
+    pub(crate) fn untold(
+        expected: &Expectations,
+        at: Timestamp,
+        standing: Standing,
+        clock_ahead: Part<SignedDuration>,
+        own: Part<Own>,
+        why: &Untold,
+    ) -> Self {
+        let client =
+            |id: &ClientId| Client { id: *id, principal: Err(why.clone()), grants: Err(why.clone()) };
+        Self {
+            at,
+            standing,
+            clock_ahead,
+            own,
+            principal: Err(why.clone()),
+            application: Err(why.clone()),
+            federated: Err(why.clone()),
+            assigned: Err(why.clone()),
+            grants: Err(why.clone()),
+            downstream: expected.downstream.iter().map(|_| Err(why.clone())).collect(),
+            clients: expected.clients.iter().map(client).collect(),
+        }
+    }
+
+    /// Our application's name.
+    pub(crate) fn api_name(&self) -> &str {
+        let principal = self.principal.as_ref().ok().and_then(Option::as_ref).map(|sp| &sp.display_name);
+        let application =
+            self.application.as_ref().ok().and_then(Option::as_ref).map(|app| &app.display_name);
+        let name = principal.into_iter().chain(application).find(|name| !name.is_empty());
+        name.map_or("the API", String::as_str)
+    }
+
+    /// How long it was asked to wait before the next look.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let standing = match &self.standing {
+            Standing::Untold(untold) => Some(untold),
+            _ => None,
+        };
+        let mut untold: Vec<_> = standing.into_iter().collect();
+        untold.extend(self.principal.as_ref().err());
+        untold.extend(self.application.as_ref().err());
+        untold.extend(self.grants.as_ref().err());
+        untold.extend(self.downstream.iter().filter_map(|part| part.as_ref().err()));
+        untold.extend(self.clients.iter().filter_map(|client| client.grants.as_ref().err()));
+        let pause = |untold: &&Untold| match untold {
+            Untold::Throttled { pause, .. } => *pause,
+            _ => None,
+        };
+        untold.iter().filter_map(pause).max()
+    }
+}
+
+impl Session<'_> {
+    async fn principal(&self, path: &str, query: &str) -> Part<Option<ServicePrincipal>> {
+        if path.ends_with(')') {
+            return self.one(path, query, READ_APPLICATIONS).await;
+        }
+        // By filter: of a name, there is one in a tenant.
+        let found: Listed<ServicePrincipal> = self.list(path, query, READ_APPLICATIONS).await?;
+        Ok(found.items.into_iter().next())
+    }
+
+    async fn client(&self, id: ClientId) -> Client {
+        let principal = self.principal(&principal_path(id), OTHER_PRINCIPAL).await;
+        let grants = self.grants(&principal).await;
+        Client { id, principal, grants }
+    }
+
+    /// What was consented to for a client. Without a service principal there can be nothing.
+    async fn grants(&self, of: &Part<Option<ServicePrincipal>>) -> Part<Listed<Grant>> {
+        match of {
+            Ok(Some(principal)) => {
+                let query = format!("$filter=clientId eq '{}'", principal.id);
+                self.list("oauth2PermissionGrants", &query, READ_GRANTS).await
+            }
+            Ok(None) => Ok(Listed { items: Vec::new(), complete: true }),
+            Err(untold) => Err(untold.clone()),
+        }
+    }
+
+    async fn assigned(&self, to: &Part<Option<ServicePrincipal>>) -> Part<Listed<Assignment>> {
+        match to {
+            Ok(Some(principal)) if principal.app_role_assignment_required => {
+                let path = format!("servicePrincipals/{}/appRoleAssignedTo", principal.id);
+                self.list(&path, "", READ_APPLICATIONS).await
+            }
+            Ok(_) => Ok(Listed::default()),
+            Err(untold) => Err(untold.clone()),
+        }
+    }
+}
+
+/// Where a downstream resource's service principal is found: by application id where that is the same in every
+/// tenant and cloud, else by the name it is asked for.
+pub(crate) fn resource_path(identifier: &str) -> (String, String) {
+    if let Some(id) = super::well_known::api(identifier) {
+        return (principal_path(id), OTHER_PRINCIPAL.to_owned());
+    }
+    let name = identifier.replace('\'', "''");
+    let filter = format!("$filter=servicePrincipalNames/any(n:n eq '{name}')");
+    ("servicePrincipals".to_owned(), format!("{filter}&{OTHER_PRINCIPAL}"))
+}
+
+fn principal_path(id: impl std::fmt::Display) -> String {
+    format!("servicePrincipals(appId='{id}')")
+}
