@@ -9,6 +9,7 @@ mod conformance;
 mod consumers;
 mod credentials;
 mod deployment;
+mod doctor;
 mod happy_path;
 mod hostile;
 mod hostile_tokens;

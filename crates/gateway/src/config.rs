@@ -20,7 +20,7 @@ mod public_url;
 
 /// Azure cost data over MCP, as the caller and as nobody else.
 #[derive(Clone, Debug, Parser)]
-#[command(version, name = "gateway")]
+#[command(version, name = "gateway", after_help = crate::doctor::HINT)]
 pub struct Args {
     /// Tenant (directory) whose users may call.
     #[arg(long, env = "AZURE_TENANT_ID")]

@@ -8,9 +8,12 @@
 //! 4. `broker`: the caller's token for Azure, from the token broker
 //! 5. `refusal`: every refusal, as HTTP
 //!
+//! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
+//!
 //! Settings are in [`config`], who may call what in [`policy`], what a client can discover in `metadata`.
 
 pub mod config;
+pub mod doctor;
 pub mod policy;
 pub mod server;
 

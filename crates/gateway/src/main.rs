@@ -1,16 +1,22 @@
-//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C.
+//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C. `gateway doctor` looks and tells.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use gateway::config::{Args, Config};
+use gateway::doctor;
 use gateway::server::{self, Listeners};
 use identity::clock::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
+    // Before clap: the doctor is for settings that clap would stop at.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "doctor") {
+        return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
+    }
     let args = Args::parse();
     let _telemetry = telemetry::init("gateway", &args.telemetry).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
@@ -19,5 +25,5 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     tokio::spawn(server::stop_on_signal(shutdown.clone()));
     server::serve(config, listeners, Arc::new(SystemClock), shutdown).await?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

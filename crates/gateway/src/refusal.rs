@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-pub(crate) use render::{Asked, Refusals, Render};
+pub(crate) use render::{Asked, Refusals, Render, admin_consent_url};
 
 mod challenge;
 mod render;
@@ -169,7 +169,7 @@ impl Refusal {
     }
 
     /// What happened and what to do next, in words.
-    fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::MissingBearer => "send one Authorization header with a Bearer token that Microsoft Entra ID issued for this server; the resource metadata says where to get it".into(),
             Self::InvalidToken { detail, .. } => detail.clone(),

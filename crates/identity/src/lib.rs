@@ -7,6 +7,7 @@
 //! | `keys` | the tenant's signing keys: discovery, cache, rollover |
 //! | `validate` | every rule, in one list |
 //! | `proved` | what was proved already, by digest |
+//! | `explain` | the same list, told in full for one token: for the operator, never for a request |
 //! | `claims`, [`Principal`] | what is known once every rule held |
 //! | [`cloud`], [`outbound`], [`clock`] | which hosts, through which HTTP client, at what time |
 //! | `audience`, `loopback` | settings that both services read in the same way |
@@ -20,6 +21,7 @@ pub mod outbound;
 mod audience;
 mod claims;
 mod error;
+mod explain;
 mod ids;
 mod keys;
 mod loopback;
@@ -33,6 +35,7 @@ mod validate;
 
 pub use audience::{EmptyAudience, audiences};
 pub use error::{InvalidToken, Reason, ValidationError};
+pub use explain::{Explanation, Pin, Verdict};
 pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
 pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
 pub use loopback::is_loopback;

@@ -172,7 +172,8 @@ pub(crate) type Rule = fn(&Evidence<'_>) -> Result<(), InvalidToken>;
 
 /// The rules, in the order they are checked: the three pins, then whose and when.
 ///
-/// A table, so that a test can leave out one rule and show the attack that only this rule stops.
+/// A table, so that a test can leave out one rule and show the attack that only this rule stops, and so that
+/// `explain` can tell each rule's verdict.
 pub(crate) const RULES: &[(&str, Rule)] = &[
     ("signature", signature),
     ("issuer", issuer),

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::challenge::Challenge;
 use super::{Refusal, seconds};
-use crate::config::Config;
+use crate::config::{Args, Config};
 
 /// What refusals need to know of this deployment.
 #[derive(Debug)]
@@ -26,11 +26,7 @@ pub(crate) struct Refusals {
 impl Refusals {
     pub(crate) fn new(config: &Config) -> Self {
         let args = &config.args;
-        // Microsoft: "Admin consent on the Microsoft identity platform"; this form asks for all that the
-        // registration lists, and needs no redirect URI.
-        let mut admin_consent_url = config.endpoints.authority.clone();
-        admin_consent_url.set_path(&format!("/{}/adminconsent", args.tenant_id));
-        admin_consent_url.query_pairs_mut().append_pair("client_id", &args.client_id.to_string());
+        let admin_consent_url = admin_consent_url(&config.endpoints.authority, args);
         Self {
             resource_metadata: args.public_url.metadata_url(),
             scope_prefix: config.scope_prefix.clone(),
@@ -49,6 +45,15 @@ impl Refusals {
     pub(super) fn admin_consent_url(&self) -> &str {
         self.admin_consent_url.as_str()
     }
+}
+
+/// Where an administrator consents (Microsoft: "Admin consent on the Microsoft identity platform"). This form asks for all
+/// that the registration lists, and needs no redirect URI.
+pub(crate) fn admin_consent_url(authority: &Url, args: &Args) -> Url {
+    let mut url = authority.clone();
+    url.set_path(&format!("/{}/adminconsent", args.tenant_id));
+    url.query_pairs_mut().append_pair("client_id", &args.client_id.to_string());
+    url
 }
 
 /// What a refusal needs to know of the request that it answers.

@@ -1,5 +1,6 @@
 //! One test per rule, each with a token that is right in every other respect.
 
+mod explained;
 mod pins;
 mod proved;
 mod rollover;

@@ -1,0 +1,92 @@
+//! The command line of the doctor: every setting of the gateway, none of them required, none of them able to stop it.
+
+use std::ffi::OsString;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
+use telemetry::report::Finding;
+
+use super::{Request, settings};
+use crate::config::Args;
+
+/// What `gateway --help` says of the doctor.
+pub(crate) const HINT: &str = "\
+Commands:
+  doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`";
+
+const LONG_HELP: &str = "\
+Looks at everything that is set wrong the first time, from the outside in: settings, files, policy, hosts and clock, the
+tenant's metadata and keys, audiences, the protected resource metadata as a client sees it, the token broker and its
+preflight. Takes the settings of the gateway, as flags or environment. Changes nothing.
+
+With --token-stdin it explains one access token, read from standard input: each check with what is expected and what was
+found, which tools the token can call, and whether it can be exchanged. The token is never printed:
+
+  az account get-access-token --scope https://mcp.contoso.com/mcp/cost.read | gateway doctor --token-stdin";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well
+  1  something is missing or wrong: the lines marked `missing` say what, and how to mend it
+  2  nothing is missing, but something could not be told: the lines marked `unknown` say why
+
+JSON (--json): version, tool, checked_at, result (ok, missing, unknown), exit_code, counts, and checks, each with name,
+subject, result, detail, fix (empty where nothing is to be done) and url (or null).";
+
+/// Reads the command line and the environment.
+///
+/// # Errors
+/// Only help and version, which are to be printed.
+pub(super) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
+    let arguments: Vec<_> = std::iter::once("gateway doctor".into()).chain(arguments).collect();
+    let (matches, problem) = match command().try_get_matches_from(&arguments) {
+        Ok(matches) => (matches, None),
+        Err(error) if !error.use_stderr() => return Err(error),
+        // One mistyped flag must not hide what is wrong with the rest.
+        Err(error) => {
+            (command().ignore_errors(true).try_get_matches_from(&arguments)?, Some(mistyped(&error)))
+        }
+    };
+    let mut given = settings::read(&matches);
+    given.findings.splice(0..0, problem);
+    let on = |name| matches.get_flag(name);
+    Ok(Request { given, json: on("json"), token_stdin: on("token-stdin") })
+}
+
+fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    Args::command()
+        .name("gateway doctor")
+        .about("Say what is wrong with this installation")
+        .long_about(LONG_HELP)
+        .after_help(EXIT_CODES)
+        .mut_args(loosened)
+        .arg(flag("json", "Print one JSON document in place of the table").display_order(0))
+        .arg(flag("token-stdin", "Explain one access token, read from standard input").display_order(0))
+}
+
+/// The same setting, with its value taken as it stands: whether it can be used is looked at one by one.
+fn loosened(argument: Arg) -> Arg {
+    let is_switch = matches!(argument.get_action(), ArgAction::SetTrue);
+    let argument = argument.required(false).value_parser(ValueParser::os_string());
+    if !is_switch {
+        return argument;
+    }
+    argument.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
+}
+
+fn mistyped(error: &clap::Error) -> Finding {
+    // The first line names the flag; the rest repeats the usage.
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let fix = "Correct or leave out that flag; `gateway doctor --help` lists all.";
+    Finding::missing("settings", "the command line", line, fix)
+}
+
+/// The value of a setting as it was given, joined again where it is a list.
+pub(super) fn raw(matches: &ArgMatches, id: &str) -> Option<OsString> {
+    let values: Vec<_> = matches.get_raw(id)?.collect();
+    Some(values.join(std::ffi::OsStr::new(",")))
+}

@@ -1,0 +1,88 @@
+//! The hosts of the cloud: whether each answers over trusted TLS, and what time it is there.
+
+use identity::LEEWAY;
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap};
+use telemetry::report::Finding;
+use url::Url;
+
+use super::site::{Site, ask};
+
+/// The authority, and the distance to its clock: it writes the times into tokens.
+pub(super) async fn authority(site: &Site) -> Vec<Finding> {
+    let (finding, headers) =
+        reach(site, "authority", "AZURE_AUTHORITY_HOST", &site.endpoints.authority).await;
+    let clock = headers.and_then(|headers| clock(&headers, site.clock.now(), &site.endpoints.authority));
+    [Some(finding), clock].into_iter().flatten().collect()
+}
+
+/// Azure Resource Manager.
+pub(super) async fn arm(site: &Site) -> Vec<Finding> {
+    vec![reach(site, "arm", "AZURE_ARM_ENDPOINT", &site.endpoints.arm).await.0]
+}
+
+/// Microsoft Graph, which only the broker calls; both often leave by the same way.
+pub(super) async fn graph(site: &Site) -> Vec<Finding> {
+    vec![reach(site, "graph", "AZURE_GRAPH_ENDPOINT", &site.endpoints.graph).await.0]
+}
+
+async fn reach(site: &Site, name: &str, setting: &'static str, url: &Url) -> (Finding, Option<HeaderMap>) {
+    let subject = url.as_str().trim_end_matches('/');
+    let http = match &site.http {
+        Ok(http) => http,
+        Err(why) => return (Finding::unknown(name, subject, why, "Mend EXTRA_CA_FILE first."), None),
+    };
+    // Any status will do: that a host answers is all that is asked.
+    match ask(http.get(url.clone()), url).await {
+        Ok(response) => {
+            (Finding::ok(name, subject, "answers over trusted TLS"), Some(response.headers().clone()))
+        }
+        Err(trouble) => (Finding::missing(name, subject, trouble.detail(url), trouble.fix(setting)), None),
+    }
+}
+
+/// How far this machine's clock is from the one that the answer's `Date` was written by (RFC 9110 section 6.6.1).
+fn clock(headers: &HeaderMap, now: Timestamp, url: &Url) -> Option<Finding> {
+    let host = url.host_str().unwrap_or_default();
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let there = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let ahead = now.duration_since(there).as_secs();
+    let subject = format!("this machine against {host}");
+    // A second either way is the header's own resolution.
+    if ahead.abs() <= 1 {
+        return Some(Finding::ok("clock", subject, "the same time"));
+    }
+    let way = if ahead > 0 { "ahead" } else { "behind" };
+    let detail = format!("{} seconds {way}; {} are tolerated", ahead.abs(), LEEWAY.as_secs());
+    if ahead.abs() <= LEEWAY.as_secs() {
+        return Some(Finding::ok("clock", subject, detail));
+    }
+    let fix = "Set the clock of this machine by NTP: tokens are refused as expired or not_yet_valid until it is right.";
+    Some(Finding::missing("clock", subject, detail, fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+    use telemetry::report::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn the_clock_may_be_off_by_what_tokens_are_forgiven() {
+        let url = Url::parse("https://login.microsoftonline.com").unwrap();
+        let headers: HeaderMap =
+            [(DATE, HeaderValue::from_static("Sun, 22 Nov 2026 10:00:00 GMT"))].into_iter().collect();
+        let at = |time: &str| clock(&headers, time.parse().unwrap(), &url).unwrap();
+        for (time, outcome) in [
+            ("2026-11-22T10:00:01Z", Outcome::Ok),
+            ("2026-11-22T10:01:00Z", Outcome::Ok),
+            ("2026-11-22T10:01:01Z", Outcome::Missing),
+            ("2026-11-22T09:58:59Z", Outcome::Missing),
+        ] {
+            assert_eq!(at(time).outcome, outcome, "{time}");
+        }
+        assert!(at("2026-11-22T11:00:00Z").detail.starts_with("3600 seconds ahead"));
+        assert_eq!(clock(&HeaderMap::new(), "2026-11-22T10:00:00Z".parse().unwrap(), &url), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! One real token, explained: each pin, which tools it can call, and whether it can be exchanged.
+//!
+//! What is shown: `aud`, `iss`, `tid`, `ver`, times, `oid`, `azp`, scopes, roles, `acrs`, `idtyp`, and of the header `alg`,
+//! `typ` and `kid`. An object id finds the person in Entra ID for those who may look; names and addresses stay out.
+
+use std::sync::Arc;
+
+use identity::{BearerToken, Explanation, Pin, Principal, Reason, Validator, ValidatorConfig, Verdict};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use telemetry::report::Finding;
+
+use super::broker;
+use super::site::Site;
+use crate::mcp::tool_names;
+
+/// What to do about each reason; `{scope}` and `{tenant}` are filled in.
+const FIXES: &[(Reason, &str)] = &[
+    (Reason::WrongAudience, "Ask for a token with the scope {scope}: this one was issued for another API."),
+    (Reason::WrongIssuer, "Sign in to the tenant {tenant}, for example with `az login --tenant {tenant}`."),
+    (Reason::WrongTenant, "Sign in to the tenant {tenant}, for example with `az login --tenant {tenant}`."),
+    (Reason::Expired, "Get a new token; if this one is new, set the clock of this machine right."),
+    (Reason::NotYetValid, "Set the clock of this machine right: the token is from its future."),
+    (
+        Reason::UnsupportedVersion,
+        "Set api.requestedAccessTokenVersion to 2 in the manifest of the API's registration, then get a new token.",
+    ),
+    (
+        Reason::NotAnAccessToken,
+        "Send the access token: an ID token tells a client who signed in and opens no API.",
+    ),
+    (
+        Reason::BadSignature,
+        "Take the token whole and unchanged; a token for Microsoft Graph never verifies elsewhere.",
+    ),
+    (
+        Reason::UnknownKey,
+        "Get a new token from the tenant {tenant}; check AZURE_CLOUD if it is one of this tenant.",
+    ),
+    (
+        Reason::MissingClaim,
+        "Get an access token from Entra ID itself: each of its tokens carries these claims.",
+    ),
+    (Reason::UnsupportedAlgorithm, "Get an access token from Entra ID, which signs with RS256."),
+    (Reason::ForbiddenHeader, "Get an access token from Entra ID, which sends no such header parameter."),
+    (
+        Reason::TooLarge,
+        "Have the registration emit fewer group claims: the token is larger than any header may be.",
+    ),
+    (
+        Reason::Malformed,
+        "Take the token whole, three parts joined by dots, for example `az account get-access-token --scope {scope}`.",
+    ),
+];
+
+/// Explains the token on standard input.
+pub(super) async fn look(site: &Site) -> Vec<Finding> {
+    let Some(text) = &site.token else { return Vec::new() };
+    let token = match BearerToken::parse(picked(text.expose_secret())) {
+        Ok(token) => token,
+        Err(invalid) => {
+            let fix = fix(invalid.reason(), site);
+            return vec![Finding::missing(
+                "token_form",
+                "what is on standard input",
+                invalid.to_string(),
+                fix,
+            )];
+        }
+    };
+    let validator = match validator(site) {
+        Ok(validator) => validator,
+        Err(why) => return vec![Finding::unknown("token", "the token", why, "Mend the settings first.")],
+    };
+    let Explanation { pins, outcome } = validator.explain(&token).await;
+    let mut findings: Vec<_> = pins.iter().map(|pin| line(pin, site)).collect();
+    // A token that proves nobody calls nothing: its pins have said so.
+    if let Ok(principal) = outcome {
+        findings.extend(tools(site, &principal));
+        if !principal.is_app_only() {
+            findings.extend(broker::exchange(site, &token).await);
+        }
+    }
+    findings
+}
+
+/// The token in what was piped in: itself, a header line, or the JSON document of a tool or a token endpoint.
+fn picked(text: &str) -> String {
+    let text = text.trim();
+    if let Ok(Value::Object(document)) = serde_json::from_str::<Value>(text) {
+        let names = ["accessToken", "access_token"];
+        return names.iter().find_map(|name| document.get(*name)?.as_str()).unwrap_or_default().to_owned();
+    }
+    let unquoted = text.trim_matches(['"', '\'']);
+    let words = unquoted
+        .split_ascii_whitespace()
+        .skip_while(|word| ["authorization:", "bearer"].contains(&word.to_ascii_lowercase().as_str()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn validator(site: &Site) -> Result<Validator, String> {
+    let rules = ValidatorConfig {
+        tenant: site.args.tenant_id,
+        audiences: site.audiences(),
+        accept_v1: site.args.accept_v1_tokens,
+    };
+    let http = site.http.clone()?;
+    Validator::new(rules, &site.endpoints.authority, http, Arc::clone(&site.clock))
+        .map_err(|error| error.to_string())
+}
+
+fn line(pin: &Pin, site: &Site) -> Finding {
+    let name = format!("token_{}", pin.name.replace(' ', "_"));
+    let (subject, found) = (format!("the token's {}", pin.name), known(&pin.found));
+    match pin.verdict {
+        Verdict::Passed => Finding::ok(&name, subject, found),
+        Verdict::Failed(invalid) => {
+            let reason = invalid.reason();
+            let found = if found.is_empty() { "nothing that fits".to_owned() } else { found };
+            let detail = format!("{}: expected {}; found {found}", reason.as_str(), pin.expected);
+            Finding::missing(&name, subject, detail, fix(reason, site))
+        }
+        Verdict::Unknown(why) => {
+            let fix = "Mend the other lines first.";
+            Finding::unknown(&name, subject, why, fix)
+        }
+    }
+}
+
+/// Resources that tokens are often asked for by mistake (Microsoft: "First-party applications").
+fn known(found: &str) -> String {
+    let name = match found.trim_end_matches('/') {
+        "00000003-0000-0000-c000-000000000000" | "https://graph.microsoft.com" => "Microsoft Graph",
+        "797f4846-ba00-4fd7-ba43-dac1f8f63013"
+        | "https://management.azure.com"
+        | "https://management.core.windows.net" => "Azure Resource Manager",
+        _ => return found.to_owned(),
+    };
+    format!("{found}, which is {name}")
+}
+
+fn fix(reason: Reason, site: &Site) -> String {
+    let text = FIXES.iter().find(|(known, _)| *known == reason).map_or("Get a new token.", |(_, fix)| fix);
+    let scope = format!("{}/cost.read", site.scope_prefix());
+    text.replace("{scope}", &scope).replace("{tenant}", &site.args.tenant_id.to_string())
+}
+
+/// What `tools/call` would decide for each tool, by the function that decides there.
+fn tools(site: &Site, principal: &Principal) -> Vec<Finding> {
+    const NAME: &str = "tool";
+    let Ok(policy) = &site.policy else {
+        let why = "the policy cannot be used, so nobody may call anything";
+        return vec![Finding::unknown(NAME, "every tool", why, "Mend the line of the policy first.")];
+    };
+    let decided = |tool: &'static str| match policy.decide(tool, principal) {
+        Ok(()) => Finding::ok(NAME, tool, "this token can call it"),
+        Err(refusal) => Finding::missing(NAME, tool, refusal.code(), sentence(&refusal.detail())),
+    };
+    if principal.is_app_only() {
+        // The same for each tool, and said once.
+        return tool_names()
+            .first()
+            .map(|tool| Finding { subject: "every tool".to_owned(), ..decided(tool) })
+            .into_iter()
+            .collect();
+    }
+    tool_names().into_iter().map(decided).collect()
+}
+
+/// A refusal's text as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut characters = text.trim_end_matches('.').chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_what_people_pipe_in() {
+        for text in [
+            "a.b.c",
+            " a.b.c\n",
+            "Bearer a.b.c",
+            "Authorization: Bearer a.b.c\r\n",
+            "\"a.b.c\"",
+            r#"{"accessToken":"a.b.c","tenant":"x"}"#,
+            r#"{"token_type":"Bearer","access_token":"a.b.c"}"#,
+        ] {
+            assert_eq!(picked(text), "a.b.c", "{text}");
+        }
+        assert_eq!(picked("{}"), "");
+    }
+
+    #[test]
+    fn every_reason_has_a_fix() {
+        for reason in Reason::ALL {
+            assert!(FIXES.iter().any(|(known, _)| known == reason), "{reason:?}");
+        }
+    }
+}

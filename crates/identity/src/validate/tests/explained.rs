@@ -1,0 +1,215 @@
+//! An explanation says of every token what the validation says, and then the rest.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+use serde_json::{Map, Value, json};
+
+use super::super::RULES;
+use super::support::{API, Authority, TestKey, claims, token, without};
+use crate::{BearerToken, Explanation, LEEWAY, Reason, ValidationError, Validator, Verdict};
+
+const OTHER: &str = "99999999-0000-4000-8000-000000000000";
+
+/// Names and reasons of the pins that failed.
+fn failed(explanation: &Explanation) -> Vec<(&'static str, Reason)> {
+    let reason = |verdict| match verdict {
+        Verdict::Failed(invalid) => Some(crate::InvalidToken::reason(&invalid)),
+        Verdict::Passed | Verdict::Unknown(_) => None,
+    };
+    explanation.pins.iter().filter_map(|pin| Some((pin.name, reason(pin.verdict)?))).collect()
+}
+
+/// What must hold of every token: all pins passed if and only if it is accepted, and the first that failed is the
+/// one that the refusal names.
+async fn agreed(validator: &Validator, token: &BearerToken) -> Explanation {
+    let explanation = validator.explain(token).await;
+    let all_passed = explanation.pins.iter().all(|pin| pin.verdict == Verdict::Passed);
+    let outcome = validator.validate(token).await;
+    assert_eq!(all_passed, outcome.is_ok(), "{explanation:#?}");
+    match &outcome {
+        Ok(principal) => assert_eq!(explanation.outcome.as_ref().unwrap().oid(), principal.oid()),
+        Err(ValidationError::Invalid(invalid)) => {
+            assert_eq!(failed(&explanation)[0].1, invalid.reason(), "{explanation:#?}");
+        }
+        Err(_) => assert_eq!(failed(&explanation), []),
+    }
+    explanation
+}
+
+#[tokio::test]
+async fn of_a_right_token_every_pin_passes_and_says_what_it_is() {
+    let authority = Authority::start().await;
+    let right = token(&authority.key, &claims(&authority));
+    let explanation = agreed(authority.validator(), &right).await;
+    let names: Vec<_> = explanation.pins.iter().map(|pin| pin.name).collect();
+    let rules = RULES.iter().map(|(name, _)| *name);
+    let expected: Vec<_> =
+        ["form", "header", "version", "key", "claims"].into_iter().chain(rules).chain(["kind"]).collect();
+    assert_eq!(names, expected);
+    assert!(explanation.pins.iter().all(|pin| !pin.expected.is_empty()), "{explanation:#?}");
+    let audience = explanation.pins.iter().find(|pin| pin.name == "audience").unwrap();
+    assert_eq!((audience.expected.as_str(), audience.found.as_str()), (API, API));
+}
+
+#[tokio::test]
+async fn of_a_wrong_claim_the_pin_is_named_and_no_other() {
+    let authority = Authority::start().await;
+    let now = authority.now().as_second();
+    for (name, value, pin, reason) in [
+        ("aud", json!(OTHER), "audience", Reason::WrongAudience),
+        ("aud", json!([API]), "claims", Reason::Malformed),
+        ("iss", json!(authority.issuer_of(OTHER)), "issuer", Reason::WrongIssuer),
+        ("tid", json!(OTHER), "tenant", Reason::WrongTenant),
+        ("tid", json!("contoso.com"), "claims", Reason::Malformed),
+        ("exp", json!(now - LEEWAY.as_secs()), "expiry", Reason::Expired),
+        ("exp", json!("9999999999"), "claims", Reason::Malformed),
+        ("nbf", json!(now + LEEWAY.as_secs() + 1), "not before", Reason::NotYetValid),
+        ("oid", json!({"a": []}), "claims", Reason::Malformed),
+        ("scp", json!(["cost.read"]), "claims", Reason::Malformed),
+        ("roles", json!([["x"]]), "claims", Reason::Malformed),
+        ("acrs", json!(7), "claims", Reason::Malformed),
+        ("ver", json!("1.0"), "version", Reason::UnsupportedVersion),
+        ("ver", json!(2), "version", Reason::UnsupportedVersion),
+        ("idtyp", json!("device"), "kind", Reason::NotAnAccessToken),
+    ] {
+        let mut wrong = claims(&authority);
+        wrong[name] = value.clone();
+        let explanation = agreed(authority.validator(), &token(&authority.key, &wrong)).await;
+        assert_eq!(failed(&explanation), [(pin, reason)], "{name} = {value}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_missing_claim_the_pin_is_named_and_no_other() {
+    let authority = Authority::start().await;
+    for (name, pin) in [
+        ("aud", "claims"),
+        ("iss", "claims"),
+        ("tid", "claims"),
+        ("exp", "claims"),
+        ("nbf", "claims"),
+        ("oid", "kind"),
+        ("azp", "kind"),
+        ("scp", "kind"),
+        ("ver", "version"),
+    ] {
+        let token = token(&authority.key, &without(claims(&authority), name));
+        let explanation = agreed(authority.validator(), &token).await;
+        let names: Vec<_> = failed(&explanation).iter().map(|(pin, _)| *pin).collect();
+        assert_eq!(names, [pin], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn several_faults_are_all_named() {
+    let authority = Authority::start().await;
+    let now = authority.now().as_second();
+    let mut wrong = claims(&authority);
+    wrong["aud"] = json!("00000003-0000-0000-c000-000000000000");
+    wrong["exp"] = json!(now - 7200);
+    wrong["nbf"] = json!("soon");
+    let explanation = agreed(authority.validator(), &token(&TestKey::generate("key-9"), &wrong)).await;
+    let names: Vec<_> = failed(&explanation).iter().map(|(pin, _)| *pin).collect();
+    assert_eq!(names, ["key", "claims", "audience", "expiry"]);
+}
+
+#[tokio::test]
+async fn headers_and_signatures_are_judged_alike() {
+    let authority = Authority::start().await;
+    let claims = claims(&authority);
+    let kid = &authority.key.kid;
+    for (header, pin) in [
+        (json!({"alg": "none", "kid": kid}), "header"),
+        (json!({"alg": "RS256", "kid": kid, "jku": "https://evil.example"}), "header"),
+        (json!({"alg": "RS256", "kid": ""}), "header"),
+        (json!({"alg": "RS256"}), "header"),
+        (json!({"alg": "RS256", "kid": kid, "typ": "logout+jwt"}), "header"),
+        (json!({"alg": "RS256", "kid": "another"}), "key"),
+    ] {
+        let token = authority.key.sign_raw(&header.to_string(), &claims.to_string());
+        let explanation = agreed(authority.validator(), &token).await;
+        assert_eq!(failed(&explanation)[0].0, pin, "{header}");
+        assert_eq!(failed(&explanation).len(), 1, "{header}: {explanation:#?}");
+    }
+    let forged = agreed(authority.validator(), &token(&TestKey::generate(kid), &claims)).await;
+    assert_eq!(failed(&forged), [("signature", Reason::BadSignature)]);
+    let consumers = authority.issuer_of("9188040d-6c67-4c5b-b112-36a304b66dad");
+    let limited = authority.validator_with_key_of(&consumers).await;
+    let explanation = agreed(&limited, &token(&authority.key, &claims)).await;
+    assert_eq!(failed(&explanation), [("issuer of the key", Reason::WrongIssuer)]);
+}
+
+#[tokio::test]
+async fn what_is_no_token_has_no_form_and_no_more_is_said() {
+    let authority = Authority::start().await;
+    for text in ["a", "a.b", "a.b.c", "..", "a.b.c.d"] {
+        let explanation = agreed(authority.validator(), &BearerToken::parse(text).unwrap()).await;
+        assert_eq!(failed(&explanation), [("form", Reason::Malformed)], "{text}");
+        assert_eq!(explanation.pins.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_version_1_token_is_explained_where_it_is_accepted() {
+    let authority = Authority::start().await;
+    let mut v1 = without(claims(&authority), "azp");
+    v1["ver"] = json!("1.0");
+    v1["appid"] = json!("22223333-cccc-4444-dddd-5555eeee6666");
+    v1["iss"] = json!(super::support::V1_ISSUER);
+    agreed(&authority.validator_accepting_v1(), &token(&authority.key, &v1)).await;
+}
+
+#[tokio::test]
+async fn without_keys_the_claims_are_still_explained() {
+    let authority = Authority::start().await;
+    authority.go_down().await;
+    let mut wrong = claims(&authority);
+    wrong["aud"] = json!(OTHER);
+    let explanation = authority.validator().explain(&token(&authority.key, &wrong)).await;
+    assert_eq!(failed(&explanation), [("audience", Reason::WrongAudience)]);
+    assert_eq!(explanation.outcome.unwrap_err(), ValidationError::KeysUnavailable);
+}
+
+#[tokio::test]
+async fn nothing_of_the_person_or_of_the_token_itself_is_shown() {
+    let authority = Authority::start().await;
+    let mut personal = claims(&authority);
+    for (name, value) in [
+        ("name", "Alice Adams"),
+        ("preferred_username", "alice@contoso.com"),
+        ("upn", "alice@contoso.com"),
+        ("email", "alice@contoso.com"),
+        ("ipaddr", "198.51.100.7"),
+    ] {
+        personal[name] = json!(value);
+    }
+    let token = token(&authority.key, &personal);
+    let shown = format!("{:?}", authority.validator().explain(&token).await);
+    for part in token.expose().split('.') {
+        assert!(!shown.contains(part));
+        assert!(!shown.contains(&part[part.len() - 16..]));
+    }
+    for personal in ["Alice", "contoso.com", "198.51"] {
+        assert!(!shown.contains(personal), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_as_long_as_a_book_is_cut() {
+    let authority = Authority::start().await;
+    let mut long = claims(&authority);
+    long["aud"] = json!("a".repeat(4000));
+    let explanation = agreed(authority.validator(), &token(&authority.key, &long)).await;
+    assert!(explanation.pins.iter().all(|pin| pin.found.len() < 400));
+}
+
+#[tokio::test]
+async fn a_member_that_stands_twice_is_no_form() {
+    let authority = Authority::start().await;
+    let header = json!({"alg": "RS256", "kid": authority.key.kid}).to_string();
+    let claims: Map<String, Value> = serde_json::from_value(claims(&authority)).unwrap();
+    let twice = format!(r#"{{"aud":"x",{}"#, &json!(claims).to_string()[1..]);
+    let token = authority.key.sign_raw(&header, &twice);
+    assert_eq!(failed(&agreed(authority.validator(), &token).await), [("form", Reason::Malformed)]);
+    assert!(B64.decode(token.expose().split('.').next().unwrap()).is_ok());
+}
