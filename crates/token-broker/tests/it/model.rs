@@ -8,7 +8,8 @@
 //! | `rules` | what an answer must obey, and the test that wrong answers are caught |
 //! | `weather` | what goes wrong: Redis, Entra ID, keys, time |
 //!
-//! `MODEL_CALLS` says how many, `MODEL_LOG` names a file for the brokers' warnings. `MODEL_SEED` repeats the choices of a run that failed: who calls, with what, and what goes wrong in which order.
+//! `MODEL_CALLS` says how many, `MODEL_LOG` names a file for the brokers' warnings. `MODEL_SEED` repeats the choices of a
+//! run that failed: who calls, with what, and what goes wrong in which order.
 //! How tasks, sockets and Redis interleave is the machine's, and so when in the run a fault strikes.
 
 mod ledger;
@@ -225,16 +226,18 @@ fn report(world: &World, calls: u64, started: Instant) {
         world.ledger.issued(),
         started.elapsed()
     ));
-    let seen = [
-        "token from memory",
-        "token from redis",
-        "token from entra",
-        "purge",
-        "invalid_token",
-        "claims_challenge",
+    // A purge holds at once only where Redis has been left alone for half a minute: a short run may have no such time.
+    let seen: [&[&str]; 6] = [
+        &["token from memory"],
+        &["token from redis"],
+        &["token from entra"],
+        &["purge", "purge, effective later"],
+        &["invalid_token"],
+        &["claims_challenge"],
     ];
-    for what in seen.iter().filter(|_| calls >= 100_000) {
-        assert!(counts.get(what).is_some_and(|count| *count > 0), "the run has shown nothing of `{what}`");
+    for any in seen.iter().filter(|_| calls >= CALLS) {
+        let shown = any.iter().any(|what| counts.contains_key(what));
+        assert!(shown, "the run has shown nothing of {any:?}");
     }
 }
 
