@@ -7,7 +7,7 @@ use clap::Parser;
 use e2e::{ShiftedClock, Stack};
 use emulator::{
     API_CLIENT_ID, ARM_APP_ID, Emulator, EndpointFault, GraphSettings, PUBLIC_CLIENT_ID, PreAuthorized,
-    Registration, ScopeText,
+    Registration, ScopeText, ServiceAccountToken,
 };
 use proto::v1::{PreflightRequest, PreflightResponse, PreflightResult};
 use telemetry::report::{Outcome, Report};
@@ -77,21 +77,31 @@ impl Tenant {
     }
 
     async fn look(&self, more: &[&str]) -> Report {
+        let certificate = self.files.path().join("credential.pem");
+        self.look_with(&format!("--client-certificate-path={}", certificate.display()), more).await
+    }
+
+    async fn look_with(&self, credential: &str, more: &[&str]) -> Report {
         let file = |name: &str| self.files.path().join(name).display().to_string();
         let endpoints = self.emulator.endpoints();
         let mut flags = vec![
-            "token-broker".to_owned(),
             format!("--tenant-id={}", emulator::TENANT_ID),
             format!("--client-id={API_CLIENT_ID}"),
             format!("--authority-host={}", endpoints.authority),
             format!("--graph-endpoint={}", endpoints.graph),
             format!("--extra-ca-file={}", file("ca.pem")),
-            format!("--client-certificate-path={}", file("credential.pem")),
+            format!("--pod-identity-authority-host={}", endpoints.metadata),
             format!("--policy-file={}", file("policy.toml")),
             format!("--public-url={PUBLIC_URL}"),
             format!("--preflight-client-ids={PUBLIC_CLIENT_ID}"),
+            credential.to_owned(),
         ];
-        flags.extend(more.iter().map(ToString::to_string));
+        for other in more {
+            let (name, _) = other.split_once('=').unwrap();
+            flags.retain(|flag| !flag.starts_with(name));
+            flags.push((*other).to_owned());
+        }
+        flags.insert(0, "token-broker".to_owned());
         let config = token_broker::Config::try_from(token_broker::Args::parse_from(flags)).unwrap();
         let clock: identity::clock::SharedClock = Arc::new(ShiftedClock::default());
         token_broker::preflight(&config, &clock).await.unwrap()
@@ -122,8 +132,15 @@ async fn a_right_tenant_has_no_fault_however_it_is_written_down() {
     assert!(detail(&right, "client_consent", Outcome::Ok).starts_with("consented for 1 user only"));
 
     tenant.restore();
-    let variants: [fn(&Emulator); 7] = [
+    let variants: [fn(&Emulator); 8] = [
         |emulator| emulator.graph(|graph| graph.page_size = 1),
+        // Pages of one object: a grant for each person, then that for all.
+        |emulator| {
+            for person in PEOPLE {
+                emulator.grant_consent(Some(person), &["cost.read"]).unwrap();
+            }
+            emulator.graph(|graph| graph.page_size = 1);
+        },
         |emulator| emulator.graph(|graph| graph.scope_text = ScopeText::Odd),
         |emulator| emulator.graph(|graph| graph.scope_text = ScopeText::Plain),
         |emulator| emulator.faults().update(|faults| faults.graph = EndpointFault::throttled(1, 2)),
@@ -175,6 +192,8 @@ async fn every_fault_is_named_and_nothing_else() {
         }),
         ("client_consent", |e| e.withdraw_consent(None, &[]).unwrap()),
         ("client_consent", |e| e.withdraw_consent(None, &["cost.export"]).unwrap()),
+        ("client_consent", |e| e.register(|api| api.disabled = vec![PUBLIC_CLIENT_ID.to_owned()]).unwrap()),
+        ("downstream_consent", |e| e.register(|api| api.disabled = vec![ARM_APP_ID.to_owned()]).unwrap()),
     ];
     let tenant = Tenant::start().await;
     for (number, (check, fault)) in faults.iter().enumerate() {
@@ -185,14 +204,121 @@ async fn every_fault_is_named_and_nothing_else() {
         assert_eq!(found, (vec![*check], vec![]), "fault {number}:\n{}", report.table(false));
         let missing = report.findings.iter().filter(|finding| finding.outcome == Outcome::Missing);
         assert!(missing.clone().all(|finding| !finding.fix.is_empty()));
+        // Where consent is the fix, and nowhere else, there is a page for it.
+        let is_consent = |detail: &str| detail.contains("consented");
         assert!(
-            missing.clone().all(|finding| finding.url.is_some() == check.ends_with("_consent")),
+            missing.clone().all(|finding| finding.url.is_some() == is_consent(&finding.detail)),
             "{check}"
         );
         if *check == "downstream_consent" {
             tenant.emulator.withdraw(API_CLIENT_ID, ARM_APP_ID, Some("alice"), &[]).unwrap();
         }
     }
+}
+
+/// What the settings are wrong about, the tenant being right.
+#[tokio::test]
+async fn settings_that_do_not_fit_the_tenant_are_named() {
+    let tenant = Tenant::start().await;
+    let report = tenant.look(&["--audiences=api://mcp-cost-server"]).await;
+    assert_eq!(checks(&report, Outcome::Missing), ["audiences"], "{}", report.table(false));
+    assert!(checks(&report, Outcome::Unknown).is_empty());
+
+    let prefix = "--scope-prefix=api://mcp-cost-server";
+    let report = tenant.look(&[prefix]).await;
+    assert_eq!(report.outcome(), Outcome::Ok, "{}", report.table(false));
+    tenant.emulator.register(|api| api.identifier_uris.retain(|uri| uri != PUBLIC_URL)).unwrap();
+    let report = tenant.look(&[prefix]).await;
+    assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
+    assert!(detail(&report, "identifier_uris", Outcome::Unknown).contains("AADSTS9010010"));
+
+    tenant.restore();
+    let report = tenant.look(&["--public-url=", "--preflight-client-ids="]).await;
+    assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
+    assert_eq!(checks(&report, Outcome::Unknown), ["client_consent", "identifier_uris"]);
+    assert!(detail(&report, "client_consent", Outcome::Unknown).contains("PREFLIGHT_CLIENT_IDS is not set"));
+}
+
+#[tokio::test]
+async fn a_client_needs_no_scope_that_it_is_not_to_have() {
+    let tenant = Tenant::start().await;
+    tenant.restore();
+    tenant.emulator.withdraw_consent(None, &["cost.export"]).unwrap();
+    assert_eq!(checks(&tenant.look(&[]).await, Outcome::Missing), ["client_consent"]);
+    let report = tenant.look(&[&format!("--preflight-client-ids={PUBLIC_CLIENT_ID}:cost.read")]).await;
+    assert_eq!(report.outcome(), Outcome::Ok, "{}", report.table(false));
+}
+
+/// Each kind of credential can look, and is told to be right or wrong.
+#[tokio::test]
+async fn a_federated_credential_and_a_managed_identity_look_as_well() {
+    let tenant = Tenant::start().await;
+    tenant.write("token", &tenant.emulator.service_account_token(&ServiceAccountToken::default()));
+    let token_file = format!("--federated-token-file={}", tenant.files.path().join("token").display());
+    let identity = format!("--managed-identity-client-id={}", emulator::MANAGED_IDENTITY_CLIENT_ID);
+    let trusted = tenant.emulator.federated_credentials();
+    for credential in [token_file, identity] {
+        tenant.emulator.set_federated_credentials(trusted.clone());
+        let report = tenant.look_with(&credential, &[]).await;
+        assert_eq!(report.outcome(), Outcome::Ok, "{credential}\n{}", report.table(false));
+        assert_eq!(detail(&report, "credential", Outcome::Ok), "Entra ID accepts it; it renews itself");
+
+        tenant.emulator.set_federated_credentials(Vec::new());
+        let report = tenant.look_with(&credential, &[]).await;
+        assert_eq!(
+            checks(&report, Outcome::Missing),
+            ["credential"],
+            "{credential}\n{}",
+            report.table(false)
+        );
+        let missing = detail(&report, "credential", Outcome::Missing);
+        assert!(
+            missing.contains("AADSTS70025") && missing.contains("api://AzureADTokenExchange"),
+            "{missing}"
+        );
+    }
+}
+
+/// Another tenant's application is seen as a service principal alone.
+#[tokio::test]
+async fn an_application_of_another_tenant_is_unknown_where_only_its_own_tenant_can_see() {
+    let tenant = Tenant::start().await;
+    tenant.restore();
+    tenant.emulator.register(|api| api.home = false).unwrap();
+    let report = tenant.look(&[]).await;
+    assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
+    let elsewhere = ["audiences", "identifier_uris", "optional_claims", "token_version"];
+    assert_eq!(checks(&report, Outcome::Unknown), elsewhere, "{}", report.table(false));
+    // Without a grant for all, a client might be pre-authorized where it is not to be seen.
+    tenant.emulator.withdraw_consent(None, &[]).unwrap();
+    let report = tenant.look(&[]).await;
+    assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
+    assert!(checks(&report, Outcome::Unknown).contains(&"client_consent"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_does_not_exist_is_named() {
+    let tenant = Tenant::start().await;
+    let report = tenant.look(&["--tenant-id=99999999-0000-4000-8000-000000000000"]).await;
+    assert_eq!(checks(&report, Outcome::Missing), ["service_principal"], "{}", report.table(false));
+    let missing = detail(&report, "service_principal", Outcome::Missing);
+    assert!(missing.contains("there is no tenant") && missing.contains("AADSTS90002"), "{missing}");
+}
+
+/// The token goes along with each page, so that a page elsewhere is not followed.
+#[tokio::test]
+async fn a_page_at_another_host_is_not_followed() {
+    let tenant = Tenant::start().await;
+    tenant.restore();
+    tenant.emulator.grant_consent(Some("alice"), &["cost.read"]).unwrap();
+    let elsewhere = tenant.emulator.endpoints().arm.trim_end_matches('/').to_owned();
+    tenant.emulator.graph(|graph| (graph.page_size, graph.next_link_origin) = (1, Some(elsewhere)));
+    tenant.emulator.reset_counts();
+    let report = tenant.look(&[]).await;
+    assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
+    assert_eq!(checks(&report, Outcome::Unknown), ["client_consent"], "{}", report.table(false));
+    assert!(detail(&report, "client_consent", Outcome::Unknown).contains("at another host"));
+    assert_eq!(tenant.emulator.counts().arm_requests, 0);
 }
 
 /// Whom Entra ID gives no token has one fault, and nothing else can be seen.
@@ -297,7 +423,9 @@ async fn a_client_that_the_tenant_does_not_know_is_missing_by_name() {
     assert_eq!(checks(&report, Outcome::Missing), ["client_consent"]);
     let missing = report.findings.iter().filter(|f| f.outcome == Outcome::Missing).collect::<Vec<_>>();
     assert_eq!(missing[1].subject, "Visual Studio Code may ask for cost.read");
-    assert!(missing[1].url.as_ref().unwrap().contains(vs_code));
+    // No administrator can consent for what the tenant does not know.
+    assert!(missing[1].fix.contains(&format!("pre-authorize {vs_code} for cost.read")), "{}", missing[1].fix);
+    assert_eq!(missing[1].url, None);
 }
 
 #[tokio::test]
@@ -346,10 +474,10 @@ async fn a_required_preflight_holds_the_broker_back_until_the_tenant_is_right() 
 #[tokio::test]
 async fn callers_that_want_a_new_look_share_one_and_not_too_often() {
     let stack = Stack::builder().preflight().start().await;
-    let first = preflight(&stack, false).await;
+    let first = preflight(&stack, true).await;
     stack.emulator.set_arm_consent(false);
     stack.emulator.reset_counts();
-    // The look of the start is too young.
+    // That look is too young.
     assert_eq!(preflight(&stack, true).await, first);
     tokio::time::sleep(Duration::from_secs(10)).await;
     let both = tokio::join!(preflight(&stack, true), preflight(&stack, true));
@@ -357,10 +485,11 @@ async fn callers_that_want_a_new_look_share_one_and_not_too_often() {
     let missing: Vec<_> =
         both.0.checks.iter().filter(|check| check.result() == PreflightResult::Missing).collect();
     assert_eq!((missing.len(), missing[0].name.as_str()), (1, "downstream_consent"));
-    assert!(missing[0].admin_consent_url.contains("/v2.0/adminconsent?"));
+    assert!(missing[0].admin_consent_url.contains("/adminconsent?client_id="));
     assert_eq!(stack.emulator.counts().token_requests["client_credentials"], 1);
-    // Exchanges are served all the same, and readiness does not hang on it.
-    assert_eq!(stack.broker_admin("readyz").await.0, 200);
+    // Exchanges are served all the same, and readiness does not hang on it, but says so.
+    let (status, ready) = stack.broker_admin("readyz").await;
+    assert!(status == 200 && ready.contains(r#""preflight":"missing""#), "{ready}");
 }
 
 #[tokio::test]

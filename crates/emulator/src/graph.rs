@@ -175,7 +175,8 @@ fn page(
         let mut next = url::form_urlencoded::Serializer::new(String::new());
         next.extend_pairs(query.iter().filter(|(name, _)| *name != "$skiptoken"));
         next.append_pair("$skiptoken", &(start + size).to_string());
-        body["@odata.nextLink"] = format!("{}{}?{}", state.endpoints.graph, uri.path(), next.finish()).into();
+        let origin = state.graph().next_link_origin.clone().unwrap_or_else(|| state.endpoints.graph.clone());
+        body["@odata.nextLink"] = format!("{origin}{}?{}", uri.path(), next.finish()).into();
     }
     Ok(body)
 }

@@ -23,12 +23,20 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it is there.
     pub ok: bool,
+    /// How it stands, in a word that is shown.
+    pub state: &'static str,
 }
 
 impl Check {
     /// Names a need and says whether it is met.
     pub fn new(name: &'static str, ok: bool) -> Self {
-        Self { name, ok }
+        Self { name, ok, state: if ok { "ok" } else { "failing" } }
+    }
+
+    /// The same, told in another word: for what may be amiss without keeping the service from its work.
+    #[must_use]
+    pub fn described(self, state: &'static str) -> Self {
+        Self { state, ..self }
     }
 }
 
@@ -52,10 +60,8 @@ async fn ready(checks: impl Future<Output = Vec<Check>>, deadline: Duration) -> 
     let met = checks.iter().all(|check| check.ok);
     let (code, status) =
         if met { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
-    let checks: Map<String, Value> = checks
-        .into_iter()
-        .map(|check| (check.name.to_owned(), Value::from(if check.ok { "ok" } else { "failing" })))
-        .collect();
+    let checks: Map<String, Value> =
+        checks.into_iter().map(|check| (check.name.to_owned(), Value::from(check.state))).collect();
     (code, Json(json!({ "status": status, "checks": checks }))).into_response()
 }
 
@@ -94,8 +100,10 @@ mod tests {
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(body, r#"{"checks":{"broker":"failing","signing_keys":"ok"},"status":"not_ready"}"#);
 
-        let (status, _) = get_path("/readyz", vec![Check::new("broker", true)]).await;
+        let amiss = Check::new("preflight", true).described("missing");
+        let (status, body) = get_path("/readyz", vec![amiss]).await;
         assert_eq!(status, StatusCode::OK);
+        assert_eq!(body, r#"{"checks":{"preflight":"missing"},"status":"ready"}"#);
     }
 
     #[tokio::test]

@@ -115,7 +115,7 @@ impl Broker {
         vec![
             Check::new("signing_keys", self.validator.is_ready()),
             Check::new("credential", self.entra.has_good_credential()),
-            Check::new("preflight", self.preflight.is_passed()),
+            self.preflight.readiness(),
         ]
     }
 
@@ -131,7 +131,16 @@ impl Broker {
 /// [`BuildError`] names the setting that cannot be used.
 pub async fn preflight(config: &Config, clock: &SharedClock) -> Result<Report, BuildError> {
     let credential = Arc::new(Credential::load(config, clock)?);
-    Ok(Preflight::new(config, config.outbound.client()?, credential, clock).once().await)
+    let preflight = Preflight::new(config, config.outbound.client()?, Arc::clone(&credential), clock);
+    // A managed identity has no token before somebody asks for it.
+    let kept = async {
+        credential.keep().await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        report = preflight.once() => Ok(report),
+        report = kept => report,
+    }
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);

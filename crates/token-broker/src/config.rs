@@ -26,7 +26,7 @@ use crate::{
 pub use cache::CacheArgs;
 pub use credential::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
-pub use preflight::{PreflightArgs, PreflightSettings, PreflightSettingsError};
+pub use preflight::{KnownClient, PreflightArgs, PreflightSettings, PreflightSettingsError};
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]

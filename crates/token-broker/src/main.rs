@@ -11,7 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => {
+            told.print()?;
+            // Not clap's 2: of `preflight`, that means that something could not be told.
+            return Ok(if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+    };
     let _telemetry = telemetry::init("token-broker", &args.telemetry)?;
     let (command, config) = (args.command, Config::try_from(args)?);
     let clock: SharedClock = Arc::new(SystemClock);

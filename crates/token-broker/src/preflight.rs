@@ -22,14 +22,20 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use identity::{ClientId, TenantId, clock::SharedClock};
 use jiff::Timestamp;
-use telemetry::report::{Finding, Outcome, Report};
+use telemetry::{
+    admin::Check,
+    report::{Finding, Outcome, Report},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{self, Instant},
 };
 use url::Url;
 
-use crate::{config::Config, credential::Credential};
+use crate::{
+    config::{Config, KnownClient},
+    credential::Credential,
+};
 use checks::CHECKS;
 use graph::{Graph, Standing};
 pub use needs::{Needs, NeedsError};
@@ -64,6 +70,9 @@ pub(crate) struct Preflight {
 struct Looked {
     report: Report,
     at: Instant,
+    /// Whether something is missing for sure: at the first look, or again. Graph is eventually consistent, and one read
+    /// of a replica that is behind is no reason to turn users away.
+    lacking: bool,
 }
 
 /// What is expected of the tenant.
@@ -74,11 +83,12 @@ pub(crate) struct Expectations {
     authority: Url,
     audiences: Vec<String>,
     accept_v1: bool,
+    public_url: Option<String>,
     scope_prefix: Option<String>,
     needs: Needs,
     admin_scopes: Vec<String>,
     downstream: Vec<Downstream>,
-    clients: Vec<ClientId>,
+    clients: Vec<KnownClient>,
 }
 
 /// A permission that our API needs at another.
@@ -162,11 +172,13 @@ impl Preflight {
         self.last().map(|looked| looked.report.clone())
     }
 
-    /// Whether the tenant does not keep the broker from being ready: it does so where that is wanted and something is
-    /// missing, or was not looked for yet, which the first look's deadline bounds.
-    pub(crate) fn is_passed(&self) -> bool {
-        let missing = || self.last().is_none_or(|looked| looked.report.outcome() == Outcome::Missing);
-        !self.required || !self.enabled || !missing()
+    /// Whether the tenant does not keep the broker from being ready, and what is known of it. It does so where that is
+    /// wanted and something is missing, or was not looked for yet, which the first look's deadline bounds.
+    pub(crate) fn readiness(&self) -> Check {
+        let last = self.last();
+        let lacking = last.as_ref().is_none_or(|looked| looked.lacking);
+        let state = last.map_or("not_looked_yet", |looked| looked.report.outcome().as_str());
+        Check::new("preflight", !self.required || !self.enabled || !lacking).described(state)
     }
 
     /// How many findings there are of each check and outcome.
@@ -215,7 +227,9 @@ impl Preflight {
     }
 
     fn remember(&self, report: Report) {
-        self.looked.send_replace(Some(Arc::new(Looked { report, at: Instant::now() })));
+        let is_missing = |report: &Report| report.outcome() == Outcome::Missing;
+        let lacking = is_missing(&report) && self.last().is_none_or(|before| is_missing(&before.report));
+        self.looked.send_replace(Some(Arc::new(Looked { report, at: Instant::now(), lacking })));
     }
 }
 
@@ -238,6 +252,7 @@ impl Expectations {
             authority: config.authority.clone(),
             audiences: config.audiences.clone(),
             accept_v1: config.accept_v1_tokens,
+            public_url: settings.public_url.clone(),
             scope_prefix: settings.scope_prefix.clone(),
             needs: settings.needs.clone(),
             admin_scopes: settings.admin_scopes.clone(),

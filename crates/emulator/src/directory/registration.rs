@@ -2,6 +2,8 @@
 //!
 //! Graph shows it and the token endpoint obeys it, so that a fault looks the same from both sides.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -36,6 +38,9 @@ pub struct Registration {
     pub pre_authorized: Vec<PreAuthorized>,
     /// Whether the application is of this tenant. Another tenant's is seen as a service principal alone.
     pub home: bool,
+    /// Other applications, by id, whose service principals are disabled: a client gets AADSTS7000112, and whoever asks for
+    /// a token of a resource AADSTS500014.
+    pub disabled: Vec<String>,
 }
 
 /// A delegated permission.
@@ -102,6 +107,7 @@ impl Registration {
             roles: api.roles.iter().map(role).collect(),
             pre_authorized: Vec::new(),
             home: true,
+            disabled: Vec::new(),
         }
     }
 }
@@ -145,6 +151,12 @@ impl Directory {
             api.identifier_uris.clone_from(&wanted.identifier_uris);
             api.enabled = wanted.enabled;
         });
+        for app in self.applications.iter_mut().filter(|app| app.app_id != API_CLIENT_ID) {
+            let enabled = !wanted.disabled.iter().any(|id| id == app.app_id);
+            if app.enabled != enabled {
+                Arc::make_mut(app).enabled = enabled;
+            }
+        }
         self.registration = wanted;
         Ok(())
     }

@@ -33,8 +33,8 @@ impl ScopeRequest {
     /// Understands `scope`.
     ///
     /// # Errors
-    /// AADSTS28000 for two resources, 70011 for `.default` beside other scopes, 500011 for an unknown resource,
-    /// 650053 for a scope the resource does not have.
+    /// AADSTS28000 for two resources, 70011 for `.default` beside other scopes, 500011 for an unknown resource, 500014 for
+    /// a disabled one, 650053 for a scope the resource does not have.
     pub(crate) fn parse(directory: &Directory, scope: &str) -> Result<Self, EntraError> {
         let mut request = Self { oidc: Vec::new(), text: scope.to_owned(), target: None };
         for item in scope.split_ascii_whitespace() {
@@ -55,6 +55,9 @@ impl ScopeRequest {
         // "https://management.azure.com//.default" names the resource with its trailing slash.
         let (name, value) = item.rsplit_once('/').unwrap_or((GRAPH_APP_ID, item));
         let application = directory.resource(name).ok_or_else(|| unknown_resource(name))?;
+        if !application.enabled {
+            return Err(disabled_resource(name));
+        }
         let target = self.target.get_or_insert_with(|| Target {
             application: Arc::clone(&application),
             name: name.to_owned(),
@@ -92,6 +95,15 @@ fn unknown_resource(name: &str) -> EntraError {
          application has not been installed by the administrator of the tenant or consented to by any user in the tenant."
     );
     EntraError::new("invalid_resource", 500_011, message)
+}
+
+fn disabled_resource(name: &str) -> EntraError {
+    let message = format!(
+        "The service principal for resource '{name}' is disabled. This indicate that a subscription within the tenant has \
+         lapsed, or that the administrator for this tenant has disabled the application, preventing tokens from being \
+         issued for it."
+    );
+    EntraError::new("invalid_resource", 500_014, message)
 }
 
 fn unknown_scope(value: &str, resource: &Application) -> EntraError {

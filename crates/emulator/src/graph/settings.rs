@@ -14,6 +14,8 @@ pub struct GraphSettings {
     pub late_grant_reads: u32,
     /// How `scope` of a grant is written.
     pub scope_text: ScopeText,
+    /// The origin of `@odata.nextLink`, if it is not Graph's own: nobody's token must go there.
+    pub next_link_origin: Option<String>,
 }
 
 /// How `scope` of a grant is written. All mean the same.
@@ -48,6 +50,7 @@ impl Default for GraphSettings {
                 .to_vec(),
             late_grant_reads: 0,
             scope_text: ScopeText::default(),
+            next_link_origin: None,
         }
     }
 }

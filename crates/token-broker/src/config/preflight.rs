@@ -1,6 +1,6 @@
 //! What the preflight looks for in the tenant: settings of its own, and some that the gateway has too.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
 use identity::ClientId;
@@ -35,7 +35,8 @@ pub struct PreflightArgs {
     )]
     pub preflight_required: bool,
 
-    /// Application ids of the clients whose consent is looked at, separated by commas.
+    /// Application ids of the clients whose consent is looked at, separated by commas. `id:cost.read` is a client that
+    /// is to have only that scope (several: spaces between them), an id alone one that is to have all of the policy.
     #[arg(long, env = "PREFLIGHT_CLIENT_IDS", value_delimiter = ',')]
     pub preflight_client_ids: Vec<String>,
 
@@ -68,15 +69,44 @@ pub struct PreflightSettings {
     /// Whether something missing makes the broker not ready.
     pub required: bool,
     /// Clients whose consent is looked at.
-    pub clients: Vec<ClientId>,
+    pub clients: Vec<KnownClient>,
     /// Scopes that only an administrator may consent to.
     pub admin_scopes: Vec<String>,
     /// Downstream resources that the API must have consent for.
     pub resources: Vec<Resource>,
+    /// The canonical MCP URL, without a slash at the end, if it is known: what clients send as `resource`.
+    pub public_url: Option<String>,
     /// What stands before `/cost.read`, without a slash at the end, if it is known.
     pub scope_prefix: Option<String>,
     /// What the policy needs.
     pub needs: Needs,
+}
+
+/// A client, and what it is to be able to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownClient {
+    /// Its application id.
+    pub id: ClientId,
+    /// Scopes of the policy.
+    pub scopes: BTreeSet<String>,
+}
+
+impl KnownClient {
+    /// Reads `id` or `id:scope scope`.
+    fn parse(text: &str, needs: &Needs) -> Result<Self, PreflightSettingsError> {
+        let (id, scopes) = text.split_once(':').map_or((text, None), |(id, scopes)| (id, Some(scopes)));
+        let short = |value: &str| value.chars().take(64).collect();
+        let id = id.trim().parse().map_err(|_| PreflightSettingsError::ClientId { value: short(text) })?;
+        let Some(scopes) = scopes else { return Ok(Self { id, scopes: needs.scopes.clone() }) };
+        let of_policy = |given: &str| {
+            let known = needs.scopes.iter().find(|scope| scope.eq_ignore_ascii_case(given)).cloned();
+            known.ok_or_else(|| PreflightSettingsError::ClientScope {
+                scope: short(given),
+                known: needs.scopes.iter().cloned().collect::<Vec<_>>().join(", "),
+            })
+        };
+        Ok(Self { id, scopes: scopes.split_whitespace().map(of_policy).collect::<Result<_, _>>()? })
+    }
 }
 
 impl PreflightSettings {
@@ -85,27 +115,27 @@ impl PreflightSettings {
     /// # Errors
     /// [`PreflightSettingsError`] names the setting and the fix.
     pub(super) fn new(args: PreflightArgs, known: &Resources) -> Result<Self, PreflightSettingsError> {
-        let clients = listed(&args.preflight_client_ids).map(|id| {
-            id.parse().map_err(|_| PreflightSettingsError::ClientId { value: id.chars().take(64).collect() })
-        });
         let resources = listed(&args.preflight_resources).map(|name| {
             let unknown = || PreflightSettingsError::Resource { name: name.chars().take(64).collect() };
             known.find(name).cloned().ok_or_else(unknown)
         });
-        let prefix = [args.scope_prefix, args.public_url].into_iter().flatten();
+        let url = |text: Option<String>| {
+            text.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty())
+        };
+        let public_url = url(args.public_url);
         let needs = match args.policy_file.filter(|path| !path.as_os_str().is_empty()) {
             Some(path) => Needs::read(&path)?,
             None => Needs::built_in(),
         };
+        let clients = listed(&args.preflight_client_ids).map(|text| KnownClient::parse(text, &needs));
         Ok(Self {
             enabled: args.preflight_enabled,
             required: args.preflight_required,
             clients: clients.collect::<Result<_, _>>()?,
             admin_scopes: listed(&args.preflight_admin_scopes).map(str::to_owned).collect(),
             resources: resources.collect::<Result<_, _>>()?,
-            scope_prefix: prefix
-                .map(|url| url.trim().trim_end_matches('/').to_owned())
-                .find(|url| !url.is_empty()),
+            scope_prefix: url(args.scope_prefix).or_else(|| public_url.clone()),
+            public_url,
             needs,
         })
     }
@@ -117,11 +147,22 @@ impl PreflightSettings {
 pub enum PreflightSettingsError {
     /// No application id.
     #[error(
-        "PREFLIGHT_CLIENT_IDS holds `{value}`: list application (client) ids, GUIDs, separated by commas"
+        "PREFLIGHT_CLIENT_IDS holds `{value}`: list application (client) ids, GUIDs, separated by commas, each alone \
+         or with its scopes as in `id:cost.read`"
     )]
     ClientId {
         /// What was given.
         value: String,
+    },
+    /// A scope that no tool needs.
+    #[error(
+        "PREFLIGHT_CLIENT_IDS gives a client the scope `{scope}`, which no tool needs: the policy has {known}"
+    )]
+    ClientScope {
+        /// What was given.
+        scope: String,
+        /// What there is.
+        known: String,
     },
     /// No downstream resource of that name.
     #[error("PREFLIGHT_RESOURCES holds `{name}`: no downstream resource of that name is configured")]
@@ -172,12 +213,27 @@ mod tests {
         assert_eq!(settings(&[url]).unwrap().scope_prefix.unwrap(), "https://mcp.contoso.com/mcp");
         let both = settings(&[url, "--scope-prefix=api://mcp-cost-server"]).unwrap();
         assert_eq!(both.scope_prefix.unwrap(), "api://mcp-cost-server");
+        assert_eq!(both.public_url.unwrap(), "https://mcp.contoso.com/mcp");
+    }
+
+    #[test]
+    fn a_client_has_all_scopes_of_the_policy_or_those_that_it_is_given() {
+        let (one, two) = ("aebc6443-996d-45c2-90f0-388ff96faa56", "04b07795-8ddb-461a-bbee-02f9e1bf7b46");
+        let settings = settings(&[&format!("--preflight-client-ids={one}, {two}: COST.READ ")]).unwrap();
+        let scopes =
+            |number: usize| settings.clients[number].scopes.iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((scopes(0), scopes(1)), (vec!["cost.export", "cost.read"], vec!["cost.read"]));
+        assert_eq!(settings.clients[1].id.to_string(), two);
     }
 
     #[test]
     fn what_cannot_be_used_is_named_with_its_fix() {
         for (flag, expected) in [
             ("--preflight-client-ids=Assistant", "PREFLIGHT_CLIENT_IDS holds `Assistant`"),
+            (
+                "--preflight-client-ids=aebc6443-996d-45c2-90f0-388ff96faa56:cost.raed",
+                "PREFLIGHT_CLIENT_IDS gives a client the scope `cost.raed`",
+            ),
             ("--preflight-resources=arm,mars", "PREFLIGHT_RESOURCES holds `mars`"),
             ("--policy-file=/nowhere/policy.toml", "GATEWAY_POLICY_FILE `/nowhere/policy.toml`"),
         ] {

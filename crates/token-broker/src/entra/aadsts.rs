@@ -72,7 +72,7 @@ const TABLE: &[(Meaning, &[u32])] = &[
     // The application is unknown in the tenant, or disabled.
     (BadCredential, &[700_016, 700_011, 700_038, 7_000_112, 70001]),
     // Resource unknown or not subscribed in the tenant; permissions not registered; not assigned to itself.
-    (OurFault, &[500_011, 50001, 650_054, 501_051]),
+    (OurFault, &[500_011, 500_014, 50001, 650_054, 501_051]),
     (OurFault, &[65005, 650_052, 650_056, 650_057, 90099]),
     // Scope, tenant or request malformed.
     (OurFault, &[28000, 28002, 28003, 70011, 700_022, 700_023, 90009, 90002, 90019, 50059]),
@@ -171,6 +171,9 @@ pub(super) fn hint(number: Option<u32>) -> &'static str {
         Some(90002) => "check AZURE_TENANT_ID: the authority has no such tenant",
         Some(500_011 | 650_052 | 650_054 | 650_057) => {
             "give the app registration the delegated permission for this scope; its API must exist in the tenant"
+        }
+        Some(500_014) => {
+            "the service principal of the downstream resource is disabled in this tenant: an administrator enables it"
         }
         Some(7_000_218 | 700_025) => "the app registration must be a confidential client",
         _ => "look the number up in Microsoft's list of AADSTS error codes",
@@ -300,6 +303,7 @@ mod tests {
             ("invalid_client", 7_000_222),
             ("unauthorized_client", 700_016),
             ("invalid_resource", 500_011),
+            ("invalid_resource", 500_014),
             ("invalid_scope", 70011),
             ("invalid_client", 999_999),
             ("invalid_request", 900_144),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
-    Expectations,
+    Expectations, KnownClient,
     graph::{
         Application, Assignment, FederatedCredential, Grant, Graph, Listed, Own, ServicePrincipal, Session,
         SignIn, Standing,
@@ -47,8 +47,22 @@ pub(crate) enum Untold {
         /// How long, if that was said.
         pause: Option<Duration>,
     },
-    /// Anything else, in words.
+    /// Anything else that may pass by itself, in words.
     Unavailable(String),
+    /// Entra ID gives the broker no token to look with.
+    Refused {
+        /// Its error number, without `AADSTS`.
+        number: Option<u32>,
+    },
+    /// The registration is not to be seen from here.
+    Elsewhere,
+    /// What to look for is not known.
+    NotSet {
+        /// The setting that would tell.
+        setting: &'static str,
+        /// What it is to be set to.
+        to: &'static str,
+    },
     /// Nobody looks.
     SwitchedOff,
 }
@@ -66,6 +80,16 @@ impl Untold {
                 format!("Microsoft Graph does not let the broker look: it lacks {permission}")
             }
             Self::Throttled { text, .. } | Self::Unavailable(text) => text.clone(),
+            Self::Refused { number } => {
+                let named = number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
+                format!("there is no token for Microsoft Graph: Entra ID refuses the broker{named}")
+            }
+            Self::Elsewhere => {
+                "the application's registration is in another tenant, which alone sees it, or was \
+                                made just now"
+                    .to_owned()
+            }
+            Self::NotSet { setting, .. } => format!("not looked at: {setting} is not set"),
             Self::SwitchedOff => "nobody looks: PREFLIGHT_ENABLED is false".to_owned(),
         }
     }
@@ -77,7 +101,18 @@ impl Untold {
                 "Grant the application {permission} at Microsoft Graph, as an application permission \
                  (docs/preflight.md)."
             ),
-            Self::Throttled { .. } | Self::Unavailable(_) => "It is looked again by itself.".to_owned(),
+            Self::Throttled { .. } | Self::Unavailable(_) => {
+                "Look again later; a broker that runs does so by itself.".to_owned()
+            }
+            Self::Refused { .. } => {
+                "Mend first what other lines call missing; docs/troubleshooting.md goes by the \
+                                     AADSTS number."
+                    .to_owned()
+            }
+            Self::Elsewhere => {
+                "Run `token-broker preflight` for the tenant where the application is registered.".to_owned()
+            }
+            Self::NotSet { setting, to } => format!("Set {setting} to {to}."),
             Self::SwitchedOff => "Set PREFLIGHT_ENABLED to true, or run `token-broker preflight`.".to_owned(),
         }
     }
@@ -134,7 +169,7 @@ impl Tenant {
         // Made first: a closure inside the stream would have to hold for every lifetime.
         let resources: Vec<_> =
             expected.downstream.iter().map(|of| session.principal(&of.path, &of.query)).collect();
-        let clients: Vec<_> = expected.clients.iter().map(|client| session.client(*client)).collect();
+        let clients: Vec<_> = expected.clients.iter().map(|client| session.client(client.id)).collect();
         let resources = stream::iter(resources).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
         let clients = stream::iter(clients).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
         let ours = async {
@@ -180,8 +215,11 @@ impl Tenant {
         own: Part<Own>,
         why: &Untold,
     ) -> Self {
-        let client =
-            |id: &ClientId| Client { id: *id, principal: Err(why.clone()), grants: Err(why.clone()) };
+        let client = |known: &KnownClient| Client {
+            id: known.id,
+            principal: Err(why.clone()),
+            grants: Err(why.clone()),
+        };
         Self {
             at,
             standing,

@@ -3,9 +3,11 @@
 use super::{Found, View};
 use crate::preflight::{graph::Standing, tenant::Untold};
 
-/// AADSTS numbers of an application that the tenant does not have, or that is disabled, and of a tenant that is not.
-const NO_APPLICATION: &[u32] = &[700_016, 70_001];
-const DISABLED: &[u32] = &[7_000_112, 700_011];
+/// AADSTS numbers of an application that the tenant does not have, or that is disabled, of one that is either (Microsoft
+/// documents 70001 both ways), and of a tenant that is not.
+const NO_APPLICATION: &[u32] = &[700_016, 700_011];
+const DISABLED: &[u32] = &[7_000_112];
+const NO_APPLICATION_OR_DISABLED: &[u32] = &[70_001];
 const NO_TENANT: &[u32] = &[90_002, 900_023];
 
 /// Our service principal exists and is enabled.
@@ -24,6 +26,11 @@ pub(super) fn service_principal(view: &View<'_>) -> Result<Vec<Found>, Untold> {
     if let Standing::Refused { number: Some(number) } = view.tenant.standing {
         if NO_APPLICATION.contains(&number) {
             return Ok(absent(format!("the tenant has no application {id} (AADSTS{number})")));
+        }
+        if NO_APPLICATION_OR_DISABLED.contains(&number) {
+            return Ok(absent(format!(
+                "the tenant has no application {id}, or it is disabled (AADSTS{number})"
+            )));
         }
         if DISABLED.contains(&number) {
             return Ok(disabled("it is disabled: nobody gets a token for it or through it"));

@@ -7,10 +7,15 @@ use uuid::Uuid;
 
 use super::{Found, View};
 use crate::preflight::{
-    Downstream,
+    Downstream, KnownClient,
     graph::{Consent, Grant, Listed, ServicePrincipal},
     tenant::{Client, Part, Untold},
     well_known,
+};
+
+const NO_CLIENTS: Untold = Untold::NotSet {
+    setting: "PREFLIGHT_CLIENT_IDS",
+    to: "the application ids of the clients in use, separated by commas",
 };
 
 /// How a scope is consented to.
@@ -32,15 +37,24 @@ pub(super) fn downstream(view: &View<'_>) -> Vec<Found> {
     parts.map(|(wanted, resource)| one_resource(view, wanted, resource)).collect()
 }
 
-/// Each known client may ask for each scope.
-pub(super) fn clients(view: &View<'_>) -> Vec<Found> {
-    let of = |client| view.expected.needs.scopes.iter().map(move |scope| one_client(view, client, scope));
-    view.tenant.clients.iter().flat_map(of).collect()
+/// Each known client may ask for each scope that it is to have.
+pub(super) fn clients(view: &View<'_>) -> Result<Vec<Found>, Untold> {
+    if view.expected.clients.is_empty() {
+        view.tenant.application.as_ref().map_err(Clone::clone)?;
+        return Err(NO_CLIENTS);
+    }
+    let pairs = view.expected.clients.iter().zip(&view.tenant.clients);
+    Ok(pairs.flat_map(|(known, client)| one_client(view, known, client)).collect())
 }
 
 fn one_resource(view: &View<'_>, wanted: &Downstream, resource: &Part<Option<ServicePrincipal>>) -> Found {
     let subject = format!("{} may call {}", view.tenant.api_name(), wanted.permission);
     let resource = match resource {
+        Ok(Some(resource)) if resource.account_enabled == Some(false) => {
+            let detail =
+                "its service principal is disabled in this tenant: every exchange fails with AADSTS500014";
+            return Found::missing(subject, detail, enable(resource));
+        }
         Ok(Some(resource)) => resource.id,
         Ok(None) => {
             let detail = "the tenant has no service principal of this resource";
@@ -59,12 +73,22 @@ fn one_resource(view: &View<'_>, wanted: &Downstream, resource: &Part<Option<Ser
     let url = || consent_url(view, view.expected.client_id, &view.tenant.principal, &wanted.scope);
     let fix = || {
         format!(
-            "Let an administrator consent: open the URL, or run `az ad app permission admin-consent --id {}`.",
-            view.expected.client_id
+            "Let an administrator consent: open the URL, or run `az ad app permission grant --id {} --api {} \
+             --scope {}`.",
+            view.expected.client_id,
+            well_known::api(&wanted.identifier).unwrap_or(&wanted.identifier),
+            wanted.name.as_deref().unwrap_or("<permission>")
         )
     };
     match extent(grants, resource, wanted.name.as_deref()) {
         Ok(Extent::Everyone) => Found::granted(subject, "consented for everyone"),
+        Ok(Extent::Some(users)) if is_asked_with_a_client(view) => {
+            let detail = format!(
+                "consented for {}; the others are asked at a client that the API knows",
+                people(users)
+            );
+            Found::granted(subject, detail)
+        }
         Ok(Extent::Some(users)) => {
             let detail =
                 format!("consented for {} only: everybody else's calls fail with AADSTS65001", people(users));
@@ -78,7 +102,27 @@ fn one_resource(view: &View<'_>, wanted: &Downstream, resource: &Part<Option<Ser
     }
 }
 
-fn one_client(view: &View<'_>, client: &Client, scope: &str) -> Found {
+/// Whether the API has clients at which users are asked for its own permissions too (`knownClientApplications`).
+fn is_asked_with_a_client(view: &View<'_>) -> bool {
+    let application = view.tenant.application.as_ref().ok().and_then(Option::as_ref);
+    application.is_some_and(|application| !application.api.known_client_applications.is_empty())
+}
+
+fn enable(principal: &ServicePrincipal) -> String {
+    format!("Enable it: `az ad sp update --id {} --set accountEnabled=true`.", principal.id)
+}
+
+fn one_client(view: &View<'_>, known: &KnownClient, client: &Client) -> Vec<Found> {
+    if let Ok(Some(principal)) = &client.principal
+        && principal.account_enabled == Some(false)
+    {
+        let detail = "it is disabled in this tenant: sign-ins at it fail with AADSTS7000112";
+        return vec![Found::missing(client_name(client), detail, enable(principal))];
+    }
+    known.scopes.iter().map(|scope| one_scope(view, known, client, scope)).collect()
+}
+
+fn one_scope(view: &View<'_>, known: &KnownClient, client: &Client, scope: &str) -> Found {
     let name = client_name(client);
     let subject = format!("{name} may ask for {scope}");
     let pre_authorized = pre_authorized(view, client, scope);
@@ -102,15 +146,19 @@ fn one_client(view: &View<'_>, client: &Client, scope: &str) -> Found {
             return Found::granted(subject, format!("consented for {} only; {others}", people(users)));
         }
         (Ok(Extent::Nobody), Ok(_)) => {
-            let detail = match &client.principal {
-                Ok(None) => "the tenant does not know this client, and it is not pre-authorized",
-                _ => "never consented, and not pre-authorized",
-            };
-            Found::missing(subject, detail, "Let an administrator open the URL and consent.")
+            let pre_authorize = format!("pre-authorize {} for {scope} under \"Expose an API\"", client.id);
+            if client.principal == Ok(None) {
+                let detail = "the tenant does not know this client, and it is not pre-authorized";
+                let fix = format!("Correct PREFLIGHT_CLIENT_IDS, or {pre_authorize}.");
+                return Found::missing(subject, detail, fix);
+            }
+            let detail = "never consented, and not pre-authorized";
+            let fix = format!("Let an administrator open the URL and consent, or {pre_authorize}.");
+            Found::missing(subject, detail, fix)
         }
         (Err(untold), _) | (_, Err(untold)) => return Found::unknown(subject, &untold),
     };
-    let scopes: Vec<_> = view.expected.needs.scopes.iter().map(|scope| qualified(view, scope)).collect();
+    let scopes: Vec<_> = known.scopes.iter().map(|scope| qualified(view, scope)).collect();
     found.at(consent_url(view, client.id, &client.principal, &scopes.join(" ")))
 }
 
@@ -137,7 +185,7 @@ fn extent(grants: &Listed<Grant>, resource: Uuid, scope: Option<&str>) -> Result
 fn pre_authorized(view: &View<'_>, client: &Client, scope: &str) -> Result<bool, Untold> {
     let application = match &view.tenant.application {
         Ok(Some(application)) => application,
-        Ok(None) => return Ok(false),
+        Ok(None) => return Err(Untold::Elsewhere),
         Err(untold) => return Err(untold.clone()),
     };
     let api = &application.api;
@@ -166,6 +214,9 @@ fn qualified(view: &View<'_>, scope: &str) -> String {
 }
 
 /// Where an administrator consents for `client` (Microsoft: "Admin consent on the Microsoft identity platform").
+///
+/// Version 2.0 of that page takes scopes, and insists on a registered redirect URI. An API often has none: then it is
+/// version 1.0, which asks for all that the registration lists, and ends with AADSTS500113 once consent is given.
 fn consent_url(
     view: &View<'_>,
     client: identity::ClientId,
@@ -173,12 +224,12 @@ fn consent_url(
     scopes: &str,
 ) -> String {
     let mut url: Url = view.expected.authority.clone();
-    url.set_path(&format!("/{}/v2.0/adminconsent", view.expected.tenant));
-    url.query_pairs_mut().append_pair("client_id", &client.to_string()).append_pair("scope", scopes);
-    // Entra ID takes none but a registered one.
-    let registered = principal.as_ref().ok().and_then(Option::as_ref).map(|sp| sp.reply_urls.as_slice());
-    if let Some(registered) = registered.unwrap_or_default().first() {
-        url.query_pairs_mut().append_pair("redirect_uri", registered);
+    let registered = principal.as_ref().ok().and_then(Option::as_ref).and_then(|sp| sp.reply_urls.first());
+    let version = if registered.is_some() { "/v2.0" } else { "" };
+    url.set_path(&format!("/{}{version}/adminconsent", view.expected.tenant));
+    url.query_pairs_mut().append_pair("client_id", &client.to_string());
+    if let Some(registered) = registered {
+        url.query_pairs_mut().append_pair("scope", scopes).append_pair("redirect_uri", registered);
     }
     url.into()
 }

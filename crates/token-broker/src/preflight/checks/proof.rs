@@ -13,11 +13,14 @@ use crate::preflight::{
 /// How far the clock may be off. Entra ID itself bears five minutes; what is off by one is off by more soon.
 const MOST_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
+/// Fewer days than these are a fault; the log says so as an error from the same day on.
+const FEW_DAYS: i64 = 7;
+
 /// Errors of Entra ID that mean the credential (Microsoft: "Microsoft Entra authentication and authorization error
 /// codes").
 const CREDENTIAL_ERRORS: &[u32] = &[
-    50_012, 50_027, 50_048, 70_021, 700_021, 700_023, 700_024, 700_025, 700_027, 700_030, 700_211, 700_212,
-    700_213, 700_222, 700_223, 700_229, 7_000_215, 7_000_218, 7_000_222,
+    50_012, 50_027, 50_048, 70_021, 70_025, 700_021, 700_023, 700_024, 700_025, 700_027, 700_030, 700_211,
+    700_212, 700_213, 700_222, 700_223, 700_229, 7_000_215, 7_000_218, 7_000_222,
 ];
 /// Of these, the one that a wrong clock causes: the assertion is not valid yet, or no longer.
 const NOT_NOW: u32 = 700_024;
@@ -54,8 +57,8 @@ pub(super) fn credential(view: &View<'_>) -> Result<Vec<Found>, Untold> {
         Standing::Refused { .. } => tenant.principal.clone().map(|_| Vec::new()),
         Standing::Accepted => Ok(vec![match &own {
             Own::Certificate { thumbprint } => listed_certificate(view, subject, thumbprint),
-            Own::Federated { issuer, subject: about, audience } => {
-                listed_token(view, subject, issuer, about, audience)
+            Own::Federated { issuer, subject: about, audiences } => {
+                listed_token(view, subject, issuer, about, audiences)
             }
         }]),
     }
@@ -78,10 +81,11 @@ fn refused(view: &View<'_>, subject: &str, own: &Own, number: u32) -> Found {
                  --cert @certificate.pem --append`."
             ),
         ),
-        Own::Federated { issuer, subject: about, audience } => Found::missing(
+        Own::Federated { issuer, subject: about, audiences } => Found::missing(
             subject,
             format!(
-                "Entra ID refuses it (AADSTS{number}): nothing trusts issuer {issuer}, subject {about}, audience {audience}"
+                "Entra ID refuses it (AADSTS{number}): nothing trusts issuer {issuer}, subject {about}, audience {}",
+                audiences.join(", ")
             ),
             format!(
                 "Add a federated credential with exactly these three: `az ad app federated-credential create --id {client}`."
@@ -103,8 +107,7 @@ fn listed_certificate(view: &View<'_>, subject: &str, thumbprint: &str) -> Found
     let listed: Vec<_> = of_application.into_iter().chain(of_principal).flatten().collect();
     let ours = listed.iter().find(|listed| is(listed, thumbprint));
     if let Some(ends) = ours.and_then(|key| key.end_date_time) {
-        let days = ends.duration_since(view.tenant.at).as_hours() / 24;
-        return Found::granted(subject, format!("Entra ID accepts it; {days} days left"));
+        return lasting(view, subject, ends.duration_since(view.tenant.at).as_hours() / 24);
     }
     let unreadable = listed.is_empty() || listed.iter().any(|key| key.key.is_none());
     if ours.is_some() || unreadable || of_application.is_none() {
@@ -113,15 +116,31 @@ fn listed_certificate(view: &View<'_>, subject: &str, thumbprint: &str) -> Found
     unlisted(subject)
 }
 
+/// What ends within days is a fault before it is an outage.
+fn lasting(view: &View<'_>, subject: &str, days: i64) -> Found {
+    let detail = format!("Entra ID accepts it; {days} days left");
+    if days >= FEW_DAYS {
+        return Found::granted(subject, detail);
+    }
+    let fix = format!(
+        "Upload a new one beside it (`az ad app credential reset --id {} --cert @certificate.pem --append`), then \
+         replace the file of AZURE_CLIENT_CERTIFICATE_PATH.",
+        view.expected.client_id
+    );
+    Found::missing(subject, detail, fix)
+}
+
 fn is(listed: &KeyCredential, thumbprint: &str) -> bool {
     let digest = |der: &Vec<u8>| BASE64_URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der));
     listed.key.as_ref().is_some_and(|der| digest(der) == thumbprint)
 }
 
-fn listed_token(view: &View<'_>, subject: &str, issuer: &str, about: &str, audience: &str) -> Found {
+fn listed_token(view: &View<'_>, subject: &str, issuer: &str, about: &str, audiences: &[String]) -> Found {
     let Ok(listed) = &view.tenant.federated else { return Found::granted(subject, "Entra ID accepts it") };
     let ours = listed.items.iter().any(|one| {
-        one.issuer == issuer && one.subject == about && one.audiences.iter().any(|name| name == audience)
+        one.issuer == issuer
+            && one.subject == about
+            && one.audiences.iter().any(|name| audiences.contains(name))
     });
     if ours || !listed.complete {
         return Found::granted(subject, "Entra ID accepts it; it renews itself");

@@ -1,5 +1,7 @@
 //! The application's registration: tokens, names, scopes and roles.
 
+use telemetry::report::Outcome;
+
 use super::{Found, View};
 use crate::preflight::{
     graph::{AppRole, Application, PermissionScope},
@@ -39,15 +41,39 @@ pub(super) fn token_version(view: &View<'_>) -> Result<Vec<Found>, Untold> {
     Ok(vec![found])
 }
 
-/// What stands before a scope must be an identifier URI, letter by letter.
+const NO_PUBLIC_URL: Untold =
+    Untold::NotSet { setting: "GATEWAY_PUBLIC_URL", to: "what it is at the gateway" };
+
+/// What stands before a scope must be an identifier URI, letter by letter; so should be the public URL, where scopes have
+/// another prefix.
 pub(super) fn identifier_uris(view: &View<'_>) -> Result<Vec<Found>, Untold> {
-    let Some(prefix) = &view.expected.scope_prefix else { return Ok(Vec::new()) };
-    let uris = &application(view)?.identifier_uris;
+    let application = application(view)?;
+    let prefix = view.expected.scope_prefix.as_ref().ok_or(NO_PUBLIC_URL)?;
+    let url = view.expected.public_url.as_ref().filter(|url| *url != prefix);
+    let found = [Some(scope_prefix(view, application, prefix)), url.map(|url| resource(application, url))];
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Most clients send the public URL as `resource` (RFC 8707), and Entra ID wants it to be the scopes' application too.
+/// Whether these ones do is not to be seen here.
+fn resource(application: &Application, url: &str) -> Found {
+    if application.identifier_uris.iter().any(|uri| uri == url) {
+        return Found::granted(url, "is an identifier URI of the application");
+    }
+    let detail = "clients send it as `resource`, and it is no identifier URI: unless yours leave `resource` out, Entra ID \
+                  answers AADSTS9010010";
+    let fix = "Make the public URL an identifier URI and leave GATEWAY_SCOPE_PREFIX out, or use clients that send no \
+               `resource` (docs/troubleshooting.md).";
+    Found::new(url, Outcome::Unknown, detail, fix)
+}
+
+fn scope_prefix(view: &View<'_>, application: &Application, prefix: &String) -> Found {
+    let uris = &application.identifier_uris;
     let id = view.expected.client_id.to_string();
     // An application's id, bare or as `api://`, always names it.
     let own = prefix.strip_prefix("api://").unwrap_or(prefix).eq_ignore_ascii_case(&id);
     if own || uris.contains(prefix) {
-        return Ok(vec![Found::granted(prefix, "is an identifier URI of the application")]);
+        return Found::granted(prefix, "is an identifier URI of the application");
     }
     let alike = |uri: &&String| uri.trim_end_matches('/').eq_ignore_ascii_case(prefix.trim_end_matches('/'));
     let detail = match (uris.iter().find(alike), uris.as_slice()) {
@@ -56,11 +82,11 @@ pub(super) fn identifier_uris(view: &View<'_>) -> Result<Vec<Found>, Untold> {
         (None, uris) => format!("no identifier URI of the application, which has {}", shown(uris)),
     };
     let fix = format!(
-        "Add it under \"Expose an API\", or set GATEWAY_SCOPE_PREFIX to one that is there (sign-ins fail with \
-         AADSTS9010010 or AADSTS500011): `az ad app update --id {id} --identifier-uris {}`.",
+        "Add it under \"Expose an API\", or sign-ins fail with AADSTS9010010 or AADSTS500011: `az ad app update --id {id} \
+         --identifier-uris {}`. Where its domain cannot be verified, see docs/troubleshooting.md, AADSTS9010010.",
         [uris.as_slice(), std::slice::from_ref(prefix)].concat().join(" ")
     );
-    Ok(vec![Found::missing(prefix, detail, fix)])
+    Found::missing(prefix, detail, fix)
 }
 
 /// The audience that tokens will have is among those that are accepted.
@@ -192,19 +218,13 @@ fn offered<'a>(view: &View<'a>) -> Result<Offered<'a>, Untold> {
         (Ok(Some(application)), _) => Ok(Offered::Application(application)),
         (_, Ok(Some(principal))) => Ok(Offered::Principal(principal)),
         (Err(untold), _) | (_, Err(untold)) => Err(untold.clone()),
-        (Ok(None), Ok(None)) => Err(another_tenants()),
+        (Ok(None), Ok(None)) => Err(Untold::Elsewhere),
     }
 }
 
 fn application<'a>(view: &View<'a>) -> Result<&'a Application, Untold> {
     let application = view.tenant.application.as_ref().map_err(Clone::clone)?;
-    application.as_ref().ok_or_else(another_tenants)
-}
-
-fn another_tenants() -> Untold {
-    Untold::Unavailable(
-        "the application's registration is in another tenant, and only that one sees it".to_owned(),
-    )
+    application.as_ref().ok_or(Untold::Elsewhere)
 }
 
 fn shown(texts: &[String]) -> String {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     preflight::{
-        Downstream, Needs,
+        Downstream, KnownClient, Needs,
         graph::{Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing},
         tenant::Client,
     },
@@ -46,14 +46,15 @@ fn right() -> World {
         authority: "https://login.microsoftonline.com".parse().unwrap(),
         audiences: vec![API.to_owned(), "api://mcp-cost-server".to_owned()],
         accept_v1: false,
+        public_url: Some("https://mcp.contoso.com/mcp".to_owned()),
         scope_prefix: Some("https://mcp.contoso.com/mcp".to_owned()),
+        clients: vec![KnownClient { id: CLIENT.parse().unwrap(), scopes: needs.scopes.clone() }],
         needs,
         admin_scopes: vec!["cost.export".to_owned()],
         downstream: vec![Downstream::new(
             "https://management.azure.com/user_impersonation",
             "Azure Resource Manager user_impersonation",
         )],
-        clients: vec![CLIENT.parse().unwrap()],
     };
     let scopes = json!([
         {"id": READ_ID, "value": "cost.read", "isEnabled": true, "type": "User"},
@@ -156,6 +157,10 @@ fn every_fault_is_named_and_nothing_else() {
             w.tenant.clock_ahead = Err(Untold::Unavailable("no date".to_owned()));
         }),
         ("service_principal", Missing, "disabled", |w| w.principal().account_enabled = Some(false)),
+        ("credential", Missing, "6 days left", |w| {
+            w.application().key_credentials[0].end_date_time =
+                Some(NOW + SignedDuration::from_hours(24 * 7 - 1));
+        }),
         ("credential", Unknown, "does not list it", |w| {
             w.application().key_credentials[0].key = Some(vec![1]);
         }),
@@ -212,6 +217,23 @@ fn every_fault_is_named_and_nothing_else() {
         ("downstream_consent", Unknown, "too many grants", |w| {
             w.tenant.grants = Ok(Listed { items: Vec::new(), complete: false });
         }),
+        ("downstream_consent", Missing, "is disabled in this tenant", |w| {
+            w.tenant.downstream[0].as_mut().unwrap().as_mut().unwrap().account_enabled = Some(false);
+        }),
+        ("client_consent", Missing, "is disabled in this tenant", |w| {
+            w.tenant.clients[0].principal.as_mut().unwrap().as_mut().unwrap().account_enabled = Some(false);
+        }),
+        ("client_consent", Unknown, "PREFLIGHT_CLIENT_IDS is not set", |w| {
+            w.expected.clients.clear();
+            w.tenant.clients.clear();
+        }),
+        ("identifier_uris", Unknown, "GATEWAY_PUBLIC_URL is not set", |w| {
+            (w.expected.public_url, w.expected.scope_prefix) = (None, None);
+        }),
+        ("identifier_uris", Unknown, "AADSTS9010010", |w| {
+            w.expected.scope_prefix = Some("api://mcp-cost-server".to_owned());
+            w.application().identifier_uris.truncate(1);
+        }),
         ("client_consent", Missing, "never consented", |w| {
             w.client_grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "cost.read")]);
         }),
@@ -233,7 +255,6 @@ fn what_is_allowed_is_no_fault() {
             w.expected.accept_v1 = true;
             w.application().api.requested_access_token_version = None;
         }),
-        ("no prefix is known", |w| w.expected.scope_prefix = None),
         ("the client id as prefix", |w| {
             w.expected.scope_prefix = Some(format!("api://{}", API.to_uppercase()));
         }),
@@ -248,7 +269,7 @@ fn what_is_allowed_is_no_fault() {
             w.tenant.assigned = Ok(Listed { items: vec![group], complete: true });
         }),
         ("pre-authorized by permission id, without a grant or a service principal", |w| {
-            w.expected.needs.scopes = ["cost.read".to_owned()].into();
+            w.expected.clients[0].scopes = ["cost.read".to_owned()].into();
             let one = json!({"appId": CLIENT.to_uppercase(), "delegatedPermissionIds": [READ_ID]});
             w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
             w.tenant.clients[0].principal = Ok(None);
@@ -262,12 +283,21 @@ fn what_is_allowed_is_no_fault() {
             w.expected.needs.auth_context = false;
             w.tenant.application = Ok(None);
         }),
+        ("a client that is to have one scope only", |w| {
+            w.expected.clients[0].scopes = ["cost.read".to_owned()].into();
+            w.client_grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "cost.read")]);
+        }),
+        ("consent of single users, where the others are asked at a client that the API knows", |w| {
+            w.application().api.known_client_applications = vec![CLIENT.to_owned()];
+            let one = Grant::new(ARM_OBJECT, Consent::Principal, "user_impersonation");
+            w.tenant.grants = Ok(Listed { items: vec![one], complete: true });
+        }),
         ("a certificate that Graph does not show", |w| w.application().key_credentials[0].key = None),
         ("a federated credential", |w| {
             w.tenant.own = Ok(Own::Federated {
                 issuer: "i".to_owned(),
                 subject: "s".to_owned(),
-                audience: "a".to_owned(),
+                audiences: vec!["a".to_owned()],
             });
             let listed = FederatedCredential {
                 issuer: "i".to_owned(),
@@ -309,6 +339,18 @@ fn a_grant_at_another_resource_is_none() {
     assert_eq!(faults(&findings), [("client_consent", Missing), ("client_consent", Missing)]);
 }
 
+/// Of another tenant's application it is not to be seen whether a client is pre-authorized: that it has no grant says little.
+#[test]
+fn a_client_without_a_grant_at_another_tenants_application_is_unknown() {
+    let findings = World::with(|world| {
+        world.tenant.application = Ok(None);
+        world.client_grants(Vec::new());
+    });
+    let of_clients: Vec<_> =
+        faults(&findings).into_iter().filter(|(name, _)| *name == "client_consent").collect();
+    assert_eq!(of_clients, [("client_consent", Unknown); 2]);
+}
+
 #[test]
 fn where_consent_is_the_fix_there_is_a_url() {
     let findings = World::with(|world| world.client_grants(Vec::new()));
@@ -324,8 +366,13 @@ fn where_consent_is_the_fix_there_is_a_url() {
     let findings =
         World::with(|world| world.tenant.grants = Ok(Listed { items: Vec::new(), complete: true }));
     let url = of(&findings, "downstream_consent").url.as_ref().unwrap();
-    assert!(url.contains("scope=https%3A%2F%2Fmanagement.azure.com%2Fuser_impersonation"), "{url}");
-    assert!(url.contains(API) && !url.contains("redirect_uri"), "{url}");
+    // Without a redirect URI, which version 2.0 insists on, it is the page of version 1.0.
+    let expected =
+        "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/adminconsent?client_id=";
+    assert_eq!(*url, format!("{expected}{API}"));
+    let fix = &of(&findings, "downstream_consent").fix;
+    let command = format!("--id {API} --api 797f4846-ba00-4fd7-ba43-dac1f8f63013 --scope user_impersonation");
+    assert!(fix.contains(&command), "{fix}");
 }
 
 #[test]
@@ -338,6 +385,7 @@ fn names_stand_where_ids_would() {
     ] {
         let findings = World::with(|world| {
             world.client_grants(Vec::new());
+            world.expected.clients[0].id = id.parse().unwrap();
             world.tenant.clients[0].id = id.parse().unwrap();
             let named = |name: &str| ServicePrincipal { display_name: name.to_owned(), ..Default::default() };
             world.tenant.clients[0].principal = Ok(name.map(named));
@@ -348,17 +396,19 @@ fn names_stand_where_ids_would() {
 
 #[test]
 fn what_entra_id_refuses_is_named_though_nothing_can_be_seen() {
-    let why = Untold::no_token("Entra ID refuses the broker");
     for (number, missing, detail) in [
         (700_027, Some("credential"), "AADSTS700027"),
         (700_016, Some("service_principal"), "no application"),
+        (700_011, Some("service_principal"), "no application"),
+        (70_001, Some("service_principal"), "or it is disabled"),
         (7_000_112, Some("service_principal"), "disabled"),
         (90_002, Some("service_principal"), "no tenant"),
         (700_024, Some("credential"), "AADSTS700024"),
         (53_003, None, ""),
     ] {
         let world = right();
-        let standing = Standing::Refused { number: Some(number) };
+        let (standing, why) =
+            (Standing::Refused { number: Some(number) }, Untold::Refused { number: Some(number) });
         let (ahead, own) = (world.tenant.clock_ahead, world.tenant.own);
         let tenant = Tenant::untold(&world.expected, NOW, standing, ahead, own, &why);
         let findings = judge(&tenant, &world.expected);
@@ -374,7 +424,7 @@ fn what_entra_id_refuses_is_named_though_nothing_can_be_seen() {
 fn a_wrong_clock_is_to_blame_before_the_credential() {
     let world = right();
     let standing = Standing::Refused { number: Some(700_024) };
-    let why = Untold::no_token("Entra ID refuses the broker (AADSTS700024)");
+    let why = Untold::Refused { number: Some(700_024) };
     let ahead = Ok(SignedDuration::from_secs(900));
     let tenant = Tenant::untold(&world.expected, NOW, standing, ahead, world.tenant.own, &why);
     let findings = judge(&tenant, &world.expected);

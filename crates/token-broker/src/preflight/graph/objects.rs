@@ -61,6 +61,9 @@ pub(crate) struct Api {
     pub(crate) scopes: Vec<PermissionScope>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) pre_authorized_applications: Vec<PreAuthorized>,
+    /// Clients whose users are asked for what the API itself needs, together with what the client asks for.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) known_client_applications: Vec<String>,
 }
 
 /// A delegated permission.

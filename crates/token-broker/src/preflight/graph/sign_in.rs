@@ -60,7 +60,7 @@ pub(crate) enum Own {
         /// About whom.
         subject: String,
         /// For whom.
-        audience: String,
+        audiences: Vec<String>,
     },
 }
 
@@ -89,8 +89,7 @@ impl Graph {
             return SignIn { standing: Standing::Accepted, clock_ahead, own, session };
         }
         let number = serde_json::from_slice::<Refusal>(&body).ok().and_then(|refusal| refusal.number());
-        let named = number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
-        let session = Err(Untold::no_token(&format!("Entra ID refuses the broker{named}")));
+        let session = Err(Untold::Refused { number });
         SignIn { standing: Standing::Refused { number }, clock_ahead, own, session }
     }
 
@@ -160,7 +159,7 @@ impl Own {
             return Ok(Self::Certificate { thumbprint });
         }
         let claims: Claims = decode(parts.next()).ok_or_else(unreadable)?;
-        Ok(Self::Federated { issuer: claims.iss, subject: claims.sub, audience: claims.aud })
+        Ok(Self::Federated { issuer: claims.iss, subject: claims.sub, audiences: claims.aud.into() })
     }
 }
 
@@ -177,7 +176,30 @@ struct Claims {
     #[serde(default)]
     sub: String,
     #[serde(default)]
-    aud: String,
+    aud: Audiences,
+}
+
+/// One as a text or several as a list (RFC 7519, section 4.1.3). Kubernetes writes a list of one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audiences {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Audiences {
+    fn default() -> Self {
+        Self::Several(Vec::new())
+    }
+}
+
+impl From<Audiences> for Vec<String> {
+    fn from(audiences: Audiences) -> Self {
+        match audiences {
+            Audiences::One(audience) => vec![audience],
+            Audiences::Several(audiences) => audiences,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -230,10 +252,16 @@ mod tests {
         };
         let signed = jwt(r#"{"alg":"PS256","x5t#S256":"abc"}"#, "{}");
         assert_eq!(Own::read(&signed), Ok(Own::Certificate { thumbprint: "abc".to_owned() }));
-        let token = jwt(r#"{"alg":"RS256","kid":"1"}"#, r#"{"iss":"i","sub":"s","aud":"a"}"#);
-        let federated =
-            Own::Federated { issuer: "i".to_owned(), subject: "s".to_owned(), audience: "a".to_owned() };
-        assert_eq!(Own::read(&token), Ok(federated));
+        for audiences in [r#""a""#, r#"["a"]"#] {
+            let claims = format!(r#"{{"iss":"i","sub":"s","aud":{audiences}}}"#);
+            let token = jwt(r#"{"alg":"RS256","kid":"1"}"#, &claims);
+            let federated = Own::Federated {
+                issuer: "i".to_owned(),
+                subject: "s".to_owned(),
+                audiences: vec!["a".to_owned()],
+            };
+            assert_eq!(Own::read(&token), Ok(federated), "{audiences}");
+        }
         assert!(Own::read("nonsense").is_err());
     }
 
