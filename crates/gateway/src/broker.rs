@@ -7,6 +7,7 @@ use identity::BearerToken;
 use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError, TlsFiles};
 use proto::status::{BrokerError, Reason};
 use secrecy::SecretString;
+use tonic::Code;
 use tracing::{Instrument, field, info_span};
 
 use crate::config::Args;
@@ -96,11 +97,20 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
             tracing::error!(%reason, message = error.message(), "the token broker cannot serve this gateway");
             Refusal::BrokerMisconfigured
         }
+        // Newer than this gateway: the code says that coming back does not help.
+        None if error.is_from_broker() && !is_passing(error.code()) => {
+            tracing::error!(code = ?error.code(), message = error.message(), "the token broker refuses for a reason that is not known here");
+            Refusal::BrokerMisconfigured
+        }
         None => {
             tracing::error!(code = ?error.code(), message = error.message(), "no answer of the token broker's own");
             Refusal::BrokerUnavailable
         }
     }
+}
+
+fn is_passing(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
 }
 
 /// Reasons that the gateway would have refused a moment ago: if the broker sees them, the two are set up

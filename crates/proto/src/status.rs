@@ -36,6 +36,8 @@ const MAX_METADATA_VALUE_LEN: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerError {
     code: Code,
+    /// Whether the broker wrote it.
+    from_broker: bool,
     reason: Option<Reason>,
     message: String,
     metadata: BTreeMap<String, String>,
@@ -48,6 +50,7 @@ impl BrokerError {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             code: reason.code(),
+            from_broker: true,
             reason: Some(reason),
             message: message.into(),
             metadata: BTreeMap::new(),
@@ -86,6 +89,7 @@ impl BrokerError {
     pub fn from_status(status: &Status) -> Self {
         let mut error = Self {
             code: status.code(),
+            from_broker: false,
             reason: None,
             message: status.message().to_owned(),
             metadata: BTreeMap::new(),
@@ -105,7 +109,13 @@ impl BrokerError {
         self.code
     }
 
-    /// The broker's reason; `None` where the status is not one the broker wrote, for example a lost connection.
+    /// Whether the broker wrote this status. If not, nobody answered who knows: a connection broke, or a proxy says so.
+    pub fn is_from_broker(&self) -> bool {
+        self.from_broker
+    }
+
+    /// The broker's reason; `None` where the status is not one the broker wrote, and where the reason is newer than this
+    /// client: then the code says what to do.
     pub fn reason(&self) -> Option<Reason> {
         self.reason
     }
@@ -115,7 +125,7 @@ impl BrokerError {
         &self.message
     }
 
-    /// One metadata entry: `reason`, `aadsts`, `correlation_id`, `trace_id` or `permission`.
+    /// One metadata entry: `reason`, `cause`, `aadsts`, `correlation_id`, `trace_id` or `permission`.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
@@ -138,6 +148,7 @@ impl BrokerError {
                 if info.domain != ERROR_DOMAIN {
                     return;
                 }
+                self.from_broker = true;
                 self.reason = info.reason.parse().ok();
                 self.metadata = info
                     .metadata

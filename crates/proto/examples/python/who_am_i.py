@@ -1,6 +1,7 @@
 """A small service that is a consumer of the token broker: what a downstream API says about the user who asks.
 
     pip install --requirement requirements.txt
+    mkdir -p stubs
     python -m grpc_tools.protoc --proto_path=proto --python_out=stubs --grpc_python_out=stubs \\
         token_broker/v1/token_broker.proto
     PYTHONPATH=stubs BROKER_TARGET=token-broker:50051 BROKER_CA_FILE=broker-ca.pem \\
@@ -128,13 +129,17 @@ class Broker:
         with self._lock:
             try:
                 contents = tuple(file.read_bytes() for file in self._files)
+                if contents != self._shown:
+                    # Raises where the key is not the certificate's: half of a rotation.
+                    _, key, certificate = self._files
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key)
             except OSError as error:
                 if self._stub is None:
                     raise
                 # In the middle of a rotation; the channel there is serves on.
-                log.warning("the TLS files cannot be read: %s", error)
+                log.warning("the TLS files cannot be used: %s", error)
                 return self._stub
-            if self._stub is None or contents != self._shown:
+            if contents != self._shown:
                 # The old channel ends by itself when the last call over it has ended.
                 channel = grpc.secure_channel(
                     self._target,

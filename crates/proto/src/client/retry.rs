@@ -28,10 +28,10 @@ impl Retries {
         if tries >= self.attempts.get() {
             return None;
         }
-        let pause = match (error.reason(), error.retry_after()) {
+        let pause = match (error.is_from_broker(), error.retry_after()) {
             // The broker itself says that it helps, and when. Not before: the jitter comes on top.
-            (Some(_), Some(wait)) if wait <= self.patience && !self.patience.is_zero() => wait,
-            (None, _) if nobody_answered(status) => {
+            (true, Some(wait)) if wait <= self.patience && !self.patience.is_zero() => wait,
+            (false, _) if nobody_answered(status) => {
                 let doubled = BACKOFF.saturating_mul(1 << (tries - 1).min(16));
                 return Some(spread(doubled.min(MAX_BACKOFF) / 2));
             }
@@ -57,8 +57,21 @@ fn spread(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
     use super::*;
-    use crate::status::Reason;
+    use crate::status::{ERROR_DOMAIN, Reason};
+
+    /// A refusal for a reason that only a newer broker has.
+    fn newer(wait: Option<Duration>) -> Status {
+        let mut details = ErrorDetails::with_error_info("too_early", ERROR_DOMAIN, HashMap::new());
+        if wait.is_some() {
+            details.set_retry_info(wait);
+        }
+        Status::with_error_details(Code::Unavailable, "no", details)
+    }
 
     fn pause(tries: u32, status: &Status) -> Option<Duration> {
         let retries = Retries { attempts: NonZeroU32::new(3).unwrap(), patience: Duration::from_secs(2) };
@@ -87,6 +100,14 @@ mod tests {
             assert!((wait..=wait * 2).contains(&asked(wait).unwrap()));
         }
         assert_eq!(asked(Duration::from_millis(2001)), None);
+    }
+
+    #[test]
+    fn a_reason_that_is_not_known_here_is_a_refusal_all_the_same() {
+        assert_eq!(pause(1, &newer(None)), None);
+        let wait = Duration::from_millis(500);
+        assert!((wait..=wait * 2).contains(&pause(1, &newer(Some(wait))).unwrap()));
+        assert!(BrokerError::from_status(&newer(None)).is_from_broker());
     }
 
     #[test]
