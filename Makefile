@@ -30,14 +30,15 @@ up: ## Start the whole stack against the emulator and leave it running until Ctr
 	$(CARGO) run --quiet -p e2e --bin up
 
 .PHONY: token
-token: ## Print a token from the running emulator: make token PERSON=alice [SCOPES="cost.read cost.export"]
+token: setup-build ## Print a token from the running emulator: make token PERSON=alice [SCOPES="cost.read cost.export"]
 	@$(CARGO) run --quiet -p e2e --bin token -- $(PERSON) $(SCOPES)
 
 # --- Change it ------------------------------------------------------------------------------------
 
 .PHONY: test
 test: setup-test ## Run every test, the end-to-end flows and the real clients included
-	$(CARGO) nextest run --profile $(NEXTEST_PROFILE) $(TESTS)
+	@# Both ends of thousands of connections are files of one process; a shell's usual limit is 1,024.
+	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) nextest run --profile $(NEXTEST_PROFILE) $(TESTS)
 	$(CARGO) test --quiet --workspace --doc
 
 .PHONY: hold
@@ -63,7 +64,7 @@ fmt: ## Format the Rust code
 	$(CARGO) fmt --all
 
 .PHONY: proto
-proto: ## Regenerate the gRPC code after a change of proto/ (needs no protoc)
+proto: setup-build ## Regenerate the gRPC code after a change of proto/ (needs no protoc)
 	REGENERATE=1 $(CARGO) test --quiet -p proto --test generated
 	$(CARGO) fmt -p proto
 

@@ -76,6 +76,7 @@ clients() {
   ./clients/setup.sh
 }
 
+# On a machine with systemd, Debian's package starts a server of its own at port 6379, which no test uses.
 services() {
   have redis-server || apt_install "the shared cache" redis-server
 }

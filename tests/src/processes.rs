@@ -28,6 +28,8 @@ pub struct Ports {
     pub broker: u16,
     /// The broker's health and metrics.
     pub broker_admin: u16,
+    /// Port and admin port of each further broker replica.
+    pub more_brokers: [[u16; 2]; MAX_REPLICAS - 1],
     /// The emulator: Entra ID, ARM, Graph, blobs.
     pub emulator: [u16; 4],
 }
@@ -40,6 +42,7 @@ impl Ports {
             gateway_admin: 9080,
             broker: 50051,
             broker_admin: 9051,
+            more_brokers: [[50052, 9052], [50053, 9053]],
             emulator: [8443, 8444, 8445, 8446],
         }
     }
@@ -49,16 +52,9 @@ impl Ports {
     /// # Errors
     /// When loopback has none.
     pub fn free() -> anyhow::Result<Self> {
-        // All are held until all are chosen, so no two are the same.
-        let held: Vec<_> = (0..8).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-        let port = |index: usize| -> anyhow::Result<u16> { Ok(held[index].local_addr()?.port()) };
-        Ok(Self {
-            gateway: port(0)?,
-            gateway_admin: port(1)?,
-            broker: port(2)?,
-            broker_admin: port(3)?,
-            emulator: [port(4)?, port(5)?, port(6)?, port(7)?],
-        })
+        let [gateway, gateway_admin, broker, broker_admin, a, b, c, d, e, f, g, h] = free_ports()?;
+        let (more_brokers, emulator) = ([[e, f], [g, h]], [a, b, c, d]);
+        Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator })
     }
 }
 
@@ -81,6 +77,16 @@ impl Default for Setup {
     fn default() -> Self {
         Self { people: 0, replicas: 1, redis: false, emulator: Vec::new(), settings: Vec::new() }
     }
+}
+
+/// All are held until all are chosen, so that no two are the same.
+fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let held: Vec<_> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
 }
 
 const BROKERS: [&str; MAX_REPLICAS] = ["token-broker", "token-broker-2", "token-broker-3"];
@@ -138,10 +144,7 @@ impl Processes {
         settings.extend(setup.settings.iter().cloned());
         let control = Control::new(&settings)?;
         let mut brokers = vec![[ports.broker, ports.broker_admin]];
-        for _ in 1..setup.replicas.min(MAX_REPLICAS) {
-            let free = Ports::free()?;
-            brokers.push([free.broker, free.broker_admin]);
-        }
+        brokers.extend(ports.more_brokers.into_iter().take(setup.replicas.saturating_sub(1)));
         let mut children = vec![emulator];
         for (name, [port, admin]) in BROKERS.into_iter().zip(&brokers) {
             let mut flags = vec![

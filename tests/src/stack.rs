@@ -391,8 +391,8 @@ impl Stack {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        let limit = std::time::Duration::from_secs(30);
-        assert!(tokio::time::timeout(limit, ready).await.is_ok(), "the stack is not ready after 30 s");
+        let limit = std::time::Duration::from_secs(60);
+        assert!(tokio::time::timeout(limit, ready).await.is_ok(), "the stack is not ready after 60 s");
     }
 }
 
