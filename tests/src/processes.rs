@@ -52,8 +52,9 @@ impl Ports {
     /// # Errors
     /// When loopback has none.
     pub fn free() -> anyhow::Result<Self> {
-        let [gateway, gateway_admin, broker, broker_admin, a, b, c, d, e, f, g, h] = free_ports()?;
-        let (more_brokers, emulator) = ([[e, f], [g, h]], [a, b, c, d]);
+        let [[gateway, gateway_admin], [broker, broker_admin], second, third, [entra, arm], [graph, blob]] =
+            free_ports()?;
+        let (more_brokers, emulator) = ([second, third], [entra, arm, graph, blob]);
         Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator })
     }
 }
@@ -79,12 +80,13 @@ impl Default for Setup {
     }
 }
 
-/// All are held until all are chosen, so that no two are the same.
-fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
-    let held: Vec<_> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&held) {
+/// Pairs of ports. All are held until all are chosen, so that no two are the same.
+fn free_ports<const N: usize>() -> anyhow::Result<[[u16; 2]; N]> {
+    let (mut ports, mut held) = ([[0; 2]; N], Vec::new());
+    for port in ports.as_flattened_mut() {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         *port = listener.local_addr()?.port();
+        held.push(listener);
     }
     Ok(ports)
 }
