@@ -16,7 +16,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use identity::MAX_TOKEN_BYTES;
 use identity::clock::{SharedClock, SystemClock};
-use secrecy::SecretString;
+use secrecy::SecretSlice;
 use telemetry::report::{Finding, Report};
 
 use self::settings::Given;
@@ -125,8 +125,8 @@ impl Request {
         command::parse(arguments.into_iter().collect())
     }
 
-    /// Looks at everything. Takes half a minute at most.
-    pub async fn examine(self, token: Option<SecretString>, clock: SharedClock) -> Report {
+    /// Looks at everything, and at a token as it was piped in, whatever that is. Takes half a minute at most.
+    pub async fn examine(self, token: Option<SecretSlice<u8>>, clock: SharedClock) -> Report {
         let checked_at = clock.now();
         let Given { args, unusable, mut findings } = self.given;
         let site = Arc::new(Site::new(args, unusable, token, clock));
@@ -165,10 +165,10 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> std::io::Res
     request.examine(token, Arc::new(SystemClock)).await.print(json)
 }
 
-/// The token on standard input. More than any token has is not read.
-fn read_token() -> std::io::Result<SecretString> {
-    let mut text = zeroize::Zeroizing::new(String::new());
+/// What is on standard input: bytes, for it may be no text. More than any token has is not read.
+fn read_token() -> std::io::Result<SecretSlice<u8>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
     let limit = 4 * MAX_TOKEN_BYTES as u64;
-    std::io::stdin().lock().take(limit).read_to_string(&mut text)?;
-    Ok(SecretString::from(text.as_str()))
+    std::io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
+    Ok(SecretSlice::from(std::mem::take(&mut *bytes)))
 }

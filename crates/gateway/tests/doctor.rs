@@ -2,17 +2,63 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+use serde_json::{Value, json};
 
 /// Runs `gateway doctor` in an empty folder with exactly these settings and flags.
 fn doctor(settings: &[(&str, &str)], flags: &[&str]) -> Output {
+    doctor_reads(settings, flags, b"")
+}
+
+/// The same, with something on standard input.
+fn doctor_reads(settings: &[(&str, &str)], flags: &[&str], input: &[u8]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.arg("doctor").args(flags).env_clear().envs(settings.iter().copied());
-    command.current_dir(folder.path()).stdin(std::process::Stdio::null());
-    command.output().unwrap()
+    command.current_dir(folder.path());
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Where nothing is read, nobody may be left to write to.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// Settings that are all right, of an installation that does not run.
+fn right() -> Vec<(&'static str, &'static str)> {
+    let settings = [
+        ("AZURE_TENANT_ID", "aaaabbbb-0000-cccc-1111-dddd2222eeee"),
+        ("AZURE_CLIENT_ID", "11112222-bbbb-3333-cccc-4444dddd5555"),
+        ("GATEWAY_PUBLIC_URL", "http://127.0.0.1:1/mcp"),
+        ("GATEWAY_BROKER_URL", "http://127.0.0.1:1"),
+    ];
+    [&settings[..], &NO_HOSTS].concat()
+}
+
+/// What looks like a token of a person, and is none of anybody.
+fn token() -> String {
+    let part = |value: Value| B64.encode(value.to_string());
+    let header = part(json!({"alg": "RS256", "typ": "JWT", "kid": "a-key"}));
+    let claims = part(json!({
+        "ver": "2.0", "aud": "11112222-bbbb-3333-cccc-4444dddd5555", "tid": "aaaabbbb-0000-cccc-1111-dddd2222eeee",
+        "iss": "https://127.0.0.1:1/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0", "nbf": 1_700_000_000, "exp": 1_700_003_600,
+        "oid": "00000000-0000-4000-8000-00000000a11c", "azp": "22223333-cccc-4444-dddd-5555eeee6666",
+        "scp": "cost.read", "name": "Alice Adams", "preferred_username": "alice@contoso.com",
+    }));
+    let signature: Vec<u8> = (0..=255_u8).map(|byte| byte.wrapping_mul(167) ^ 0x5a).collect();
+    format!("{header}.{claims}.{}", B64.encode(signature))
+}
+
+/// Whether a stretch of the token stands in what was written: sixteen characters are none by chance.
+fn shows(written: &[u8], token: &str) -> bool {
+    let written = String::from_utf8_lossy(written);
+    let parts = token.split('.').map(str::as_bytes);
+    parts
+        .flat_map(|part| part.windows(16))
+        .any(|stretch| written.contains(std::str::from_utf8(stretch).unwrap()))
 }
 
 /// Hosts that refuse at once: these tests look at what is near.
@@ -93,10 +139,35 @@ fn a_relative_path_is_named_with_the_folder_it_was_looked_for_in() {
 
 #[test]
 fn a_mistyped_flag_hides_nothing() {
-    let output = doctor(&NO_HOSTS, &["--tenat-id=x", "--public-url=ftp://x"]);
-    let text = text(&output);
-    assert!(text.contains("'--tenat-id'"), "{text}");
-    assert!(text.contains("GATEWAY_PUBLIC_URL") && text.contains("AZURE_CLIENT_ID"), "{text}");
+    let flags = [
+        "--tenat-id=x",
+        "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
+        "stray",
+        "--public-url=ftp://x",
+        "--json",
+        "--token-stdin",
+    ];
+    let output = doctor_reads(&NO_HOSTS, &flags, b"no token");
+    assert_eq!(output.status.code(), Some(1));
+    // The document at all shows that the flag behind counts.
+    let checks = checks(&output);
+    let missing: Vec<_> = checks
+        .iter()
+        .filter(|(name, _, result)| result == "missing" && ["settings", "token_form"].contains(&&**name))
+        .map(|(_, subject, _)| subject.as_str())
+        .collect();
+    assert_eq!(
+        missing,
+        ["the command line", "the command line", "AZURE_TENANT_ID", "GATEWAY_PUBLIC_URL"],
+        "{checks:?}"
+    );
+    let document = text(&output);
+    assert!(
+        document.contains("--tenat-id is no flag") && document.contains("argument 3 behind"),
+        "{document}"
+    );
+    // The token is not judged without a tenant, but it was read.
+    assert!(checks.iter().any(|(name, _, result)| name == "token" && result == "unknown"), "{checks:?}");
 }
 
 #[test]
@@ -112,6 +183,65 @@ fn no_value_of_a_setting_is_repeated() {
     let text = text(&output);
     assert!(!text.contains("s3cret-value") && output.stderr.is_empty(), "{text}");
     assert!(text.contains("Take the quotes away"), "{text}");
+    for flags in [
+        &["--token-stdin", "s3cret-value"][..],
+        &["--token-stdin=s3cret-value"],
+        &["--tenat-id=s3cret-value", "--json=s3cret-value"],
+        &["--tenat-id", "s3cret-value", "-s3cret-value", "s3cret-value"],
+        &["--client-id=s3cret-value", "--client-id=s3cret-value"],
+        &["--accept-v1-tokens=s3cret-value", "--tenant-id"],
+    ] {
+        for form in [&[][..], &["--json"]] {
+            let output = doctor(&NO_HOSTS, &[flags, form].concat());
+            let text = self::text(&output);
+            assert!(text.contains("the command line") || text.contains("GATEWAY_ACCEPT_V1_TOKENS"), "{text}");
+            assert!(!text.contains("s3cret") && output.stderr.is_empty(), "{flags:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_token_on_standard_input_is_explained_and_no_part_of_it_is_shown() {
+    let token = token();
+    for (input, flags) in [
+        (token.clone(), &["--token-stdin"][..]),
+        (token.clone(), &["--token-stdin", "--json"]),
+        (format!("Authorization: Bearer {token}\n"), &["--token-stdin"]),
+        (json!({"accessToken": token, "tenant": "x"}).to_string(), &["--json", "--token-stdin"]),
+        // Cut, doubled, or mangled: no token any more, and as secret as before.
+        (format!("{token}{token}"), &["--token-stdin"]),
+        (format!("{token} {token}"), &["--token-stdin"]),
+        (token.replace('.', "\n"), &["--token-stdin", "--json"]),
+        (format!("{{\"access_token\":\"{token}"), &["--token-stdin"]),
+        // Nobody asked for it to be read, and in the wrong place.
+        (token.clone(), &[]),
+        (token.clone(), &["--token-stdin", &token]),
+        (token.clone(), &["--json", &format!("--token-stdin={token}")]),
+    ] {
+        let output = doctor_reads(&right(), flags, input.as_bytes());
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        assert!(!shows(&output.stdout, &token), "{flags:?}: {}", text(&output));
+        assert!(!shows(&output.stderr, &token), "{flags:?}");
+        assert!(!text(&output).contains("Alice") && !text(&output).contains("alice@"), "{flags:?}");
+    }
+    let output = doctor_reads(&right(), &["--token-stdin", "--json"], token.as_bytes());
+    let checks = checks(&output);
+    let result = |name: &str| checks.iter().find(|check| check.0 == name).map(|check| check.2.as_str());
+    assert_eq!(result("token_audience"), Some("ok"), "{checks:?}");
+    assert_eq!(result("token_expiry"), Some("missing"), "{checks:?}");
+    assert_eq!(result("token_signature"), Some("unknown"), "{checks:?}");
+    // And the search does find.
+    assert!(shows(format!("x{}x", &token[token.len() - 20..]).as_bytes(), &token));
+}
+
+#[test]
+fn what_powershell_writes_is_named_and_the_rest_is_still_looked_at() {
+    let utf_16: Vec<u8> = "\u{feff}a.b.c\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let output = doctor_reads(&right(), &["--token-stdin"], &utf_16);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output);
+    assert!(text.contains("UTF-16") && text.contains("fix: Pipe the token straight in"), "{text}");
+    assert!(text.contains("scope_prefix") && output.stderr.is_empty(), "{text}");
 }
 
 #[test]

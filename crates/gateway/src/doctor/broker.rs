@@ -1,44 +1,52 @@
-//! The token broker: reachable, willing, and what its own preflight says of the tenant. All access to it is here.
+//! The token broker: reachable, willing, and what its own preflight says of the tenant. All access to it is here and in
+//! `exchange`.
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use identity::BearerToken;
+use jiff::Timestamp;
 use proto::status::{BrokerError, Reason};
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::v1::token_broker_server::SERVICE_NAME;
-use proto::v1::{ExchangeRequest, PreflightCheck, PreflightRequest, PreflightResult};
+use proto::v1::{PreflightCheck, PreflightRequest, PreflightResponse, PreflightResult};
 use telemetry::report::{Finding, Outcome};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use url::Url;
 
-use super::STEP_DEADLINE;
 use super::site::Site;
 use super::trouble::Trouble;
-use crate::broker::{RESOURCE, SETTINGS_DIFFER, config};
-use crate::refusal::{Refusal, admin_consent_url};
+use super::{CHECK_DEADLINE, STEP_DEADLINE};
+use crate::broker::config;
+
+pub(super) use exchange::exchange;
+
+mod exchange;
 
 const NAME: &str = "broker";
 const PREFLIGHT: &str = "preflight";
-const EXCHANGE: &str = "exchange";
+const LOOK: &str = "the broker's look at the tenant";
+const CONSUMER: &str = "consumer";
 /// How often a broker that is not ready is asked again: one that has just started needs a moment.
 const READY_LOOKS: u32 = 4;
 const READY_PAUSE: Duration = Duration::from_millis(500);
+/// How long a new look at the tenant is waited for. The broker itself answers within 17 seconds.
+const PREFLIGHT_DEADLINE: Duration = Duration::from_secs(19);
+const _: () = assert!(STEP_DEADLINE.as_secs() + PREFLIGHT_DEADLINE.as_secs() < CHECK_DEADLINE.as_secs());
 /// The setting whose value is dialled.
 const SETTING: &str = "GATEWAY_BROKER_URL";
 
-/// Whether the broker answers and is ready, and its preflight.
+/// Whether the broker answers and is ready, and its preflight, which one that is not ready answers as well.
 pub(super) async fn look(site: &Site) -> Vec<Finding> {
     match reach(site).await {
-        Ok(channel) => {
-            let subject = site.args.broker_url.to_string();
-            let mut findings = vec![Finding::ok(NAME, subject, "answers and is ready")];
+        Ok(Reached { channel, ready }) => {
+            let mut findings = vec![answers(site, ready)];
             findings.extend(preflight(channel).await);
             findings
         }
@@ -46,53 +54,24 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
     }
 }
 
-/// Exchanges a proved token as a tool call would. What comes back is dropped.
-pub(super) async fn exchange(site: &Site, token: &BearerToken) -> Option<Finding> {
-    // A broker that cannot be reached has its own line.
-    let channel = reach(site).await.ok()?;
-    let mut request = Request::new(ExchangeRequest {
-        assertion: token.expose().to_owned(),
-        resource: RESOURCE.to_owned(),
-        claims: String::new(),
-    });
-    request.set_timeout(2 * STEP_DEADLINE);
-    let subject = "this token for the same person's token for Azure";
-    let mut client = TokenBrokerClient::new(channel);
-    let exchange = tokio::time::timeout(2 * STEP_DEADLINE, client.exchange(request));
-    match exchange.await {
-        Ok(Ok(_dropped)) => {
-            Some(Finding::ok(EXCHANGE, subject, "the broker exchanged it, and Entra ID agreed"))
-        }
-        Ok(Err(status)) => Some(refused(site, &BrokerError::from_status(&status), subject)),
-        Err(_) => {
-            let fix = "Look at the broker's log, and at the line of the authority on the broker's machine.";
-            Some(Finding::unknown(EXCHANGE, subject, "the broker did not answer in time", fix))
-        }
+fn answers(site: &Site, ready: bool) -> Finding {
+    let subject = site.args.broker_url.to_string();
+    if ready {
+        return Finding::ok(NAME, subject, "answers and is ready");
     }
+    let fix = "Mend those that are not ok; where all are, the broker's /readyz names the check that fails.";
+    Finding::missing(NAME, subject, "answers, but is not ready; the lines below say why", fix)
 }
 
-fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
-    let reason = error.metadata("reason").unwrap_or_default();
-    if error.reason() == Some(Reason::InvalidToken) && SETTINGS_DIFFER.contains(&reason) {
-        let detail = format!(
-            "the broker refuses as {reason} what the gateway accepts, so every call is answered 503 broker_misconfigured"
-        );
-        let fix = "Give both the same tenant, audiences and token versions: GATEWAY_AUDIENCES as BROKER_AUDIENCES, GATEWAY_ACCEPT_V1_TOKENS as BROKER_ACCEPT_V1_TOKENS.";
-        return Finding::missing(EXCHANGE, subject, detail, fix);
-    }
-    let refusal = crate::broker::refusal(error);
-    let number = error.metadata("aadsts").map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
-    let detail = format!("{}{number}: {}", refusal.code(), error.message());
-    if let Refusal::ConsentRequired { permission } = &refusal {
-        let fix = format!("Let an administrator consent to {permission} for this server.");
-        let url = admin_consent_url(&site.endpoints.authority, &site.args);
-        return Finding::missing(EXCHANGE, subject, detail, fix).at(url);
-    }
-    Finding::missing(EXCHANGE, subject, detail, super::token::sentence(&refusal.detail()))
+/// A broker that answers.
+struct Reached {
+    channel: Channel,
+    /// Whether it said so. One that is not ready still answers every call.
+    ready: bool,
 }
 
-/// A connection over which the broker said that it is ready.
-async fn reach(site: &Site) -> Result<Channel, Finding> {
+/// A connection over which the broker answered.
+async fn reach(site: &Site) -> Result<Reached, Finding> {
     let url = &site.args.broker_url;
     let missing = |detail: String, fix: String| Finding::missing(NAME, url.to_string(), detail, fix);
     if let Some(path) = url.as_str().strip_prefix("unix:") {
@@ -105,27 +84,30 @@ async fn reach(site: &Site) -> Result<Channel, Finding> {
         )
     })?;
     let mut client = HealthClient::new(channel.clone());
+    let until = Instant::now() + STEP_DEADLINE;
     for look in 0..READY_LOOKS {
         if look > 0 {
             tokio::time::sleep(READY_PAUSE).await;
         }
         let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
-        match tokio::time::timeout(STEP_DEADLINE, client.check(request)).await {
-            Ok(Ok(response)) if response.get_ref().status() == ServingStatus::Serving => return Ok(channel),
+        match timeout_at(until, client.check(request)).await {
+            Ok(Ok(response)) if response.get_ref().status() == ServingStatus::Serving => {
+                return Ok(Reached { channel, ready: true });
+            }
             Ok(Ok(_not_yet)) => {}
             Ok(Err(status)) if status.code() == Code::Unimplemented => {
                 let detail = "what listens there is a gRPC service, but no token broker".to_owned();
                 return Err(missing(detail, format!("Correct host and port in {SETTING}.")));
             }
             Ok(Err(status)) => return Err(unreachable(site, &status).await),
+            Err(_) if look > 0 => break,
             Err(_) => {
                 let detail = format!("no answer within {} seconds", STEP_DEADLINE.as_secs());
                 return Err(missing(detail, Trouble::Slow.fix(SETTING)));
             }
         }
     }
-    let fix = "Look at the broker's log and its /readyz: it names the check that fails.";
-    Err(missing("it answers, but is not ready to exchange tokens".to_owned(), fix.to_owned()))
+    Ok(Reached { channel, ready: false })
 }
 
 async fn unreachable(site: &Site, status: &Status) -> Finding {
@@ -179,46 +161,69 @@ async fn socket(path: &Path) -> Result<(), (String, String)> {
 }
 
 fn unreached() -> Finding {
-    let fix = "Mend the line of the broker first.";
-    Finding::unknown(PREFLIGHT, "the broker's look at the tenant", "the broker was not reached", fix)
+    unlooked("the broker was not reached", "Mend the line of the broker first.")
 }
 
-/// What the broker found when it last looked at the tenant.
+/// Nothing is known of the tenant.
+fn unlooked(detail: &str, fix: &str) -> Finding {
+    Finding::unknown(PREFLIGHT, LOOK, detail, fix)
+}
+
+/// What the broker finds when it looks at the tenant now: what was just mended there shall not be shown as it was.
 async fn preflight(channel: Channel) -> Vec<Finding> {
-    let subject = "the broker's look at the tenant";
-    let unknown = |detail: String, fix: &str| vec![Finding::unknown(PREFLIGHT, subject, detail, fix)];
     let mut client = TokenBrokerClient::new(channel);
-    let answer =
-        tokio::time::timeout(STEP_DEADLINE, client.preflight(PreflightRequest { refresh: false })).await;
-    let checks = match answer {
-        Ok(Ok(response)) => response.into_inner().checks,
+    let asked = client.preflight(PreflightRequest { refresh: true });
+    match tokio::time::timeout(PREFLIGHT_DEADLINE, asked).await {
+        Ok(Ok(response)) => looked(response.into_inner()),
         Ok(Err(status)) if status.code() == Code::Unimplemented => {
-            return unknown(
-                "this version of the broker serves no preflight".to_owned(),
-                "Update the broker.",
-            );
+            vec![unlooked("this version of the broker serves no preflight", "Update the broker.")]
         }
         Ok(Err(status)) => {
             let error = BrokerError::from_status(&status);
             if error.reason() == Some(Reason::ConsumerNotAllowed) {
                 return vec![not_allowed(&error)];
             }
-            return unknown(error.message().to_owned(), "Look at the broker's log.");
+            vec![unlooked(error.message(), "Look at the broker's log.")]
         }
-        Err(_) => return unknown("no answer in time".to_owned(), "Look at the broker's log."),
-    };
-    if checks.is_empty() {
-        return unknown("the broker has not looked yet".to_owned(), "Run doctor again in a minute.");
+        Err(_) => vec![unlooked("no answer in time", "Look at the broker's log.")],
     }
-    checks.into_iter().map(line).collect()
+}
+
+/// When the broker looked, and what it saw.
+fn looked(response: PreflightResponse) -> Vec<Finding> {
+    if response.checks.is_empty() {
+        let detail = "the broker has not looked yet: since it started, no look has come to an end";
+        return vec![unlooked(
+            detail,
+            "Run doctor again in a minute; if it stays so, the broker's log says why.",
+        )];
+    }
+    let findings: Vec<_> = response.checks.into_iter().map(line).collect();
+    let at = response.checked_at.and_then(|at| Timestamp::from_second(at.seconds).ok());
+    // Where nothing was seen, each line says why, and a time would say that something was.
+    let seen = findings.iter().any(|finding| finding.outcome != Outcome::Unknown);
+    let when = at.filter(|_| seen).map(|at| Finding::ok(PREFLIGHT, LOOK, format!("looked at {at}")));
+    when.into_iter().chain(findings).collect()
 }
 
 fn not_allowed(error: &BrokerError) -> Finding {
     let cause = error.metadata("cause").unwrap_or("unknown_consumer");
-    let detail = format!("consumer_not_allowed ({cause}): the broker does not serve this gateway");
-    let fix =
-        "Name this gateway's certificate, or its user id on a unix socket, in the broker's consumers file.";
-    Finding::missing("consumer", "this gateway as a consumer of the broker", detail, fix)
+    let (why, fix) = match cause {
+        "resource" => (
+            "the broker serves this gateway, but not with tokens for Azure",
+            "Add \"arm\" to `resources` of this gateway's entry in the broker's consumers file.",
+        ),
+        "ambiguous_consumer" => (
+            "more than one entry of the broker's consumers file fits this gateway",
+            "Let one entry alone name this gateway's certificate in the broker's consumers file.",
+        ),
+        _ => (
+            "the broker does not serve this gateway",
+            "Name this gateway's certificate, or its user id on a unix socket, in the broker's consumers file.",
+        ),
+    };
+    let detail = format!("consumer_not_allowed ({cause}): {why}");
+    Finding::missing(CONSUMER, "this gateway as a consumer of the broker", detail, fix)
 }
 
 fn line(check: PreflightCheck) -> Finding {
@@ -231,4 +236,32 @@ fn line(check: PreflightCheck) -> Finding {
     let name = format!("{PREFLIGHT}.{}", check.name);
     let finding = Finding::new(&name, check.subject, outcome, check.detail, check.fix);
     if check.admin_consent_url.is_empty() { finding } else { finding.at(check.admin_consent_url) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_the_broker_looked_is_said_where_it_saw_something() {
+        let check = |result: PreflightResult| PreflightCheck {
+            name: "clock".to_owned(),
+            result: result.into(),
+            ..PreflightCheck::default()
+        };
+        let response = |results: &[PreflightResult]| {
+            let checks = results.iter().copied().map(check).collect();
+            let mut response = PreflightResponse { checks, ..PreflightResponse::default() };
+            let at = response.checked_at.get_or_insert_default();
+            (at.seconds, at.nanos) = (1_795_341_600, 500);
+            looked(response).into_iter().map(|finding| (finding.name, finding.detail)).collect::<Vec<_>>()
+        };
+        let time = ("preflight".to_owned(), "looked at 2026-11-22T10:00:00Z".to_owned());
+        let clock = ("preflight.clock".to_owned(), String::new());
+        let (granted, unknown) = (PreflightResult::Granted, PreflightResult::Unknown);
+        assert_eq!(response(&[granted, unknown]), [time, clock.clone(), clock.clone()]);
+        assert_eq!(response(&[unknown]), [clock]);
+        let never = response(&[]);
+        assert!(never.len() == 1 && never[0].1.starts_with("the broker has not looked yet"), "{never:?}");
+    }
 }

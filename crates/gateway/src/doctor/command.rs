@@ -4,10 +4,15 @@ use std::ffi::OsString;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
-use telemetry::report::Finding;
 
+use self::line::Line;
 use super::{Request, settings};
 use crate::config::Args;
+
+mod line;
+
+/// The flag that a token is announced by.
+const TOKEN_STDIN: &str = "token-stdin";
 
 /// What `gateway --help` says of the doctor.
 pub(crate) const HINT: &str = "\
@@ -38,19 +43,11 @@ subject, result, detail, fix (empty where nothing is to be done) and url (or nul
 /// # Errors
 /// Only help and version, which are to be printed.
 pub(super) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
-    let arguments: Vec<_> = std::iter::once("gateway doctor".into()).chain(arguments).collect();
-    let (matches, problem) = match command().try_get_matches_from(&arguments) {
-        Ok(matches) => (matches, None),
-        Err(error) if !error.use_stderr() => return Err(error),
-        // One mistyped flag must not hide what is wrong with the rest.
-        Err(error) => {
-            (command().ignore_errors(true).try_get_matches_from(&arguments)?, Some(mistyped(&error)))
-        }
-    };
+    let (matches, mistakes) = Line::read(arguments)?;
     let mut given = settings::read(&matches);
-    given.findings.splice(0..0, problem);
+    given.findings.splice(0..0, mistakes);
     let on = |name| matches.get_flag(name);
-    Ok(Request { given, json: on("json"), token_stdin: on("token-stdin") })
+    Ok(Request { given, json: on("json"), token_stdin: on(TOKEN_STDIN) })
 }
 
 fn command() -> Command {
@@ -64,7 +61,7 @@ fn command() -> Command {
         .after_help(EXIT_CODES)
         .mut_args(loosened)
         .arg(flag("json", "Print one JSON document in place of the table").display_order(0))
-        .arg(flag("token-stdin", "Explain one access token, read from standard input").display_order(0))
+        .arg(flag(TOKEN_STDIN, "Explain one access token, read from standard input").display_order(0))
 }
 
 /// The same setting, with its value taken as it stands: whether it can be used is looked at one by one.
@@ -75,14 +72,6 @@ fn loosened(argument: Arg) -> Arg {
         return argument;
     }
     argument.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
-}
-
-fn mistyped(error: &clap::Error) -> Finding {
-    // The first line names the flag; the rest repeats the usage.
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let fix = "Correct or leave out that flag; `gateway doctor --help` lists all.";
-    Finding::missing("settings", "the command line", line, fix)
 }
 
 /// The value of a setting as it was given, joined again where it is a list.

@@ -32,11 +32,11 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
     }
     let count = named(args).iter().filter(|(_, path, _)| path.is_some()).count();
     if findings.is_empty() && count > 0 {
-        findings.push(Finding::ok(
-            NAME,
-            format!("{count} files that settings name"),
-            "readable, and of their kind",
-        ));
+        let (subject, detail) = match count {
+            1 => ("1 file that a setting names".to_owned(), "readable, and of its kind"),
+            more => (format!("{more} files that settings name"), "readable, and of their kind"),
+        };
+        findings.push(Finding::ok(NAME, subject, detail));
     }
     std::future::ready(findings).await
 }

@@ -8,7 +8,7 @@ use identity::clock::SharedClock;
 use identity::cloud::Endpoints;
 use identity::outbound::OutboundError;
 use reqwest::{Client, RequestBuilder, Response};
-use secrecy::SecretString;
+use secrecy::SecretSlice;
 use tokio::net::TcpStream;
 use url::Url;
 
@@ -27,7 +27,8 @@ pub(super) struct Site {
     pub(super) unusable: BTreeSet<String>,
     pub(super) endpoints: Endpoints,
     pub(super) policy: Result<Policy, Arc<PolicyError>>,
-    pub(super) token: Option<SecretString>,
+    /// What was piped in as a token.
+    pub(super) token: Option<SecretSlice<u8>>,
     pub(super) clock: SharedClock,
     /// What the gateway itself calls out with.
     pub(super) http: Result<Client, String>,
@@ -39,7 +40,7 @@ impl Site {
     pub(super) fn new(
         args: Args,
         mut unusable: BTreeSet<String>,
-        token: Option<SecretString>,
+        token: Option<SecretSlice<u8>>,
         clock: SharedClock,
     ) -> Self {
         let outbound = args.outbound.clone();

@@ -8,15 +8,23 @@ use std::sync::Arc;
 use identity::{BearerToken, Explanation, Pin, Principal, Reason, Validator, ValidatorConfig, Verdict};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use telemetry::report::Finding;
+use telemetry::report::{Finding, Outcome};
 
 use super::broker;
 use super::site::Site;
 use crate::mcp::tool_names;
+use crate::refusal::Refusal;
+
+const TOOL: &str = "tool";
+const FORM: &str = "token_form";
+const PIPED: &str = "what is on standard input";
 
 /// What to do about each reason; `{scope}` and `{tenant}` are filled in.
 const FIXES: &[(Reason, &str)] = &[
-    (Reason::WrongAudience, "Ask for a token with the scope {scope}: this one was issued for another API."),
+    (
+        Reason::WrongAudience,
+        "Ask for a token with the scope {scope}, for example with `az account get-access-token --scope {scope}`: this one was issued for another API.",
+    ),
     (Reason::WrongIssuer, "Sign in to the tenant {tenant}, for example with `az login --tenant {tenant}`."),
     (Reason::WrongTenant, "Sign in to the tenant {tenant}, for example with `az login --tenant {tenant}`."),
     (Reason::Expired, "Get a new token; if this one is new, set the clock of this machine right."),
@@ -55,17 +63,13 @@ const FIXES: &[(Reason, &str)] = &[
 
 /// Explains the token on standard input.
 pub(super) async fn look(site: &Site) -> Vec<Finding> {
-    let Some(text) = &site.token else { return Vec::new() };
-    let token = match BearerToken::parse(picked(text.expose_secret())) {
+    let Some(piped) = &site.token else { return Vec::new() };
+    let Some(text) = text(piped.expose_secret()) else { return vec![no_text()] };
+    let token = match BearerToken::parse(picked(text)) {
         Ok(token) => token,
         Err(invalid) => {
             let fix = fix(invalid.reason(), site);
-            return vec![Finding::missing(
-                "token_form",
-                "what is on standard input",
-                invalid.to_string(),
-                fix,
-            )];
+            return vec![Finding::missing(FORM, PIPED, invalid.to_string(), fix)];
         }
     };
     let validator = match validator(site) {
@@ -73,7 +77,7 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
         Err(why) => return vec![Finding::unknown("token", "the token", why, "Mend the settings first.")],
     };
     let Explanation { pins, outcome } = validator.explain(&token).await;
-    let mut findings: Vec<_> = pins.iter().map(|pin| line(pin, site)).collect();
+    let mut findings: Vec<_> = pins.iter().map(|pin| line(pin, &pins, site)).collect();
     // A token that proves nobody calls nothing: its pins have said so.
     if let Ok(principal) = outcome {
         findings.extend(tools(site, &principal));
@@ -84,9 +88,21 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
     findings
 }
 
+/// What was piped in, as far as it is text. UTF-16 in plain letters is UTF-8 too, with a zero beside each letter.
+fn text(piped: &[u8]) -> Option<&str> {
+    std::str::from_utf8(piped).ok().filter(|text| !text.contains('\0'))
+}
+
+fn no_text() -> Finding {
+    let detail = "it is no UTF-8 text; a file that Windows PowerShell wrote with `>` is UTF-16";
+    let fix = "Pipe the token straight in, or write it with `Out-File -Encoding ascii`.";
+    Finding::missing(FORM, PIPED, detail, fix)
+}
+
 /// The token in what was piped in: itself, a header line, or the JSON document of a tool or a token endpoint.
 fn picked(text: &str) -> String {
-    let text = text.trim();
+    // A byte order mark is no blank.
+    let text = text.trim_start_matches('\u{feff}').trim();
     if let Ok(Value::Object(document)) = serde_json::from_str::<Value>(text) {
         let names = ["accessToken", "access_token"];
         return names.iter().find_map(|name| document.get(*name)?.as_str()).unwrap_or_default().to_owned();
@@ -109,15 +125,17 @@ fn validator(site: &Site) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-fn line(pin: &Pin, site: &Site) -> Finding {
+fn line(pin: &Pin, pins: &[Pin], site: &Site) -> Finding {
     let name = format!("token_{}", pin.name.replace(' ', "_"));
     let (subject, found) = (format!("the token's {}", pin.name), known(&pin.found));
     match pin.verdict {
         Verdict::Passed => Finding::ok(&name, subject, found),
         Verdict::Failed(invalid) => {
             let reason = invalid.reason();
-            let found = if found.is_empty() { "nothing that fits".to_owned() } else { found };
-            let detail = format!("{}: expected {}; found {found}", reason.as_str(), pin.expected);
+            if let Some(Consequence { why, fix }) = follows(pin, reason, pins) {
+                return Finding::unknown(&name, subject, format!("{why}; found {found}"), fix);
+            }
+            let detail = format!("{}: {}", reason.as_str(), told(pin, reason, &found));
             Finding::missing(&name, subject, detail, fix(reason, site))
         }
         Verdict::Unknown(why) => {
@@ -127,13 +145,54 @@ fn line(pin: &Pin, site: &Site) -> Finding {
     }
 }
 
+/// What is wrong, in words.
+fn told(pin: &Pin, reason: Reason, found: &str) -> String {
+    match (reason, found) {
+        (Reason::WrongTenant, _) => format!("issued by another directory ({found}), not by {}", pin.expected),
+        (_, "") => format!("expected {}; found nothing that fits", pin.expected),
+        _ => format!("expected {}; found {found}", pin.expected),
+    }
+}
+
+/// Why a pin fails only because another does.
+struct Consequence {
+    why: &'static str,
+    fix: &'static str,
+}
+
+/// The cause behind a pin that fails, if it is another that fails: one fault is one line to mend.
+fn follows(pin: &Pin, reason: Reason, pins: &[Pin]) -> Option<Consequence> {
+    let failed =
+        |name: &str| pins.iter().find(|pin| pin.name == name && matches!(pin.verdict, Verdict::Failed(_)));
+    let of_tenant = Consequence {
+        why: "follows from the token's tenant: another directory signs with another issuer and with keys of its own",
+        fix: "Mend the line of the tenant first.",
+    };
+    match reason {
+        // Each API chooses the version of the tokens that are for it.
+        Reason::UnsupportedVersion => failed("audience").map(|_| Consequence {
+            why: "follows from the token's audience: the token is for another API, which chooses the version",
+            fix: "Mend the line of the audience first; the registration of this API is not at fault.",
+        }),
+        Reason::WrongIssuer => {
+            failed("tenant").filter(|tenant| pin.found.contains(&tenant.found)).map(|_| of_tenant)
+        }
+        Reason::UnknownKey => failed("tenant").map(|_| of_tenant),
+        _ => None,
+    }
+}
+
 /// Resources that tokens are often asked for by mistake (Microsoft: "First-party applications").
 fn known(found: &str) -> String {
     let name = match found.trim_end_matches('/') {
         "00000003-0000-0000-c000-000000000000" | "https://graph.microsoft.com" => "Microsoft Graph",
         "797f4846-ba00-4fd7-ba43-dac1f8f63013"
         | "https://management.azure.com"
-        | "https://management.core.windows.net" => "Azure Resource Manager",
+        | "https://management.core.windows.net"
+        | "https://management.usgovcloudapi.net"
+        | "https://management.core.usgovcloudapi.net"
+        | "https://management.chinacloudapi.cn"
+        | "https://management.core.chinacloudapi.cn" => "Azure Resource Manager",
         _ => return found.to_owned(),
     };
     format!("{found}, which is {name}")
@@ -145,26 +204,36 @@ fn fix(reason: Reason, site: &Site) -> String {
     text.replace("{scope}", &scope).replace("{tenant}", &site.args.tenant_id.to_string())
 }
 
-/// What `tools/call` would decide for each tool, by the function that decides there.
+/// What `tools/call` would decide for each tool, by the function that decides there. Who may call some tools and not
+/// others is as it should be for most; a token that can call none is a fault.
 fn tools(site: &Site, principal: &Principal) -> Vec<Finding> {
-    const NAME: &str = "tool";
     let Ok(policy) = &site.policy else {
         let why = "the policy cannot be used, so nobody may call anything";
-        return vec![Finding::unknown(NAME, "every tool", why, "Mend the line of the policy first.")];
+        return vec![Finding::unknown(TOOL, "every tool", why, "Mend the line of the policy first.")];
     };
-    let decided = |tool: &'static str| match policy.decide(tool, principal) {
-        Ok(()) => Finding::ok(NAME, tool, "this token can call it"),
-        Err(refusal) => Finding::missing(NAME, tool, refusal.code(), sentence(&refusal.detail())),
-    };
+    let decided: Vec<_> =
+        tool_names().into_iter().map(|tool| (tool, policy.decide(tool, principal))).collect();
     if principal.is_app_only() {
         // The same for each tool, and said once.
-        return tool_names()
-            .first()
-            .map(|tool| Finding { subject: "every tool".to_owned(), ..decided(tool) })
-            .into_iter()
-            .collect();
+        let first = decided.into_iter().find_map(|(_, decision)| decision.err());
+        return first.map(|refusal| refused("every tool", &refusal, false)).into_iter().collect();
     }
-    tool_names().into_iter().map(decided).collect()
+    let some = decided.iter().any(|(_, decision)| decision.is_ok());
+    let line = |(tool, decision): (&'static str, Result<(), Refusal>)| match decision {
+        Ok(()) => Finding::ok(TOOL, tool, "this token can call it"),
+        Err(refusal) => refused(tool, &refusal, some),
+    };
+    decided.into_iter().map(line).collect()
+}
+
+/// A tool that the token cannot call; `others` if there are some that it can.
+fn refused(tool: &str, refusal: &Refusal, others: bool) -> Finding {
+    let fix = sentence(&refusal.detail());
+    if others {
+        let detail = format!("refused: {}", refusal.code());
+        return Finding::new(TOOL, tool, Outcome::Ok, detail, fix);
+    }
+    Finding::missing(TOOL, tool, refusal.code(), fix)
 }
 
 /// A refusal's text as a sentence.
@@ -188,10 +257,18 @@ mod tests {
             "\"a.b.c\"",
             r#"{"accessToken":"a.b.c","tenant":"x"}"#,
             r#"{"token_type":"Bearer","access_token":"a.b.c"}"#,
+            "\u{feff}a.b.c\r\n",
         ] {
             assert_eq!(picked(text), "a.b.c", "{text}");
         }
         assert_eq!(picked("{}"), "");
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_no_text() {
+        let utf_16: Vec<_> = "a.b.c".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!((text(b"a.b.c"), text(&utf_16)), (Some("a.b.c"), None));
+        assert_eq!(text(&[b"\xff\xfe", utf_16.as_slice()].concat()), None);
     }
 
     #[test]

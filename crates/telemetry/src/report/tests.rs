@@ -39,6 +39,23 @@ gateway doctor: 1 ok, 1 missing, 1 unknown
 }
 
 #[test]
+fn what_is_well_and_could_be_more_shows_how() {
+    let fix = "Sign in again and request it.";
+    let finding = Finding::new("tool", "cost_export", Outcome::Ok, "refused: missing_scope:cost.export", fix);
+    let report = report(vec![finding]);
+    assert_eq!(
+        report.table(false),
+        "\
+ok       tool  cost_export: refused: missing_scope:cost.export
+               fix: Sign in again and request it.
+
+gateway doctor: 1 ok, 0 missing, 0 unknown
+"
+    );
+    assert_eq!((report.outcome(), &report.json()["checks"][0]["fix"]), (Outcome::Ok, &json!(fix)));
+}
+
+#[test]
 fn colour_adds_nothing_but_colour() {
     let coloured = one_of_each().table(true);
     for (code, word) in [("32", "ok"), ("31", "missing"), ("33", "unknown")] {
