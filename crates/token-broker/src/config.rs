@@ -6,6 +6,7 @@ mod cache;
 mod credential;
 mod listen;
 mod preflight;
+mod stopping;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -27,6 +28,7 @@ pub use cache::CacheArgs;
 pub use credential::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
 pub use preflight::{KnownClient, PreflightArgs, PreflightSettings, PreflightSettingsError};
+pub use stopping::{Stopping, StoppingArgs};
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]
@@ -101,6 +103,10 @@ pub struct Args {
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     pub max_connection_age_seconds: u64,
+
+    /// The orderly end.
+    #[command(flatten)]
+    pub stopping: StoppingArgs,
 
     /// Client capabilities declared to Entra ID, separated by commas; may be empty. `cp1` brings long-lived
     /// tokens that Azure can revoke with a claims challenge, which consumers must then relay.
@@ -181,6 +187,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// How long a connection over mutual TLS may last.
     pub max_connection_age: Duration,
+    /// How it ends.
+    pub stopping: Stopping,
     /// Who may call, and for what.
     pub consumers_file: Option<PathBuf>,
     /// Where health and metrics are served.
@@ -231,6 +239,8 @@ impl Config {
             tls_cert_file = self.tls.as_ref().map(|tls| tls.cert.display().to_string()),
             tls_client_ca_file = self.tls.as_ref().map(|tls| tls.client_ca.display().to_string()),
             max_connection_age_seconds = self.max_connection_age.as_secs(),
+            shutdown_delay_seconds = self.stopping.delay.as_secs(),
+            drain_seconds = self.stopping.drain.as_secs(),
             admin_listen = %self.admin_listen,
             cache_bytes = self.cache_bytes,
             redis_url = self.shared_cache.as_ref().map(|shared| shared.url.to_string()),
@@ -291,6 +301,7 @@ impl TryFrom<Args> for Config {
             socket_mode,
             tls,
             max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
+            stopping: args.stopping.into(),
             consumers_file: args.consumers_file,
             admin_listen: args.admin_listen,
             cache_bytes: args.cache.memory_bytes(),

@@ -14,10 +14,12 @@
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
 //! | `preflight` | whether the tenant is set up as all of this needs it |
+//! | `background` | work that never ends, and what happens where it does |
 //! | [`Broker`], [`serve`] | putting together, serving, ending |
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
+mod background;
 mod broker;
 mod cache;
 mod challenges;
@@ -42,6 +44,7 @@ mod throttle;
 mod toml_file;
 mod watched;
 
+pub use background::BackgroundEnded;
 pub use broker::{Broker, BuildError, preflight};
 pub use cache::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub use config::{Args, Command, Config, ConfigError};

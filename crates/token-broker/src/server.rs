@@ -1,18 +1,23 @@
 //! Serves a broker: gRPC with health and reflection, the admin port, and an orderly end.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
 use identity::clock::SharedClock;
 use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
-use telemetry::names;
-use tokio::{task::JoinSet, time};
+use telemetry::{admin::Check, names};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Router};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::{Health, HealthServer},
+    server::HealthReporter,
+};
 
 use crate::{
+    background::{Background, BackgroundEnded},
     broker::{Broker, BuildError},
-    config::Config,
+    config::{Config, Stopping},
     connections::{Incoming, Listening, ServerTls, TlsError, watch_tls},
     grpc::BrokerService,
     listeners::{GrpcListener, Listeners, SocketFile, UnixSocket},
@@ -21,8 +26,6 @@ use crate::{
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
 const CALL_DEADLINE: Duration = Duration::from_secs(20);
-/// The longest an orderly end may take: a call's deadline and some.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
 /// An assertion is at most 16 KiB and claims are 8 KiB.
 const MAX_REQUEST_BYTES: usize = 32 * 1024;
 /// Calls of one connection at the same time; more wait in the client.
@@ -30,11 +33,13 @@ const MAX_STREAMS: u32 = 2048;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How often the health service is brought up to date.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
+/// What the health service knows: the whole, and the one service.
+const HEALTH_OF: [&str; 2] = ["", SERVICE_NAME];
 
-/// Serves until `shutdown`, then finishes the calls in flight, for 25 seconds at most.
+/// Serves until `shutdown`, then finishes the calls in flight, for as long as the settings say.
 ///
 /// # Errors
-/// [`ServeError`] if the broker cannot be put together, or a socket fails.
+/// [`ServeError`] if the broker cannot be put together, a socket fails, or work in the background ends.
 pub async fn serve(
     config: Config,
     listeners: Listeners,
@@ -48,21 +53,36 @@ pub async fn serve(
     let tls = config.tls.as_ref().map(watch_tls).transpose()?;
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, broker.is_ready()).await;
+    let router = router(&config, &broker, health_service)?;
 
-    let mut background = JoinSet::new();
-    background.spawn(keep_health(Arc::clone(&broker), health.clone(), shutdown.clone()));
-    background.spawn(serve_admin(Arc::clone(&broker), listeners.admin));
+    // One of its own: where work in the background ends, the broker stops without being told to.
+    let stop = shutdown.child_token();
+    let mut background = Background::default();
+    background.spawn("the admin port", serve_admin(Arc::clone(&broker), listeners.admin, stop.clone()));
     let preflight = Arc::clone(broker.preflight());
-    background.spawn(async move { preflight.run().await });
+    background.spawn("the look at the tenant", async move { preflight.run().await });
     let kept = Arc::clone(&broker);
-    background.spawn(async move { kept.keep_up_to_date().await });
+    background.spawn("the keeping of keys, files and caches", async move { kept.keep_up_to_date().await });
     if let Some(tls) = &tls {
-        background.spawn(Arc::clone(tls).follow());
+        background.spawn("the following of the TLS files", Arc::clone(tls).follow());
         observe(&broker, tls, &clock);
     }
 
+    let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
+    let incoming = Incoming::new(listening, &broker.metrics().meter("token-broker"));
+    let ending = keep_health(broker, health, stop.clone(), config.stopping.delay);
+    let serving = serve_grpc(router, incoming, ending, stop.clone(), config.stopping);
+    let result = attend(serving, &mut background, &stop).await;
+    // A unix socket's file stays until the last call is finished.
+    drop(socket_file);
+    background.shutdown().await;
+    tracing::info!("stopped");
+    result
+}
+
+fn router(config: &Config, broker: &Broker, health: HealthServer<impl Health>) -> Result<Router, ServeError> {
     let mut server = Server::builder();
-    if tls.is_some() {
+    if config.tls.is_some() {
         // Who the certificate names is known for as long as the connection stands, so it must not stand for ever.
         server = server.max_connection_age(config.max_connection_age);
     }
@@ -80,23 +100,33 @@ pub async fn serve(
         Arc::clone(broker.preflight()),
     ))
     .max_decoding_message_size(MAX_REQUEST_BYTES);
-    let router = server
+    Ok(server
         .timeout(CALL_DEADLINE)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(health_service)
+        .add_service(health)
         .add_service(reflection)
         .add_service(older_reflection)
-        .add_service(service);
+        .add_service(service))
+}
 
-    let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
-    let incoming = Incoming::new(listening, &broker.metrics().meter("token-broker"));
-    let result = serve_grpc(router, incoming, shutdown).await;
-    // A unix socket's file stays until the last call is finished.
-    drop(socket_file);
-    background.shutdown().await;
-    tracing::info!("stopped");
-    result
+/// Serves, and sees to it that work in the background goes on meanwhile: where it ends, the calls in flight are
+/// finished, and that is it.
+async fn attend(
+    serving: impl Future<Output = Result<(), ServeError>>,
+    background: &mut Background,
+    stop: &CancellationToken,
+) -> Result<(), ServeError> {
+    let mut serving = pin!(serving);
+    tokio::select! {
+        result = &mut serving => result,
+        ended = background.ended() => {
+            tracing::error!(error = &ended as &dyn Error, "stopping: a broker that nobody keeps up to date is none");
+            stop.cancel();
+            serving.await?;
+            Err(ended.into())
+        }
+    }
 }
 
 /// What to accept connections with, and the file of a unix socket.
@@ -114,20 +144,25 @@ fn listening(
     }
 }
 
+/// Serves gRPC until `ending` ends, and then for as long as calls are in flight, or the drain may take.
 async fn serve_grpc(
     router: Router,
     incoming: Incoming,
-    shutdown: CancellationToken,
+    ending: impl Future<Output = ()>,
+    stop: CancellationToken,
+    stopping: Stopping,
 ) -> Result<(), ServeError> {
-    let signal = shutdown.clone().cancelled_owned();
-    let drained = router.serve_with_incoming_shutdown(incoming, signal);
+    let drained = router.serve_with_incoming_shutdown(incoming, ending);
     let overdue = async {
-        shutdown.cancelled().await;
+        stop.cancelled().await;
         tracing::info!("stopping: finishing the calls in flight");
-        time::sleep(DRAIN_DEADLINE).await;
+        time::sleep(stopping.delay + stopping.drain).await;
     };
     tokio::select! {
-        result = drained => result.map_err(ServeError::Grpc),
+        result = drained => match result {
+            Ok(()) if !stop.is_cancelled() => Err(ServeError::NotAccepting),
+            result => result.map_err(ServeError::Grpc),
+        },
         () = overdue => {
             tracing::warn!("calls were still in flight at the end of the drain");
             Ok(())
@@ -135,22 +170,34 @@ async fn serve_grpc(
     }
 }
 
-async fn serve_admin(broker: Arc<Broker>, listener: tokio::net::TcpListener) {
+async fn serve_admin(broker: Arc<Broker>, listener: tokio::net::TcpListener, stop: CancellationToken) {
     let metrics = broker.metrics().clone();
-    let readiness = move || std::future::ready(broker.checks());
+    let readiness = move || {
+        let mut checks = broker.checks();
+        if stop.is_cancelled() {
+            checks.push(Check::new("stopping", false));
+        }
+        std::future::ready(checks)
+    };
     let router = telemetry::admin::router(metrics, readiness);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin port failed");
     }
 }
 
-/// Keeps the standard health service true. A broker that is stopping is not serving: who looks, goes elsewhere.
-async fn keep_health(broker: Arc<Broker>, health: HealthReporter, shutdown: CancellationToken) {
+/// Keeps the standard health service true, until the broker stops. One that is stopping is not serving: who looks, has
+/// `delay` to go elsewhere.
+async fn keep_health(
+    broker: Arc<Broker>,
+    mut health: HealthReporter,
+    stop: CancellationToken,
+    delay: Duration,
+) {
     let mut ticks = time::interval(HEALTH_INTERVAL);
     let mut known = None;
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = stop.cancelled() => break,
             _ = ticks.tick() => {}
         }
         let ready = broker.is_ready();
@@ -160,11 +207,17 @@ async fn keep_health(broker: Arc<Broker>, health: HealthReporter, shutdown: Canc
         }
     }
     set_health(&health, false).await;
+    time::sleep(delay).await;
+    // Who watches is told of the change first, then its stream ends: left open it would hold up the end for as long as
+    // that may take.
+    for service in HEALTH_OF {
+        health.clear_service_status(service).await;
+    }
 }
 
 async fn set_health(health: &HealthReporter, serving: bool) {
     let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for service in ["", SERVICE_NAME] {
+    for service in HEALTH_OF {
         health.set_service_status(service, status).await;
     }
 }
@@ -198,4 +251,30 @@ pub enum ServeError {
     /// gRPC failed.
     #[error("the gRPC server failed")]
     Grpc(#[source] tonic::transport::Error),
+    /// Connections are no longer accepted, and nobody had asked for that.
+    #[error("the gRPC server accepts no connections any more")]
+    NotAccepting,
+    /// Work in the background ended.
+    #[error(transparent)]
+    Background(#[from] BackgroundEnded),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn where_background_work_ends_the_broker_stops_with_its_name() {
+        let stop = CancellationToken::new();
+        let mut background = Background::default();
+        background.spawn("the keeping of the tide", async { panic!("ebb") });
+        // It goes on until it is told to stop, and finishes in order.
+        let serving = async {
+            stop.cancelled().await;
+            Ok(())
+        };
+        let error = attend(serving, &mut background, &stop).await.unwrap_err();
+        assert!(matches!(error, ServeError::Background(_)), "{error:?}");
+        assert!(error.to_string().contains("the keeping of the tide"), "{error}");
+    }
 }

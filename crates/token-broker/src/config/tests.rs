@@ -131,3 +131,16 @@ fn every_setting_is_documented() {
         assert!(arg.get_env().is_some() || ["help", "version"].contains(&arg.get_id().as_str()), "{arg:?}");
     }
 }
+
+#[test]
+fn an_end_takes_25_seconds_at_most_unless_told_otherwise() {
+    let stopping = |more: &[&str]| {
+        let Stopping { delay, drain } = config(more).unwrap().stopping;
+        (delay.as_secs(), drain.as_secs())
+    };
+    assert_eq!(stopping(&[]), (0, 25));
+    assert_eq!(stopping(&["--shutdown-delay-seconds=5", "--drain-seconds=50"]), (5, 50));
+    for wrong in ["--drain-seconds=0", "--drain-seconds=121", "--shutdown-delay-seconds=121"] {
+        assert!(config(&[wrong]).is_err(), "{wrong}");
+    }
+}

@@ -4,6 +4,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Durati
 
 use identity::clock::ManualClock;
 use proto::v1::{ExchangeRequest, token_broker_client::TokenBrokerClient};
+use telemetry::testing::Captured;
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, transport::Endpoint};
@@ -146,6 +147,95 @@ async fn stopping_finishes_the_calls_in_flight() {
     });
     answer.unwrap();
     (&mut broker.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_watches_health_is_told_of_the_end_and_does_not_hold_it_up() {
+    let entra = Entra::start().await;
+    // Far longer than this test: were the watches waited for, it would not end in time.
+    let mut broker = Broker::start_with(entra.config(&["--drain-seconds=120"])).await;
+    eventually("it serves", async || health(&broker).await == ServingStatus::Serving).await;
+    let mut watches = Vec::new();
+    for service in ["", "token_broker.v1.TokenBroker"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let mut watch = HealthClient::new(broker.channel.clone()).watch(request).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        watches.push(watch);
+    }
+    let token = entra.token(ALICE);
+    entra.gate(false);
+    let (answer, ()) = tokio::join!(broker.exchange(&token), async {
+        entra.arrival().await;
+        broker.shutdown.cancel();
+        for watch in &mut watches {
+            // While the call is still in flight.
+            assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+            assert!(watch.message().await.unwrap().is_none(), "that was the last word");
+        }
+        assert!(broker.admin("/readyz").await.contains(r#""stopping":"failing""#));
+        assert!(!broker.task.is_finished());
+        entra.gate(true);
+    });
+    answer.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), &mut broker.task).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn until_connections_are_refused_health_says_that_it_does_not_serve() {
+    let entra = Entra::start().await;
+    let broker = Broker::start_with(entra.config(&["--shutdown-delay-seconds=120"])).await;
+    eventually("it serves", async || health(&broker).await == ServingStatus::Serving).await;
+    broker.shutdown.cancel();
+    eventually("it does not serve", async || health(&broker).await == ServingStatus::NotServing).await;
+    assert!(broker.admin("/readyz").await.starts_with("HTTP/1.1 503"));
+    // Who has not noticed yet is still answered.
+    broker.exchange(&entra.token(ALICE)).await.unwrap();
+    assert!(!broker.task.is_finished());
+}
+
+#[tokio::test]
+async fn a_drain_that_is_overdue_ends_at_its_deadline() {
+    let captured = Captured::install("warn");
+    let entra = Entra::start().await;
+    let mut broker = Broker::start_with(entra.config(&["--drain-seconds=1"])).await;
+    let client = broker.client.clone();
+    let token = entra.token(ALICE);
+    entra.gate(false);
+    let call = tokio::spawn(async move {
+        let request = ExchangeRequest { assertion: token, resource: "arm".into(), claims: String::new() };
+        client.clone().exchange(request).await
+    });
+    entra.arrival().await;
+    let began = tokio::time::Instant::now();
+    broker.shutdown.cancel();
+    (&mut broker.task).await.unwrap().unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(1), "it waited for the call");
+    assert!(captured.logs().contains("still in flight at the end of the drain"), "{}", captured.logs());
+    call.abort();
+}
+
+#[tokio::test]
+async fn without_signing_keys_a_broker_is_not_ready() {
+    let entra = Entra::start().await;
+    entra.publishes(false);
+    let broker = Broker::start(&entra).await;
+    // Only the keys are missing.
+    eventually("the credential is proved", async || {
+        broker.admin("/readyz").await.contains(r#""credential":"ok""#)
+    })
+    .await;
+    let readiness = broker.admin("/readyz").await;
+    assert!(
+        readiness.starts_with("HTTP/1.1 503") && readiness.contains(r#""signing_keys":"failing""#),
+        "{readiness}"
+    );
+    assert_eq!(health(&broker).await, ServingStatus::NotServing);
+    broker.exchange(&entra.token(ALICE)).await.unwrap_err();
+
+    // They are asked for again, with nobody calling.
+    entra.publishes(true);
+    eventually("it serves", async || health(&broker).await == ServingStatus::Serving).await;
+    assert!(broker.admin("/readyz").await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ pub(crate) struct Entra {
 struct Stub {
     metadata: Value,
     keys: Mutex<Value>,
+    /// Whether the keys can be had.
+    publishes: AtomicBool,
     answer: Mutex<Answer>,
     requests: Mutex<Vec<(Fields, HeaderMap)>>,
     /// The broker's questions about its own credential, which are not counted as requests.
@@ -89,6 +91,7 @@ impl Entra {
         let state = Arc::new(Stub {
             metadata: json!({"issuer": format!("{origin}/{TENANT}/v2.0"), "jwks_uri": format!("{origin}/keys")}),
             keys: Mutex::new(json!({"keys": [jwk("key-1", &key)]})),
+            publishes: AtomicBool::new(true),
             answer: Mutex::new(Arc::new(granted)),
             requests: Mutex::default(),
             proofs: Mutex::default(),
@@ -103,10 +106,7 @@ impl Entra {
                 &format!("/{TENANT}/v2.0/.well-known/openid-configuration"),
                 get(async |State(stub): State<Arc<Stub>>| Json(stub.metadata.clone())),
             )
-            .route(
-                "/keys",
-                get(async |State(stub): State<Arc<Stub>>| Json(stub.keys.lock().unwrap().clone())),
-            )
+            .route("/keys", get(keys))
             .route(&format!("/{TENANT}/oauth2/v2.0/token"), post(token))
             .with_state(Arc::clone(&state));
         let (cert, server_key) = authority.issue("localhost");
@@ -165,6 +165,11 @@ impl Entra {
     pub(crate) fn publish(&self, keys: &[(&str, &KeyAndCert)]) {
         let keys: Vec<_> = keys.iter().map(|(kid, key)| jwk(kid, key)).collect();
         *self.state.keys.lock().unwrap() = json!({ "keys": keys });
+    }
+
+    /// Lets the keys be had from now on, or answers that they cannot.
+    pub(crate) fn publishes(&self, whether: bool) {
+        self.state.publishes.store(whether, Ordering::SeqCst);
     }
 
     /// Waits for the next request to arrive at the token endpoint.
@@ -382,6 +387,14 @@ pub(crate) fn subject(token: &str) -> String {
 pub(crate) fn proved(_: &Fields) -> (StatusCode, HeaderMap, Value) {
     let body = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "app-only"});
     (StatusCode::OK, HeaderMap::new(), body)
+}
+
+async fn keys(State(stub): State<Arc<Stub>>) -> Response {
+    if stub.publishes.load(Ordering::SeqCst) {
+        Json(stub.keys.lock().unwrap().clone()).into_response()
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    }
 }
 
 async fn token(State(stub): State<Arc<Stub>>, headers: HeaderMap, Form(fields): Form<Fields>) -> Response {
