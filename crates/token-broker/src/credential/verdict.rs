@@ -18,6 +18,10 @@ pub(crate) struct Verdict(Mutex<State>);
 enum State {
     /// Not asked yet.
     Unproven,
+    /// Asked, and never yet answered: nothing is known against the credential, nor for it.
+    Unanswered {
+        ask_at: Timestamp,
+    },
     Accepted,
     /// Refused once by an Entra ID that had accepted it: its servers do not learn of a change all at once, so this
     /// alone is not believed.
@@ -36,7 +40,7 @@ impl Verdict {
 
     /// Whether the broker may call itself ready.
     pub(crate) fn is_good(&self) -> bool {
-        matches!(self.get(), State::Accepted | State::Doubted { .. })
+        matches!(self.get(), State::Unanswered { .. } | State::Accepted | State::Doubted { .. })
     }
 
     /// Entra ID answered something that it says to clients it knows only.
@@ -52,16 +56,19 @@ impl Verdict {
         let ask_at = now.saturating_add(ASK_AGAIN_AFTER).unwrap_or(now);
         self.change(|state| match state {
             State::Accepted => State::Doubted { ask_at },
-            State::Unproven | State::Doubted { .. } | State::Refused { .. } => State::Refused { ask_at },
+            State::Unproven | State::Unanswered { .. } | State::Doubted { .. } | State::Refused { .. } => {
+                State::Refused { ask_at }
+            }
         });
     }
 
     /// Entra ID was asked and did not answer. A broker that starts during an outage is ready: it can serve from a
-    /// cache, and nothing speaks against its credential.
+    /// cache, and nothing speaks against its credential. It is asked about until there is an answer.
     pub(crate) fn unanswered(&self, now: Timestamp) {
         let ask_at = now.saturating_add(ASK_AGAIN_AFTER).unwrap_or(now);
         self.change(|state| match state {
-            State::Unproven | State::Accepted => State::Accepted,
+            State::Unproven | State::Unanswered { .. } => State::Unanswered { ask_at },
+            State::Accepted => State::Accepted,
             State::Doubted { .. } => State::Doubted { ask_at },
             State::Refused { .. } => State::Refused { ask_at },
         });
@@ -72,6 +79,7 @@ impl Verdict {
         self.change(|state| match state {
             State::Refused { .. } => State::Refused { ask_at: now },
             State::Unproven => State::Unproven,
+            State::Unanswered { .. } => State::Unanswered { ask_at: now },
             State::Accepted | State::Doubted { .. } => State::Doubted { ask_at: now },
         });
     }
@@ -82,7 +90,7 @@ impl Verdict {
             State::Unproven => true,
             State::Accepted => false,
             // Further ahead than it was ever set to means that the clock was set back.
-            State::Doubted { ask_at } | State::Refused { ask_at } => {
+            State::Unanswered { ask_at } | State::Doubted { ask_at } | State::Refused { ask_at } => {
                 now >= ask_at || ask_at.duration_since(now) > ASK_AGAIN_AFTER
             }
         }
@@ -139,6 +147,24 @@ mod tests {
         verdict.refused(NOW);
         verdict.unanswered(NOW);
         assert!(!verdict.is_good());
+    }
+
+    #[test]
+    fn after_silence_at_the_start_it_is_asked_until_there_is_an_answer() {
+        let verdict = Verdict::new();
+        let (mut now, refused) = (NOW, Verdict::new());
+        for _ in 0..3 {
+            verdict.unanswered(now);
+            refused.unanswered(now);
+            assert!(verdict.is_good() && !verdict.is_due(now));
+            now += ASK_AGAIN_AFTER;
+            assert!(verdict.is_due(now));
+        }
+        verdict.accepted();
+        assert!(verdict.is_good() && !verdict.is_due(now + ASK_AGAIN_AFTER));
+        // Never accepted before, so there is nothing to doubt.
+        refused.refused(now);
+        assert!(!refused.is_good());
     }
 
     #[test]

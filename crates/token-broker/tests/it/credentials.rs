@@ -110,6 +110,19 @@ async fn a_broker_that_starts_during_an_outage_is_not_to_blame() {
 }
 
 #[tokio::test]
+async fn after_an_outage_at_the_start_the_credential_is_proved_without_anybody_calling() {
+    let entra = Entra::start().await;
+    entra.answer_proofs(|_| (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new(), json!({})));
+    let broker = Broker::start(&entra).await;
+    eventually("it is ready", async || is_ready(&broker).await).await;
+
+    // Entra ID is back, and does not know the certificate. By then the pause after its fault is over too.
+    entra.answer_proofs(|_| unknown_certificate());
+    broker.clock.advance(SignedDuration::from_secs(15));
+    eventually("the credential fails", async || credential_fails(&broker).await).await;
+}
+
+#[tokio::test]
 async fn a_new_certificate_that_entra_does_not_know_yet_fails_no_call() {
     let captured = Captured::install("info");
     let entra = Entra::start().await;
@@ -177,6 +190,28 @@ async fn a_torn_write_changes_nothing() {
     .await;
     let days = broker.admin("/metrics").await;
     assert!(days.contains("broker_credential_days_left"), "{days}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_soon_is_told_in_the_log() {
+    let captured = Captured::install("info");
+    let entra = Entra::start().await;
+    let broker = Broker::start(&entra).await;
+    eventually("it is ready", async || is_ready(&broker).await).await;
+    let thumbprint = entra.application.thumbprint_sha256();
+    let told = |level: &str, text: &str| {
+        let logs = captured.logs();
+        let of_it = |line: &&str| line.contains("client certificate ends") && line.contains(&thumbprint);
+        logs.lines().filter(of_it).filter(|line| line.contains(level) && line.contains(text)).count()
+    };
+
+    // It ends with the year 2027.
+    assert_eq!(told("", ""), 0, "more than a year: {}", captured.logs());
+    broker.clock.set("2027-12-02T01:00:00Z".parse().unwrap());
+    eventually("it is a warning", async || told(" WARN ", "days_left=29") == 1).await;
+    broker.clock.set("2027-12-25T01:00:00Z".parse().unwrap());
+    eventually("it is an error", async || told(" ERROR ", "days_left=6") == 1).await;
+    assert_eq!(told("", ""), 2, "each once a day: {}", captured.logs());
 }
 
 #[tokio::test]
