@@ -76,7 +76,7 @@ pub const BROKER_INFLIGHT: &str = "broker.inflight";
 pub const BROKER_CONSUMER_REFUSALS: &str = "broker.consumer.refusals";
 /// Up-down counter, connections: open gRPC connections.
 pub const BROKER_CONNECTIONS: &str = "broker.connections";
-/// Counter, connections: not let in, by [`CAUSE`]: `handshake`, `slow`, `certificate` or `full`.
+/// Counter, connections: not let in, by [`CAUSE`]: `handshake`, `slow`, `certificate`, `full` or `peer_full`.
 pub const BROKER_CONNECTIONS_REFUSED: &str = "broker.connections.refused";
 /// Gauge, days: what is left of the gRPC server's own certificate, with mutual TLS. Alert on this one.
 pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";

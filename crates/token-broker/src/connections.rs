@@ -4,26 +4,23 @@
 //! handshake takes those in force, and whoever fails one, or takes long over it, holds nobody else up. This module
 //! must not know what the peers may do.
 
+mod door;
 mod tls;
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Meter, UpDownCounter},
-};
-use telemetry::names;
+use opentelemetry::metrics::Meter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     task::{AbortHandle, JoinSet},
     time::{self, Sleep},
 };
@@ -32,11 +29,10 @@ use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
 use crate::{consumers::Peer, watched::Watched};
+use door::{Door, Place, Refused};
 pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
 
-/// Connections at the same time. A consumer needs one, or a few.
-const MAX_CONNECTIONS: usize = 4096;
 /// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that
 /// stalls.
 const MAX_HANDSHAKES: usize = 512;
@@ -155,78 +151,6 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// Counts who is in and who was not let in.
-struct Door {
-    places: Arc<Semaphore>,
-    open: UpDownCounter<i64>,
-    refused: Counter<u64>,
-}
-
-impl Door {
-    fn new(meter: &Meter) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            open: meter.i64_up_down_counter(names::BROKER_CONNECTIONS).build(),
-            refused: meter.u64_counter(names::BROKER_CONNECTIONS_REFUSED).build(),
-        }
-    }
-
-    /// Lets a connection in, if there is room. Only who finished the handshake takes a place.
-    fn enter(&self) -> Result<Place, Refused> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Full)?;
-        self.open.add(1, &[]);
-        Ok(Place { open: self.open.clone(), _permit: permit })
-    }
-
-    fn refuse(&self, refused: &Refused) {
-        self.refused.add(1, &[KeyValue::new(names::CAUSE, refused.cause())]);
-        tracing::debug!(cause = refused.cause(), error = %refused, "connection refused");
-    }
-}
-
-/// A place among the connections.
-struct Place {
-    open: UpDownCounter<i64>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.open.add(-1, &[]);
-    }
-}
-
-/// Why a connection was not let in.
-#[derive(Debug)]
-enum Refused {
-    Handshake(io::Error),
-    Slow,
-    Certificate(crate::consumers::InvalidCertificate),
-    Full,
-}
-
-impl Refused {
-    const fn cause(&self) -> &'static str {
-        match self {
-            Self::Handshake(_) => "handshake",
-            Self::Slow => "slow",
-            Self::Certificate(_) => "certificate",
-            Self::Full => "full",
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Handshake(error) => error.fmt(f),
-            Self::Slow => f.write_str("the handshake took too long"),
-            Self::Certificate(error) => error.fmt(f),
-            Self::Full => write!(f, "there are {MAX_CONNECTIONS} connections"),
-        }
-    }
-}
-
 /// Handshakes under way, from the oldest on.
 #[derive(Default)]
 struct Handshakes {
@@ -324,7 +248,8 @@ impl Arrived {
                 (Box::new(stream), peer, Some(Box::pin(time::sleep(max_age + AGE_GRACE))))
             }
         };
-        Ok(Connection { io, peer, end, _place: door.enter()? })
+        let place = door.enter(&peer)?;
+        Ok(Connection { io, peer, end, _place: place })
     }
 }
 
@@ -349,7 +274,8 @@ mod tests {
     fn connection(end: Option<Duration>) -> (Connection, tokio::io::DuplexStream) {
         let (here, there) = tokio::io::duplex(64);
         let end = end.map(|age| Box::pin(time::sleep(age)));
-        (Connection { io: Box::new(here), peer: Peer::Loopback, end, _place: door().enter().unwrap() }, there)
+        let (peer, place) = (Peer::Loopback, door().enter(&Peer::Loopback).unwrap());
+        (Connection { io: Box::new(here), peer, end, _place: place }, there)
     }
 
     #[tokio::test]
@@ -361,15 +287,6 @@ mod tests {
         let (mut ageless, mut there) = connection(None);
         there.write_u8(7).await.unwrap();
         assert_eq!(ageless.read_u8().await.unwrap(), 7);
-    }
-
-    #[test]
-    fn there_are_so_many_places_and_each_is_given_back() {
-        let door = door();
-        let mut places: Vec<_> = (0..MAX_CONNECTIONS).map(|_| door.enter().unwrap()).collect();
-        assert!(matches!(door.enter(), Err(Refused::Full)));
-        places.pop();
-        assert!(door.enter().is_ok());
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use crate::{
     watched::{WatchError, Watched},
 };
 use calls::{Call, CallsByName};
-pub(crate) use peer::{InvalidCertificate, Peer, Transport};
+pub(crate) use peer::{InvalidCertificate, Peer, PeerIdentity, Transport};
 use registry::{NoConsumer, Registry, Rules};
 
 /// The services that may call.

@@ -13,7 +13,7 @@ const MAX_SPIFFE_LEN: usize = 2048;
 const SPIFFE: &str = "spiffe://";
 
 /// A subject alternative name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Name {
     /// A DNS name, in lower case.
     Dns(Box<str>),

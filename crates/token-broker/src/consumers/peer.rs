@@ -46,6 +46,28 @@ impl Peer {
     pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, InvalidCertificate> {
         CertificateNames::parse(der).map(|names| Self::Certificate(Arc::new(names)))
     }
+
+    /// Who it is, for counting what one of them has. On plain loopback nobody can be told from another.
+    pub(crate) fn identity(&self) -> Option<PeerIdentity> {
+        match self {
+            Self::Certificate(certificate) => {
+                let mut names = certificate.names.clone();
+                names.sort_unstable();
+                Some(PeerIdentity::Names(names))
+            }
+            Self::User { uid, .. } => Some(PeerIdentity::User(*uid)),
+            Self::Loopback => None,
+        }
+    }
+}
+
+/// Who a peer is: what stays the same over its connections and the renewals of its certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PeerIdentity {
+    /// The names of its certificate, sorted; all who have none are one.
+    Names(Vec<Name>),
+    /// A user.
+    User(u32),
 }
 
 impl fmt::Display for Peer {
