@@ -78,6 +78,9 @@ pub const BROKER_CONSUMER_REFUSALS: &str = "broker.consumer.refusals";
 pub const BROKER_CONNECTIONS: &str = "broker.connections";
 /// Counter, connections: not let in, by [`CAUSE`]: `handshake`, `slow`, `certificate`, `full` or `peer_full`.
 pub const BROKER_CONNECTIONS_REFUSED: &str = "broker.connections.refused";
+/// Gauge, by [`FILE`]: 1 while a followed file holds something else than what is in force, because it cannot be used or
+/// cannot be read. Alert on this one.
+pub const BROKER_FILES_STALE: &str = "broker.files.stale";
 /// Gauge, days: what is left of the gRPC server's own certificate, with mutual TLS. Alert on this one.
 pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";
 /// Gauge, days: what is left of the broker's own certificate; absent where the credential is another kind, which
@@ -115,6 +118,8 @@ pub const RESULT: &str = "result";
 pub const CAUSE: &str = "cause";
 /// What was done; a few fixed words for each metric.
 pub const OPERATION: &str = "operation";
+/// A followed file, or several that belong together: one of a few fixed words, never a path.
+pub const FILE: &str = "file";
 /// Name of an MCP tool. Only names from the tool table: never what a client sent.
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// HTTP method, or `_OTHER` for one that is not a standard method.

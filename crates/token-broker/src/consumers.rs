@@ -58,7 +58,9 @@ impl Consumers {
                         contents.first().map_or(&[][..], |content: &crate::watched::Content| content);
                     Ok(rules.parse(content, &calls)?)
                 };
-                Source::File(Watched::load("consumers file", vec![path.to_owned()], parse)?)
+                let watched = Watched::load("consumers file", vec![path.to_owned()], parse)?;
+                watched.observe(meter);
+                Source::File(watched)
             }
             None => Source::BuiltIn(Arc::new(Registry::built_in(&calls))),
         };

@@ -22,6 +22,7 @@ use std::{
 
 use identity::{clock::SharedClock, outbound::OutboundError};
 use jiff::Timestamp;
+use opentelemetry::metrics::Meter;
 use secrecy::SecretString;
 use tokio::time;
 
@@ -108,6 +109,15 @@ impl Credential {
             Self { kind, clock: Arc::clone(clock), verdict: Verdict::new(), reminder: Reminder::default() };
         credential.remind(clock.now());
         Ok(credential)
+    }
+
+    /// Shows in the metrics whether its files are in force.
+    pub(crate) fn observe(&self, meter: &Meter) {
+        match &self.kind {
+            Kind::Certificate(rotation) => rotation.file().observe(meter),
+            Kind::Federated(federated, _) => federated.file().observe(meter),
+            Kind::ManagedIdentity(_) => {}
+        }
     }
 
     /// Keeps the credential current: follows its files, or renews the managed identity's token. Never returns.

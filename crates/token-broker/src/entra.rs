@@ -87,6 +87,7 @@ impl Entra {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
+        credential.observe(metrics.meter());
         let endpoint = Endpoint::new(http, token_endpoint, metrics.clone());
         let (slots, throttle) = (Semaphore::new(MAX_CONCURRENT), Throttle::new());
         Self { endpoint, client_id, credential, capabilities, clock, metrics, slots, throttle }

@@ -17,6 +17,7 @@ use crate::{entra, error::ExchangeError, exchange::Source, throttle};
 /// The broker's instruments. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
+    meter: Meter,
     exchanges: Counter<u64>,
     duration: Histogram<f64>,
     inflight: UpDownCounter<i64>,
@@ -37,6 +38,7 @@ impl Metrics {
     pub(crate) fn new(meter: &Meter) -> Self {
         let seconds = |name| meter.f64_histogram(name).with_unit(names::UNIT_SECONDS).build();
         Self {
+            meter: meter.clone(),
             exchanges: meter.u64_counter(names::BROKER_EXCHANGES).build(),
             duration: seconds(names::BROKER_EXCHANGE_DURATION),
             inflight: meter.i64_up_down_counter(names::BROKER_INFLIGHT).build(),
@@ -52,6 +54,11 @@ impl Metrics {
             entra_pauses: meter.u64_counter(names::BROKER_ENTRA_PAUSES).build(),
             entra_held_back: meter.u64_counter(names::BROKER_ENTRA_THROTTLED).build(),
         }
+    }
+
+    /// For gauges that are read when somebody looks.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Begins to observe one exchange.

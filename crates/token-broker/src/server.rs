@@ -222,10 +222,11 @@ async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-/// How long the server's own certificate lasts, read when somebody looks.
+/// How long the server's own certificate lasts, and whether its files are in force, read when somebody looks.
 fn observe(broker: &Broker, tls: &Arc<Watched<ServerTls>>, clock: &SharedClock) {
     let (tls, clock) = (Arc::clone(tls), Arc::clone(clock));
     let meter = broker.metrics().meter("token-broker");
+    tls.observe(&meter);
     meter
         .f64_observable_gauge(names::BROKER_TLS_DAYS_LEFT)
         .with_callback(move |gauge| {

@@ -4,24 +4,30 @@
 //! (`..data`) above them, which neither a modification time nor a watch of the file itself shows. A change counts
 //! once two looks in a row saw the same, so that a file half written is not believed even where it parses; and the
 //! old value stays in force until the new one parses; what does not is tried again at each look, for a certificate may
-//! just not have begun. This module must not know what stands in the files.
+//! just not have begun. Where the files hold something else than what is in force, or cannot be read any more, the log
+//! and a gauge say so: what was withdrawn in them still holds. This module must not know what stands in the files.
 
 use std::{
     error::Error,
     fmt, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
+use opentelemetry::{KeyValue, metrics::Meter};
+use telemetry::names;
 use tokio::{task, time};
 use zeroize::Zeroizing;
 
 /// How often files are looked at. A change is in force after two looks: within five seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many looks in a row that found no way to what is in force are no coincidence: one falls into the midst of a swap,
+/// or is the first to see a change.
+const LOOKS_TO_TELL: u32 = 2;
 /// The longest file that is read: credentials, chains and lists of consumers take some KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -46,6 +52,10 @@ struct Seen {
     settled: Fingerprint,
     refused: bool,
     pending: Option<Fingerprint>,
+    /// Looks in a row that did not end with the files' content in force.
+    astray: u32,
+    /// Looks in a row that could not read the files.
+    unread: u32,
 }
 
 /// What a look at the files brought.
@@ -73,7 +83,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
     ) -> Result<Arc<Self>, WatchError> {
         let contents = read_all(&paths)?;
         let value = parse(&contents).map_err(|reason| WatchError::Unusable { what, reason })?;
-        let seen = Mutex::new(Seen { settled: fingerprint(&contents), refused: false, pending: None });
+        let settled = fingerprint(&contents);
+        let seen = Mutex::new(Seen { settled, refused: false, pending: None, astray: 0, unread: 0 });
         let value = ArcSwap::from_pointee(value);
         Ok(Arc::new(Self { what, paths, parse: Box::new(parse), value, seen }))
     }
@@ -93,22 +104,47 @@ impl<T: Send + Sync + 'static> Watched<T> {
         }
     }
 
+    /// Whether the files hold something else than what is in force, or cannot be read, and not just for a moment.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.seen().astray >= LOOKS_TO_TELL
+    }
+
+    /// Shows in the metrics whether it is stale.
+    pub(crate) fn observe(self: &Arc<Self>, meter: &Meter) {
+        let watched = Arc::clone(self);
+        let file = KeyValue::new(names::FILE, self.what.to_ascii_lowercase().replace(' ', "_"));
+        meter
+            .u64_observable_gauge(names::BROKER_FILES_STALE)
+            .with_callback(move |gauge| {
+                gauge.observe(u64::from(watched.is_stale()), std::slice::from_ref(&file));
+            })
+            .build();
+    }
+
     /// Looks at the files once.
     pub(crate) fn look(&self) -> Look {
-        let contents = match read_all(&self.paths) {
-            Ok(contents) => contents,
+        let contents = read_all(&self.paths);
+        let mut seen = self.seen();
+        // Before it is known: a parser that panics leaves the old value in force as well.
+        seen.astray = seen.astray.saturating_add(1);
+        let look = match contents {
+            Ok(contents) => {
+                self.was_read(&mut seen);
+                self.take(&mut seen, &contents)
+            }
             Err(error) => {
-                // In the midst of a swap a file may be missing for a moment.
-                tracing::debug!(
-                    what = self.what,
-                    error = &error as &dyn Error,
-                    "a watched file was not read"
-                );
-                return Look::Kept;
+                self.was_not_read(&mut seen, &error);
+                Look::Kept
             }
         };
-        let fingerprint = fingerprint(&contents);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(look, Look::Same | Look::Replaced) {
+            seen.astray = 0;
+        }
+        look
+    }
+
+    fn take(&self, seen: &mut Seen, contents: &[Content]) -> Look {
+        let fingerprint = fingerprint(contents);
         let known = fingerprint == seen.settled;
         if known && !seen.refused {
             seen.pending = None;
@@ -117,9 +153,8 @@ impl<T: Send + Sync + 'static> Watched<T> {
         if !known && seen.pending.replace(fingerprint) != Some(fingerprint) {
             return Look::Pending;
         }
-        let parsed = (self.parse)(&contents);
-        *seen = Seen { settled: fingerprint, refused: parsed.is_err(), pending: None };
-        drop(seen);
+        let parsed = (self.parse)(contents);
+        (seen.settled, seen.refused, seen.pending) = (fingerprint, parsed.is_err(), None);
         match parsed {
             Ok(value) => {
                 self.value.store(Arc::new(value));
@@ -136,6 +171,31 @@ impl<T: Send + Sync + 'static> Watched<T> {
                 Look::Kept
             }
         }
+    }
+
+    fn was_not_read(&self, seen: &mut Seen, error: &WatchError) {
+        seen.unread = seen.unread.saturating_add(1);
+        let (what, error) = (self.what, error as &dyn Error);
+        if seen.unread == LOOKS_TO_TELL {
+            tracing::warn!(
+                what,
+                error,
+                "a followed file cannot be read any more: what it held stays in force, and no change of it is seen"
+            );
+        } else {
+            // In the midst of a swap a file may be missing for a moment; and what was told is not told at each look.
+            tracing::debug!(what, error, "a followed file was not read");
+        }
+    }
+
+    fn was_read(&self, seen: &mut Seen) {
+        if std::mem::take(&mut seen.unread) >= LOOKS_TO_TELL {
+            tracing::info!(what = self.what, "the followed files can be read again");
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,110 +267,4 @@ fn fingerprint(contents: &[Content]) -> Fingerprint {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn number(contents: &[Content]) -> Result<u32, Reason> {
-        Ok(str::from_utf8(&contents[0])?.trim().parse()?)
-    }
-
-    fn watched(text: &str) -> (TempDir, PathBuf, Arc<Watched<u32>>) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("number");
-        fs::write(&path, text).unwrap();
-        let watched = Watched::load("number", vec![path.clone()], number).unwrap();
-        (dir, path, watched)
-    }
-
-    #[test]
-    fn a_change_counts_when_it_was_seen_twice() {
-        let (_dir, path, watched) = watched("1");
-        assert_eq!(watched.look(), Look::Same);
-        fs::write(&path, "2").unwrap();
-        assert_eq!((watched.look(), *watched.current()), (Look::Pending, 1));
-        assert_eq!((watched.look(), *watched.current()), (Look::Replaced, 2));
-        assert_eq!(watched.look(), Look::Same);
-    }
-
-    #[test]
-    fn a_file_half_written_is_not_believed_even_where_it_parses() {
-        let (_dir, path, watched) = watched("1");
-        fs::write(&path, "12").unwrap();
-        assert_eq!(watched.look(), Look::Pending);
-        fs::write(&path, "1234").unwrap();
-        assert_eq!((watched.look(), *watched.current()), (Look::Pending, 1));
-        assert_eq!((watched.look(), *watched.current()), (Look::Replaced, 1234));
-    }
-
-    #[test]
-    fn what_cannot_be_used_leaves_the_old_value() {
-        let (_dir, path, watched) = watched("1");
-        for broken in ["", "x"] {
-            fs::write(&path, broken).unwrap();
-            assert_eq!(watched.look(), Look::Pending);
-            assert_eq!((watched.look(), *watched.current()), (Look::Kept, 1));
-        }
-        fs::remove_file(&path).unwrap();
-        assert_eq!((watched.look(), *watched.current()), (Look::Kept, 1));
-        fs::write(&path, "3").unwrap();
-        assert_eq!((watched.look(), watched.look(), *watched.current()), (Look::Pending, Look::Replaced, 3));
-    }
-
-    #[test]
-    fn what_could_not_be_used_is_tried_again() {
-        use std::sync::atomic::{AtomicBool, Ordering};
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("number");
-        fs::write(&path, "1").unwrap();
-        let begun = Arc::new(AtomicBool::new(true));
-        let gate = Arc::clone(&begun);
-        let parse = move |contents: &[Content]| {
-            if gate.load(Ordering::SeqCst) { number(contents) } else { Err("not yet".into()) }
-        };
-        let watched = Watched::load("number", vec![path.clone()], parse).unwrap();
-        begun.store(false, Ordering::SeqCst);
-        fs::write(&path, "2").unwrap();
-        assert_eq!([watched.look(), watched.look(), watched.look()], [Look::Pending, Look::Kept, Look::Kept]);
-        begun.store(true, Ordering::SeqCst);
-        assert_eq!((watched.look(), *watched.current()), (Look::Replaced, 2));
-        assert_eq!(watched.look(), Look::Same);
-    }
-
-    #[test]
-    fn a_volume_of_kubernetes_is_followed_through_its_swap() {
-        let dir = tempfile::tempdir().unwrap();
-        let version = |name: &str, text: &str| {
-            let folder = dir.path().join(name);
-            fs::create_dir(&folder).unwrap();
-            fs::write(folder.join("number"), text).unwrap();
-            folder
-        };
-        let (old, new) = (version("..2026_1", "1"), version("..2026_2", "2"));
-        symlink(&old, dir.path().join("..data")).unwrap();
-        symlink("..data/number", dir.path().join("number")).unwrap();
-        let watched = Watched::load("number", vec![dir.path().join("number")], number).unwrap();
-
-        symlink(&new, dir.path().join("..data_tmp")).unwrap();
-        fs::rename(dir.path().join("..data_tmp"), dir.path().join("..data")).unwrap();
-        fs::remove_dir_all(&old).unwrap();
-
-        assert_eq!((watched.look(), watched.look(), *watched.current()), (Look::Pending, Look::Replaced, 2));
-    }
-
-    #[test]
-    fn at_the_start_a_fault_is_told() {
-        let missing = Watched::load("number", vec![PathBuf::from("/nowhere/at/all")], number).unwrap_err();
-        assert!(missing.to_string().contains("/nowhere/at/all"));
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("number");
-        fs::write(&path, vec![b'1'; 1024 * 1024 + 1]).unwrap();
-        assert!(matches!(Watched::load("number", vec![path.clone()], number), Err(WatchError::TooLarge(_))));
-        fs::write(&path, "x").unwrap();
-        let unusable = Watched::load("number", vec![path], number).unwrap_err();
-        assert_eq!(unusable.to_string(), "the number cannot be used");
-    }
-}
+mod tests;

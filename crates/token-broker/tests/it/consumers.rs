@@ -186,6 +186,32 @@ async fn a_file_that_cannot_be_used_leaves_the_old_one_in_force() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_in_force_shows_in_the_metrics() {
+    let captured = Captured::install("info");
+    let broker = MutualTls::start().await;
+    let shown = async |file: &str| {
+        let label = format!("file=\"{file}\"");
+        let text = admin(&broker.admin, "/metrics").await;
+        let mut lines = text.lines().filter(|line| line.starts_with("broker_files_stale{"));
+        lines.find(|line| line.contains(&label)).and_then(|line| Some(line.rsplit_once(' ')?.1.to_owned()))
+    };
+    for file in ["consumers_file", "tls_files", "client_certificate"] {
+        assert_eq!(shown(file).await.as_deref(), Some("0"), "{file}");
+    }
+    fs::remove_file(broker.path("consumers.toml")).unwrap();
+    eventually("it is shown", async || shown("consumers_file").await.as_deref() == Some("1")).await;
+    assert!(captured.logs().contains("a followed file cannot be read any more"), "{}", captured.logs());
+    assert_eq!(shown("tls_files").await.as_deref(), Some("0"));
+    // What was in force, is.
+    broker.consumer(GATEWAY).exchange(&broker.entra.token(ALICE), "arm").await.unwrap();
+    broker.replace("consumers.toml", CONSUMERS);
+    eventually("it is well", async || shown("consumers_file").await.as_deref() == Some("0")).await;
+
+    broker.replace("tls.key", "torn");
+    eventually("it is shown", async || shown("tls_files").await.as_deref() == Some("1")).await;
+}
+
+#[tokio::test]
 async fn a_call_under_way_is_counted_when_the_file_changes() {
     let broker = MutualTls::start().await;
     let (alice, bob) = (broker.entra.token(ALICE), broker.entra.token(BOB));

@@ -103,7 +103,7 @@ impl MutualTls {
         Consumer(TokenBrokerClient::new(endpoint.tls_config(tls).unwrap().connect_lazy()))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.entra.dir.path().join(name)
     }
 }
