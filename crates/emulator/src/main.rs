@@ -52,6 +52,9 @@ struct Args {
     /// Let people consent to `cost.export` themselves ("Who can consent: Admins and users").
     #[arg(long, env = "EMULATOR_USERS_CONSENT_TO_EXPORT")]
     users_consent_to_export: bool,
+    /// Seconds that a token for a client which handles continuous access evaluation lives, such as the broker's for ARM.
+    #[arg(long, env = "EMULATOR_CAE_TOKEN_LIFETIME", default_value_t = 86_400)]
+    cae_token_lifetime: u32,
     /// Remember every credential issued or seen, and tell them at `/_emulator/secrets`: for searching captured output.
     #[arg(long, env = "EMULATOR_RECORD_SECRETS")]
     record_secrets: bool,
@@ -72,6 +75,7 @@ impl From<Args> for Config {
             state_dir: Some(args.state_dir),
             identifier_uris: args.identifier_uris,
             record_secrets: args.record_secrets,
+            cae_token_lifetime: args.cae_token_lifetime,
             extra_people: args.extra_people,
             today: args.today,
             publish_code_challenge_methods: args.publish_code_challenge_methods,

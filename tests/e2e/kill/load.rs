@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use e2e::processes::Processes;
+use identity::clock::{Clock as _, SystemClock};
 use proto::BrokerError;
 use proto::v1::{ExchangeRequest, token_broker_client::TokenBrokerClient};
 use reqwest::Client;
@@ -17,6 +18,10 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 pub(super) const PEOPLE: usize = 24;
+/// No token is served in its last minutes: what is served has so much left, or more.
+pub(super) const MARGIN: Duration = Duration::from_secs(5 * 60);
+/// How long a token of this run is served.
+pub(super) const SERVED_FOR: Duration = Duration::from_secs(15);
 /// Assertions of each person: a new one is a first call, and comes now and then.
 const ASSERTIONS: usize = 25;
 /// Calls with one assertion before the next is taken.
@@ -160,22 +165,30 @@ async fn exchange(person: &Person, client: &TokenBrokerClient<Channel>, assertio
         claims: String::new(),
     };
     let mut client = client.clone();
+    let began = SystemClock.now();
     let call = client.exchange(request);
     match tokio::time::timeout(CALL_DEADLINE, call).await.expect("an answer within its deadline") {
         Ok(answer) => {
-            let token = answer.into_inner().access_token;
-            assert_eq!(oid(&token), person.oid, "somebody else's token");
+            let answer = answer.into_inner();
+            let claims = claims(&answer.access_token);
+            assert_eq!(claims["oid"], *person.oid, "somebody else's token");
+            // It was served after the call began. What it says of itself is what the broker says of it, by whole seconds.
+            let said = answer.expires_at.unwrap().seconds;
+            for end in [said, claims["exp"].as_i64().unwrap()] {
+                let left = end - began.as_second();
+                let least = i64::try_from(MARGIN.as_secs()).unwrap() - 2;
+                assert!(left >= least, "served past its life: {left} s were left");
+            }
             "ok".to_owned()
         }
         Err(status) => kind(&status),
     }
 }
 
-/// The `oid` in a token, as the emulator wrote it.
-fn oid(token: &str) -> String {
+/// What stands in a token, as the emulator wrote it.
+fn claims(token: &str) -> Value {
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
-    let claims: Value = serde_json::from_slice(&payload).unwrap();
-    claims["oid"].as_str().unwrap().to_owned()
+    serde_json::from_slice(&payload).unwrap()
 }
 
 fn kind(status: &Status) -> String {
