@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
-use e2e::Caller;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use e2e::processes::{Ports, Processes, Setup};
+use e2e::{Caller, Credential};
 use proto::v1::{ExchangeRequest, PurgeUserRequest, token_broker_client::TokenBrokerClient};
 use serde_json::{Value, json};
 
@@ -21,8 +23,10 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup {
         people: PEOPLE,
-        replicas: 2,
+        replicas: 3,
         redis: true,
+        // Each kind of secret that a broker can have.
+        credentials: vec![Credential::Certificate, Credential::FederatedToken, Credential::AppService],
         emulator: vec!["--record-secrets".to_owned()],
         settings: vec![
             ("RUST_LOG".to_owned(), "debug".to_owned()),
@@ -34,7 +38,17 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
     let people = stack.control().people().await.unwrap();
     let mut secrets = run(&stack, &people).await;
     secrets.extend(stack.control().secrets().await.unwrap());
+    secrets.extend(own_secrets(&stack));
     assert!(secrets.len() > 3 * PEOPLE, "assertions, tokens, client assertions");
+    for broker in ["token-broker", "token-broker-2", "token-broker-3"] {
+        // Theirs are among them: what a broker sends, the emulator has seen.
+        let own = stack.settings_of(broker).unwrap();
+        let named = ["AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "AZURE_CLIENT_CERTIFICATE_PATH"];
+        let secret = named.iter().find_map(|name| own.get(*name)).unwrap();
+        let secret = std::fs::read_to_string(secret).unwrap_or_else(|_| secret.clone());
+        assert!(secret.contains("PRIVATE KEY") || secrets.contains(&secret), "{broker}");
+    }
+    assert!(stack.control().counts().await.unwrap().metadata_requests > 0, "a managed identity's token");
 
     let mut stored: Captured = stack.redis().unwrap().dump().unwrap();
     assert!(stored.len() > PEOPLE, "entries were shared");
@@ -67,8 +81,25 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
         assert!(tokio::time::Instant::now() < in_time, "the recording does not show what was set");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    let log = ("log".to_owned(), format!("{{\"token\":\"{planted}\"}}").into_bytes());
-    assert_eq!(found(&[&log], &secrets).as_deref(), Some("log"));
+    let log = |text: &[u8]| ("log".to_owned(), [b"{\"token\":\"", text, b"\"}"].concat());
+    assert_eq!(found(&[&log(planted.as_bytes())], &secrets).as_deref(), Some("log"));
+    for secret in own_secrets(&stack) {
+        assert_eq!(found(&[&log(secret.as_bytes())], &secrets).as_deref(), Some("log"));
+    }
+    let key = BASE64_STANDARD.decode(&stack.redis().unwrap().secrets()[0]).unwrap();
+    assert_eq!(found(&[&log(&key)], &secrets).as_deref(), Some("log"));
+}
+
+/// What no request carries, or none that the emulator sees: the brokers' own key, the password of Redis, the cache keys.
+fn own_secrets(stack: &Processes) -> Vec<String> {
+    let key = std::fs::read_to_string(stack.setting("AZURE_CLIENT_CERTIFICATE_PATH")).unwrap();
+    let (_, key) = key.split_once("PRIVATE KEY-----").unwrap();
+    // One line of it: that is how PEM would be found, wherever it is broken.
+    let line = key.lines().find(|line| line.len() == 64).unwrap().to_owned();
+    let mut all = stack.redis().unwrap().secrets();
+    assert!(all.iter().all(|secret| secret.len() > 40));
+    all.push(line);
+    all
 }
 
 /// Has everybody call over each broker and the gateway, and some be purged. Answers the tokens it saw.
@@ -96,19 +127,27 @@ async fn run(stack: &Processes, people: &[Value]) -> Vec<String> {
         if number % 10 == 0 {
             let user_oid = person["oid"].as_str().unwrap().to_owned();
             let request = PurgeUserRequest { tenant_id: emulator::TENANT_ID.to_owned(), user_oid };
-            clients[number % 2].purge_user(request).await.unwrap();
+            clients[number % 3].purge_user(request).await.unwrap();
         }
         seen.push(token);
     }
     seen
 }
 
-/// Where one of the texts stands, or its last part (the signature, which a cut text would keep), if anywhere.
+/// Where one of the texts stands, if anywhere: as it is, its last part (the signature, which a cut text would keep), or
+/// the bytes that it is the base64 of (a key in memory).
 fn found(captured: &[&(String, Vec<u8>)], texts: &[String]) -> Option<String> {
-    let patterns: Vec<&str> = texts
+    let patterns: Vec<Vec<u8>> = texts
         .iter()
-        .flat_map(|text| [text.as_str(), text.rsplit('.').next().unwrap_or(text)])
-        .filter(|text| text.len() >= 16)
+        .flat_map(|text| {
+            let last = text.rsplit('.').next().unwrap_or(text);
+            [
+                text.as_bytes().to_vec(),
+                last.as_bytes().to_vec(),
+                BASE64_STANDARD.decode(text).unwrap_or_default(),
+            ]
+        })
+        .filter(|pattern| pattern.len() >= 16)
         .collect();
     let search = aho_corasick::AhoCorasick::new(&patterns).unwrap();
     captured.iter().find(|(_, bytes)| search.is_match(bytes)).map(|(place, _)| place.clone())

@@ -12,7 +12,7 @@ use emulator::Counts;
 use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 
-use crate::Redis;
+use crate::{Credential, Redis};
 
 /// How long the stack may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
@@ -68,6 +68,8 @@ pub struct Setup {
     pub replicas: usize,
     /// Whether they share a Redis.
     pub redis: bool,
+    /// The credential of each replica; a certificate where none is named.
+    pub credentials: Vec<Credential>,
     /// Flags of the emulator.
     pub emulator: Vec<String>,
     /// Further settings of brokers and gateway, by name.
@@ -76,7 +78,14 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { people: 0, replicas: 1, redis: false, emulator: Vec::new(), settings: Vec::new() }
+        Self {
+            people: 0,
+            replicas: 1,
+            redis: false,
+            credentials: Vec::new(),
+            emulator: Vec::new(),
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -148,7 +157,10 @@ impl Processes {
         let mut brokers = vec![[ports.broker, ports.broker_admin]];
         brokers.extend(ports.more_brokers.into_iter().take(setup.replicas.saturating_sub(1)));
         let mut children = vec![emulator];
+        let mut credentials = setup.credentials.iter().copied();
         for (name, [port, admin]) in BROKERS.into_iter().zip(&brokers) {
+            let credential = credentials.next().unwrap_or_default();
+            let settings = control.with_credential(credential, &settings, folder).await?;
             let mut flags = vec![
                 format!("--listen=127.0.0.1:{port}"),
                 format!("--admin-listen=127.0.0.1:{admin}"),
@@ -195,6 +207,15 @@ impl Processes {
     /// A setting that the emulator wrote for the services.
     pub fn setting(&self, name: &str) -> &str {
         self.settings.get(name).map_or("", String::as_str)
+    }
+
+    /// The settings of one process.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn settings_of(&self, name: &str) -> anyhow::Result<&BTreeMap<String, String>> {
+        let found = self.children.iter().find(|service| service.name == name);
+        Ok(&found.with_context(|| format!("no process is called {name}"))?.settings)
     }
 
     /// The emulator's control API.
@@ -379,6 +400,42 @@ impl Control {
     pub async fn people(&self) -> anyhow::Result<Vec<Value>> {
         let url = format!("{}/_emulator/people", self.authority);
         Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// The settings of a broker with this kind of credential.
+    async fn with_credential(
+        &self,
+        kind: Credential,
+        settings: &BTreeMap<String, String>,
+        folder: &Path,
+    ) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut settings = settings.clone();
+        if kind == Credential::Certificate {
+            return Ok(settings);
+        }
+        settings.remove("AZURE_CLIENT_CERTIFICATE_PATH");
+        if kind == Credential::FederatedToken {
+            let url = format!("{}/_emulator/service-account-token", self.authority);
+            let answer = self.http.post(url).json(&json!({})).send().await?.error_for_status()?;
+            let path = folder.join("federated-token");
+            std::fs::write(&path, answer.text().await?)?;
+            settings.insert("AZURE_FEDERATED_TOKEN_FILE".to_owned(), path.display().to_string());
+            return Ok(settings);
+        }
+        let url = format!("{}/_emulator", self.authority);
+        let emulator: Value = self.http.get(url).send().await?.error_for_status()?.json().await?;
+        let named: &[_] = match kind {
+            Credential::InstanceMetadata => &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "metadata")],
+            Credential::AppService => {
+                &[("IDENTITY_ENDPOINT", "identity_endpoint"), ("IDENTITY_HEADER", "identity_header")]
+            }
+            other => bail!("{other:?} is not for processes"),
+        };
+        let text = |name: &str| emulator[name].as_str().unwrap_or_default().to_owned();
+        settings.extend(named.iter().map(|(setting, name)| ((*setting).to_owned(), text(name))));
+        let identity = emulator::MANAGED_IDENTITY_CLIENT_ID.to_owned();
+        settings.insert("AZURE_MANAGED_IDENTITY_CLIENT_ID".to_owned(), identity);
+        Ok(settings)
     }
 
     /// Every credential the emulator has issued or seen since it started, if it was started with `--record-secrets`.

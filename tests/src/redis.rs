@@ -1,5 +1,6 @@
 //! A real Redis for the replicas to share: a process of its own on a private unix socket, and its key file.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -19,13 +20,21 @@ use tempfile::TempDir;
 pub const INSTALL: &str = "redis-server is missing: `apt-get install --no-install-recommends redis-server`, or tests/setup.sh services";
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// A running Redis that keeps nothing on disk. It ends when this is dropped.
-#[derive(Debug)]
+/// A running Redis that keeps nothing on disk and wants a password. It ends when this is dropped.
 pub struct Redis {
     /// A unix socket's path may have 108 bytes: not those of a folder somebody chose.
     folder: TempDir,
     log: PathBuf,
     child: Option<Child>,
+    password: String,
+    /// What seals and names what is stored: base64.
+    keys: [String; 2],
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl Redis {
@@ -41,23 +50,35 @@ impl Redis {
     /// Says how to install it where it is missing.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
         let private = tempfile::tempdir()?;
-        fs::write(private.path().join("keys.toml"), key_file()?)?;
-        let mut redis = Self { folder: private, log: folder.join("redis.log"), child: None };
+        let (password, keys) = (random()?.replace(['+', '/', '='], "x"), [random()?, random()?]);
+        let [names, key] = &keys;
+        let key_file = format!("names = \"{names}\"\nseal_with = \"k1\"\n[keys]\nk1 = \"{key}\"\n");
+        fs::write(private.path().join("keys.toml"), key_file)?;
+        fs::write(private.path().join("password"), &password)?;
+        fs::write(private.path().join("redis.conf"), format!("requirepass {password}\n"))?;
+        let mut redis = Self { folder: private, log: folder.join("redis.log"), child: None, password, keys };
         redis.restart()?;
         Ok(redis)
     }
 
     /// Flags of a broker that shares it.
-    pub fn broker_flags(&self) -> [String; 2] {
+    pub fn broker_flags(&self) -> [String; 3] {
         [
             format!("--redis-url=unix:{}", self.socket().display()),
+            format!("--redis-password-file={}", self.folder.path().join("password").display()),
             format!("--cache-key-file={}", self.folder.path().join("keys.toml").display()),
         ]
     }
 
     /// Where it is, for a person.
     pub fn address(&self) -> String {
-        format!("unix:{}", self.socket().display())
+        let password = self.folder.path().join("password");
+        format!("unix:{} (password in {})", self.socket().display(), password.display())
+    }
+
+    /// Its password, and the keys that seal what is stored in it, as their files have them.
+    pub fn secrets(&self) -> Vec<String> {
+        self.keys.iter().chain([&self.password]).cloned().collect()
     }
 
     /// Its process, while it runs.
@@ -83,6 +104,7 @@ impl Redis {
         // Uncompressed, so that a search of a dump finds what is there.
         let settings = ["--port", "0", "--save", "", "--appendonly", "no", "--rdbcompression", "no"];
         let child = Command::new("redis-server")
+            .arg(self.folder.path().join("redis.conf"))
             .args(settings)
             .arg("--unixsocket")
             .arg(self.socket())
@@ -138,7 +160,7 @@ impl Redis {
     /// If it does not answer.
     pub fn record(&self) -> anyhow::Result<Recording> {
         let mut stream = UnixStream::connect(self.socket())?;
-        stream.write_all(b"MONITOR\r\n")?;
+        write!(stream, "AUTH {}\r\nMONITOR\r\n", self.password)?;
         let seen: Arc<Mutex<Vec<u8>>> = Arc::default();
         let (mut reader, writes) = (stream.try_clone()?, Arc::clone(&seen));
         let reading = thread::spawn(move || {
@@ -159,7 +181,8 @@ impl Redis {
     }
 
     fn client(&self) -> redis::RedisResult<redis::Connection> {
-        redis::Client::open(format!("unix://{}", self.socket().display()))?.get_connection()
+        let url = format!("unix://{}?pass={}", self.socket().display(), self.password);
+        redis::Client::open(url)?.get_connection()
     }
 
     fn socket(&self) -> PathBuf {
@@ -204,12 +227,9 @@ fn flatten(value: &redis::Value, bytes: &mut Vec<u8>) {
     bytes.push(b'\n');
 }
 
-/// A key file with one key, new each time.
-fn key_file() -> anyhow::Result<String> {
-    let key = || -> anyhow::Result<String> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).ok().context("the system has no random bytes")?;
-        Ok(BASE64_STANDARD.encode(bytes))
-    };
-    Ok(format!("names = \"{}\"\nseal_with = \"k1\"\n[keys]\nk1 = \"{}\"\n", key()?, key()?))
+/// 32 bytes in base64, new each time.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).ok().context("the system has no random bytes")?;
+    Ok(BASE64_STANDARD.encode(bytes))
 }

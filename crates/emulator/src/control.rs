@@ -63,7 +63,8 @@ async fn describe(Shared(state): App) -> Json<Value> {
     Json(json!({
         "tenant_id": TENANT_ID, "api_client_id": API_CLIENT_ID, "public_client_id": PUBLIC_CLIENT_ID,
         "authority": endpoints.authority, "arm": endpoints.arm, "graph": endpoints.graph, "blob": endpoints.blob,
-        "metadata": endpoints.metadata, "cluster_issuer": federation::issuer(&endpoints.authority),
+        "metadata": endpoints.metadata, "identity_endpoint": endpoints.identity_endpoint(),
+        "identity_header": state.identity_header, "cluster_issuer": federation::issuer(&endpoints.authority),
         "today": state.today().to_string(), "now": state.clock.now().to_string(),
     }))
 }
