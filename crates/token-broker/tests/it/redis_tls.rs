@@ -11,7 +11,7 @@ use crate::{
 };
 
 const PASSWORD: &str = "correct-horse-battery-staple";
-/// No more rights than docs/operations.md names.
+/// No more rights than docs/shared-cache.md names.
 const RIGHTS: [&str; 8] = [
     "~token-broker:*",
     "-@all",

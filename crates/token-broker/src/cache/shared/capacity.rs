@@ -42,5 +42,5 @@ async fn entries_take_what_is_documented() {
     let grown = memory() - before;
     println!("{ENTRIES} users with a token of {TOKEN_BYTES} bytes each, left in {:.1?}", started.elapsed());
     println!("Redis says {} bytes a user", grown / ENTRIES);
-    assert!((2_000..3_500).contains(&(grown / ENTRIES)), "docs/operations.md says otherwise");
+    assert!((2_000..3_500).contains(&(grown / ENTRIES)), "docs/shared-cache.md says otherwise");
 }
