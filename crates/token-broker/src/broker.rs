@@ -95,6 +95,14 @@ impl Broker {
         drop(keys);
     }
 
+    /// Tells the other replicas not to wait for this one any more. For the very end: nothing is served from memory from
+    /// then on, and [`Broker::keep_up_to_date`] must have ended.
+    pub async fn leave(&self) {
+        if let Some(shared) = &self.caches.shared {
+            shared.leave(&self.caches.local).await;
+        }
+    }
+
     /// Who may call.
     pub(crate) fn consumers(&self) -> &Arc<Consumers> {
         &self.consumers
@@ -211,6 +219,10 @@ fn caches(config: &Config, clock: &SharedClock, metrics: &Metrics) -> Result<Cac
     let local = Arc::new(LocalCache::new(config.cache_bytes, move |cause| evictions.evicted(cause)));
     let shared = config.shared_cache.as_ref();
     let shared = shared.map(|settings| SharedCache::new(settings, Arc::clone(clock), metrics.clone()));
+    if shared.is_some() {
+        // Until the log of purges was read, nobody counts on this replica.
+        local.out_of_contact();
+    }
     Ok(Caches { local, shared: shared.transpose()? })
 }
 

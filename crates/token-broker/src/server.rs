@@ -70,12 +70,13 @@ pub async fn serve(
 
     let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
     let incoming = Incoming::new(listening, &broker.metrics().meter("token-broker"));
-    let ending = keep_health(broker, health, stop.clone(), config.stopping.delay);
+    let ending = keep_health(Arc::clone(&broker), health, stop.clone(), config.stopping.delay);
     let serving = serve_grpc(router, incoming, ending, stop.clone(), config.stopping);
     let result = attend(serving, &mut background, &stop).await;
     // A unix socket's file stays until the last call is finished.
     drop(socket_file);
     background.shutdown().await;
+    broker.leave().await;
     tracing::info!("stopped");
     result
 }

@@ -16,6 +16,15 @@ use aws_lc_rs::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+};
 
 /// The time at which tests take place: 2026-11-22T12:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_795_348_800, 0);
@@ -154,6 +163,87 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// One replica's own way to a Redis, on a unix socket of its own. It ends when this is dropped.
+pub(crate) struct RedisWay {
+    dir: tempfile::TempDir,
+    state: watch::Sender<Way>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    Stalled,
+    Cut,
+}
+
+impl RedisWay {
+    /// A way that is open.
+    pub(crate) fn to(server: &RedisServer) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (listener, target) = (UnixListener::bind(dir.path().join("way.sock")).unwrap(), server.socket());
+        let state = watch::Sender::new(Way::Open);
+        let way = state.subscribe();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(go_between(client, target.clone(), way.clone()));
+            }
+        });
+        Self { dir, state, accepting }
+    }
+
+    /// Where it begins, as `BROKER_REDIS_URL` takes it.
+    pub(crate) fn url(&self) -> String {
+        format!("unix:{}", self.dir.path().join("way.sock").display())
+    }
+
+    /// Breaks every connection, and lets none through.
+    pub(crate) fn cut(&self) {
+        self.state.send_replace(Way::Cut);
+    }
+
+    /// Holds up what is on its way.
+    pub(crate) fn stall(&self) {
+        self.state.send_replace(Way::Stalled);
+    }
+
+    /// Lets everything through, what was held up first.
+    pub(crate) fn open(&self) {
+        self.state.send_replace(Way::Open);
+    }
+}
+
+impl Drop for RedisWay {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn go_between(client: UnixStream, target: PathBuf, way: watch::Receiver<Way>) {
+    if *way.borrow() == Way::Cut {
+        return;
+    }
+    let Ok(server) = UnixStream::connect(target).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let mut cut = way.clone();
+    tokio::select! {
+        _ = cut.wait_for(|way| *way == Way::Cut) => {}
+        () = pass_on(from_client, to_server, way.clone()) => {}
+        () = pass_on(from_server, to_client, way) => {}
+    }
+}
+
+async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+    let mut part = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut part).await {
+        if way.wait_for(|way| *way == Way::Open).await.is_err() || to.write_all(&part[..count]).await.is_err()
+        {
+            return;
+        }
     }
 }
 

@@ -31,9 +31,12 @@ const ENTRY_OVERHEAD_BYTES: usize = 640;
 const DROPPED_FOR: Duration = Duration::from_secs(60);
 /// Users remembered as purged. Past it everybody's entries are dropped, which is always right.
 const MAX_PURGED: usize = 2_000;
-/// How long a token is served beyond the last contact with the log of purges, where there is one: so a purge holds
-/// on a replica that cannot hear of it. Also the longest a replica that is gone is waited for.
+/// How long a token is served beyond the last contact with the log of purges, where there is one, or beyond the time it
+/// was asked for: so a purge holds by then on a replica that cannot hear of it.
 pub(crate) const FENCE: SignedDuration = SignedDuration::from_secs(30);
+/// How long a replica out of contact may go on like that. Past it, and before its first contact, it serves no token from
+/// memory: the others do not know of it, and may say of a purge that it holds at once.
+pub(crate) const MAX_SILENCE: SignedDuration = SignedDuration::from_hours(24);
 /// No log of purges: nothing to be out of contact with.
 const UNFENCED: i64 = i64::MAX;
 
@@ -216,6 +219,11 @@ impl LocalCache {
         self.contact.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
+    /// Notes that nobody counts on this replica's reading of the log: not yet, or not any more.
+    pub(crate) fn out_of_contact(&self) {
+        self.in_contact(Timestamp::UNIX_EPOCH);
+    }
+
     /// About how many entries there are.
     pub(crate) fn len(&self) -> u64 {
         self.entries.entry_count()
@@ -235,17 +243,21 @@ impl LocalCache {
         if contact == UNFENCED {
             return false;
         }
+        // Either way: a clock that was set back must not lengthen a life.
+        let further = |then: i64, most: SignedDuration| {
+            u128::from(now.as_millisecond().abs_diff(then)) > most.unsigned_abs().as_millis()
+        };
+        // A refusal harms nobody, and to ask for it again and again might.
+        let is_token = matches!(entry.content, Some((Ok(_), _)));
         // Not from when it was stored: an exchange may have been under way for long when a purge came.
         let trusted = contact.max(entry.asked.at.as_millisecond());
-        now.as_millisecond() > trusted.saturating_add(FENCE_MILLIS)
+        is_token && further(contact, MAX_SILENCE) || further(trusted, FENCE)
     }
 
     fn next(&self) -> Sequence {
         Sequence(self.sequence.fetch_add(1, Ordering::SeqCst) + 1)
     }
 }
-
-const FENCE_MILLIS: i64 = FENCE.as_secs() * 1000;
 
 impl fmt::Debug for LocalCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

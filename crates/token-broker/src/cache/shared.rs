@@ -218,7 +218,7 @@ impl SharedCache {
             .ask("purge", async |connection| purge_log::holds(connection, &names, position).await)
             .await;
         match held {
-            // Whoever has not confirmed is gone, or will have stopped serving by then.
+            // Whoever has not confirmed, or is not known, will have stopped serving by then.
             Ok(true) => Purged::By(now.saturating_add(FENCE).unwrap_or(now)),
             _ => Purged::Incomplete,
         }
@@ -338,7 +338,7 @@ impl SharedCache {
             .await
     }
 
-    /// Waits until every replica that is known has read that far. Tells whether those are all.
+    /// Waits until every replica that was heard of lately has read that far. Tells whether those are all who may serve.
     async fn confirmed(&self, position: Position) -> bool {
         let names = self.names();
         loop {

@@ -11,24 +11,32 @@ use tonic::Status;
 
 use crate::{
     support::{ALICE, BOB, Broker, Entra, TENANT, eventually},
-    testing::{NOW, RedisServer, cache_keys},
+    testing::{NOW, RedisServer, RedisWay, cache_keys},
 };
 
 /// Replicas that share a Redis; each of them has its connection.
 async fn replicas<const N: usize>(entra: &Entra, redis: &RedisServer) -> [Broker; N] {
     let replicas: Vec<_> = join_all((0..N).map(|_| replica(entra, redis))).await;
-    // As if the replicas had been written down for long.
-    let since: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:since"]);
-    redis.run::<String>(&[b"SET", &since[0], b"1"]);
+    written_down_for_long(redis);
     replicas.try_into().unwrap_or_else(|_| unreachable!())
 }
 
+/// As if the replicas had been written down for long.
+fn written_down_for_long(redis: &RedisServer) {
+    let since: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:since"]);
+    redis.run::<String>(&[b"SET", &since[0], b"1"]);
+}
+
 async fn replica(entra: &Entra, redis: &RedisServer) -> Broker {
+    replica_at(entra, &redis.url()).await
+}
+
+async fn replica_at(entra: &Entra, url: &str) -> Broker {
     let keys = entra.dir.path().join("keys.toml");
     std::fs::write(&keys, cache_keys("k1", 1)).unwrap();
-    let (url, keys) = (redis.url(), keys.display().to_string());
+    let keys = keys.display().to_string();
     // A busy machine is no outage.
-    let flags = ["--redis-url", &url, "--cache-key-file", &keys, "--redis-timeout", "10000"];
+    let flags = ["--redis-url", url, "--cache-key-file", &keys, "--redis-timeout", "10000"];
     let broker = Broker::start_with(entra.config(&flags)).await;
     eventually("the shared cache is in use", async || {
         broker
@@ -164,6 +172,37 @@ async fn a_purge_holds_everywhere_and_for_one_user_only() {
     assert_eq!(entra.count(), before);
     assert_eq!(a.exchange(&alice).await.unwrap().source(), TokenSource::Entra);
     assert_eq!(entra.count(), before + 1);
+}
+
+#[tokio::test]
+async fn a_purge_holds_when_it_says_so_where_one_replica_is_cut_off() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let way = RedisWay::to(&redis);
+    let (a, b) = (replica(&entra, &redis).await, replica_at(&entra, &way.url()).await);
+    written_down_for_long(&redis);
+    let alice = entra.token(ALICE);
+    way.cut();
+    // A minute later, as Redis sees it: b goes on by itself.
+    let seen: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:seen"]);
+    for replica in redis.run::<Vec<Vec<u8>>>(&[b"ZRANGE", &seen[0], b"0", b"-1"]) {
+        redis.run::<String>(&[b"ZINCRBY", &seen[0], b"-60000", &replica]);
+    }
+    b.clock.advance(SignedDuration::from_mins(1));
+    b.exchange(&alice).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+
+    let effective_at = purge(&a, ALICE).await.unwrap().effective_at.unwrap().seconds;
+
+    assert_eq!(b.exchange(&alice).await.unwrap().source(), TokenSource::Cache, "b has not heard of it");
+    assert_eq!(effective_at, NOW.as_second() + 30);
+    b.clock.advance(SignedDuration::from_secs(31));
+    assert_eq!(b.exchange(&alice).await.unwrap().source(), TokenSource::Entra);
+    way.open();
+    eventually("b reads the log again", async || {
+        purge(&a, ALICE).await.unwrap().effective_at.unwrap().seconds == NOW.as_second()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -155,6 +155,25 @@ async fn out_of_contact_a_token_is_served_for_half_a_minute_at_most() {
 }
 
 #[tokio::test]
+async fn who_is_not_known_to_the_others_serves_no_token() {
+    let cache = cache();
+    let refusal = Err(ExchangeError::from(Kind::BrokerMisconfigured));
+    let held_at = async |now: Timestamp| {
+        let terms = Terms { fresh_until: now + MINUTES(1), refresh_at: None };
+        cache.put(place("a"), token(), terms, now, cache.asked(now)).await;
+        cache.put(place("b"), refusal.clone(), terms, now, cache.asked(now)).await;
+        (holds(&cache, "a", now).await, holds(&cache, "b", now).await)
+    };
+    cache.out_of_contact();
+    assert_eq!(held_at(NOW).await, (false, true), "it has never read the log");
+    cache.in_contact(NOW);
+    assert_eq!(held_at(NOW + MAX_SILENCE).await, (true, true));
+    assert_eq!(held_at(NOW + MAX_SILENCE + SignedDuration::from_secs(1)).await, (false, true));
+    cache.in_contact(NOW + MAX_SILENCE * 2);
+    assert_eq!(held_at(NOW + MAX_SILENCE * 2).await, (true, true));
+}
+
+#[tokio::test]
 async fn a_remembered_outage_says_how_long_it_still_is() {
     let cache = cache();
     let outage =

@@ -36,10 +36,8 @@ struct Reader {
 }
 
 impl SharedCache {
-    /// Keeps the connection, and `local` up to date with the log of purges. Never returns.
+    /// Keeps the connection, and `local`, which begins out of contact, up to date with the log of purges. Never returns.
     pub(crate) async fn keep(self: Arc<Self>, local: Arc<LocalCache>) {
-        // Until the log was read, nobody knows who was purged.
-        local.in_contact(Timestamp::UNIX_EPOCH);
         let (mut contact, mut pause, mut told) = (Timestamp::UNIX_EPOCH, MIN_PAUSE, None);
         loop {
             let started = time::Instant::now();
@@ -61,6 +59,16 @@ impl SharedCache {
             time::sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);
         }
+    }
+
+    /// Takes this replica off the list of those a purge is confirmed by. It serves nothing from memory from then on, and
+    /// [`SharedCache::keep`] must have ended.
+    pub(crate) async fn leave(&self, local: &LocalCache) {
+        local.out_of_contact();
+        let names = self.names();
+        let leave = async |connection: &mut _| purge_log::leave(connection, &names, &self.replica).await;
+        let left = self.link.ask("leave", leave).await;
+        tracing::debug!(left = left.is_ok(), "off the list of replicas");
     }
 
     /// Makes a connection and keeps it in use until it breaks.

@@ -2,22 +2,34 @@
 //!
 //! It is a Redis stream that every replica reads four times a second. With each look a replica says how far it has
 //! read, so whoever purges can tell when all of them know. A replica that cannot look stops serving from its memory
-//! what is older than [`FENCE`], and is waited for no longer than that; so a purge holds everywhere by then, also
-//! where nobody can be told. An entry names the user under seal.
+//! what is older than [`FENCE`], so a purge holds everywhere by then, also where nobody can be told. An entry names the
+//! user under seal.
+//!
+//! That a purge holds at once is said only where it is proved: everybody who may serve anything of before is on the list
+//! of replicas, and each of them has read so far. A replica stays on the list for longer than it may serve without
+//! contact ([`MAX_SILENCE`]), and before its first contact it serves nothing. Where Redis has lost the list, that time
+//! must have passed since.
 
 use std::{str::FromStr, time::Duration};
 
+use jiff::SignedDuration;
 use redis::{RedisResult, aio::MultiplexedConnection};
 
 use super::{
     names::Names,
-    scripts::{BEAT, READ},
+    scripts::{BEAT, LEAVE, READ},
     seal::SealingKeys,
 };
-use crate::cache::{UserKey, local::FENCE, terms::MAX_LIFE};
+use crate::cache::{
+    UserKey,
+    local::{FENCE, MAX_SILENCE},
+    terms::MAX_LIFE,
+};
 
 /// How often the log is looked at.
 pub(super) const BEAT_EVERY: Duration = Duration::from_millis(250);
+/// How long a replica stays on the list that is not heard of: longer than it serves anything, by either clock.
+const LISTED_FOR: SignedDuration = SignedDuration::from_mins(MAX_SILENCE.as_mins() + 1);
 /// Entries read at once.
 const PAGE: usize = 1000;
 /// Purges the log holds, about; and none that is older than any entry could be.
@@ -48,7 +60,8 @@ impl std::fmt::Display for Position {
 
 /// What one look brought.
 pub(super) struct News {
-    /// Redis did not know this replica: it is new, was silent for long, or Redis has lost its memory.
+    /// Redis did not know this replica, or not how far it has read: it is new, was silent for long, or Redis has lost its
+    /// memory, all of it or the end of it.
     pub(super) unknown: bool,
     /// Whom to purge; `None` for an entry that does not open.
     pub(super) purged: Vec<Option<UserKey>>,
@@ -74,7 +87,7 @@ pub(super) async fn beat(
         .key(names.replicas_since())
         .arg(replica)
         .arg(position.to_string())
-        .arg(FENCE.as_millis())
+        .arg(LISTED_FOR.as_millis())
         .arg(PAGE)
         .arg((MAX_LIFE * 2).as_millis())
         .invoke_async(connection)
@@ -117,11 +130,9 @@ pub(super) fn seal(keys: &SealingKeys, user: &UserKey) -> Option<Vec<u8>> {
 
 /// What is known of the replicas' reading.
 pub(super) struct Reading {
-    /// Every replica that is written down has read so far.
+    /// Every replica that was heard of lately has read so far: to wait longer brings nothing.
     pub(super) done: bool,
-    /// Nobody is missing who may serve. A Redis that has lost its memory does not know of a replica that has not come
-    /// back to it; once the replicas have been written down for as long as one may serve without contact, whoever is
-    /// missing serves nothing of before.
+    /// Everybody has read so far who may serve anything of before.
     pub(super) complete: bool,
 }
 
@@ -131,12 +142,28 @@ pub(super) async fn reading(
     names: &Names,
     position: Position,
 ) -> RedisResult<Reading> {
-    let (written_down_for, read): (Option<i128>, Vec<String>) =
-        READ.key(names.replicas_read()).key(names.replicas_since()).invoke_async(connection).await?;
+    type Replicas = Vec<(i128, String)>;
+    let (listed_for, replicas): (Option<i128>, Replicas) = READ
+        .key(names.replicas_seen())
+        .key(names.replicas_read())
+        .key(names.replicas_since())
+        .invoke_async(connection)
+        .await?;
+    let has_read = |read: &str| read.parse().is_ok_and(|read: Position| read >= position);
+    let none_is_missing = listed_for.is_some_and(|listed_for| listed_for >= LISTED_FOR.as_millis());
     Ok(Reading {
-        done: read.iter().all(|read| read.parse().is_ok_and(|read: Position| read >= position)),
-        complete: written_down_for.is_some_and(|milliseconds| milliseconds >= FENCE.as_millis()),
+        done: replicas.iter().all(|(silence, read)| *silence > FENCE.as_millis() || has_read(read)),
+        complete: none_is_missing && replicas.iter().all(|(_, read)| has_read(read)),
     })
+}
+
+/// Takes a replica off the list.
+pub(super) async fn leave(
+    connection: &mut MultiplexedConnection,
+    names: &Names,
+    replica: &str,
+) -> RedisResult<()> {
+    LEAVE.key(names.replicas_seen()).key(names.replicas_read()).arg(replica).invoke_async(connection).await
 }
 
 /// Whether the log still holds an entry.

@@ -72,32 +72,64 @@ pub(super) static FORGET: LazyLock<Script> = LazyLock::new(|| {
 /// Keys: log, replicas by when they were last heard of, replicas by position, since when they are written down (in
 /// milliseconds; a Redis that has lost its memory begins anew). Arguments: the replica, its position,
 /// milliseconds of silence, how many entries at most, milliseconds that a purge matters. Answers 1 if the replica was
-/// not known, and the entries.
+/// not known, or has read further than the log ever went: it was another log. And the entries.
 pub(super) static BEAT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME') \
          local now = time[1] * 1000 + math.floor(time[2] / 1000) \
          redis.call('SET', KEYS[4], now, 'NX') \
          local new = redis.call('ZADD', KEYS[2], now, ARGV[1]) \
-         redis.call('HSET', KEYS[3], ARGV[1], ARGV[2]) \
+         local position, last = ARGV[2], '0-0' \
+         if redis.call('EXISTS', KEYS[1]) == 1 then \
+             local log = redis.call('XINFO', 'STREAM', KEYS[1]) \
+             for i = 1, #log, 2 do \
+                 if log[i] == 'last-generated-id' then last = log[i + 1] end \
+             end \
+         end \
+         local function parts(id) \
+             local milliseconds, number = string.match(id, '(%d+)-(%d+)') \
+             return tonumber(milliseconds), tonumber(number) \
+         end \
+         local read_ms, read_number = parts(position) \
+         local last_ms, last_number = parts(last) \
+         if read_ms > last_ms or (read_ms == last_ms and read_number > last_number) then \
+             new, position = 1, '0-0' \
+         end \
+         redis.call('HSET', KEYS[3], ARGV[1], position) \
          for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])) do \
              redis.call('ZREM', KEYS[2], gone) \
              redis.call('HDEL', KEYS[3], gone) \
          end \
          redis.call('XTRIM', KEYS[1], 'MINID', math.max(0, now - ARGV[5])) \
-         return {new, redis.call('XRANGE', KEYS[1], '(' .. ARGV[2], '+', 'COUNT', ARGV[4])}",
+         return {new, redis.call('XRANGE', KEYS[1], '(' .. position, '+', 'COUNT', ARGV[4])}",
     )
 });
 
-/// How far the replicas have read that were heard of lately.
+/// How far the replicas have read.
 ///
-/// Keys: replicas by position, since when they are written down. Answers the milliseconds since then, or nothing if
-/// none is written down; and the positions.
+/// Keys: replicas by when they were last heard of, replicas by position, since when they are written down. Answers the
+/// milliseconds since then, or nothing if none is written down; and of each replica the milliseconds of silence, and its
+/// position.
 pub(super) static READ: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME') \
          local now = time[1] * 1000 + math.floor(time[2] / 1000) \
-         local since = redis.call('GET', KEYS[2]) \
-         return {since and now - since, redis.call('HVALS', KEYS[1])}",
+         local since = redis.call('GET', KEYS[3]) \
+         local seen = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') \
+         local replicas = {} \
+         for i = 1, #seen, 2 do \
+             local read = redis.call('HGET', KEYS[2], seen[i]) or '0-0' \
+             table.insert(replicas, {now - seen[i + 1], read}) \
+         end \
+         return {since and now - since, replicas}",
+    )
+});
+
+/// Takes a replica off the list that is to stop. Keys: replicas by when they were last heard of, replicas by position.
+/// Argument: the replica.
+pub(super) static LEAVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "redis.call('ZREM', KEYS[1], ARGV[1]) \
+         redis.call('HDEL', KEYS[2], ARGV[1])",
     )
 });

@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    cache::{LocalCache, key::CacheKey},
+    cache::{LocalCache, key::CacheKey, local::MAX_SILENCE},
     entra::DownstreamToken,
     error::{ExchangeError, Kind},
-    testing::{NOW, RedisServer, cache_keys},
+    testing::{NOW, RedisServer, RedisWay, cache_keys},
 };
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
@@ -31,11 +31,15 @@ impl Replica {
     }
 
     fn with_keys(server: &RedisServer, keys: &str) -> Self {
+        Self::at(&server.url(), keys)
+    }
+
+    fn at(url: &str, keys: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key_file = dir.path().join("keys.toml");
         std::fs::write(&key_file, keys).unwrap();
         let settings = SharedCacheSettings {
-            url: server.url().parse().unwrap(),
+            url: url.parse().unwrap(),
             password_file: None,
             key_file,
             timeout: Duration::from_millis(500),
@@ -45,6 +49,7 @@ impl Replica {
         let metrics = Metrics::new(&opentelemetry::global::meter("test"));
         let shared = SharedCache::new(&settings, clock.clone(), metrics).unwrap();
         let local = Arc::new(LocalCache::new(1024 * 1024, |_| {}));
+        local.out_of_contact();
         let keeper = tokio::spawn(Arc::clone(&shared).keep(Arc::clone(&local)));
         Self { shared, local, clock, keeper, dir }
     }
@@ -55,6 +60,16 @@ impl Replica {
         // As if the replicas had been written down for long.
         server.run::<String>(&[b"SET", replica.shared.names().replicas_since().as_bytes(), b"1"]);
         replica
+    }
+
+    /// As if it had been silent for so long.
+    fn was_silent_for(&self, server: &RedisServer, silence: SignedDuration) {
+        self.keeper.abort();
+        let (time, _): (i64, i64) = server.run(&[b"TIME"]);
+        let at = (time - silence.as_secs()) * 1000;
+        let seen = self.shared.names().replicas_seen();
+        let replica = self.shared.replica.as_bytes();
+        assert_eq!(server.run::<u64>(&[b"ZADD", seen.as_bytes(), at.to_string().as_bytes(), replica]), 0);
     }
 
     async fn is_up(&self) {
@@ -218,6 +233,58 @@ async fn a_purge_says_when_it_will_hold_on_a_replica_that_is_gone() {
 }
 
 #[tokio::test]
+async fn a_replica_that_may_still_serve_is_not_forgotten() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    // Out of contact, it exchanges by itself, and serves that for a while.
+    b.was_silent_for(&server, MAX_SILENCE);
+    time::sleep(purge_log::BEAT_EVERY * 2).await;
+    b.remembers(&mine).await;
+    let started = Instant::now();
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW + FENCE));
+    assert!(started.elapsed() < CONFIRM_WITHIN, "nobody waits for one who is gone");
+
+    b.was_silent_for(&server, MAX_SILENCE + SignedDuration::from_mins(2));
+    let seen = a.shared.names().replicas_seen();
+    eventually("b is off the list", async || server.run::<u64>(&[b"ZCARD", seen.as_bytes()]) == 1).await;
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+    b.clock.advance(MAX_SILENCE + SignedDuration::from_mins(2));
+    let now = b.clock.now();
+    let terms = Terms { fresh_until: now + SignedDuration::from_mins(5), refresh_at: None };
+    b.local.put(mine, token(), terms, now, b.local.asked(now)).await;
+    assert!(!b.holds(&mine).await, "who is not on the list serves nothing");
+}
+
+#[tokio::test]
+async fn a_replica_that_redis_never_heard_of_serves_nothing_from_memory() {
+    let server = RedisServer::start();
+    let way = RedisWay::to(&server);
+    way.cut();
+    let (a, b) = (Replica::up(&server).await, Replica::at(&way.url(), &cache_keys("k1", 1)));
+    b.remembers(&place(1, "x")).await;
+    assert!(!b.holds(&place(1, "x")).await);
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
+    way.open();
+    b.is_up().await;
+    b.remembers(&place(1, "x")).await;
+    assert!(b.holds(&place(1, "x")).await);
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_is_not_waited_for() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    b.remembers(&place(1, "x")).await;
+    b.keeper.abort();
+    b.shared.leave(&b.local).await;
+    let started = Instant::now();
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
+    assert!(started.elapsed() < CONFIRM_WITHIN);
+    assert!(!b.holds(&place(1, "x")).await);
+}
+
+#[tokio::test]
 async fn a_purge_without_redis_is_incomplete_and_caught_up_on_later() {
     let mut server = RedisServer::start();
     let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
@@ -313,6 +380,33 @@ async fn a_redis_that_lost_its_memory_is_told_again() {
     c.remembers(&mine).await;
     eventually("a newcomer learns of the purge", async || !c.local.purged_users().is_empty()).await;
     b.granted(&mine).await;
+}
+
+#[tokio::test]
+async fn a_log_that_begins_anew_on_an_older_clock_is_read_from_its_beginning() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let (mine, other) = (place(1, "x"), place(2, "x"));
+    // As by a Redis whose clock is an hour ahead.
+    let log = a.shared.names().log();
+    let (now, _): (i64, i64) = server.run(&[b"TIME"]);
+    let envelope = purge_log::seal(&a.shared.keys.current(), &other.user).unwrap();
+    let id = format!("{}-0", (now + 3600) * 1000);
+    server.run::<String>(&[b"XADD", log.as_bytes(), id.as_bytes(), b"p", &envelope]);
+    let read = a.shared.names().replicas_read();
+    let far = async || server.run::<Vec<String>>(&[b"HVALS", read.as_bytes()]).iter().all(|at| *at == id);
+    eventually("both have read it", far).await;
+    b.remembers(&mine).await;
+
+    // Another one takes over, on the connections that stand. It knows the replicas, and not that purge.
+    server.run::<u64>(&[b"DEL", log.as_bytes()]);
+
+    assert!(matches!(a.shared.purge(&mine.user).await, Purged::By(_)));
+    eventually("b has heard of it", async || !b.holds(&mine).await).await;
+    eventually("the purge that was lost is told again", async || {
+        server.run::<u64>(&[b"XLEN", log.as_bytes()]) == 2
+    })
+    .await;
 }
 
 #[tokio::test]

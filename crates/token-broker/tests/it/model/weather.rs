@@ -1,4 +1,4 @@
-//! What goes wrong while the run goes on: at Redis, at Entra ID, with keys, and with the time.
+//! What goes wrong while the run goes on: at Redis and on the way to it, at Entra ID, with keys, and with the time.
 
 use std::{
     sync::{
@@ -22,22 +22,19 @@ use jiff::SignedDuration;
 /// most of the run is to be one with Redis.
 const LET_ALONE: Duration = Duration::from_secs(8);
 
-/// How long Redis keeps its memory, at least: for half a minute after it has lost it no purge holds at once.
-const LET_REMEMBER: Duration = Duration::from_secs(50);
-
 /// Kills, flushes, stops, fills and spoils Redis.
 pub(super) async fn redis(world: Arc<World>, server: RedisServer, mut rng: Rng, stop: Arc<AtomicBool>) {
     let mut server = Some(server);
-    let (mut struck, mut emptied) = (Instant::now(), Instant::now());
+    let mut struck = Instant::now();
     while !stop.load(Ordering::SeqCst) {
         time::sleep(Duration::from_millis(rng.within(300, 1500))).await;
         let pause = Duration::from_millis(rng.within(100, 1500));
-        let faults = if emptied.elapsed() > LET_REMEMBER { &FAULTS[..] } else { &FAULTS[2..] };
-        let fault = if struck.elapsed() > LET_ALONE { *rng.one_of(faults) } else { SPOILT };
+        let fault = if struck.elapsed() > LET_ALONE { *rng.one_of(&FAULTS) } else { SPOILT };
         let mut choices = Rng::new(rng.next(), 0);
         let mut taken = server.take().unwrap();
         // The client of the tests blocks, and so does a server that starts.
         let work = move || {
+            vouch_for_the_list(&taken);
             strike(&mut taken, fault, pause, &mut choices);
             taken
         };
@@ -45,15 +42,34 @@ pub(super) async fn redis(world: Arc<World>, server: RedisServer, mut rng: Rng, 
         if fault != SPOILT {
             struck = Instant::now();
         }
-        if FAULTS[..2].contains(&fault) {
-            emptied = Instant::now();
-        }
         world.count(fault);
     }
 }
 
 const SPOILT: &str = "redis spoilt";
 const FAULTS: [&str; 4] = ["redis killed", "redis flushed", "redis stopped", "redis full"];
+
+/// A day after Redis has lost the list of replicas, whoever is on it is all there are. Here that is known as soon as both
+/// are.
+fn vouch_for_the_list(server: &RedisServer) {
+    let keys = |name: &str| server.run::<Vec<Vec<u8>>>(&[b"KEYS", format!("*:replicas:{name}").as_bytes()]);
+    if let ([read], [since]) = (&keys("read")[..], &keys("since")[..])
+        && server.run::<u64>(&[b"HLEN", read]) == 2
+    {
+        server.run::<String>(&[b"SET", since, b"1"]);
+    }
+}
+
+/// Cuts the second replica off from Redis, and from it alone.
+pub(super) async fn one_is_cut_off(world: Arc<World>, mut rng: Rng, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::SeqCst) {
+        time::sleep(Duration::from_millis(rng.within(5_000, 20_000))).await;
+        world.way.cut();
+        world.count("one replica cut off from redis");
+        time::sleep(Duration::from_millis(rng.within(1_000, 8_000))).await;
+        world.way.open();
+    }
+}
 
 fn strike(server: &mut RedisServer, fault: &str, pause: Duration, rng: &mut Rng) {
     let limit = |bytes: &[u8]| server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", bytes]);

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     support::{Entra, Fields},
-    testing::{self, KeyAndCert, NOW, RedisServer, cache_keys},
+    testing::{self, KeyAndCert, NOW, RedisServer, RedisWay, cache_keys},
 };
 
 /// Signing keys there are; the run rolls from one to the next.
@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) entra: Entra,
     pub(super) replicas: Vec<Replica>,
     pub(super) clock: ManualClock,
+    /// The second replica's way to Redis.
+    pub(super) way: RedisWay,
     /// Held by each call; whoever holds it for writing knows that none is under way.
     pub(super) gate: RwLock<()>,
     pub(super) ledger: Arc<Ledger>,
@@ -102,11 +104,12 @@ impl World {
             (0..SIGNING_KEYS).map(|_| testing::key_and_cert()).map(|key| (encoding(&key), key)).collect();
         entra.publish(&[("key-0", &keys[0].1), ("key-1", &keys[1].1)]);
         let clock = ManualClock::at(NOW);
-        let replicas = [SignedDuration::ZERO, SKEW];
+        let way = RedisWay::to(redis);
+        let replicas = [(SignedDuration::ZERO, redis.url()), (SKEW, way.url())];
         let replicas = replicas
-            .map(|ahead| {
+            .map(|(ahead, url)| {
                 let clock: SharedClock = Arc::new(Ahead(clock.clone(), ahead));
-                replica(&entra, redis, &clock)
+                replica(&entra, &url, &clock)
             })
             .into();
         let (ledger, mood) = (Arc::new(Ledger::default()), Arc::new(AtomicU8::new(Mood::Good as u8)));
@@ -115,6 +118,7 @@ impl World {
             entra,
             replicas,
             clock,
+            way,
             gate: RwLock::default(),
             ledger,
             users,
@@ -215,11 +219,12 @@ pub(super) fn oid(user: u32) -> String {
     format!("00000000-0000-4000-8000-{user:012x}")
 }
 
-fn replica(entra: &Entra, redis: &RedisServer, clock: &SharedClock) -> Replica {
+fn replica(entra: &Entra, redis_url: &str, clock: &SharedClock) -> Replica {
     let key_file = entra.dir.path().join(format!("keys-{}.toml", uuid::Uuid::new_v4()));
     std::fs::write(&key_file, cache_keys("k1", 1)).unwrap();
-    let (url, keys) = (redis.url(), key_file.display().to_string());
-    let config = entra.config(&["--redis-url", &url, "--cache-key-file", &keys, "--redis-timeout", "2000"]);
+    let keys = key_file.display().to_string();
+    let config =
+        entra.config(&["--redis-url", redis_url, "--cache-key-file", &keys, "--redis-timeout", "2000"]);
     let broker = Arc::new(Broker::new(&config, clock).unwrap());
     let kept = Arc::clone(&broker);
     Replica { broker, key_file, keeper: tokio::spawn(async move { kept.keep_up_to_date().await }) }
