@@ -155,7 +155,8 @@ impl SharedCache {
         }
     }
 
-    /// Leaves an outcome for the other replicas, and gives the turn back. Whoever got the outcome need not wait.
+    /// Leaves an outcome for the other replicas, if its turn has not been taken away, and gives the turn back; without
+    /// `terms` only that. Whoever got the outcome need not wait.
     pub(crate) fn finish(self: &Arc<Self>, mut ticket: Ticket, outcome: &Outcome, terms: Option<Terms>) {
         let now = self.clock.now();
         let names = self.names();
@@ -183,22 +184,24 @@ impl SharedCache {
         });
     }
 
-    /// Deletes what stands at `place`, for it is known to be worth nothing. The ticket is to leave something better;
-    /// there is none where Redis cannot be reached.
+    /// Deletes what stands at `place`, for it is known to be worth nothing, and so is what another replica is getting. The
+    /// ticket is to leave something better; there is none where Redis cannot be reached.
     pub(crate) async fn forget(self: &Arc<Self>, place: &Place) -> Option<Ticket> {
         let names = self.names();
-        let fresh = new_generation()?;
+        let (owner, fresh) = (new_owner(), new_generation()?);
         let mut script = FORGET.prepare_invoke();
         script
             .key(names.entry(place))
             .key(names.generation(&place.user))
+            .key(names.lease(place))
             .arg(&fresh[..])
-            .arg(milliseconds(GENERATION));
+            .arg(milliseconds(GENERATION))
+            .arg(&owner)
+            .arg(milliseconds(LEASE));
         let generation: Vec<u8> =
             self.link.ask("forget", async |connection| script.invoke_async(connection).await).await.ok()?;
         let generation = generation.try_into().ok()?;
-        // No lease: with claims every replica asks for itself.
-        Some(Ticket { place: *place, generation, owner: String::new(), renewal: None })
+        Some(self.ticket(place, generation, owner))
     }
 
     /// Tells every replica to drop what it holds of a user.
@@ -235,7 +238,7 @@ impl SharedCache {
 
     async fn try_claim(&self, place: &Place, anew: bool) -> Result<Looked, Down> {
         let names = self.names();
-        let (owner, fresh) = (Uuid::new_v4().simple().to_string(), new_generation().ok_or(Down)?);
+        let (owner, fresh) = (new_owner(), new_generation().ok_or(Down)?);
         let mut script = CLAIM.prepare_invoke();
         script
             .key(names.entry(place))
@@ -257,12 +260,14 @@ impl SharedCache {
     fn claimed(self: &Arc<Self>, place: &Place, looked: Looked) -> Claim {
         match (looked.found, looked.owner) {
             (Some(found), _) => Claim::Found(found),
-            (None, Some(owner)) => {
-                let renewal = Some(tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
-                Claim::Granted(Ticket { place: *place, generation: looked.generation, owner, renewal })
-            }
+            (None, Some(owner)) => Claim::Granted(self.ticket(place, looked.generation, owner)),
             (None, None) => Claim::Taken,
         }
+    }
+
+    fn ticket(self: &Arc<Self>, place: &Place, generation: Generation, owner: String) -> Ticket {
+        let renewal = Some(tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
+        Ticket { place: *place, generation, owner, renewal }
     }
 
     /// Prolongs a lease for as long as an exchange may take.
@@ -398,6 +403,10 @@ struct Looked {
 /// What an entry is bound to.
 fn context<'a>(place: &'a Place, generation: &'a Generation) -> [&'a [u8]; 4] {
     [b"entry", place.key.as_bytes(), place.user.as_bytes(), generation]
+}
+
+fn new_owner() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 fn new_generation() -> Option<Generation> {

@@ -137,12 +137,13 @@ impl Work {
         let outcome = self.entra.on_behalf_of(&job.assertion, &job.resource, job.claims.as_ref()).await;
         let now = self.clock.now();
         let terms = terms(&outcome, job.assertion_expires_at, now);
+        if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
+            // A refusal with claims says nothing of the exchange without.
+            shared.finish(ticket, &outcome, terms.filter(|_| outcome.is_ok()));
+        }
         let Some(terms) = terms else { return (outcome, Source::Entra) };
         if outcome.is_ok() {
             self.caches.local.put(job.plain, outcome.clone(), terms, now, asked).await;
-            if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
-                shared.finish(ticket, &outcome, Some(terms));
-            }
         }
         let briefly = terms.briefly(CHALLENGE_ANSWERED_FOR, now);
         self.caches.local.put(job.place, outcome.clone(), briefly, now, asked).await;

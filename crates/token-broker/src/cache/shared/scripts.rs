@@ -26,20 +26,21 @@ pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Stores an entry and gives the lease back.
+/// Stores an entry and gives the lease back. Whoever has lost the lease does neither: another outcome is on its way.
 ///
 /// Keys: entry, generation, lease. Arguments: owner of the lease; the generation the entry was asked for under, and
 /// its milliseconds; the entry, or nothing if only the lease goes back; the entry's milliseconds. Answers 1 if the
 /// entry was stored: not after a purge.
 pub(super) static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local stored = 0 \
+        "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end \
+         redis.call('DEL', KEYS[3]) \
+         local stored = 0 \
          if ARGV[4] ~= '' and redis.call('GET', KEYS[2]) == ARGV[2] then \
              redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) \
              redis.call('PEXPIRE', KEYS[2], ARGV[3]) \
              stored = 1 \
          end \
-         if redis.call('GET', KEYS[3]) == ARGV[1] then redis.call('DEL', KEYS[3]) end \
          return stored",
     )
 });
@@ -52,11 +53,14 @@ pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Deletes an entry. Keys: entry, generation. Arguments: a new generation and its milliseconds, used if there is
-/// none. Answers the generation.
+/// Deletes an entry, and takes the lease on it from whoever has it: what that one gets is worth as little.
+///
+/// Keys: entry, generation, lease. Arguments: a new generation and its milliseconds, used if there is none; owner and
+/// milliseconds of the lease. Answers the generation.
 pub(super) static FORGET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('DEL', KEYS[1]) \
+         redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4]) \
          local generation = redis.call('GET', KEYS[2]) \
          if not generation then \
              generation = ARGV[1] \

@@ -169,6 +169,29 @@ async fn one_replica_gets_an_outcome_and_the_others_wait_for_it() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_challenged_does_not_come_back() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    let token = |text: &str| Ok(DownstreamToken::sample(text, NOW + SignedDuration::from_mins(75)));
+    let before = a.granted(&mine).await;
+    let challenged = b.shared.forget(&mine).await.unwrap();
+    a.shared.finish(before, &token("the challenged one"), Some(terms()));
+    time::sleep(Duration::from_millis(100)).await;
+    assert!(matches!(a.shared.claim(&mine).await, Claim::Taken), "the better one is waited for");
+
+    let late = b.shared.forget(&mine).await.unwrap();
+    b.shared.finish(challenged, &token("challenged once more"), Some(terms()));
+    b.shared.finish(late, &token("the new one"), Some(terms()));
+
+    assert_eq!(a.finds(&mine).await.access_token.expose_secret(), "the new one");
+    // Refused, the turn is given back.
+    let refused = b.shared.forget(&mine).await.unwrap();
+    b.shared.finish(refused, &Err(Kind::AppOnlyToken.into()), None);
+    eventually("a has its turn", async || matches!(a.shared.claim(&mine).await, Claim::Granted(_))).await;
+}
+
+#[tokio::test]
 async fn a_replica_that_dies_is_waited_for_only_as_long_as_its_lease() {
     let server = RedisServer::start();
     let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
