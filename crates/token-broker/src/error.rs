@@ -52,6 +52,11 @@ impl ExchangeError {
         self
     }
 
+    /// Whether it tells of the moment or of this replica, and nothing of the user.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.kind, Kind::IdentityProviderUnavailable { .. } | Kind::BrokerMisconfigured)
+    }
+
     pub(crate) fn unavailable() -> Self {
         Kind::IdentityProviderUnavailable { retry_after: None }.into()
     }

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use identity::{BearerToken, ObjectId, TenantId, ValidationError, Validator, clock::SharedClock};
 use jiff::Timestamp;
+use tokio::time;
 use tracing::Span;
 
 use crate::{
@@ -20,6 +21,9 @@ use work::{Job, Work};
 
 /// Exchanges under way at the same time, over all users.
 const MAX_FLIGHTS: usize = 4096;
+/// How long a call waits at most: for the keys that prove the assertion, and for one piece of work.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(19);
+const _: () = assert!(work::DEADLINE.as_secs() < ANSWER_WITHIN.as_secs(), "work tells why it failed");
 /// When to come back after that bound was met.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 
@@ -92,7 +96,8 @@ impl Exchanger {
     /// [`ExchangeError`], by what the caller can do about it.
     pub async fn exchange(&self, command: ExchangeCommand) -> Result<Granted, ExchangeError> {
         let mut observation = self.metrics.start(&command.consumer);
-        let result = self.observed(command, &mut observation).await;
+        let result = time::timeout(ANSWER_WITHIN, self.observed(command, &mut observation)).await;
+        let result = result.unwrap_or_else(|_| Err(ExchangeError::unavailable()));
         observation.end(&result);
         if let Some(cache) = observation.cache() {
             Span::current().record("cache", cache);

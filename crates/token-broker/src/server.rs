@@ -19,6 +19,7 @@ use crate::{
     broker::{Broker, BuildError},
     config::{Config, Stopping},
     connections::{Incoming, Listening, ServerTls, TlsError, watch_tls},
+    exchange::ANSWER_WITHIN,
     grpc::BrokerService,
     listeners::{GrpcListener, Listeners, SocketFile, UnixSocket},
     watched::Watched,
@@ -26,6 +27,7 @@ use crate::{
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
 const CALL_DEADLINE: Duration = Duration::from_secs(20);
+const _: () = assert!(ANSWER_WITHIN.as_secs() < CALL_DEADLINE.as_secs(), "a call hears why it failed");
 /// An assertion is at most 16 KiB and claims are 8 KiB.
 const MAX_REQUEST_BYTES: usize = 32 * 1024;
 /// Calls of one connection at the same time; more wait in the client.

@@ -39,7 +39,7 @@ impl Place {
 pub(crate) struct CacheKey([u8; 32]);
 
 impl CacheKey {
-    pub(super) fn of(parts: &[&[u8]]) -> Self {
+    pub(crate) fn of(parts: &[&[u8]]) -> Self {
         Self(sha256(parts))
     }
 
@@ -63,7 +63,7 @@ impl UserKey {
         Self(sha256(&[tenant.as_uuid().as_bytes(), oid.as_uuid().as_bytes()]))
     }
 
-    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

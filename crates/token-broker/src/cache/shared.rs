@@ -38,6 +38,7 @@ use uuid::Uuid;
 
 use super::{Outcome, Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
 use crate::{
+    error::ExchangeError,
     metrics::Metrics,
     watched::{WatchError, Watched},
 };
@@ -54,6 +55,8 @@ const LEASE: Duration = Duration::from_secs(3);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// More than an exchange takes: a lease that nobody gives back must end.
 const MAX_RENEWALS: u32 = 30;
+/// How long an outage that one replica met has the others not wait for each other, but ask side by side.
+const OUTAGE_MARK: Duration = Duration::from_secs(2);
 /// How long a generation is kept after the last entry under it.
 const GENERATION: Duration = Duration::from_secs(3600);
 /// How far the clocks of two replicas may be apart.
@@ -81,7 +84,7 @@ pub(crate) struct SharedCache {
 pub(crate) enum Claim {
     /// There is an outcome.
     Found(Found),
-    /// There is none, and it is this replica's turn to get one.
+    /// There is none, and it is this replica's turn to get one; after an outage everybody's.
     Granted(Ticket),
     /// There is none, and another replica is getting one.
     Taken,
@@ -162,6 +165,8 @@ impl SharedCache {
         let names = self.names();
         let entry = terms.and_then(|terms| self.entry(&ticket.place, &ticket.generation, outcome, terms));
         let life = terms.map_or(0, |terms| milliseconds_until(terms.fresh_until, now));
+        let outage = outcome.as_ref().is_err_and(ExchangeError::is_outage);
+        let mark = if outage { milliseconds(OUTAGE_MARK) } else { 0 };
         let renewal = ticket.renewal.take();
         let shared = Arc::clone(self);
         tokio::spawn(async move {
@@ -174,7 +179,8 @@ impl SharedCache {
                 .arg(&ticket.generation[..])
                 .arg(milliseconds(GENERATION))
                 .arg(entry.unwrap_or_default())
-                .arg(life.max(1));
+                .arg(life.max(1))
+                .arg(mark);
             let stored: Result<bool, Down> =
                 shared.link.ask("store", async |connection| script.invoke_async(connection).await).await;
             if let Some(renewal) = renewal {
@@ -249,12 +255,12 @@ impl SharedCache {
             .arg(&fresh[..])
             .arg(milliseconds(GENERATION))
             .arg(u8::from(anew));
-        let (generation, entry, leased): (Vec<u8>, Option<Vec<u8>>, bool) =
+        let (generation, entry, owner): (Vec<u8>, Option<Vec<u8>>, Option<String>) =
             self.link.ask("claim", async |connection| script.invoke_async(connection).await).await?;
         let generation = generation.try_into().map_err(|_| Down)?;
         let found = entry.as_deref().and_then(|entry| self.open(place, &generation, entry));
         let unusable = entry.is_some() && found.is_none();
-        Ok(Looked { generation, found, unusable, owner: leased.then_some(owner) })
+        Ok(Looked { generation, found, unusable, owner })
     }
 
     fn claimed(self: &Arc<Self>, place: &Place, looked: Looked) -> Claim {
@@ -266,7 +272,8 @@ impl SharedCache {
     }
 
     fn ticket(self: &Arc<Self>, place: &Place, generation: Generation, owner: String) -> Ticket {
-        let renewal = Some(tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
+        let renewal =
+            (!owner.is_empty()).then(|| tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
         Ticket { place: *place, generation, owner, renewal }
     }
 

@@ -1,7 +1,7 @@
 //! Getting an outcome that is not at hand: from another replica, or from Entra ID. One piece of work per place and
 //! process; it owns all it needs, because it outlives the call that started it.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use identity::{BearerToken, clock::SharedClock};
 use jiff::{SignedDuration, Timestamp};
@@ -9,22 +9,28 @@ use tokio::time::{self, Instant};
 
 use super::Source;
 use crate::{
-    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Ticket, terms},
+    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Terms, Ticket, terms},
     challenges::Challenges,
     entra::{ClaimsRequest, Entra},
-    error::{ExchangeError, Kind},
+    error::ExchangeError,
     metrics::Metrics,
     resource::Resource,
+    throttle::jittered,
 };
 
 /// How long one claims challenge counts as answered. Calls that ran into the same challenge side by side share
 /// one exchange; a downstream API that repeats it later gets another one.
 const CHALLENGE_ANSWERED_FOR: SignedDuration = SignedDuration::from_secs(60);
-/// How often to look whether another replica has got the outcome.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How soon to look whether another replica has got the outcome, and how seldom in the end: each look is a question to
+/// Redis, from everybody who waits.
+const LOOK_AFTER: Duration = Duration::from_millis(25);
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(250);
 /// How long another replica is waited for at most: as long as an exchange may take. One that died is noticed sooner,
 /// by the end of its lease.
 const WAIT_AT_MOST: Duration = Duration::from_secs(15);
+/// How long all of it may take, the wait for another replica included: whoever waits is to hear why it failed before
+/// the call itself ends.
+pub(super) const DEADLINE: Duration = Duration::from_secs(18);
 /// When to try a refresh again that failed, or that another replica is at.
 const REFRESH_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -36,6 +42,7 @@ pub(super) struct Work {
     challenges: Arc<Challenges>,
     clock: SharedClock,
     metrics: Metrics,
+    deadline: Duration,
 }
 
 /// What is to be got.
@@ -51,40 +58,60 @@ pub(super) struct Job {
 
 impl Work {
     pub(super) fn new(caches: Caches, entra: Arc<Entra>, clock: SharedClock, metrics: Metrics) -> Self {
-        Self { caches, entra, challenges: Arc::new(Challenges::new()), clock, metrics }
+        let challenges = Arc::new(Challenges::new());
+        Self { caches, entra, challenges, clock, metrics, deadline: DEADLINE }
     }
 
     /// Gets what this process does not hold.
     pub(super) async fn first(self, job: Job) -> (Outcome, Source) {
+        self.in_time(&job, self.get(&job)).await
+    }
+
+    /// Gets what this process holds, but will not for much longer.
+    pub(super) async fn refresh(self, job: Job) -> (Outcome, Source) {
+        self.in_time(&job, self.get_anew(&job)).await
+    }
+
+    /// Ends work that takes too long like any other outage, which is remembered for a moment.
+    async fn in_time(&self, job: &Job, work: impl Future<Output = (Outcome, Source)>) -> (Outcome, Source) {
+        let asked = self.caches.local.asked(self.clock.now());
+        if let Ok(answer) = time::timeout(self.deadline, work).await {
+            return answer;
+        }
+        let outcome = Err(ExchangeError::unavailable());
+        self.remember(job, &outcome, asked).await;
+        (outcome, Source::Entra)
+    }
+
+    async fn get(&self, job: &Job) -> (Outcome, Source) {
         // The last flight may have landed between the caller's look and the start of this one.
         if let Some(hit) = self.caches.local.get(&job.place, self.clock.now()).await {
             return (hit.outcome, Source::Local);
         }
         let asked = self.caches.local.asked(self.clock.now());
         match (&job.claims, self.caches.shared.clone()) {
-            (Some(_), _) => self.challenged(&job).await,
-            (None, None) => self.ask_entra(&job, asked, None).await,
-            (None, Some(shared)) => self.share(&job, asked, &shared).await,
+            (Some(_), _) => self.challenged(job).await,
+            (None, None) => self.ask_entra(job, asked, None).await,
+            (None, Some(shared)) => self.share(job, asked, &shared).await,
         }
     }
 
-    /// Gets what this process holds, but will not for much longer.
-    pub(super) async fn refresh(self, job: Job) -> (Outcome, Source) {
+    async fn get_anew(&self, job: &Job) -> (Outcome, Source) {
         let asked = self.caches.local.asked(self.clock.now());
         let ticket = match &self.caches.shared {
             None => None,
-            Some(shared) => match self.turn_to_refresh(&job, asked, shared).await {
+            Some(shared) => match self.turn_to_refresh(job, asked, shared).await {
                 Turn::Ours(ticket) => ticket,
                 Turn::Done(outcome) => return (outcome, Source::Shared),
                 Turn::Theirs => {
                     // Somebody may have joined this work because what was held is gone.
-                    let answer = self.share(&job, asked, shared).await;
-                    self.postpone_refresh(&job).await;
+                    let answer = self.share(job, asked, shared).await;
+                    self.postpone_refresh(job).await;
                     return answer;
                 }
             },
         };
-        let (outcome, source) = self.ask_entra(&job, asked, ticket).await;
+        let (outcome, source) = self.ask_entra(job, asked, ticket).await;
         self.metrics.refreshed(&outcome);
         (outcome, source)
     }
@@ -92,11 +119,12 @@ impl Work {
     /// Leaves it to the first replica that comes, and waits for what it gets.
     async fn share(&self, job: &Job, asked: Asked, shared: &Arc<SharedCache>) -> (Outcome, Source) {
         let give_up = Instant::now() + WAIT_AT_MOST;
+        let mut pause = LOOK_AFTER;
         while Instant::now() < give_up {
             match shared.claim(&job.place).await {
                 Claim::Found(found) => return (self.keep(job, found, asked).await, Source::Shared),
                 Claim::Granted(ticket) => return self.ask_entra(job, asked, Some(ticket)).await,
-                Claim::Taken => time::sleep(LOOK_EVERY).await,
+                Claim::Taken => pause = look_after(pause).await,
                 Claim::Down => break,
             }
         }
@@ -153,20 +181,26 @@ impl Work {
     /// Asks Entra ID, keeps the outcome, and leaves it for the other replicas if that is this one's turn.
     async fn ask_entra(&self, job: &Job, asked: Asked, ticket: Option<Ticket>) -> (Outcome, Source) {
         let outcome = self.entra.on_behalf_of(&job.assertion, &job.resource, None).await;
+        let terms = self.remember(job, &outcome, asked).await;
+        if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
+            shared.finish(ticket, &outcome, terms);
+        }
+        (outcome, Source::Entra)
+    }
+
+    /// Keeps an outcome that was asked for without claims, or an outage.
+    async fn remember(&self, job: &Job, outcome: &Outcome, asked: Asked) -> Option<Terms> {
         let now = self.clock.now();
-        let terms = terms(&outcome, job.assertion_expires_at, now);
+        let terms = terms(outcome, job.assertion_expires_at, now);
         match terms {
             // A token that is still good is worth more than the news of an outage.
-            Some(_) if is_outage(&outcome) && self.caches.local.get(&job.place, now).await.is_some() => {
+            Some(_) if is_outage(outcome) && self.caches.local.get(&job.place, now).await.is_some() => {
                 self.postpone_refresh(job).await;
             }
             Some(terms) => self.caches.local.put(job.place, outcome.clone(), terms, now, asked).await,
             None => {}
         }
-        if let (Some(shared), Some(ticket)) = (&self.caches.shared, ticket) {
-            shared.finish(ticket, &outcome, terms);
-        }
-        (outcome, Source::Entra)
+        terms
     }
 
     /// Keeps what another replica left.
@@ -195,6 +229,15 @@ enum Turn {
 }
 
 fn is_outage(outcome: &Outcome) -> bool {
-    let kind = outcome.as_ref().err().map(ExchangeError::kind);
-    matches!(kind, Some(Kind::IdentityProviderUnavailable { .. } | Kind::BrokerMisconfigured))
+    outcome.as_ref().is_err_and(ExchangeError::is_outage)
 }
+
+/// Waits for about so long before the next look, and tells how long before the one after. Replicas, and sessions, that
+/// began to wait together do not look together.
+async fn look_after(pause: Duration) -> Duration {
+    time::sleep(pause / 2 + jittered(pause / 2)).await;
+    (pause * 2).min(LOOK_AT_LEAST_EVERY)
+}
+
+#[cfg(test)]
+mod tests;

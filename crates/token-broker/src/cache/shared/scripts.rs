@@ -8,7 +8,9 @@ use redis::Script;
 ///
 /// Keys: entry, generation, lease. Arguments: owner and milliseconds of the lease; a new generation and its
 /// milliseconds, used if there is none; `1` to take the lease though there is an entry. Answers: generation, entry or
-/// nil, 1 if the lease was taken.
+/// nil, the owner if it is this one's turn.
+///
+/// A lease without an owner is a mark: whoever had it met an outage. It is everybody's turn then, side by side.
 ///
 /// An entry begins with the 16 bytes of its generation: one of before a purge is none.
 pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
@@ -20,21 +22,24 @@ pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
          end \
          local entry = redis.call('GET', KEYS[1]) \
          if entry and string.sub(entry, 1, 16) ~= generation then entry = false end \
-         if entry and ARGV[5] ~= '1' then return {generation, entry, 0} end \
-         if redis.call('SET', KEYS[3], ARGV[1], 'NX', 'PX', ARGV[2]) then return {generation, entry, 1} end \
-         return {generation, entry, 0}",
+         if entry and ARGV[5] ~= '1' then return {generation, entry, false} end \
+         local lease = redis.call('GET', KEYS[3]) \
+         if lease then return {generation, entry, lease == '' and lease} end \
+         redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2]) \
+         return {generation, entry, ARGV[1]}",
     )
 });
 
 /// Stores an entry and gives the lease back. Whoever has lost the lease does neither: another outcome is on its way.
 ///
 /// Keys: entry, generation, lease. Arguments: owner of the lease; the generation the entry was asked for under, and
-/// its milliseconds; the entry, or nothing if only the lease goes back; the entry's milliseconds. Answers 1 if the
-/// entry was stored: not after a purge.
+/// its milliseconds; the entry, or nothing if only the lease goes back; the entry's milliseconds; the milliseconds of a
+/// mark in place of the lease, or 0. Answers 1 if the entry was stored: not after a purge.
 pub(super) static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end \
-         redis.call('DEL', KEYS[3]) \
+         if ARGV[6] == '0' then redis.call('DEL', KEYS[3]) \
+         else redis.call('SET', KEYS[3], '', 'PX', ARGV[6]) end \
          local stored = 0 \
          if ARGV[4] ~= '' and redis.call('GET', KEYS[2]) == ARGV[2] then \
              redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5]) \

@@ -169,6 +169,29 @@ async fn one_replica_gets_an_outcome_and_the_others_wait_for_it() {
 }
 
 #[tokio::test]
+async fn after_an_outage_nobody_waits_for_anybody() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    let outage = Err(ExchangeError::from(Kind::IdentityProviderUnavailable { retry_after: None }));
+    a.shared.finish(a.granted(&mine).await, &outage, Some(terms()));
+    let mut first = None;
+    eventually("b has its turn", async || {
+        if let Claim::Granted(ticket) = b.shared.claim(&mine).await {
+            first = Some(ticket);
+        }
+        first.is_some()
+    })
+    .await;
+    // Side by side, and what the first of them gets is everybody's.
+    let second = a.granted(&mine).await;
+    b.shared.finish(first.unwrap(), &token(), Some(terms()));
+    a.finds(&mine).await;
+    a.shared.finish(second, &outage, Some(terms()));
+    a.finds(&mine).await;
+}
+
+#[tokio::test]
 async fn a_token_that_was_challenged_does_not_come_back() {
     let server = RedisServer::start();
     let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);

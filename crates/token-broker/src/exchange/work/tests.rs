@@ -1,0 +1,95 @@
+use clap::Parser as _;
+use identity::{clock::ManualClock, outbound::OutboundError};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    Args, Config,
+    cache::{CacheKey, LocalCache, UserKey},
+    credential::Credential,
+    error::Kind,
+    testing::{self, NOW},
+};
+
+/// An Entra ID that takes connections and says nothing.
+struct Silent {
+    work: Work,
+    _listener: std::net::TcpListener,
+    _dir: TempDir,
+}
+
+impl Silent {
+    fn with_deadline(deadline: Duration) -> Result<Self, OutboundError> {
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = dir.path().join("app.pem");
+        std::fs::write(&certificate, testing::key_and_cert().pem()).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let authority = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let id = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+        let flags = ["token-broker", "--tenant-id", id, "--client-id", id, "--authority-host", &authority];
+        let credential = ["--client-certificate-path", certificate.to_str().unwrap()];
+        let config =
+            Config::try_from(Args::try_parse_from(flags.iter().chain(&credential)).unwrap()).unwrap();
+        let clock: SharedClock = Arc::new(ManualClock::at(NOW));
+        let metrics = Metrics::new(&opentelemetry::global::meter("test"));
+        let entra = Entra::new(
+            config.outbound.client()?,
+            config.token_endpoint(),
+            config.client_id,
+            Arc::new(Credential::load(&config, &clock).unwrap()),
+            Vec::new(),
+            Arc::clone(&clock),
+            metrics.clone(),
+        );
+        let caches = Caches { local: Arc::new(LocalCache::new(1024 * 1024, |_| {})), shared: None };
+        let work = Work { deadline, ..Work::new(caches, Arc::new(entra), clock, metrics) };
+        Ok(Self { work, _listener: listener, _dir: dir })
+    }
+}
+
+fn job() -> Job {
+    let place = Place { key: CacheKey::of(&[b"x"]), user: UserKey::from_bytes([1; 32]) };
+    Job {
+        place,
+        plain: place,
+        assertion: BearerToken::parse("a.b.c").unwrap(),
+        assertion_expires_at: NOW + SignedDuration::from_mins(60),
+        resource: Resource { name: "arm".into(), scope: "s".into(), permission: "p".into() },
+        claims: None,
+    }
+}
+
+#[tokio::test]
+async fn work_ends_in_time_with_a_reason_that_is_remembered_for_a_moment() {
+    let silent = Silent::with_deadline(Duration::from_millis(300)).unwrap();
+    let started = Instant::now();
+    for _ in 0..20 {
+        let (outcome, _) = silent.work.clone().first(job()).await;
+        assert!(matches!(outcome.unwrap_err().kind(), Kind::IdentityProviderUnavailable { .. }));
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}: Entra ID is asked once", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_refresh_that_takes_too_long_leaves_the_token() {
+    let silent = Silent::with_deadline(Duration::from_millis(100)).unwrap();
+    let (job, local) = (job(), Arc::clone(&silent.work.caches.local));
+    let (place, token) = (job.place, crate::entra::DownstreamToken::sample("t", job.assertion_expires_at));
+    let terms = Terms { fresh_until: NOW + SignedDuration::from_mins(5), refresh_at: Some(NOW) };
+    local.put(place, Ok(token), terms, NOW, local.asked(NOW)).await;
+    assert!(silent.work.clone().refresh(job).await.0.is_err());
+    let hit = local.get(&place, NOW).await.unwrap();
+    assert!(hit.outcome.is_ok() && !hit.is_due(NOW));
+}
+
+#[tokio::test]
+async fn looks_become_rarer() {
+    let (started, mut pause, mut looks) = (Instant::now(), LOOK_AFTER, 0);
+    while started.elapsed() < Duration::from_secs(1) {
+        pause = look_after(pause).await;
+        looks += 1;
+    }
+    assert_eq!(pause, LOOK_AT_LEAST_EVERY);
+    assert!((5..=15).contains(&looks), "{looks}");
+}
