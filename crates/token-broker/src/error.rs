@@ -34,6 +34,7 @@ impl ExchangeError {
             Kind::ClaimsChallenge { .. } => "claims_challenge",
             Kind::ConsentRequired { .. } => "consent_required",
             Kind::IdentityProviderUnavailable { .. } => "identity_provider_unavailable",
+            Kind::Overloaded => "overloaded",
             Kind::PurgeIncomplete => "purge_incomplete",
             Kind::BrokerMisconfigured => "broker_misconfigured",
         }
@@ -89,6 +90,7 @@ impl fmt::Display for ExchangeError {
                 return write!(f, "consent to {permission} was never granted");
             }
             Kind::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or throttles",
+            Kind::Overloaded => "too many exchanges at the same time; try again shortly",
             Kind::PurgeIncomplete => "this replica has purged the user; the others cannot be told just now",
             Kind::BrokerMisconfigured => "the token broker is misconfigured; its operator must act",
         };
@@ -135,6 +137,8 @@ pub enum Kind {
         /// How long to wait, where that is known.
         retry_after: Option<Duration>,
     },
+    /// More exchanges under way than there may be.
+    Overloaded,
     /// The other replicas may never hear of a purge.
     PurgeIncomplete,
     /// The broker's credential or registration is wrong.

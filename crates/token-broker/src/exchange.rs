@@ -11,6 +11,7 @@ use tracing::Span;
 
 use crate::{
     cache::{CacheKey, Caches, Outcome, Place, Purged, Sequence, UserKey},
+    consumers::Admission,
     entra::{ClaimsRequest, DownstreamToken, Entra},
     error::{ExchangeError, Kind},
     flights::{Flights, NoResult},
@@ -24,9 +25,6 @@ const MAX_FLIGHTS: usize = 4096;
 /// How long a call waits at most: for the keys that prove the assertion, and for one piece of work.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(19);
 const _: () = assert!(work::DEADLINE.as_secs() < ANSWER_WITHIN.as_secs(), "work tells why it failed");
-/// When to come back after that bound was met.
-const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
-
 /// A request for an exchange, as it came: nothing of it is believed.
 pub struct ExchangeCommand {
     /// The calling service, by its name in the consumers file: a metric label.
@@ -95,8 +93,20 @@ impl Exchanger {
     /// # Errors
     /// [`ExchangeError`], by what the caller can do about it.
     pub async fn exchange(&self, command: ExchangeCommand) -> Result<Granted, ExchangeError> {
+        self.exchange_for(command, None).await
+    }
+
+    /// The same for a consumer: what the call starts counts as its call until it ends, whether or not the call waits for
+    /// it. So nobody has more under way by going away.
+    pub(crate) async fn exchange_for(
+        &self,
+        command: ExchangeCommand,
+        admission: Option<Admission>,
+    ) -> Result<Granted, ExchangeError> {
+        let admission = admission.map(Arc::new);
         let mut observation = self.metrics.start(&command.consumer);
-        let result = time::timeout(ANSWER_WITHIN, self.observed(command, &mut observation)).await;
+        let result =
+            time::timeout(ANSWER_WITHIN, self.observed(command, admission.clone(), &mut observation)).await;
         let result = result.unwrap_or_else(|_| Err(ExchangeError::unavailable()));
         observation.end(&result);
         if let Some(cache) = observation.cache() {
@@ -134,6 +144,7 @@ impl Exchanger {
     async fn observed(
         &self,
         command: ExchangeCommand,
+        admission: Option<Arc<Admission>>,
         observation: &mut Observation,
     ) -> Result<Granted, ExchangeError> {
         if command.assertion.is_empty() {
@@ -156,6 +167,7 @@ impl Exchanger {
             assertion_expires_at: principal.expires_at(),
             resource: resource.clone(),
             claims,
+            admission,
         };
         let (outcome, source) = self.outcome(job).await;
         observation.answered_from(source);
@@ -169,13 +181,19 @@ impl Exchanger {
         let work = self.work.clone();
         let Some(hit) = local.get(&job.place, now).await else {
             let outcome = self.flights.join(flight, || work.first(job)).await;
-            let overloaded = || ExchangeError::unavailable().with_retry_after(OVERLOAD_PAUSE);
-            return outcome.unwrap_or_else(|NoResult| (Err(overloaded()), Source::Entra));
+            return outcome.unwrap_or_else(|none| (Err(failed(none)), Source::Entra));
         };
         if hit.is_due(now) {
             self.flights.start(flight, || work.refresh(job));
         }
         (hit.outcome, Source::Local)
+    }
+}
+
+fn failed(none: NoResult) -> ExchangeError {
+    match none {
+        NoResult::TooMany => Kind::Overloaded.into(),
+        NoResult::Panicked => ExchangeError::unavailable(),
     }
 }
 
@@ -186,5 +204,16 @@ fn refused(error: &ValidationError) -> ExchangeError {
             Kind::InvalidToken { reason: invalid.reason().as_str(), text: text.into() }.into()
         }
         _ => ExchangeError::unavailable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_under_way_is_no_outage_of_entra_id() {
+        assert_eq!(*failed(NoResult::TooMany).kind(), Kind::Overloaded);
+        assert_eq!(failed(NoResult::Panicked), ExchangeError::unavailable());
     }
 }

@@ -41,13 +41,13 @@ where
     /// Waits for the work under way for `key`, which is `start` if there is none.
     ///
     /// # Errors
-    /// [`NoResult`] if there is too much under way, or the work panicked.
+    /// [`NoResult`] says why there is none.
     pub(crate) async fn join<F>(&self, key: K, start: impl FnOnce() -> F) -> Result<T, NoResult>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let flight = self.find_or_start(key, start).ok_or(NoResult)?;
-        flight.await.map_err(|_| NoResult)
+        let flight = self.find_or_start(key, start).ok_or(NoResult::TooMany)?;
+        flight.await.map_err(|_| NoResult::Panicked)
     }
 
     /// Starts the work for `key` for nobody in particular, unless some is under way or there is too much of it.
@@ -95,9 +95,14 @@ impl<K, T> fmt::Debug for Flights<K, T> {
     }
 }
 
-/// There is no result: the bound was reached, or the work panicked.
+/// Why there is no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoResult;
+pub(crate) enum NoResult {
+    /// As many keys have work under way as may have.
+    TooMany,
+    /// The work panicked.
+    Panicked,
+}
 
 /// Takes the flight off the list, however it ends.
 struct Landing<K: Eq + Hash, T> {
@@ -169,7 +174,7 @@ mod tests {
     async fn work_that_panics_leaves_nothing_behind() {
         let flights = Flights::new(1);
         let fail = flights.join("key", || async { panic!("the work fails") });
-        assert_eq!(fail.await, Err::<u8, _>(NoResult));
+        assert_eq!(fail.await, Err::<u8, _>(NoResult::Panicked));
         assert_eq!(flights.join("key", || async { 7_u8 }).await, Ok(7));
     }
 
@@ -178,6 +183,6 @@ mod tests {
         let flights = Flights::new(1);
         let mut first = Box::pin(flights.join("a", std::future::pending::<u8>));
         assert!(futures::poll!(&mut first).is_pending());
-        assert_eq!(flights.join("b", || async { 1 }).await, Err(NoResult));
+        assert_eq!(flights.join("b", || async { 1 }).await, Err(NoResult::TooMany));
     }
 }

@@ -88,7 +88,7 @@ impl TokenBroker for BrokerService {
         let consumer = Arc::clone(admission.consumer());
         let command = ExchangeCommand { consumer, assertion, resource, claims };
         async {
-            match self.exchanger.exchange(command).await {
+            match self.exchanger.exchange_for(command, Some(admission)).await {
                 Ok(granted) => Ok(Response::new(response(&granted))),
                 Err(error) => Err(refused(&error)),
             }
@@ -232,6 +232,7 @@ fn status(error: &ExchangeError) -> Status {
                 None => refusal,
             }
         }
+        Kind::Overloaded => refusal(Reason::Overloaded).with_retry_after(OVERLOAD_PAUSE),
         Kind::PurgeIncomplete => refusal(Reason::PurgeIncomplete).with_retry_after(PURGE_PAUSE),
         Kind::BrokerMisconfigured => refusal(Reason::BrokerMisconfigured),
     };
@@ -243,4 +244,19 @@ fn status(error: &ExchangeError) -> Status {
             .with_metadata("trace_id", text(&evidence.trace_id));
     }
     refusal.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn too_much_under_way_says_when_to_come_back() {
+        let status = status(&Kind::Overloaded.into());
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let error = BrokerError::from_status(&status);
+        assert_eq!((error.reason(), error.retry_after()), (Some(Reason::Overloaded), Some(OVERLOAD_PAUSE)));
+    }
 }

@@ -11,6 +11,7 @@ use super::Source;
 use crate::{
     cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Terms, Ticket, terms},
     challenges::Challenges,
+    consumers::Admission,
     entra::{ClaimsRequest, Entra},
     error::ExchangeError,
     metrics::Metrics,
@@ -54,6 +55,9 @@ pub(super) struct Job {
     pub(super) assertion_expires_at: Timestamp,
     pub(super) resource: Resource,
     pub(super) claims: Option<ClaimsRequest>,
+    /// Held until the work ends: it counts as a call of the consumer that started it.
+    #[expect(dead_code, reason = "for its drop")]
+    pub(super) admission: Option<Arc<Admission>>,
 }
 
 impl Work {

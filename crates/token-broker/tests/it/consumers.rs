@@ -166,6 +166,32 @@ async fn a_consumer_at_its_limit_is_told_so_at_once_and_others_are_not_held_up()
 }
 
 #[tokio::test]
+async fn nobody_has_more_under_way_by_going_away() {
+    let broker = MutualTls::start().await;
+    let (alice, bob) = (broker.entra.token(ALICE), broker.entra.token(BOB));
+    let (reporter, gateway) = (broker.consumer(&["dns:reporter.test"]), broker.consumer(GATEWAY));
+    gateway.exchange(&alice, "arm").await.unwrap();
+    broker.entra.arrival().await;
+    broker.entra.gate(false);
+    let leaver = tokio::spawn({
+        let (reporter, bob) = (reporter.clone(), bob.clone());
+        async move { reporter.exchange(&bob, "arm").await }
+    });
+    broker.entra.arrival().await;
+    leaver.abort();
+    assert!(leaver.await.unwrap_err().is_cancelled());
+
+    // The exchange goes on, and its call counts.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(reporter.refusal(&alice, "arm").await.reason(), Some(Reason::Overloaded));
+    }
+    gateway.exchange(&alice, "arm").await.unwrap();
+    broker.entra.gate(true);
+    eventually("it has ended", async || reporter.exchange(&alice, "arm").await.is_ok()).await;
+}
+
+#[tokio::test]
 async fn a_changed_file_holds_on_connections_that_stand() {
     let broker = MutualTls::start().await;
     let alice = broker.entra.token(ALICE);

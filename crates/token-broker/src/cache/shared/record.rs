@@ -110,6 +110,7 @@ impl<'a> Refusal<'a> {
             }
             Kind::InvalidRequest(_)
             | Kind::UnknownResource
+            | Kind::Overloaded
             | Kind::PurgeIncomplete
             | Kind::IdentityProviderUnavailable { .. }
             | Kind::BrokerMisconfigured => return None,

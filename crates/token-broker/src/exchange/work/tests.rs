@@ -57,6 +57,7 @@ fn job() -> Job {
         assertion_expires_at: NOW + SignedDuration::from_mins(60),
         resource: Resource { name: "arm".into(), scope: "s".into(), permission: "p".into() },
         claims: None,
+        admission: None,
     }
 }
 
