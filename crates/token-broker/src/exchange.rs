@@ -134,7 +134,11 @@ impl Exchanger {
         };
         let result = match purged {
             Purged::By(at) => Ok(at),
-            Purged::Incomplete => Err(Kind::PurgeIncomplete.into()),
+            Purged::Incomplete => {
+                // What Redis did not take it still holds. Meanwhile somebody may have found that there.
+                self.work.caches.local.purge(user, self.clock.now());
+                Err(Kind::PurgeIncomplete.into())
+            }
         };
         self.metrics.purged(&result);
         tracing::info!(%tenant, %oid, complete = result.is_ok(), "tokens of a user purged");

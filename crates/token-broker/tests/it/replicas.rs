@@ -222,6 +222,41 @@ async fn a_purge_that_cannot_be_told_says_so_and_holds_here() {
 }
 
 #[tokio::test]
+async fn what_a_call_found_during_a_purge_that_redis_refuses_is_purged_too() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
+    let way = RedisWay::to(&redis);
+    let a = replica_at(&entra, &way.url()).await;
+    let alice = entra.token(ALICE);
+    a.exchange(&alice).await.unwrap();
+    eventually("it is in Redis", async || !redis.run::<Vec<Vec<u8>>>(&[b"KEYS", b"*:e:*"]).is_empty()).await;
+    // Full, it still reads.
+    redis.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    way.stall();
+    let call = |after: u64| {
+        let (client, alice) = (a.client.clone(), alice.clone());
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(after)).await;
+            let request = ExchangeRequest { assertion: alice, resource: "arm".into(), claims: String::new() };
+            client.clone().exchange(request).await.map(tonic::Response::into_inner)
+        }
+    };
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        way.open();
+    };
+
+    let (purged, meanwhile, ()) = tokio::join!(purge(&a, ALICE), call(300), release);
+
+    assert_eq!(BrokerError::from_status(&purged.unwrap_err()).reason(), Some(Reason::PurgeIncomplete));
+    let found = meanwhile.unwrap();
+    assert_eq!(found.source(), TokenSource::Cache, "the call found what Redis still held");
+    let after = a.exchange(&alice).await.unwrap();
+    assert_eq!(after.source(), TokenSource::Entra);
+    assert_ne!(after.access_token, found.access_token);
+}
+
+#[tokio::test]
 async fn a_purge_names_a_user_by_guids() {
     let entra = Entra::start().await;
     let broker = Broker::start(&entra).await;
