@@ -25,7 +25,7 @@ use std::{
     collections::HashSet,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -46,7 +46,7 @@ use link::{Down, Link};
 use names::Names;
 use purge_log::Position;
 use scripts::{CLAIM, FINISH, FORGET, RENEW};
-use seal::SealingKeys;
+use seal::{KeyFileError, SealingKeys};
 
 pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
 
@@ -127,8 +127,15 @@ impl SharedCache {
         clock: SharedClock,
         metrics: Metrics,
     ) -> Result<Arc<Self>, SharedCacheError> {
-        let keys = Watched::load("cache keys", vec![settings.key_file.clone()], |contents| {
-            Ok(SealingKeys::parse(&contents[0])?)
+        let begun_with = OnceLock::new();
+        let keys = Watched::load("cache keys", vec![settings.key_file.clone()], move |contents| {
+            let keys = SealingKeys::parse(&contents[0])?;
+            let names = keys.name(&[b"names"]);
+            // Under other names this replica would share nothing, and hear of no purge.
+            if *begun_with.get_or_init(|| names.clone()) != names {
+                return Err(KeyFileError::NamesChanged.into());
+            }
+            Ok(keys)
         })?;
         let link = Link::new(settings.clone(), metrics.clone())?;
         let replica = Uuid::new_v4().simple().to_string();

@@ -150,6 +150,8 @@ pub(crate) enum KeyFileError {
     KeyId,
     #[error("`{entry}` is not 32 bytes in base64: make it with `openssl rand -base64 32`")]
     Length { entry: String },
+    #[error("`names` has changed, and must not while the broker runs: to change it, stop all replicas first")]
+    NamesChanged,
     #[error("`{entry}` and `names` are the same key: make each by itself")]
     UsedTwice { entry: String },
 }

@@ -12,6 +12,7 @@ use crate::{
     entra::DownstreamToken,
     error::{ExchangeError, Kind},
     testing::{NOW, RedisServer, RedisWay, cache_keys},
+    watched::Look,
 };
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
@@ -483,6 +484,23 @@ async fn a_redis_that_hangs_costs_one_timeout() {
 }
 
 #[tokio::test]
+async fn a_way_that_holds_everything_up_costs_one_timeout_and_what_was_held_up_harms_nobody() {
+    let server = RedisServer::start();
+    let way = RedisWay::to(&server);
+    let a = Replica::at(&way.url(), &cache_keys("k1", 1));
+    a.is_up().await;
+    a.leaves(&place(1, "x")).await;
+    way.stall();
+    let started = Instant::now();
+    assert!(matches!(a.shared.claim(&place(1, "x")).await, Claim::Down));
+    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::Incomplete);
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    way.open();
+    a.is_up().await;
+    drop(a.granted(&place(1, "x")).await);
+}
+
+#[tokio::test]
 async fn a_redis_that_is_full_is_done_without() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
     let a = Replica::up(&server).await;
@@ -571,7 +589,27 @@ async fn keys_are_rotated_without_a_miss() {
     drop(a.granted(&place(1, "y")).await);
 
     std::fs::write(a.dir.path().join("keys.toml"), &both).unwrap();
-    while a.shared.keys.look() != crate::watched::Look::Replaced {}
+    while a.shared.keys.look() != Look::Replaced {}
     eventually("a opens it too", async || matches!(a.shared.claim(&place(1, "y")).await, Claim::Found(_)))
         .await;
+}
+
+#[tokio::test]
+async fn names_do_not_change_while_a_replica_runs() {
+    let server = RedisServer::start();
+    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
+    let mine = place(1, "x");
+    b.remembers(&mine).await;
+    let file = b.dir.path().join("keys.toml");
+    let keys = cache_keys("k1", 1);
+    let (_, others) = keys.split_once('\n').unwrap();
+    let other_names = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [7; 32]);
+    std::fs::write(&file, format!("names = \"{other_names}\"\n{others}")).unwrap();
+    assert_eq!([b.shared.keys.look(), b.shared.keys.look()], [Look::Pending, Look::Kept]);
+
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+
+    assert!(!b.holds(&mine).await, "it hears of purges");
+    std::fs::write(&file, keys).unwrap();
+    while b.shared.keys.look() != Look::Replaced {}
 }
