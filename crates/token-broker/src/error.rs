@@ -53,6 +53,21 @@ impl ExchangeError {
         self
     }
 
+    /// About how many bytes it takes beside itself.
+    pub(crate) fn footprint(&self) -> usize {
+        let text = match &self.kind {
+            Kind::InvalidToken { text, .. } => text.len(),
+            Kind::ClaimsChallenge { claims } => claims.len(),
+            Kind::ConsentRequired { permission } => permission.len(),
+            _ => 0,
+        };
+        let evidence = self.evidence.as_deref().map_or(0, |evidence| {
+            let part = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+            size_of::<Evidence>() + part(&evidence.correlation_id) + part(&evidence.trace_id)
+        });
+        text + evidence
+    }
+
     /// Whether it tells of the moment or of this replica, and nothing of the user.
     pub(crate) fn is_outage(&self) -> bool {
         matches!(self.kind, Kind::IdentityProviderUnavailable { .. } | Kind::BrokerMisconfigured)

@@ -15,7 +15,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use moka::{Expiry, future::Cache, notification::RemovalCause, ops::compute::Op};
+use moka::{Expiry, future::Cache, notification::RemovalCause, ops::compute::Op, policy::EvictionPolicy};
 use secrecy::ExposeSecret as _;
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::entra::DownstreamToken;
 
-/// What an entry takes besides its token: measured with a million entries, and rounded up.
+/// What an entry takes besides its token, or its refusal's texts: measured with a million entries, and rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 640;
 /// How long the mark of a dropped token stays: longer than any exchange that was under way.
 const DROPPED_FOR: Duration = Duration::from_secs(60);
@@ -100,6 +100,8 @@ impl LocalCache {
             .max_capacity(capacity)
             .weigher(|_, entry: &Entry| entry.weight())
             .expire_after(KeepFor)
+            // A session is used much while it lives and then no more: how often it was used says nothing.
+            .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(move |_, _, cause| evicted(cause))
             .build();
         Self {
@@ -267,11 +269,12 @@ impl fmt::Debug for LocalCache {
 
 impl Entry {
     fn weight(&self) -> u32 {
-        let token = match &self.content {
+        let content = match &self.content {
             Some((Ok(DownstreamToken { access_token, .. }), _)) => access_token.expose_secret().len(),
-            _ => 0,
+            Some((Err(error), _)) => error.footprint(),
+            None => 0,
         };
-        u32::try_from(token + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        u32::try_from(content + ENTRY_OVERHEAD_BYTES).unwrap_or(u32::MAX)
     }
 }
 

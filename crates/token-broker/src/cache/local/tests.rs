@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     cache::{key::Place, terms::terms},
-    error::{ExchangeError, Kind},
+    error::{Evidence, ExchangeError, Kind},
     testing::NOW,
 };
 
@@ -213,6 +213,34 @@ async fn the_memory_is_a_bound() {
     cache.entries.run_pending_tasks().await;
     assert!(cache.bytes() <= MIB, "{}", cache.bytes());
     assert!((50..=105).contains(&cache.len()), "{}", cache.len());
+}
+
+#[tokio::test]
+async fn a_session_that_is_dead_makes_room_however_much_it_was_used() {
+    let cache = cache();
+    let outcome = Ok(DownstreamToken::sample(&"t".repeat(10_000), NOW + MINUTES(75)));
+    for session in 0..2000 {
+        let name = format!("a{session}");
+        cache.put(place(&name), outcome.clone(), life(30), NOW, cache.asked(NOW)).await;
+        cache.entries.run_pending_tasks().await;
+        for _ in 0..20 {
+            assert!(holds(&cache, &name, NOW).await, "{name} has found no room");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_weighs_what_it_holds() {
+    let refused = async |kind: Kind| {
+        let (cache, evidence) = (cache(), Evidence { trace_id: Some("t".repeat(36)), ..Evidence::default() });
+        let outcome = Err(ExchangeError::from(kind).with_evidence(evidence));
+        cache.put(place("a"), outcome, life(1), NOW, cache.asked(NOW)).await;
+        cache.entries.run_pending_tasks().await;
+        cache.bytes()
+    };
+    let small = refused(Kind::AppOnlyToken).await;
+    assert!(small > ENTRY_OVERHEAD_BYTES as u64 + 36, "{small}");
+    assert_eq!(refused(Kind::ClaimsChallenge { claims: "c".repeat(8192).into() }).await, small + 8192);
 }
 
 #[test]
