@@ -3,10 +3,13 @@
 use axum::http::{HeaderMap, StatusCode};
 use identity::clock::ManualClock;
 use jiff::SignedDuration;
-use proto::{BrokerError, v1::TokenSource};
+use proto::{
+    BrokerError,
+    v1::{PurgeUserRequest, TokenSource},
+};
 use serde_json::json;
 
-use crate::support::{ALICE, Broker, Entra, eventually};
+use crate::support::{ALICE, BOB, Broker, Entra, TENANT, eventually};
 
 fn advance(clock: &ManualClock, minutes: i64) {
     clock.advance(SignedDuration::from_mins(minutes));
@@ -117,4 +120,36 @@ async fn where_the_assertion_ends_as_soon_nothing_is_refreshed() {
         assert_eq!(broker.exchange(&assertion).await.unwrap().source(), TokenSource::Cache);
     }
     assert_eq!(entra.count(), 1);
+}
+
+#[tokio::test]
+async fn what_becomes_of_entries_is_counted() {
+    let entra = Entra::start().await;
+    let broker = Broker::start_with(entra.config(&["--cache-memory", "1"])).await;
+    let counted = async |name: &str, label: &str| {
+        let metrics = broker.admin("/metrics").await;
+        metrics.lines().any(|line| line.starts_with(name) && line.contains(label))
+    };
+    let alice = entra.token(ALICE);
+    broker.exchange(&alice).await.unwrap();
+    advance(&broker.clock, 25);
+    eventually("a refresh is counted", async || {
+        broker.exchange(&alice).await.unwrap();
+        counted("broker_cache_refreshes_total", r#"outcome="ok""#).await
+    })
+    .await;
+    let request = PurgeUserRequest { tenant_id: TENANT.to_owned(), user_oid: ALICE.to_owned() };
+    broker.client.clone().purge_user(request).await.unwrap();
+    assert!(counted("broker_purges_total", r#"outcome="ok""#).await);
+    // Some twenty of these are more than the memory.
+    entra.answer(|_| {
+        let body = json!({"token_type": "Bearer", "expires_in": 7200, "access_token": "t".repeat(40_000)});
+        (StatusCode::OK, HeaderMap::new(), body)
+    });
+    assert!(!counted("broker_cache_evictions_total", r#"cause="size""#).await);
+    eventually("an eviction is counted", async || {
+        broker.exchange(&entra.token(BOB)).await.unwrap();
+        counted("broker_cache_evictions_total", r#"cause="size""#).await
+    })
+    .await;
 }

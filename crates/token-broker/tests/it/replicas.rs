@@ -32,12 +32,16 @@ async fn replica(entra: &Entra, redis: &RedisServer) -> Broker {
 }
 
 async fn replica_at(entra: &Entra, url: &str) -> Broker {
+    // A busy machine is no outage.
+    replica_with(entra, url, &["--redis-timeout", "10000"]).await
+}
+
+async fn replica_with(entra: &Entra, url: &str, more: &[&str]) -> Broker {
     let keys = entra.dir.path().join("keys.toml");
     std::fs::write(&keys, cache_keys("k1", 1)).unwrap();
     let keys = keys.display().to_string();
-    // A busy machine is no outage.
-    let flags = ["--redis-url", url, "--cache-key-file", &keys, "--redis-timeout", "10000"];
-    let broker = Broker::start_with(entra.config(&flags)).await;
+    let flags = ["--redis-url", url, "--cache-key-file", &keys];
+    let broker = Broker::start_with(entra.config(&[&flags, more].concat())).await;
     eventually("the shared cache is in use", async || {
         broker
             .admin("/metrics")
@@ -104,6 +108,26 @@ async fn without_redis_they_are_two() {
 
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(entra.count(), 2);
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_delays_a_call_by_one_timeout() {
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let way = RedisWay::to(&redis);
+    let a = replica_with(&entra, &way.url(), &[]).await;
+    let users = [ALICE, BOB].map(|oid| entra.token(oid));
+    a.exchange(&entra.token(ALICE)).await.unwrap();
+    way.stall();
+    let started = std::time::Instant::now();
+
+    let answers = join_all(users.iter().cycle().take(50).map(|assertion| a.exchange(assertion))).await;
+
+    // A quarter of a second, and what 50 calls take on a busy machine.
+    let took = started.elapsed();
+    assert!(took < std::time::Duration::from_millis(1500), "{took:?}");
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(entra.count(), 3);
 }
 
 #[tokio::test]
