@@ -246,14 +246,16 @@ impl LocalCache {
             return false;
         }
         // Either way: a clock that was set back must not lengthen a life.
-        let further = |then: i64, most: SignedDuration| {
-            u128::from(now.as_millisecond().abs_diff(then)) > most.unsigned_abs().as_millis()
+        let is_near = |then: i64, most: SignedDuration| {
+            u128::from(now.as_millisecond().abs_diff(then)) <= most.unsigned_abs().as_millis()
         };
         // A refusal harms nobody, and to ask for it again and again might.
         let is_token = matches!(entry.content, Some((Ok(_), _)));
+        if is_token && !is_near(contact, MAX_SILENCE) {
+            return true;
+        }
         // Not from when it was stored: an exchange may have been under way for long when a purge came.
-        let trusted = contact.max(entry.asked.at.as_millisecond());
-        is_token && further(contact, MAX_SILENCE) || further(trusted, FENCE)
+        !is_near(contact, FENCE) && !is_near(entry.asked.at.as_millisecond(), FENCE)
     }
 
     fn next(&self) -> Sequence {

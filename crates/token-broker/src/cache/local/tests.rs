@@ -155,6 +155,17 @@ async fn out_of_contact_a_token_is_served_for_half_a_minute_at_most() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_counts_neither_for_nor_against_contact() {
+    let cache = cache();
+    let seconds = |seconds| NOW + SignedDuration::from_secs(seconds);
+    cache.in_contact(NOW);
+    cache.put(place("a"), token(), life(10), NOW, cache.asked(NOW)).await;
+    assert!(!holds(&cache, "a", seconds(-60)).await, "nobody knows how long ago the log was read");
+    cache.in_contact(seconds(-60));
+    assert!(holds(&cache, "a", seconds(-60)).await);
+}
+
+#[tokio::test]
 async fn who_is_not_known_to_the_others_serves_no_token() {
     let cache = cache();
     let refusal = Err(ExchangeError::from(Kind::BrokerMisconfigured));
