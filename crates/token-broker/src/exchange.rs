@@ -96,8 +96,8 @@ impl Exchanger {
         self.exchange_for(command, None).await
     }
 
-    /// The same for a consumer: what the call starts counts as its call until it ends, whether or not the call waits for
-    /// it. So nobody has more under way by going away.
+    /// The same for a consumer: the work it waits for, if it has started that, counts as its call until the work ends. So
+    /// nobody has more under way by going away. A refresh in the background is nobody's call.
     pub(crate) async fn exchange_for(
         &self,
         command: ExchangeCommand,
@@ -179,7 +179,7 @@ impl Exchanger {
     }
 
     /// What is held, or what one piece of work gets for all who wait for it.
-    async fn outcome(&self, job: Job) -> (Outcome, Source) {
+    async fn outcome(&self, mut job: Job) -> (Outcome, Source) {
         let (local, now) = (&self.work.caches.local, self.clock.now());
         let flight = (job.place.key, local.last_purge(&job.place.user));
         let work = self.work.clone();
@@ -188,6 +188,7 @@ impl Exchanger {
             return outcome.unwrap_or_else(|none| (Err(failed(none)), Source::Entra));
         };
         if hit.is_due(now) {
+            job.admission = None;
             self.flights.start(flight, || work.refresh(job));
         }
         (hit.outcome, Source::Local)

@@ -46,19 +46,20 @@ where
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let flight = self.find_or_start(key, start).ok_or(NoResult::TooMany)?;
+        let flight = self.find_or_start(key, self.max, start).ok_or(NoResult::TooMany)?;
         flight.await.map_err(|_| NoResult::Panicked)
     }
 
-    /// Starts the work for `key` for nobody in particular, unless some is under way or there is too much of it.
+    /// Starts the work for `key` for nobody in particular, unless some is under way, or there is half as much as there may
+    /// be: those come first who wait.
     pub(crate) fn start<F>(&self, key: K, start: impl FnOnce() -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let _nobody_waits = self.find_or_start(key, start);
+        let _nobody_waits = self.find_or_start(key, self.max / 2, start);
     }
 
-    fn find_or_start<F>(&self, key: K, start: impl FnOnce() -> F) -> Option<Flight<T>>
+    fn find_or_start<F>(&self, key: K, max: usize, start: impl FnOnce() -> F) -> Option<Flight<T>>
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -66,7 +67,7 @@ where
         if let Some(flight) = flights.get(&key) {
             return Some(flight.clone());
         }
-        if flights.len() >= self.max {
+        if flights.len() >= max {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
@@ -184,5 +185,15 @@ mod tests {
         let mut first = Box::pin(flights.join("a", std::future::pending::<u8>));
         assert!(futures::poll!(&mut first).is_pending());
         assert_eq!(flights.join("b", || async { 1 }).await, Err(NoResult::TooMany));
+    }
+
+    #[tokio::test]
+    async fn work_for_nobody_leaves_half_of_the_room_to_those_who_wait() {
+        let flights = Flights::new(4);
+        for key in ["a", "b", "c"] {
+            flights.start(key, std::future::pending::<u8>);
+        }
+        assert_eq!(flights.len(), 2);
+        assert_eq!(flights.join("c", || async { 1 }).await, Ok(1));
     }
 }

@@ -56,7 +56,6 @@ pub(super) struct Job {
     pub(super) resource: Resource,
     pub(super) claims: Option<ClaimsRequest>,
     /// Held until the work ends: it counts as a call of the consumer that started it.
-    #[expect(dead_code, reason = "for its drop")]
     pub(super) admission: Option<Arc<Admission>>,
 }
 

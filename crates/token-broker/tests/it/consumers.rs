@@ -14,6 +14,7 @@ use std::{
 };
 
 use identity::clock::ManualClock;
+use jiff::SignedDuration;
 use proto::{
     BrokerError, Reason,
     v1::{PreflightRequest, PurgeUserRequest, token_broker_client::TokenBrokerClient},
@@ -189,6 +190,21 @@ async fn nobody_has_more_under_way_by_going_away() {
     gateway.exchange(&alice, "arm").await.unwrap();
     broker.entra.gate(true);
     eventually("it has ended", async || reporter.exchange(&alice, "arm").await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_refresh_in_the_background_is_nobodys_call() {
+    let broker = MutualTls::start().await;
+    let alice = broker.entra.token(ALICE);
+    let reporter = broker.consumer(&["dns:reporter.test"]);
+    reporter.exchange(&alice, "arm").await.unwrap();
+    broker.entra.arrival().await;
+    broker.clock.advance(SignedDuration::from_mins(25));
+    broker.entra.gate(false);
+    reporter.exchange(&alice, "arm").await.unwrap();
+    broker.entra.arrival().await;
+    eventually("its last call has ended", async || reporter.exchange(&alice, "arm").await.is_ok()).await;
+    broker.entra.gate(true);
 }
 
 #[tokio::test]

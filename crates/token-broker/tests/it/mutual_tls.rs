@@ -41,6 +41,7 @@ pub(crate) struct MutualTls {
     pub(crate) clients: Authority,
     pub(crate) address: String,
     pub(crate) admin: String,
+    pub(crate) clock: ManualClock,
     shutdown: CancellationToken,
 }
 
@@ -72,11 +73,11 @@ impl MutualTls {
         let listeners = Listeners::bind(&config).await.unwrap();
         let address = listeners.grpc_address().unwrap().to_string();
         let admin = listeners.admin_address().unwrap().to_string();
-        let shutdown = CancellationToken::new();
-        tokio::spawn(serve(config, listeners, Arc::new(ManualClock::at(NOW)), shutdown.clone()));
+        let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
+        tokio::spawn(serve(config, listeners, Arc::new(clock.clone()), shutdown.clone()));
         // Its files are read before anything is served: from here on a test replaces what is in force.
         crate::support::admin(&admin, "/healthz").await;
-        Self { entra, servers, clients, address, admin, shutdown }
+        Self { entra, servers, clients, address, admin, clock, shutdown }
     }
 
     /// Replaces a file in one step, as a mounted volume does.
