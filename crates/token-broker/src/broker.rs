@@ -82,17 +82,21 @@ impl Broker {
         &self.validator
     }
 
-    /// Keeps the keys, the files and the shared cache up to date. Never returns.
+    /// Keeps the keys, the files and the shared cache up to date. Returns only if the refresh of the keys has died, which
+    /// whoever runs this must take for an error.
     pub async fn keep_up_to_date(&self) {
-        let keys = AbortOnDrop(self.validator.spawn_refresh());
+        let mut keys = AbortOnDrop(self.validator.spawn_refresh());
         let shared = async {
             if let Some(shared) = &self.caches.shared {
                 let local = Arc::clone(&self.caches.local);
                 tokio::join!(Arc::clone(shared).keep(local), shared.follow_keys());
             }
         };
-        tokio::join!(self.entra.keep_credential(), shared, self.consumers.follow());
-        drop(keys);
+        let kept = async { tokio::join!(self.entra.keep_credential(), shared, self.consumers.follow()) };
+        tokio::select! {
+            _ = &mut keys.0 => tracing::error!("the signing keys are no longer refreshed"),
+            ((), (), ()) = kept => {}
+        }
     }
 
     /// Tells the other replicas not to wait for this one any more. For the very end: nothing is served from memory from

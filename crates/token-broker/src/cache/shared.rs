@@ -137,6 +137,7 @@ impl SharedCache {
             }
             Ok(keys)
         })?;
+        keys.observe(metrics.meter());
         let link = Link::new(settings.clone(), metrics.clone())?;
         let replica = Uuid::new_v4().simple().to_string();
         Ok(Arc::new(Self { link, keys, untold: Mutex::default(), replica, clock, metrics }))
