@@ -1,5 +1,8 @@
 //! Against a real Redis.
 
+mod faults;
+mod purges;
+
 use std::time::Instant;
 
 use identity::clock::{Clock as _, ManualClock};
@@ -16,6 +19,8 @@ use crate::{
 };
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
+/// A busy machine is no outage.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A replica: its memory, and its view of the shared cache.
 pub(super) struct Replica {
@@ -36,6 +41,11 @@ impl Replica {
     }
 
     fn at(url: &str, keys: &str) -> Self {
+        Self::waiting(url, keys, PATIENCE)
+    }
+
+    /// One that waits for so long for one answer of Redis.
+    fn waiting(url: &str, keys: &str, timeout: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key_file = dir.path().join("keys.toml");
         std::fs::write(&key_file, keys).unwrap();
@@ -43,7 +53,7 @@ impl Replica {
             url: url.parse().unwrap(),
             password_file: None,
             key_file,
-            timeout: Duration::from_millis(500),
+            timeout,
             extra_ca_file: None,
         };
         let clock = Arc::new(ManualClock::at(NOW));
@@ -239,302 +249,6 @@ async fn a_lease_is_prolonged_while_the_exchange_takes_its_time() {
         time::sleep(Duration::from_millis(100)).await;
     }
     drop(ticket);
-}
-
-#[tokio::test]
-async fn a_purge_reaches_every_replica_and_both_levels() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let (mine, other) = (place(1, "x"), place(2, "x"));
-    for place in [mine, other] {
-        a.leaves(&place).await;
-        b.remembers(&place).await;
-    }
-    let late = match b.shared.claim_anew(&mine).await {
-        Claim::Granted(ticket) => ticket,
-        other => panic!("{other:?}"),
-    };
-
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW), "every replica has confirmed");
-
-    assert!(!b.holds(&mine).await && b.holds(&other).await);
-    assert!(!matches!(a.shared.claim(&mine).await, Claim::Found(_)));
-    a.finds(&other).await;
-    // An exchange that was under way leaves nothing behind.
-    b.shared.finish(late, &token(), Some(terms()));
-    eventually("the turn is given back", async || matches!(a.shared.claim(&mine).await, Claim::Granted(_)))
-        .await;
-}
-
-#[tokio::test]
-async fn a_purge_says_when_it_will_hold_on_a_replica_that_is_gone() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    b.remembers(&place(1, "x")).await;
-    b.keeper.abort();
-
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW + FENCE));
-
-    b.clock.advance(FENCE + SignedDuration::from_secs(1));
-    assert!(!b.holds(&place(1, "x")).await, "out of contact, it has stopped by itself");
-}
-
-#[tokio::test]
-async fn a_replica_that_may_still_serve_is_not_forgotten() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let mine = place(1, "x");
-    // Out of contact, it exchanges by itself, and serves that for a while.
-    b.was_silent_for(&server, MAX_SILENCE);
-    time::sleep(purge_log::BEAT_EVERY * 2).await;
-    b.remembers(&mine).await;
-    let started = Instant::now();
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW + FENCE));
-    assert!(started.elapsed() < CONFIRM_WITHIN, "nobody waits for one who is gone");
-
-    b.was_silent_for(&server, MAX_SILENCE + SignedDuration::from_mins(2));
-    let seen = a.shared.names().replicas_seen();
-    eventually("b is off the list", async || server.run::<u64>(&[b"ZCARD", seen.as_bytes()]) == 1).await;
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
-    b.clock.advance(MAX_SILENCE + SignedDuration::from_mins(2));
-    let now = b.clock.now();
-    let terms = Terms { fresh_until: now + SignedDuration::from_mins(5), refresh_at: None };
-    b.local.put(mine, token(), terms, now, b.local.asked(now)).await;
-    assert!(!b.holds(&mine).await, "who is not on the list serves nothing");
-}
-
-#[tokio::test]
-async fn a_replica_that_redis_never_heard_of_serves_nothing_from_memory() {
-    let server = RedisServer::start();
-    let way = RedisWay::to(&server);
-    way.cut();
-    let (a, b) = (Replica::up(&server).await, Replica::at(&way.url(), &cache_keys("k1", 1)));
-    b.remembers(&place(1, "x")).await;
-    assert!(!b.holds(&place(1, "x")).await);
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
-    way.open();
-    b.is_up().await;
-    b.remembers(&place(1, "x")).await;
-    assert!(b.holds(&place(1, "x")).await);
-}
-
-#[tokio::test]
-async fn a_replica_that_stops_is_not_waited_for() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    b.remembers(&place(1, "x")).await;
-    b.keeper.abort();
-    b.shared.leave(&b.local).await;
-    let started = Instant::now();
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
-    assert!(started.elapsed() < CONFIRM_WITHIN);
-    assert!(!b.holds(&place(1, "x")).await);
-}
-
-#[tokio::test]
-async fn a_purge_without_redis_is_incomplete_and_caught_up_on_later() {
-    let mut server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let mine = place(1, "x");
-    b.remembers(&mine).await;
-    server.kill();
-    eventually("a has noticed", async || !a.shared.is_up()).await;
-    a.local.purge(mine.user, NOW);
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::Incomplete);
-    assert!(b.holds(&mine).await, "nobody could tell b");
-
-    server.restart();
-
-    eventually("b was told", async || !b.holds(&mine).await).await;
-}
-
-#[tokio::test]
-async fn a_purge_that_redis_did_not_take_holds_here_though_an_earlier_one_is_in_the_log() {
-    let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
-    let a = Replica::up(&server).await;
-    let mine = place(1, "x");
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
-    a.leaves(&mine).await;
-    // Full, it still reads: what was purged is there to be found.
-    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::Incomplete);
-    assert!(matches!(a.shared.claim(&mine).await, Claim::Down));
-
-    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"0"]);
-
-    a.is_up().await;
-    drop(a.granted(&mine).await);
-}
-
-#[tokio::test]
-async fn a_purge_does_not_count_on_a_redis_that_has_just_lost_its_memory() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let mine = place(1, "x");
-    b.remembers(&mine).await;
-    b.keeper.abort();
-    server.run::<String>(&[b"FLUSHALL"]);
-    let known = a.shared.names().replicas_read();
-    eventually("a is written down again", async || server.run::<u64>(&[b"HLEN", known.as_bytes()]) == 1)
-        .await;
-
-    // All that Redis knows have confirmed, and b serves on.
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW + FENCE));
-
-    assert!(b.holds(&mine).await);
-    b.clock.advance(FENCE + SignedDuration::from_secs(1));
-    assert!(!b.holds(&mine).await);
-}
-
-#[tokio::test]
-async fn purges_of_long_ago_are_forgotten() {
-    let server = RedisServer::start();
-    let a = Replica::up(&server).await;
-    let log = a.shared.names().log();
-    // As if of 1970, and sealed with a key that is long gone: it would have everything dropped at each connect.
-    server.run::<String>(&[b"XADD", log.as_bytes(), b"1-1", b"p", b"old"]);
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
-    eventually("only the new one is left", async || server.run::<u64>(&[b"XLEN", log.as_bytes()]) == 1).await;
-}
-
-#[tokio::test]
-async fn purges_during_an_outage_do_not_hold_off_its_end() {
-    let mut server = RedisServer::start();
-    let a = Replica::up(&server).await;
-    server.kill();
-    eventually("a has noticed", async || !a.shared.is_up()).await;
-    for user in 0..20 {
-        assert_eq!(a.shared.purge(&place(user, "x").user).await, Purged::Incomplete);
-    }
-    server.restart();
-    a.is_up().await;
-    // Nothing said of the link of before takes down the new one. A Redis that has just begun knows of few replicas.
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW + FENCE));
-    let log: u64 = server.run(&[b"XLEN", a.shared.names().log().as_bytes()]);
-    assert_eq!(log, 21);
-}
-
-#[tokio::test]
-async fn a_redis_that_lost_its_memory_is_told_again() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let mine = place(1, "x");
-    a.leaves(&mine).await;
-    a.local.purge(mine.user, NOW);
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
-    server.run::<String>(&[b"FLUSHALL"]);
-    let c = Replica::new(&server);
-    c.remembers(&mine).await;
-    eventually("a newcomer learns of the purge", async || !c.local.purged_users().is_empty()).await;
-    b.granted(&mine).await;
-}
-
-#[tokio::test]
-async fn a_log_that_begins_anew_on_an_older_clock_is_read_from_its_beginning() {
-    let server = RedisServer::start();
-    let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
-    let (mine, other) = (place(1, "x"), place(2, "x"));
-    // As by a Redis whose clock is an hour ahead.
-    let log = a.shared.names().log();
-    let (now, _): (i64, i64) = server.run(&[b"TIME"]);
-    let envelope = purge_log::seal(&a.shared.keys.current(), &other.user).unwrap();
-    let id = format!("{}-0", (now + 3600) * 1000);
-    server.run::<String>(&[b"XADD", log.as_bytes(), id.as_bytes(), b"p", &envelope]);
-    let read = a.shared.names().replicas_read();
-    let far = async || server.run::<Vec<String>>(&[b"HVALS", read.as_bytes()]).iter().all(|at| *at == id);
-    eventually("both have read it", far).await;
-    b.remembers(&mine).await;
-
-    // Another one takes over, on the connections that stand. It knows the replicas, and not that purge.
-    server.run::<u64>(&[b"DEL", log.as_bytes()]);
-
-    assert!(matches!(a.shared.purge(&mine.user).await, Purged::By(_)));
-    eventually("b has heard of it", async || !b.holds(&mine).await).await;
-    eventually("the purge that was lost is told again", async || {
-        server.run::<u64>(&[b"XLEN", log.as_bytes()]) == 2
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_redis_that_is_killed_costs_nothing_and_comes_back() {
-    let mut server = RedisServer::start();
-    let a = Replica::up(&server).await;
-    a.leaves(&place(1, "x")).await;
-    server.kill();
-    eventually("the claim is answered", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
-        .await;
-    server.restart();
-    a.is_up().await;
-    a.leaves(&place(1, "x")).await;
-}
-
-#[tokio::test]
-async fn a_redis_that_hangs_costs_one_timeout() {
-    let server = RedisServer::start();
-    let a = Replica::up(&server).await;
-    server.run::<String>(&[b"CLIENT", b"PAUSE", b"3000", b"ALL"]);
-    let started = Instant::now();
-    let place = place(1, "x");
-    let claims = futures::future::join_all((0..50).map(|_| a.shared.claim(&place))).await;
-    assert!(claims.iter().all(|claim| matches!(claim, Claim::Down)));
-    assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
-    assert!(matches!(a.shared.claim(&place).await, Claim::Down));
-    a.is_up().await;
-}
-
-#[tokio::test]
-async fn a_way_that_holds_everything_up_costs_one_timeout_and_what_was_held_up_harms_nobody() {
-    let server = RedisServer::start();
-    let way = RedisWay::to(&server);
-    let a = Replica::at(&way.url(), &cache_keys("k1", 1));
-    a.is_up().await;
-    a.leaves(&place(1, "x")).await;
-    way.stall();
-    let started = Instant::now();
-    assert!(matches!(a.shared.claim(&place(1, "x")).await, Claim::Down));
-    assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::Incomplete);
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    way.open();
-    a.is_up().await;
-    drop(a.granted(&place(1, "x")).await);
-}
-
-#[tokio::test]
-async fn a_redis_that_is_full_is_done_without() {
-    let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
-    let a = Replica::up(&server).await;
-    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
-    eventually("it is done without", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
-        .await;
-    server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"0"]);
-    a.is_up().await;
-    a.leaves(&place(1, "x")).await;
-}
-
-#[tokio::test]
-async fn a_redis_that_lies_is_not_believed() {
-    let server = RedisServer::start();
-    let a = Replica::up(&server).await;
-    let names = a.shared.names();
-    let (mine, other) = (place(1, "x"), place(2, "x"));
-    a.leaves(&mine).await;
-    let entry: Vec<u8> = server.run(&[b"GET", names.entry(&mine).as_bytes()]);
-    let generation: Vec<u8> = server.run(&[b"GET", names.generation(&mine.user).as_bytes()]);
-
-    // My entry, and my generation with it, at another user's place.
-    server.run::<String>(&[b"SET", names.entry(&other).as_bytes(), &entry]);
-    server.run::<String>(&[b"SET", names.generation(&other.user).as_bytes(), &generation]);
-    drop(a.granted(&other).await);
-
-    for broken in [&entry[..40], b"", b"garbage of more than sixteen bytes"] {
-        let place = place(1, &format!("{}", broken.len()));
-        server.run::<String>(&[b"SET", names.entry(&place).as_bytes(), broken]);
-        drop(a.granted(&place).await);
-    }
-    // Out of its time: by the clock of whoever reads it.
-    a.clock.advance(SignedDuration::from_mins(30));
-    drop(a.granted(&mine).await);
 }
 
 #[tokio::test]
