@@ -2,62 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use emulator::Counts;
-use reqwest::{Certificate, Client};
-use serde_json::{Value, json};
+use reqwest::Client;
 
 use crate::{Credential, Redis};
 
+pub use control::Control;
+pub use ports::Ports;
+
+mod control;
+mod ports;
+
 /// How long the stack may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Where everything listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Ports {
-    /// The gateway, for MCP clients.
-    pub gateway: u16,
-    /// The gateway's health and metrics.
-    pub gateway_admin: u16,
-    /// The broker, for gRPC consumers.
-    pub broker: u16,
-    /// The broker's health and metrics.
-    pub broker_admin: u16,
-    /// Port and admin port of each further broker replica.
-    pub more_brokers: [[u16; 2]; MAX_REPLICAS - 1],
-    /// The emulator: Entra ID, ARM, Graph, blobs.
-    pub emulator: [u16; 4],
-}
-
-impl Ports {
-    /// The documented ports, so that instructions printed once stay true.
-    pub fn documented() -> Self {
-        Self {
-            gateway: 8080,
-            gateway_admin: 9080,
-            broker: 50051,
-            broker_admin: 9051,
-            more_brokers: [[50052, 9052], [50053, 9053]],
-            emulator: [8443, 8444, 8445, 8446],
-        }
-    }
-
-    /// Ports that are free now.
-    ///
-    /// # Errors
-    /// When loopback has none.
-    pub fn free() -> anyhow::Result<Self> {
-        let [[gateway, gateway_admin], [broker, broker_admin], second, third, [entra, arm], [graph, blob]] =
-            free_ports()?;
-        let (more_brokers, emulator) = ([second, third], [entra, arm, graph, blob]);
-        Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator })
-    }
-}
 
 /// What is started, besides one of each.
 #[derive(Clone, Debug)]
@@ -87,17 +48,6 @@ impl Default for Setup {
             settings: Vec::new(),
         }
     }
-}
-
-/// Pairs of ports. All are held until all are chosen, so that no two are the same.
-fn free_ports<const N: usize>() -> anyhow::Result<[[u16; 2]; N]> {
-    let (mut ports, mut held) = ([[0; 2]; N], Vec::new());
-    for port in ports.as_flattened_mut() {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 const BROKERS: [&str; MAX_REPLICAS] = ["token-broker", "token-broker-2", "token-broker-3"];
@@ -350,110 +300,6 @@ impl Service {
     fn restart(&mut self) -> anyhow::Result<()> {
         self.child = spawn(self.name, self.binary, &self.folder, &self.settings, &self.flags)?;
         Ok(())
-    }
-}
-
-/// The emulator's control API: tokens for people, and what Entra ID and Azure have seen.
-#[derive(Clone, Debug)]
-pub struct Control {
-    http: Client,
-    authority: String,
-}
-
-impl Control {
-    /// The control API of the emulator that wrote these settings.
-    ///
-    /// # Errors
-    /// When its certificate authority cannot be read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "speaks to the emulator on loopback, with its own authority"
-    )]
-    pub fn new(settings: &BTreeMap<String, String>) -> anyhow::Result<Self> {
-        let setting = |name: &str| settings.get(name).with_context(|| format!("the env file has no {name}"));
-        let ca = std::fs::read(setting("EXTRA_CA_FILE")?)?;
-        let http = Client::builder().no_proxy().tls_certs_merge([Certificate::from_pem(&ca)?]).build()?;
-        Ok(Self { http, authority: setting("AZURE_AUTHORITY_HOST")?.trim_end_matches('/').to_owned() })
-    }
-
-    /// A token of `person`; `more` are further members of the emulator's token order.
-    ///
-    /// # Errors
-    /// When there is no such person.
-    pub async fn token(&self, person: &str, more: Value) -> anyhow::Result<String> {
-        let mut order = json!({"person": person});
-        if let (Some(order), Some(more)) = (order.as_object_mut(), more.as_object()) {
-            order.extend(more.clone());
-        }
-        let url = format!("{}/_emulator/token", self.authority);
-        let answer: Value = self.http.post(url).json(&order).send().await?.json().await?;
-        match answer["access_token"].as_str() {
-            Some(token) => Ok(token.to_owned()),
-            None => bail!("no token for {person}: {}", answer["error"]),
-        }
-    }
-
-    /// Name, object id and subscriptions of everybody.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn people(&self) -> anyhow::Result<Vec<Value>> {
-        let url = format!("{}/_emulator/people", self.authority);
-        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
-    }
-
-    /// The settings of a broker with this kind of credential.
-    async fn with_credential(
-        &self,
-        kind: Credential,
-        settings: &BTreeMap<String, String>,
-        folder: &Path,
-    ) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut settings = settings.clone();
-        if kind == Credential::Certificate {
-            return Ok(settings);
-        }
-        settings.remove("AZURE_CLIENT_CERTIFICATE_PATH");
-        if kind == Credential::FederatedToken {
-            let url = format!("{}/_emulator/service-account-token", self.authority);
-            let answer = self.http.post(url).json(&json!({})).send().await?.error_for_status()?;
-            let path = folder.join("federated-token");
-            std::fs::write(&path, answer.text().await?)?;
-            settings.insert("AZURE_FEDERATED_TOKEN_FILE".to_owned(), path.display().to_string());
-            return Ok(settings);
-        }
-        let url = format!("{}/_emulator", self.authority);
-        let emulator: Value = self.http.get(url).send().await?.error_for_status()?.json().await?;
-        let named: &[_] = match kind {
-            Credential::InstanceMetadata => &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "metadata")],
-            Credential::AppService => {
-                &[("IDENTITY_ENDPOINT", "identity_endpoint"), ("IDENTITY_HEADER", "identity_header")]
-            }
-            other => bail!("{other:?} is not for processes"),
-        };
-        let text = |name: &str| emulator[name].as_str().unwrap_or_default().to_owned();
-        settings.extend(named.iter().map(|(setting, name)| ((*setting).to_owned(), text(name))));
-        let identity = emulator::MANAGED_IDENTITY_CLIENT_ID.to_owned();
-        settings.insert("AZURE_MANAGED_IDENTITY_CLIENT_ID".to_owned(), identity);
-        Ok(settings)
-    }
-
-    /// Every credential the emulator has issued or seen since it started, if it was started with `--record-secrets`.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn secrets(&self) -> anyhow::Result<Vec<String>> {
-        let url = format!("{}/_emulator/secrets", self.authority);
-        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
-    }
-
-    /// What the emulator has counted.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn counts(&self) -> anyhow::Result<Counts> {
-        let url = format!("{}/_emulator/counters", self.authority);
-        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
     }
 }
 

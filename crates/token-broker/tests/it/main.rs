@@ -14,6 +14,7 @@ mod refresh;
 mod refusals;
 mod replicas;
 mod server;
+mod sockets;
 mod support;
 #[path = "../../src/testing.rs"]
 #[expect(dead_code, reason = "shared with the unit tests, which use more of it")]

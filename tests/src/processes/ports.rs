@@ -1,0 +1,58 @@
+//! Where the processes listen.
+
+use std::net::TcpListener;
+
+use super::MAX_REPLICAS;
+
+/// Where everything listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// The gateway, for MCP clients.
+    pub gateway: u16,
+    /// The gateway's health and metrics.
+    pub gateway_admin: u16,
+    /// The broker, for gRPC consumers.
+    pub broker: u16,
+    /// The broker's health and metrics.
+    pub broker_admin: u16,
+    /// Port and admin port of each further broker replica.
+    pub more_brokers: [[u16; 2]; MAX_REPLICAS - 1],
+    /// The emulator: Entra ID, ARM, Graph, blobs.
+    pub emulator: [u16; 4],
+}
+
+impl Ports {
+    /// The documented ports, so that instructions printed once stay true.
+    pub fn documented() -> Self {
+        Self {
+            gateway: 8080,
+            gateway_admin: 9080,
+            broker: 50051,
+            broker_admin: 9051,
+            more_brokers: [[50052, 9052], [50053, 9053]],
+            emulator: [8443, 8444, 8445, 8446],
+        }
+    }
+
+    /// Ports that are free now.
+    ///
+    /// # Errors
+    /// When loopback has none.
+    pub fn free() -> anyhow::Result<Self> {
+        let [[gateway, gateway_admin], [broker, broker_admin], second, third, [entra, arm], [graph, blob]] =
+            free_ports()?;
+        let (more_brokers, emulator) = ([second, third], [entra, arm, graph, blob]);
+        Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator })
+    }
+}
+
+/// Pairs of ports. All are held until all are chosen, so that no two are the same.
+fn free_ports<const N: usize>() -> anyhow::Result<[[u16; 2]; N]> {
+    let (mut ports, mut held) = ([[0; 2]; N], Vec::new());
+    for port in ports.as_flattened_mut() {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
