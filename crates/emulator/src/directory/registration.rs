@@ -40,6 +40,7 @@ pub struct Registration {
     pub home: bool,
     /// Other applications, by id, whose service principals are disabled: a client gets AADSTS7000112, and whoever asks for
     /// a token of a resource AADSTS500014.
+    #[serde(default)]
     pub disabled: Vec<String>,
 }
 
