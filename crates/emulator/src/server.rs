@@ -244,10 +244,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn grant_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
-        let oid = person.map(|person| self.oid(person)).transpose()?;
-        let grants = &mut self.state.directory_mut().grants;
-        grants.add(PUBLIC_CLIENT_ID, API_CLIENT_ID, oid.as_deref(), scopes);
-        Ok(())
+        self.grant(PUBLIC_CLIENT_ID, API_CLIENT_ID, person, scopes)
     }
 
     /// Takes scopes of the API away from the pre-registered client; all of them if none is named.
@@ -255,10 +252,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn withdraw_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
-        let oid = person.map(|person| self.oid(person)).transpose()?;
-        let grants = &mut self.state.directory_mut().grants;
-        grants.remove(PUBLIC_CLIENT_ID, API_CLIENT_ID, oid.as_deref(), scopes);
-        Ok(())
+        self.withdraw(PUBLIC_CLIENT_ID, API_CLIENT_ID, person, scopes)
     }
 
     /// Grants scopes of any application to any other, as an administrator would: for one person, or for everyone.
