@@ -106,6 +106,7 @@ impl Principal {
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at
     }
+
     /// About how many bytes of memory it takes.
     pub(crate) fn footprint(&self) -> usize {
         let Proved { scopes, roles, acrs, capabilities, token_id, .. } = &*self.0;

@@ -32,6 +32,7 @@ use crate::{
 };
 pub(crate) use certificate::{SigningCertificate, SigningFailed};
 use expiry::Reminder;
+pub(crate) use expiry::URGENT_BELOW;
 use federated::Federated;
 use managed_identity::ManagedIdentity;
 use rotation::Rotation;

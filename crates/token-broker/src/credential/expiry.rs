@@ -9,7 +9,7 @@ use super::SigningCertificate;
 /// From here on an operator has to act.
 const WARN_BELOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// From here on it is urgent.
-const ERROR_BELOW: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(crate) const URGENT_BELOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 const REMIND_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Days until the certificate ends; negative after it.
@@ -55,7 +55,7 @@ impl Reminder {
     /// How urgently to remind now, if at all; remembers that it was done.
     fn due(&self, certificate: &SigningCertificate, now: Timestamp) -> Option<Urgency> {
         let urgency = match certificate.not_after().duration_since(now) {
-            left if left < ERROR_BELOW => Urgency::Error,
+            left if left < URGENT_BELOW => Urgency::Error,
             left if left < WARN_BELOW => Urgency::Warning,
             _ => return None,
         };

@@ -61,14 +61,10 @@ const TABLE: &[(Meaning, &[u32])] = &[
     // MFA, device and third-party challenges: with `claims` a challenge, without them only a sign-in is left.
     (SignIn("interaction_required"), &[50072, 50074, 50076, 50078, 50079, 50097, 50129, 50158]),
     (SignIn("interaction_required"), &[53000, 53001, 53002]),
-    // Credential: unknown certificate, wrong, expired or missing secret, bad signature or subject.
-    (
-        BadCredential,
-        &[UNKNOWN_CERTIFICATE, 700_030, 700_025, 700_021, 700_024, 7_000_215, 7_000_218, 7_000_222],
-    ),
-    (BadCredential, &[50012, 50048]),
-    // Federated credential: no match, none at all, no match of issuer, audience, subject; a user's token; its issuer is silent.
-    (BadCredential, &[70021, 70025, 700_211, 700_212, 700_213, 700_229, 50166]),
+    (BadCredential, CREDENTIAL),
+    (BadCredential, FEDERATED_CREDENTIAL),
+    // The issuer of a federated credential is silent.
+    (BadCredential, &[50166]),
     // The application is unknown in the tenant, or disabled.
     (BadCredential, &[700_016, 700_011, 700_038, 7_000_112, 70001]),
     // Resource unknown or not subscribed in the tenant; permissions not registered; not assigned to itself.
@@ -81,6 +77,13 @@ const TABLE: &[(Meaning, &[u32])] = &[
     // The tenant is throttled; transient faults.
     (Transient, &[90055, 50033, 90006, 90024, 90033, 50000]),
 ];
+
+/// Credential: unknown certificate, wrong, expired or missing secret, bad signature or subject.
+const CREDENTIAL: &[u32] =
+    &[UNKNOWN_CERTIFICATE, 700_030, 700_025, 700_021, 700_024, 7_000_215, 7_000_218, 7_000_222, 50012, 50048];
+
+/// Federated credential: no match, none at all, no match of issuer, audience, subject; a user's token.
+const FEDERATED_CREDENTIAL: &[u32] = &[70021, 70025, 700_211, 700_212, 700_213, 700_229];
 
 /// The certificate is none of the application's, or not known to be one yet.
 const UNKNOWN_CERTIFICATE: u32 = 700_027;
@@ -148,6 +151,11 @@ pub(super) fn is_unknown_certificate(refusal: &Refusal) -> bool {
 /// Whether Entra ID, or what stands before it, could not answer just now.
 pub(super) fn is_transient(refusal: &Refusal) -> bool {
     refusal.number().and_then(meaning_of).unwrap_or_else(|| by_words(refusal)) == Transient
+}
+
+/// Whether a number says that the application does not know the credential, or not as it is.
+pub(crate) fn is_of_credential(number: u32) -> bool {
+    CREDENTIAL.contains(&number) || FEDERATED_CREDENTIAL.contains(&number)
 }
 
 /// Whether a number stands in the table: what keeps a label's values to a closed list.

@@ -116,7 +116,7 @@ fn label(result: &Outcome) -> KeyValue {
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, as Entra ID writes it, or a date, as what stands before it may.
-fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));

@@ -9,6 +9,7 @@ mod sign_in;
 use std::{sync::Arc, time::Duration};
 
 use identity::{ClientId, clock::SharedClock, outbound::read_bounded};
+use jiff::Timestamp;
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -16,7 +17,7 @@ use tokio::time::{self, Instant};
 use url::Url;
 
 use super::tenant::{Part, Untold};
-use crate::credential::Credential;
+use crate::{credential::Credential, entra::retry_after};
 pub(crate) use objects::{
     AppRole, Application, Assignment, Consent, FederatedCredential, Grant, KeyCredential, PermissionScope,
     ServicePrincipal,
@@ -163,7 +164,7 @@ impl Session<'_> {
             .header("accept", "application/json")
             .send();
         let response = sent.await.map_err(|_| no_answer("at all"))?;
-        let (status, pause) = (response.status(), retry_after(&response));
+        let (status, pause) = (response.status(), pause(&response, self.graph.clock.now()));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         Ok((status, pause, body.map_err(|error| Untold::Unavailable(format!("Microsoft Graph: {error}")))?))
     }
@@ -198,8 +199,7 @@ fn refused(status: StatusCode, body: &[u8]) -> Untold {
     Untold::Unavailable(format!("Microsoft Graph answers {} {code}", status.as_u16()).trim_end().to_owned())
 }
 
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get("retry-after")?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+/// How long an answer asks to be left alone.
+fn pause(response: &Response, now: Timestamp) -> Option<Duration> {
+    retry_after(response.headers().get("retry-after")?.to_str().ok()?, now)
 }

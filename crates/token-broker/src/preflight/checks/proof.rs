@@ -5,24 +5,22 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 
 use super::{Found, View};
-use crate::preflight::{
-    graph::{KeyCredential, Own, Standing},
-    tenant::Untold,
+use crate::{
+    credential::URGENT_BELOW,
+    entra::is_of_credential,
+    preflight::{
+        graph::{KeyCredential, Own, Standing},
+        tenant::Untold,
+    },
 };
 
 /// How far the clock may be off. Entra ID itself bears five minutes; what is off by one is off by more soon.
 const MOST_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// Fewer days than these are a fault; the log says so as an error from the same day on.
-const FEW_DAYS: i64 = 7;
-
-/// Errors of Entra ID that mean the credential (Microsoft: "Microsoft Entra authentication and authorization error
-/// codes").
-const CREDENTIAL_ERRORS: &[u32] = &[
-    50_012, 50_027, 50_048, 70_021, 70_025, 700_021, 700_023, 700_024, 700_025, 700_027, 700_030, 700_211,
-    700_212, 700_213, 700_222, 700_223, 700_229, 7_000_215, 7_000_218, 7_000_222,
-];
-/// Of these, the one that a wrong clock causes: the assertion is not valid yet, or no longer.
+/// Further numbers that mean the credential where nobody else's assertion is in the request: it is malformed or not of
+/// this tenant (Microsoft: "Microsoft Entra authentication and authorization error codes").
+const OF_OWN_ASSERTION: &[u32] = &[50_027, 700_023, 700_222, 700_223];
+/// Of those that mean the credential, the one that a wrong clock causes: the assertion is not valid yet, or no longer.
 const NOT_NOW: u32 = 700_024;
 
 /// The distance of the clock from Entra ID's.
@@ -51,7 +49,7 @@ pub(super) fn credential(view: &View<'_>) -> Result<Vec<Found>, Untold> {
             let why = Untold::Unavailable("Entra ID accepts nothing while the clock is wrong".to_owned());
             Ok(vec![Found::unknown(subject, &why)])
         }
-        Standing::Refused { number: Some(number) } if CREDENTIAL_ERRORS.contains(number) => {
+        Standing::Refused { number: Some(number) } if means_credential(*number) => {
             Ok(vec![refused(view, subject, &own, *number)])
         }
         Standing::Refused { .. } => tenant.principal.clone().map(|_| Vec::new()),
@@ -62,6 +60,10 @@ pub(super) fn credential(view: &View<'_>) -> Result<Vec<Found>, Untold> {
             }
         }]),
     }
+}
+
+fn means_credential(number: u32) -> bool {
+    is_of_credential(number) || OF_OWN_ASSERTION.contains(&number)
 }
 
 fn skewed(view: &View<'_>) -> bool {
@@ -107,7 +109,7 @@ fn listed_certificate(view: &View<'_>, subject: &str, thumbprint: &str) -> Found
     let listed: Vec<_> = of_application.into_iter().chain(of_principal).flatten().collect();
     let ours = listed.iter().find(|listed| is(listed, thumbprint));
     if let Some(ends) = ours.and_then(|key| key.end_date_time) {
-        return lasting(view, subject, ends.duration_since(view.tenant.at).as_hours() / 24);
+        return lasting(view, subject, ends.duration_since(view.tenant.at));
     }
     let unreadable = listed.is_empty() || listed.iter().any(|key| key.key.is_none());
     if ours.is_some() || unreadable || of_application.is_none() {
@@ -117,9 +119,9 @@ fn listed_certificate(view: &View<'_>, subject: &str, thumbprint: &str) -> Found
 }
 
 /// What ends within days is a fault before it is an outage.
-fn lasting(view: &View<'_>, subject: &str, days: i64) -> Found {
-    let detail = format!("Entra ID accepts it; {days} days left");
-    if days >= FEW_DAYS {
+fn lasting(view: &View<'_>, subject: &str, left: SignedDuration) -> Found {
+    let detail = format!("Entra ID accepts it; {} days left", left.as_hours() / 24);
+    if left >= URGENT_BELOW {
         return Found::granted(subject, detail);
     }
     let fix = format!(

@@ -12,7 +12,7 @@ use tokio::time::{self, Instant};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::{Graph, REQUEST_DEADLINE, Session, retry_after};
+use super::{Graph, REQUEST_DEADLINE, Session, pause};
 use crate::{
     credential::Unavailable,
     preflight::tenant::{Part, Untold},
@@ -124,7 +124,7 @@ impl Graph {
             .send();
         let response = sent.await.map_err(|_| Untold::no_token("Entra ID does not answer"))?;
         let clock_ahead = clock_ahead(&response, self.clock.now());
-        let (status, pause) = (response.status().as_u16(), retry_after(&response));
+        let (status, pause) = (response.status().as_u16(), pause(&response, self.clock.now()));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         let body = body.map_err(|_| Untold::no_token("Entra ID's answer breaks off"))?;
         Ok(Answer { status, clock_ahead, pause, body: Zeroizing::new(body) })
