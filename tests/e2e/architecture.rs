@@ -9,11 +9,12 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("cost", &[]),
     ("e2e", &["emulator", "gateway", "identity", "proto", "telemetry", "token-broker"]),
     ("emulator", &[]),
-    ("gateway", &["cost", "identity", "proto", "telemetry"]),
+    ("gateway", &["cost", "identity", "proto", "telemetry", "watched"]),
     ("identity", &[]),
     ("proto", &[]),
     ("telemetry", &[]),
-    ("token-broker", &["identity", "proto", "telemetry"]),
+    ("token-broker", &["identity", "proto", "telemetry", "watched"]),
+    ("watched", &["telemetry"]),
 ];
 
 #[test]
@@ -46,7 +47,7 @@ fn crates_depend_on_what_the_design_allows() {
 #[test]
 fn nothing_in_the_product_knows_the_emulator() {
     let root = MetadataCommand::new().no_deps().exec().unwrap().workspace_root;
-    for name in ["cost", "gateway", "identity", "proto", "telemetry", "token-broker"] {
+    for name in ["cost", "gateway", "identity", "proto", "telemetry", "token-broker", "watched"] {
         for file in sources(root.join("crates").join(name).join("src").as_std_path()) {
             let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
             for word in ["emulator", "contoso.onmicrosoft", "_emulator"] {

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use identity::{Validator, ValidatorConfig, ValidatorError, clock::SharedClock, outbound::OutboundError};
 use opentelemetry::KeyValue;
 use telemetry::{MetricsError, admin::Check, names, report::Report};
+use watched::WatchError;
 
 use crate::{
     cache::{Caches, LocalCache, SharedCache, SharedCacheError},
@@ -15,7 +16,6 @@ use crate::{
     exchange::Exchanger,
     metrics::Metrics,
     preflight::Preflight,
-    watched::WatchError,
 };
 
 /// A broker without its sockets.

@@ -28,10 +28,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-use crate::{consumers::Peer, watched::Watched};
+use crate::consumers::Peer;
 use door::{Door, Place, Refused};
 pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
+use watched::Watched;
 
 /// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that
 /// stalls.

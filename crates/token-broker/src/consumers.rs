@@ -17,13 +17,11 @@ use opentelemetry::{
 };
 use telemetry::names;
 
-use crate::{
-    resource::Resources,
-    watched::{WatchError, Watched},
-};
+use crate::resource::Resources;
 use calls::{Call, CallsByName};
 pub(crate) use peer::{InvalidCertificate, Peer, PeerIdentity, Transport};
 use registry::{NoConsumer, Registry, Rules};
+use watched::{Content, WatchError, Watched};
 
 /// The services that may call.
 #[derive(Debug)]
@@ -54,12 +52,11 @@ impl Consumers {
             Some(path) => {
                 let rules = Rules::new(path, transport, resources);
                 let parse = move |contents: &[_]| {
-                    let content =
-                        contents.first().map_or(&[][..], |content: &crate::watched::Content| content);
+                    let content = contents.first().map_or(&[][..], |content: &Content| content);
                     Ok(rules.parse(content, &calls)?)
                 };
                 let watched = Watched::load("consumers file", vec![path.to_owned()], parse)?;
-                watched.observe(meter);
+                watched.observe(meter, names::BROKER_FILES_STALE);
                 Source::File(watched)
             }
             None => Source::BuiltIn(Arc::new(Registry::built_in(&calls))),

@@ -24,12 +24,10 @@ use identity::{clock::SharedClock, outbound::OutboundError};
 use jiff::Timestamp;
 use opentelemetry::metrics::Meter;
 use secrecy::SecretString;
+use telemetry::names;
 use tokio::time;
 
-use crate::{
-    config::{Config, CredentialConfig},
-    watched::WatchError,
-};
+use crate::config::{Config, CredentialConfig};
 pub(crate) use certificate::{SigningCertificate, SigningFailed};
 use expiry::Reminder;
 pub(crate) use expiry::URGENT_BELOW;
@@ -37,6 +35,7 @@ use federated::Federated;
 use managed_identity::ManagedIdentity;
 use rotation::Rotation;
 pub(crate) use verdict::Verdict;
+use watched::WatchError;
 
 /// How often a changed file is taken over and reminders are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -115,8 +114,8 @@ impl Credential {
     /// Shows in the metrics whether its files are in force.
     pub(crate) fn observe(&self, meter: &Meter) {
         match &self.kind {
-            Kind::Certificate(rotation) => rotation.file().observe(meter),
-            Kind::Federated(federated, _) => federated.file().observe(meter),
+            Kind::Certificate(rotation) => rotation.file().observe(meter, names::BROKER_FILES_STALE),
+            Kind::Federated(federated, _) => federated.file().observe(meter, names::BROKER_FILES_STALE),
             Kind::ManagedIdentity(_) => {}
         }
     }

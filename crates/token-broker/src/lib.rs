@@ -42,7 +42,6 @@ mod server;
 mod testing;
 mod throttle;
 mod toml_file;
-mod watched;
 
 pub use background::BackgroundEnded;
 pub use broker::{Broker, BuildError, preflight};

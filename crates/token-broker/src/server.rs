@@ -13,6 +13,7 @@ use tonic_health::{
     pb::health_server::{Health, HealthServer},
     server::HealthReporter,
 };
+use watched::Watched;
 
 use crate::{
     background::{Background, BackgroundEnded},
@@ -22,7 +23,6 @@ use crate::{
     exchange::ANSWER_WITHIN,
     grpc::BrokerService,
     listeners::{GrpcListener, Listeners, SocketFile, UnixSocket},
-    watched::Watched,
 };
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
@@ -229,7 +229,7 @@ async fn set_health(health: &HealthReporter, serving: bool) {
 fn observe(broker: &Broker, tls: &Arc<Watched<ServerTls>>, clock: &SharedClock) {
     let (tls, clock) = (Arc::clone(tls), Arc::clone(clock));
     let meter = broker.metrics().meter("token-broker");
-    tls.observe(&meter);
+    tls.observe(&meter, names::BROKER_FILES_STALE);
     meter
         .f64_observable_gauge(names::BROKER_TLS_DAYS_LEFT)
         .with_callback(move |gauge| {

@@ -37,16 +37,13 @@ use tokio::{task::JoinHandle, time};
 use uuid::Uuid;
 
 use super::{Outcome, Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
-use crate::{
-    error::ExchangeError,
-    metrics::Metrics,
-    watched::{WatchError, Watched},
-};
+use crate::{error::ExchangeError, metrics::Metrics};
 use link::{Down, Link};
 use names::Names;
 use purge_log::Position;
 use scripts::{CLAIM, FINISH, FORGET, RENEW};
 use seal::{KeyFileError, SealingKeys};
+use watched::{WatchError, Watched};
 
 pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
 
@@ -137,7 +134,7 @@ impl SharedCache {
             }
             Ok(keys)
         })?;
-        keys.observe(metrics.meter());
+        keys.observe(metrics.meter(), telemetry::names::BROKER_FILES_STALE);
         let link = Link::new(settings.clone(), metrics.clone())?;
         let replica = Uuid::new_v4().simple().to_string();
         Ok(Arc::new(Self { link, keys, untold: Mutex::default(), replica, clock, metrics }))

@@ -10,12 +10,10 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio_rustls::TlsAcceptor;
+use watched::{Content, WatchError, Watched};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::{
-    config::TlsFiles,
-    watched::{Content, WatchError, Watched},
-};
+use crate::config::TlsFiles;
 
 /// What a handshake needs.
 pub(crate) struct ServerTls {

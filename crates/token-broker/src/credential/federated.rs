@@ -12,9 +12,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::field;
+use watched::{Content, WatchError, Watched};
 
 use super::{Proof, Unavailable};
-use crate::watched::{Content, WatchError, Watched};
 
 /// A projected service account token takes about 1.5 KiB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -130,7 +130,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{testing::NOW, watched::Look};
+    use crate::testing::NOW;
+    use watched::Look;
 
     fn jwt(claims: &Value) -> String {
         let part = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);

@@ -11,12 +11,10 @@ use identity::{ClientId, clock::SharedClock};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use url::Url;
+use watched::{WatchError, Watched};
 
 use super::{Proof, SigningCertificate, Unavailable, certificate};
-use crate::{
-    client_assertion::ClientAssertions,
-    watched::{WatchError, Watched},
-};
+use crate::client_assertion::ClientAssertions;
 
 /// How long the certificate before stays at hand after a swap. Entra ID's servers learn of a new one within minutes,
 /// as a rule.
@@ -199,10 +197,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::{
-        testing::{KeyAndCert, NOW, certified, key_and_cert, rsa_key},
-        watched::Look,
-    };
+    use crate::testing::{KeyAndCert, NOW, certified, key_and_cert, rsa_key};
+    use watched::Look;
 
     struct Stand {
         dir: TempDir,

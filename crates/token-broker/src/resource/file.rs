@@ -14,12 +14,10 @@ use std::{collections::BTreeSet, path::Path};
 use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
+use watched::{self, WatchError};
 
 use super::Resource;
-use crate::{
-    toml_file::{FileError, TomlFile},
-    watched::{self, WatchError},
-};
+use crate::toml_file::{FileError, TomlFile};
 
 const MAX_RESOURCES: usize = 64;
 const MAX_SCOPES: usize = 20;

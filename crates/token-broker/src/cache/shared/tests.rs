@@ -8,6 +8,7 @@ use std::time::Instant;
 use identity::clock::{Clock as _, ManualClock};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
+use watched::Look;
 
 use super::*;
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     entra::DownstreamToken,
     error::{ExchangeError, Kind},
     testing::{NOW, RedisServer, RedisWay, cache_keys},
-    watched::Look,
 };
 
 const SECRET: &str = "eyJ.a-secret-token.sig";

@@ -55,10 +55,10 @@ fn a_file_that_cannot_be_read_any_more_is_told_once_and_shown() {
     let captured = telemetry::testing::Captured::install("info");
     let metrics = telemetry::Metrics::new("test").unwrap();
     let (_dir, path, watched) = watched("1");
-    watched.observe(&metrics.meter("test"));
+    watched.observe(&metrics.meter("test"), "test.files.stale");
     let shown = |value: u8| {
         let line =
-            metrics.render().lines().find(|line| line.starts_with("broker_files_stale{")).map(str::to_owned);
+            metrics.render().lines().find(|line| line.starts_with("test_files_stale{")).map(str::to_owned);
         line.is_some_and(|line| line.contains("file=\"number\"") && line.ends_with(&format!(" {value}")))
     };
     let told = |text: &str| captured.logs().matches(text).count();

@@ -1,4 +1,4 @@
-//! A value that is read from files and follows them: certificates, the consumers file, keys.
+//! A value that is read from files and follows them: certificates, the consumers file, the policy, keys.
 //!
 //! Files are looked at every two seconds and compared by content, because a Kubernetes volume swaps a symbolic link
 //! (`..data`) above them, which neither a modification time nor a watch of the file itself shows. A change counts
@@ -32,10 +32,10 @@ const LOOKS_TO_TELL: u32 = 2;
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What stood in a file. Wiped when dropped, for it may be a secret.
-pub(crate) type Content = Zeroizing<Vec<u8>>;
+pub type Content = Zeroizing<Vec<u8>>;
 
 /// A value that follows its files.
-pub(crate) struct Watched<T> {
+pub struct Watched<T> {
     what: &'static str,
     paths: Vec<PathBuf>,
     parse: Box<Parse<T>>,
@@ -44,7 +44,8 @@ pub(crate) struct Watched<T> {
 }
 
 type Parse<T> = dyn Fn(&[Content]) -> Result<T, Reason> + Send + Sync;
-type Reason = Box<dyn Error + Send + Sync>;
+/// Why the content of files cannot be used.
+pub type Reason = Box<dyn Error + Send + Sync>;
 type Fingerprint = [u8; 32];
 
 /// What was seen of the files: which content is in force or was refused, and which was seen for the first time.
@@ -60,7 +61,7 @@ struct Seen {
 
 /// What a look at the files brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
+pub enum Look {
     /// Nothing new.
     Same,
     /// Something new, to be seen once more before it counts.
@@ -76,7 +77,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     ///
     /// # Errors
     /// [`WatchError`] if a file cannot be read or used: at the start there is no old value to keep.
-    pub(crate) fn load(
+    pub fn load(
         what: &'static str,
         paths: Vec<PathBuf>,
         parse: impl Fn(&[Content]) -> Result<T, Reason> + Send + Sync + 'static,
@@ -90,12 +91,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// The value in force.
-    pub(crate) fn current(&self) -> Arc<T> {
+    pub fn current(&self) -> Arc<T> {
         self.value.load_full()
     }
 
     /// Follows the files. Never returns.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    pub async fn follow(self: Arc<Self>) {
         loop {
             time::sleep(LOOK_EVERY).await;
             let watched = Arc::clone(&self);
@@ -105,16 +106,16 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// Whether the files hold something else than what is in force, or cannot be read, and not just for a moment.
-    pub(crate) fn is_stale(&self) -> bool {
+    pub fn is_stale(&self) -> bool {
         self.seen().astray >= LOOKS_TO_TELL
     }
 
-    /// Shows in the metrics whether it is stale.
-    pub(crate) fn observe(self: &Arc<Self>, meter: &Meter) {
+    /// Shows in the metrics, by the service's own gauge of this name, whether it is stale.
+    pub fn observe(self: &Arc<Self>, meter: &Meter, gauge: &'static str) {
         let watched = Arc::clone(self);
         let file = KeyValue::new(names::FILE, self.what.to_ascii_lowercase().replace(' ', "_"));
         meter
-            .u64_observable_gauge(names::BROKER_FILES_STALE)
+            .u64_observable_gauge(gauge)
             .with_callback(move |gauge| {
                 gauge.observe(u64::from(watched.is_stale()), std::slice::from_ref(&file));
             })
@@ -122,7 +123,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     /// Looks at the files once.
-    pub(crate) fn look(&self) -> Look {
+    pub fn look(&self) -> Look {
         let contents = read_all(&self.paths);
         let mut seen = self.seen();
         // Before it is known: a parser that panics leaves the old value in force as well.
@@ -242,7 +243,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Content>, WatchError> {
 ///
 /// # Errors
 /// [`WatchError`] names the file.
-pub(crate) fn read(path: &Path) -> Result<Content, WatchError> {
+pub fn read(path: &Path) -> Result<Content, WatchError> {
     let unreadable = |source| WatchError::Unreadable { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(unreadable)?;
     // Room for the whole file at once: a buffer that grows leaves copies behind that nobody wipes.
