@@ -9,11 +9,11 @@ use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
+use crate::filter::{log_filter, traced};
 use crate::settings::{LogFormat, TelemetryArgs};
 
 /// How long a stopping process waits for its last spans to leave.
@@ -27,8 +27,8 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// # Errors
 /// The filter does not parse, the exporter refuses its settings, or a subscriber is installed already.
 pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, InitError> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
+    let filter =
+        log_filter(&args.log).map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
     let provider = match args.traces_endpoint() {
         Some(endpoint) => {
             plain_text_stays_on_loopback(endpoint)?;
@@ -96,22 +96,17 @@ pub enum InitError {
 
 /// The layer that turns `tracing` spans into OpenTelemetry ones.
 ///
-/// It has its own filter: `RUST_LOG=warn` must quieten the logs and not tear holes into traces; and the
-/// exporter's own HTTP/2 stack must never be traced, or each export would cause the next.
+/// It has its own filter, of our own spans: the exporter's HTTP/2 stack must never be traced, or each export would cause
+/// the next, and what other libraries put into spans is the callers' text.
 pub(crate) fn trace_layer(
     provider: &SdkTracerProvider,
     service_name: &'static str,
 ) -> impl Layer<Registry> + Send + Sync + use<> {
-    let quiet =
-        ["h2", "hyper", "hyper_util", "opentelemetry", "opentelemetry_sdk", "reqwest", "tonic", "tower"];
-    let targets = Targets::new()
-        .with_default(LevelFilter::INFO)
-        .with_targets(quiet.map(|target| (target, LevelFilter::OFF)));
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(service_name))
         .with_threads(false)
         .with_tracked_inactivity(false)
-        .with_filter(targets)
+        .with_filter(traced())
 }
 
 fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {

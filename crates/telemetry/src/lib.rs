@@ -6,6 +6,7 @@
 //!
 //! - [`init()`]: logs to stderr, traces to an OTLP collector if one is configured.
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
+//! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.
 //! - [`report`]: what a self-check found, as a table and as JSON.
@@ -15,6 +16,7 @@
 //! or a body: a credential that is never read cannot leak.
 
 pub mod admin;
+mod filter;
 pub mod grpc;
 pub mod http;
 mod init;

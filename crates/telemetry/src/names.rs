@@ -32,6 +32,14 @@ pub const SPAN_COST_DETAILS: &str = "cost.details";
 pub const GATEWAY_REFUSALS: &str = "gateway.refusals";
 /// Histogram, seconds: a tool call by [`TOOL_NAME`] and [`OUTCOME`].
 pub const GATEWAY_TOOL_DURATION: &str = "gateway.tool.duration";
+/// Up-down counter, connections: open connections of MCP clients.
+pub const GATEWAY_CONNECTIONS: &str = "gateway.connections";
+/// Counter, connections: not let in, or ended so that another could be, by [`CAUSE`]: `full`, `address_full`,
+/// `descriptors`, `handshake` or `slow`. Alert on `full` and `descriptors`.
+pub const GATEWAY_CONNECTIONS_REFUSED: &str = "gateway.connections.refused";
+/// Gauge, by [`FILE`]: 1 while a followed file holds something else than what is in force, because it cannot be used or
+/// cannot be read. Alert on this one.
+pub const GATEWAY_FILES_STALE: &str = "gateway.files.stale";
 /// Histogram, seconds: an HTTP request by method, route and status (OpenTelemetry semantic conventions).
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 

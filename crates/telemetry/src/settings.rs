@@ -10,7 +10,8 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Telemetry")]
 pub struct TelemetryArgs {
-    /// Log filter, in the syntax of `tracing`'s EnvFilter (for example `info,gateway=debug`).
+    /// Log filter, in the syntax of `tracing`'s EnvFilter (for example `info,gateway=debug`). A level alone is for the
+    /// service's own lines; libraries say errors only, unless one is named (`info,rmcp=warn`).
     #[arg(long = "log", env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
 

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use crate::filter::log_filter;
 use crate::init::trace_layer;
 
 static INSTALLED: OnceLock<Captured> = OnceLock::new();
@@ -33,6 +34,16 @@ impl Captured {
     #[expect(clippy::expect_used, reason = "a test's filter is a literal: a typo must fail the test")]
     pub fn install(filter: &str) -> Self {
         let filter = EnvFilter::try_new(filter).expect("the filter parses");
+        INSTALLED.get_or_init(|| Self::start(filter)).clone()
+    }
+
+    /// As [`Captured::install`], with what a service logs where `RUST_LOG` is `setting`.
+    ///
+    /// # Panics
+    /// `setting` is no filter.
+    #[expect(clippy::expect_used, reason = "a test's filter is a literal: a typo must fail the test")]
+    pub fn as_a_service_logs(setting: &str) -> Self {
+        let filter = log_filter(setting).expect("the filter parses");
         INSTALLED.get_or_init(|| Self::start(filter)).clone()
     }
 

@@ -29,17 +29,17 @@ async fn spans_reach_the_collector_when_the_guard_is_dropped() {
     let cli = Cli::parse_from(["x", "--otlp-endpoint", &endpoint, "--log", "error"]);
 
     let guard = init("gateway-under-test", &cli.telemetry).unwrap();
-    tracing::info_span!("a.span", note = "a note").in_scope(|| ());
+    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
+    tracing::info_span!(target: "rmcp", "a.foreign.span", note = "of a caller").in_scope(|| ());
     assert!(received.lock().unwrap().is_empty(), "spans are batched, not sent one by one");
     tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
 
     let requests = received.lock().unwrap().concat();
+    let got = |text: &str| requests.windows(text.len()).any(|window| window == text.as_bytes());
     for text in ["gateway-under-test", "service.version", "a.span", "a note"] {
-        assert!(
-            requests.windows(text.len()).any(|window| window == text.as_bytes()),
-            "{text} in what the collector got"
-        );
+        assert!(got(text), "{text} in what the collector got");
     }
+    assert!(!got("of a caller"), "what libraries put into spans may be a caller's");
 }
 
 /// A collector that keeps what it is sent. Its address and what it received.
