@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
 
 mod architecture;
+mod callers_text;
 mod challenges;
 mod concurrency;
 mod conformance;
@@ -10,6 +11,7 @@ mod consumers;
 mod credentials;
 mod deployment;
 mod doctor;
+mod doors;
 mod happy_path;
 mod hostile;
 mod hostile_tokens;

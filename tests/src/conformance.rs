@@ -19,6 +19,7 @@ use std::sync::Arc;
 use clap::Parser;
 use emulator::{Emulator, TokenSpec};
 use gateway::config::{Args, Config};
+use gateway::policy::{Policies, Policy};
 use identity::clock::SharedClock;
 use telemetry::Metrics;
 use telemetry::testing::Captured;
@@ -116,12 +117,22 @@ fn config(public_url: &str, emulator: &Emulator, dir: &TempDir) -> Config {
         format!("--authority-host={}", emulator.endpoints().authority),
         format!("--extra-ca-file={}", ca.display()),
     ]);
-    Config::try_from(args.unwrap_or_else(|error| panic!("{error}"))).unwrap_or_else(|error| panic!("{error}"))
+    let config = Config::try_from(args.unwrap_or_else(|error| panic!("{error}")));
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    Config { policies: Policies::fixed(policy()), ..config }
+}
+
+/// Each of the suite's tools needs what everybody has.
+fn policy() -> Policy {
+    let tools = tools::all();
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+    let entries = names.iter().map(|name| format!("[tools.{name}]\nscopes = [\"cost.read\"]\n"));
+    Policy::of("fixtures", &entries.collect::<String>(), &names).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn router(config: &Config) -> axum::Router {
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").expect("metrics");
     let validator = gateway::server::validator(config, clock.clone()).expect("the audiences are usable");
-    gateway::server::router(config, &validator, &clock, &metrics, Fixtures::new())
+    gateway::server::router(config, &validator, &clock, &metrics, Fixtures::new(), fixtures::METHODS)
 }

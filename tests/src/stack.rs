@@ -291,6 +291,11 @@ impl Stack {
         &self.files.ca
     }
 
+    /// The policy file, if there is one.
+    pub fn policy_file(&self) -> Option<&Path> {
+        self.files.policy.as_deref()
+    }
+
     /// A file with the API's key and certificate, for clients of other languages.
     pub fn credential_file(&self) -> &Path {
         &self.files.credential

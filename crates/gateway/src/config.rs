@@ -12,7 +12,7 @@ use identity::{ClientId, EmptyAudience, TenantId};
 use proto::client::BrokerAddress;
 use telemetry::TelemetryArgs;
 
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policies, Policy, PolicyError};
 
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 
@@ -106,6 +106,28 @@ pub struct Args {
     #[arg(long, env = "GATEWAY_CLAIMS_STATUS", default_value_t = 403, value_parser = claims_status)]
     pub claims_status: u16,
 
+    /// Client applications that may call, by client id [default: every one that people can sign in to for this API].
+    #[arg(long, env = "GATEWAY_CLIENT_IDS", value_delimiter = ',')]
+    pub client_ids: Vec<ClientId>,
+
+    /// Connections of MCP clients at a time, in all. Where there are more, those that wait make room.
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS", default_value_t = 4096, value_parser = at_least_one)]
+    pub max_connections: usize,
+
+    /// Connections of one address (of IPv6: one /64 network) at a time. Loopback has no limit of its own.
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 512, value_parser = at_least_one)]
+    pub max_connections_per_address: usize,
+
+    /// Age at which a connection is ended, calls in flight finished, in seconds.
+    #[arg(long, env = "GATEWAY_MAX_CONNECTION_AGE_SECONDS", default_value_t = 3600,
+          value_parser = clap::value_parser!(u64).range(60..=86400))]
+    pub max_connection_age_seconds: u64,
+
+    /// How long a connection without a request is kept, in seconds: longer than a proxy in front keeps it.
+    #[arg(long, env = "GATEWAY_IDLE_SECONDS", default_value_t = 180,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub idle_seconds: u64,
+
     /// Longest request body, in bytes.
     #[arg(long, env = "GATEWAY_MAX_BODY_BYTES", default_value_t = 256 * 1024)]
     pub max_body_bytes: usize,
@@ -120,7 +142,7 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_seconds: u64,
 
-    /// Tool calls each person may make in a minute, at this instance; 0 is no limit.
+    /// Requests each person may make in a minute, at this instance; 0 is no limit.
     #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", default_value_t = 120)]
     pub calls_per_minute: u32,
 
@@ -141,7 +163,7 @@ pub struct Config {
     /// What stands before `/cost.read` in a fully qualified scope, without a slash at the end.
     pub scope_prefix: String,
     /// Who may call which tool.
-    pub policy: Policy,
+    pub policies: Policies,
     /// The outgoing HTTP client: the one pool of connections.
     pub http: reqwest::Client,
 }
@@ -161,7 +183,7 @@ impl fmt::Debug for Config {
             .field("endpoints", &self.endpoints)
             .field("audiences", &self.audiences)
             .field("scope_prefix", &self.scope_prefix)
-            .field("policy", &self.policy)
+            .field("policy", &self.policies.current())
             .finish_non_exhaustive()
     }
 }
@@ -174,15 +196,15 @@ impl TryFrom<Args> for Config {
         if let Some(conflict) = conflicts(&args).next() {
             return Err(conflict);
         }
-        let policy = match &args.policy_file {
-            Some(path) => Policy::read(path)?,
-            None => Policy::built_in()?,
+        let policies = match &args.policy_file {
+            Some(path) => Policies::of_file(path)?,
+            None => Policies::fixed(Policy::built_in()?),
         };
         let audiences = identity::audiences(&args.audiences, args.client_id);
         let audiences = audiences.map_err(|EmptyAudience| ConfigError::EmptyAudience)?;
         let scope_prefix = args.scope_prefix_in_force();
         let http = args.outbound.client()?;
-        Ok(Self { args, endpoints, audiences, scope_prefix, policy, http })
+        Ok(Self { args, endpoints, audiences, scope_prefix, policies, http })
     }
 }
 
@@ -279,6 +301,10 @@ pub enum ConfigError {
         /// The setting that is not.
         lacking: &'static str,
     },
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a whole number, at least 1".to_owned())
 }
 
 fn claims_status(text: &str) -> Result<u16, String> {

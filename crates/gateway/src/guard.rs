@@ -9,38 +9,47 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use identity::clock::SharedClock;
-use identity::{BearerToken, Principal, ValidationError, Validator};
-use serde::Deserialize;
-use serde_json::Value;
+use identity::{BearerToken, ClientId, Principal, ValidationError, Validator};
 use tokio::time::Instant;
 
-use crate::mcp::is_tool;
+use self::batch::answer_all;
 use crate::metrics::Instruments;
-use crate::policy::Policy;
+use crate::policy::Policies;
 use crate::rate::RateLimits;
-use crate::refusal::{Asked, Refusal, Refusals, Render};
+use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
+use crate::rpc::{self, Fault, Kind, Message};
+
+mod batch;
+#[cfg(test)]
+mod tests;
 
 /// How much is read of a body that nobody will use.
 const DRAINED_BYTES: usize = 64 * 1024;
 /// How long that may take.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a body may take to arrive. The largest that is taken needs 70 kbit/s.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the layer decides with.
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) validator: Validator,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policies: Policies,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) rates: RateLimits,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) max_body_bytes: usize,
     pub(crate) timeout: Duration,
+    /// The clients that may call; empty where every client may.
+    pub(crate) clients: Arc<[ClientId]>,
+    /// The methods that the server behind this layer has.
+    pub(crate) methods: &'static [&'static str],
 }
 
 /// The proved caller of a request. Travels to the tools in the request's extensions.
@@ -64,13 +73,32 @@ impl Caller {
     }
 }
 
+/// Why a request does not reach MCP.
+enum Stop {
+    /// The caller, or the request as HTTP.
+    Refused(Refusal),
+    /// The message.
+    Fault(Fault),
+}
+
+impl<T: Into<Refusal>> From<T> for Stop {
+    fn from(refusal: T) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
 /// The middleware.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut asked = Asked::by(request.headers());
     let outcome = tokio::time::timeout(guard.timeout, guard.admit(request, next, &mut asked)).await;
-    match outcome.unwrap_or(Err(Refusal::DeadlineExceeded)) {
+    match outcome.unwrap_or(Err(Refusal::DeadlineExceeded.into())) {
         Ok(response) => response,
-        Err(refusal) => {
+        Err(Stop::Fault(fault)) => {
+            guard.instruments.refused(fault.code());
+            tracing::info!(error.type = fault.code(), "no such message");
+            fault.response()
+        }
+        Err(Stop::Refused(refusal)) => {
             let code = refusal.code();
             guard.instruments.refused(&code);
             tracing::info!(error.type = code, "refused");
@@ -80,23 +108,58 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 impl Guard {
-    async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Refusal> {
-        let caller = match self.authenticate(request.headers()).await {
+    async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Stop> {
+        let caller = match self.identify(request.method(), request.headers()).await {
             Ok(caller) => caller,
             Err(refusal) => {
-                drain(request.into_body()).await;
-                return Err(refusal);
+                drain(request).await;
+                return Err(refusal.into());
             }
         };
         // Nobody behind this line needs the header, and what does not have it cannot leak it.
         request.headers_mut().remove(header::AUTHORIZATION);
-        let mut request = self.authorize(&caller, request, asked).await?;
-        request.extensions_mut().insert(caller.clone());
-        let response = next.run(request).await;
+        let (mut parts, body) = request.into_parts();
+        let body = self.read(body).await?;
+        for (name, value) in EXPECTED_BY_MCP {
+            parts.headers.insert(name, HeaderValue::from_static(value));
+        }
+        parts.extensions.insert(caller.clone());
+        let response = match rpc::Body::read(&body, &parts.headers).map_err(Stop::Fault)? {
+            rpc::Body::One(message) => {
+                asked.id = Some(message.id.value());
+                self.decide(&message, &caller)?;
+                let body = message.rewritten.unwrap_or(body.clone());
+                next.run(Request::from_parts(parts, Body::from(body))).await
+            }
+            rpc::Body::Batch(messages) => answer_all(self, &messages, &parts, &caller, &next).await?,
+        };
         match caller.refusal.get() {
-            Some(refusal) => Err(refusal.clone()),
+            Some(refusal) => Err(refusal.clone().into()),
             None => Ok(response),
         }
+    }
+
+    /// Who asks, if this person may ask anything at all, in a way that can be answered.
+    async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let caller = self.authenticate(headers).await?;
+        if caller.principal.is_app_only() {
+            return Err(Refusal::AppOnlyToken);
+        }
+        if !self.clients.is_empty() && !self.clients.contains(&caller.principal.client()) {
+            return Err(Refusal::ClientNotAllowed { client: caller.principal.client() });
+        }
+        // Before anything else is done for this person: what costs nothing to ask must cost something to repeat.
+        self.rates.admit(&caller.principal, self.clock.now())?;
+        if method != Method::POST {
+            return Err(RequestFault::MethodNotAllowed.into());
+        }
+        if !rpc::accepts_json(headers) {
+            return Err(RequestFault::NotAcceptable.into());
+        }
+        if !rpc::is_json(headers) {
+            return Err(RequestFault::NotJson.into());
+        }
+        Ok(caller)
     }
 
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
@@ -108,73 +171,50 @@ impl Guard {
         }
     }
 
-    /// Lets the request through if it calls no tool, or one that the policy allows this caller.
-    async fn authorize(
-        &self,
-        caller: &Caller,
-        request: Request,
-        asked: &mut Asked,
-    ) -> Result<Request, Refusal> {
-        if request.method() != Method::POST {
-            return Ok(request);
-        }
-        let (parts, body) = request.into_parts();
-        let body = self.read(body).await?;
-        // What is no JSON-RPC request calls nothing: MCP answers it.
-        if let Ok(message) = serde_json::from_slice::<Message>(&body) {
-            asked.id = message.id;
-            if let Some(tool) = message.params.filter(|_| message.method == "tools/call").map(|p| p.name) {
-                self.decide(&tool, caller)?;
+    /// Lets a message through if it asks for what there is, and the policy allows this caller to.
+    fn decide(&self, message: &Message, caller: &Caller) -> Result<(), Stop> {
+        match &message.kind {
+            Kind::Call { tool } => {
+                let policy = self.policies.current();
+                // Every tool has an entry, so what has none is no tool.
+                if !policy.covers(tool) {
+                    return Err(Stop::Fault(Fault::unknown_tool(message.id.clone())));
+                }
+                Ok(policy.decide(tool, &caller.principal)?)
             }
-        }
-        Ok(Request::from_parts(parts, Body::from(body)))
-    }
-
-    fn decide(&self, tool: &Value, caller: &Caller) -> Result<(), Refusal> {
-        match tool.as_str() {
-            // Unknown and hidden look alike: MCP answers that there is no such tool.
-            Some(tool) if is_tool(tool) => {
-                self.policy.decide(tool, &caller.principal)?;
-                self.rates.admit(&caller.principal, self.clock.now())
+            Kind::Request { method } if !self.methods.contains(&method.as_str()) => {
+                Err(Stop::Fault(Fault::unknown_method(message.id.clone(), message.era)))
             }
-            _ => Ok(()),
+            Kind::Request { .. } | Kind::Notification | Kind::Response => Ok(()),
         }
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, Refusal> {
+    async fn read(&self, body: Body) -> Result<Bytes, RequestFault> {
         let limit = self.max_body_bytes;
-        match Limited::new(body, limit).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge { limit }),
-            // The client went away while sending; nobody reads this answer.
-            Err(_) => Ok(Bytes::new()),
+        match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await {
+            Err(_) => Err(RequestFault::BodyTimeout),
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RequestFault::BodyTooLarge { limit }),
+            // The client went away while sending, or sent what is no HTTP: an empty body is no JSON.
+            Ok(Err(_)) => Ok(Bytes::new()),
         }
     }
 }
+
+/// What rmcp wants to see in every request. What the client accepts has been looked at, and the answer is JSON anyhow.
+const EXPECTED_BY_MCP: [(header::HeaderName, &str); 1] =
+    [(header::ACCEPT, "application/json, text/event-stream")];
 
 /// Reads a small body to its end. With a body left unread, hyper closes the connection without a word in the answer,
 /// and a client that sends its next request on it, as OAuth clients do after a 401, finds it gone.
-async fn drain(body: Body) {
-    let small = Limited::new(body, DRAINED_BYTES).collect();
+async fn drain(request: Request) {
+    // Who waits to be asked for the body is not asked: reading would send "100 Continue" (RFC 9110 section 10.1.1).
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let small = Limited::new(request.into_body(), DRAINED_BYTES).collect();
     // What is longer or slower is not worth the wait: the connection closes.
     let _ = tokio::time::timeout(DRAIN_DEADLINE, small).await;
-}
-
-/// As much of a JSON-RPC message as the policy needs. Unknown members are MCP's business; a member that stands
-/// twice makes this fail, and MCP refuses it too.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    id: Option<Value>,
-    method: String,
-    #[serde(default)]
-    params: Option<Params>,
-}
-
-#[derive(Deserialize)]
-struct Params {
-    #[serde(default)]
-    name: Value,
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1; the scheme's case does not matter,
@@ -190,40 +230,4 @@ fn bearer(headers: &HeaderMap) -> Result<BearerToken, Refusal> {
         return Err(Refusal::MissingBearer);
     }
     BearerToken::parse(token.trim()).map_err(Refusal::invalid)
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn headers(values: &[&str]) -> HeaderMap {
-        values.iter().map(|v| (header::AUTHORIZATION, HeaderValue::from_str(v).unwrap())).collect()
-    }
-
-    #[test]
-    fn exactly_one_bearer_token_is_a_token() {
-        assert_eq!(bearer(&headers(&["bearer a.b.c"])).unwrap().expose(), "a.b.c");
-        for bad in [&[][..], &["Bearer a.b.c", "Bearer a.b.c"], &["Basic a"], &["Bearer"], &["a.b.c"]] {
-            assert_eq!(bearer(&headers(bad)).unwrap_err(), Refusal::MissingBearer, "{bad:?}");
-        }
-        for bad in ["Bearer ", "Bearer a b", "Bearer a,b"] {
-            assert_eq!(bearer(&headers(&[bad])).unwrap_err().code(), "invalid_token", "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_message_tells_its_tool_wherever_it_stands() {
-        let message: Message =
-            serde_json::from_str(r#"{"params":{"arguments":{},"name":"x"},"method":"tools/call","id":1}"#)
-                .unwrap();
-        assert_eq!(message.params.unwrap().name, "x");
-        for twice in [
-            r#"{"method":"ping","method":"tools/call"}"#,
-            r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#,
-        ] {
-            assert!(serde_json::from_str::<Message>(twice).is_err(), "{twice}");
-        }
-    }
 }

@@ -2,11 +2,12 @@
 //!
 //! The life of a request, by module:
 //!
-//! 1. [`server`]: listeners, TLS, routes, graceful shutdown
-//! 2. `guard`: bearer token, body, policy; what is refused goes no further
-//! 3. `mcp`: the protocol (rmcp), the table of tools, and one file for each tool
-//! 4. `broker`: the caller's token for Azure, from the token broker
-//! 5. `refusal`: every refusal, as HTTP
+//! 1. [`server`] puts it together; `listen`: connections, bounded in number and patience, TLS, graceful shutdown
+//! 2. `front`: one host, bounded fields, and which pages a browser may let call
+//! 3. `guard`: bearer token, body, policy; what is refused goes no further; `rpc`: what a message says
+//! 4. `mcp`: the protocol (rmcp), the table of tools, and one file for each tool
+//! 5. `broker`: the caller's token for Azure, from the token broker
+//! 6. `refusal`: every refusal, as HTTP
 //!
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod server;
 
 mod broker;
+mod front;
 mod guard;
 mod listen;
 mod mcp;
@@ -25,3 +27,4 @@ mod metadata;
 mod metrics;
 mod rate;
 mod refusal;
+mod rpc;

@@ -29,7 +29,10 @@ pub(crate) mod context;
 mod registry;
 mod tools;
 
-pub(crate) use registry::{is_tool, tool_names};
+pub(crate) use registry::tool_names;
+
+/// The methods that this server has. Others are refused before anything of them is read on.
+pub(crate) const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];
 
 /// What the assistant is told about this server as a whole.
 const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answer is limited to what that person \
@@ -41,30 +44,13 @@ pub(crate) fn service<H: ServerHandler + Clone>(
     config: &Config,
     server: H,
 ) -> StreamableHttpService<H, NeverSessionManager> {
+    // Hosts and origins are looked at in front of every route.
     let settings = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_max_request_body_bytes(config.args.max_body_bytes)
-        .with_allowed_hosts(allowed_hosts(config))
-        .with_allowed_origins(allowed_origins(config))
-        .enforce_origin_validation();
+        .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings)
-}
-
-/// The public host, whatever the operator adds, and on loopback its names (DNS rebinding).
-fn allowed_hosts(config: &Config) -> Vec<String> {
-    let mut hosts = vec![config.args.public_url.authority()];
-    hosts.extend(config.args.allowed_hosts.iter().cloned());
-    if config.args.listen.ip().is_loopback() {
-        hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-    }
-    hosts
-}
-
-fn allowed_origins(config: &Config) -> Vec<String> {
-    let mut origins = vec![config.args.public_url.origin()];
-    origins.extend(config.args.allowed_origins.iter().cloned());
-    origins
 }
 
 /// The MCP server. Cheap to clone: rmcp makes one for every request.
@@ -110,7 +96,7 @@ impl CostServer {
         caller: Caller,
         request: CallToolRequestParams,
     ) -> Result<CallToolResult, Failure> {
-        self.services.policy.decide(entry.name, &caller.principal).map_err(Failure::Refused)?;
+        self.services.policies.current().decide(entry.name, &caller.principal).map_err(Failure::Refused)?;
         let context = ToolContext::new(caller, self.services.clone());
         (entry.call)(context, request.arguments.unwrap_or_default()).await
     }

@@ -3,7 +3,6 @@
 //! Default deny: a tool without an entry cannot be called, and the gateway does not start with such a tool.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use identity::Principal;
 use serde::Deserialize;
@@ -14,8 +13,10 @@ use crate::mcp::tool_names;
 use crate::refusal::Refusal;
 
 pub use error::PolicyError;
+pub use in_force::Policies;
 
 mod error;
+mod in_force;
 
 /// The tool that every conversation begins with: its scopes are the least a client asks for.
 const BASE_TOOL: &str = "list_subscriptions";
@@ -50,17 +51,6 @@ pub struct Rule {
 }
 
 impl Policy {
-    /// Reads a policy file.
-    ///
-    /// # Errors
-    /// Names the file, the line and the fix.
-    pub fn read(path: &Path) -> Result<Self, PolicyError> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| PolicyError::Unreadable { file: name.clone(), source })?;
-        Self::parse(&name, &text)
-    }
-
     /// The built-in policy.
     ///
     /// # Errors
@@ -70,9 +60,17 @@ impl Policy {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
+        Self::of(file, text, &tool_names())
+    }
+
+    /// The policy of a text in TOML, for these tools: each must have an entry, and no entry may be of another.
+    ///
+    /// # Errors
+    /// Names the file, the line and the fix.
+    pub fn of(file: &str, text: &str, tools: &[&str]) -> Result<Self, PolicyError> {
         let entries: Entries = toml::from_str(text)
             .map_err(|error| PolicyError::Syntax { file: file.to_owned(), text: error.to_string() })?;
-        error::check(file, text, &entries.tools, &tool_names())?;
+        error::check(file, text, &entries.tools, tools)?;
         let tools = entries.tools.into_iter().map(|(tool, rule)| (tool, rule.into_inner())).collect();
         Ok(Self { tools })
     }
@@ -80,6 +78,11 @@ impl Policy {
     /// The rule of a tool, or `None` for a tool that does not exist.
     pub fn rule(&self, tool: &str) -> Option<&Rule> {
         self.tools.get(tool)
+    }
+
+    /// Whether there is a tool of this name: every tool has an entry.
+    pub(crate) fn covers(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
     }
 
     /// The scopes that everybody needs: what a client asks for at first.
@@ -98,23 +101,33 @@ impl Policy {
         let rule = self.rule(tool).ok_or_else(|| Refusal::NoPolicy { tool: tool.to_owned() })?;
         // What the person may not do comes first: nobody should consent to a scope only to be refused for a role.
         rule.check_roles(principal)?;
-        rule.check_scopes(principal)?;
+        self.check_scopes(rule, principal)?;
         rule.check_auth_context(principal)
+    }
+
+    fn check_scopes(&self, rule: &Rule, principal: &Principal) -> Result<(), Refusal> {
+        let granted = principal.scopes();
+        let Some(missing) = rule.scopes.iter().find(|scope| !granted.contains(scope)) else {
+            return Ok(());
+        };
+        // Granted and required together, for several clients replace the scopes they hold by the challenge's. Of the
+        // granted, those that the policy knows: others (`openid`, or what Entra ID makes up where client and API share a
+        // registration) are no scopes of this API, and asking for them fails (AADSTS650053).
+        let mut scopes: Vec<String> = self.known().filter(|scope| granted.contains(scope)).cloned().collect();
+        scopes.extend(rule.scopes.iter().filter(|scope| !granted.contains(scope)).cloned());
+        Err(Refusal::MissingScope { missing: missing.clone(), scopes })
+    }
+
+    /// Every scope that some tool needs, once.
+    fn known(&self) -> impl Iterator<Item = &String> {
+        let mut known: Vec<_> = self.tools.values().flat_map(|rule| &rule.scopes).collect();
+        known.sort_unstable();
+        known.dedup();
+        known.into_iter()
     }
 }
 
 impl Rule {
-    fn check_scopes(&self, principal: &Principal) -> Result<(), Refusal> {
-        let granted = principal.scopes();
-        let Some(missing) = self.scopes.iter().find(|scope| !granted.contains(scope)) else {
-            return Ok(());
-        };
-        // Granted and required together: several clients replace the scopes they hold by the challenge's.
-        let mut scopes: Vec<_> = granted.iter().map(str::to_owned).collect();
-        scopes.extend(self.scopes.iter().filter(|scope| !granted.contains(scope)).cloned());
-        Err(Refusal::MissingScope { missing: missing.clone(), scopes })
-    }
-
     fn check_roles(&self, principal: &Principal) -> Result<(), Refusal> {
         let Some(first) = self.roles.first() else { return Ok(()) };
         if self.roles.iter().any(|role| principal.roles().contains(role)) {

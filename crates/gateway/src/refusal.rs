@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use identity::{ClientId, Reason};
 use serde_json::{Value, json};
 
 pub(crate) use render::{Asked, Refusals, Render, admin_consent_url};
+pub(crate) use request::RequestFault;
 
 mod challenge;
 mod render;
+mod request;
 
 /// Why a request goes no further.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +46,10 @@ pub(crate) enum Refusal {
     IdentityProviderUnavailable { retry_after: Option<Duration> },
     /// The broker's credential or registration is wrong, or ours towards it.
     BrokerMisconfigured,
-    /// The body is longer than allowed.
-    BodyTooLarge { limit: usize },
+    /// The client application is not among those that may call.
+    ClientNotAllowed { client: ClientId },
+    /// The request itself cannot be served.
+    Request(RequestFault),
     /// The request took too long.
     DeadlineExceeded,
 }
@@ -86,6 +91,10 @@ impl From<Option<&str>> for Block {
 impl Refusal {
     /// The refusal of a token that is at fault.
     pub(crate) fn invalid(token: identity::InvalidToken) -> Self {
+        // No 401, which asks for a new sign-in: it would bring the same token.
+        if token.reason() == Reason::TooLarge {
+            return RequestFault::TokenTooLarge.into();
+        }
         Self::InvalidToken {
             reason: token.reason().as_str().to_owned(),
             detail: token.to_string(),
@@ -144,7 +153,8 @@ impl Refusal {
             Self::BrokerUnavailable => "broker_unavailable".to_owned(),
             Self::IdentityProviderUnavailable { .. } => "identity_provider_unavailable".to_owned(),
             Self::BrokerMisconfigured => "broker_misconfigured".to_owned(),
-            Self::BodyTooLarge { .. } => "body_too_large".to_owned(),
+            Self::ClientNotAllowed { .. } => "client_not_allowed".to_owned(),
+            Self::Request(fault) => fault.code().to_owned(),
             Self::DeadlineExceeded => "deadline_exceeded".to_owned(),
         }
     }
@@ -156,6 +166,7 @@ impl Refusal {
             | Self::MissingRole { .. }
             | Self::AppOnlyToken
             | Self::NoPolicy { .. }
+            | Self::ClientNotAllowed { .. }
             | Self::ClaimsChallenge { .. }
             | Self::ConsentRequired { .. }
             | Self::BlockedByPolicy { .. } => StatusCode::FORBIDDEN,
@@ -163,7 +174,7 @@ impl Refusal {
             Self::BrokerUnavailable
             | Self::IdentityProviderUnavailable { .. }
             | Self::BrokerMisconfigured => StatusCode::SERVICE_UNAVAILABLE,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Request(fault) => fault.status(),
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -184,7 +195,8 @@ impl Refusal {
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
             Self::BrokerMisconfigured => "the server is not set up correctly to act on your behalf; its operator has been told in the log".into(),
-            Self::BodyTooLarge { limit } => format!("the request body is longer than {limit} bytes; ask for less at once"),
+            Self::ClientNotAllowed { client } => format!("the application {client} may not call this server; use one that its operator allows, or ask them to add this one to GATEWAY_CLIENT_IDS"),
+            Self::Request(fault) => fault.detail().into_owned(),
             Self::DeadlineExceeded => "the request took longer than this server allows; ask for a shorter period".into(),
         }
     }
@@ -203,6 +215,8 @@ impl Refusal {
                 ("permission", json!(permission)),
                 ("admin_consent_url", json!(refusals.admin_consent_url())),
             ],
+            Self::ClientNotAllowed { client } => vec![("client_id", json!(client.to_string()))],
+            Self::Request(RequestFault::NotFound) => vec![("mcp_url", json!(refusals.mcp_url()))],
             _ => Vec::new(),
         }
     }
@@ -219,9 +233,15 @@ impl Refusal {
     }
 }
 
-/// Whole seconds to wait, rounded up: whoever comes back a moment early would be refused again.
+impl From<RequestFault> for Refusal {
+    fn from(fault: RequestFault) -> Self {
+        Self::Request(fault)
+    }
+}
+
+/// Whole seconds to wait, rounded up, at least one: whoever comes back a moment early would be refused again.
 fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// Whether the claims ask for nothing but a newer sign-in: Continuous Access Evaluation's `nbf`, to which it adds

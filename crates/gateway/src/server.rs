@@ -2,26 +2,34 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use identity::clock::SharedClock;
 use identity::{Validator, ValidatorConfig, ValidatorError};
 use rmcp::ServerHandler;
 use telemetry::Metrics;
 use telemetry::admin::{self, Check};
 use telemetry::http::{ServerMetrics, observe};
+use telemetry::names;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use watched::WatchError;
 
 use crate::broker::Broker;
 use crate::config::{Args, Config};
+use crate::front::{Front, front};
 use crate::guard::{Guard, guard};
-use crate::listen::{self, Serving};
+use crate::listen::{self, Limits, Listening, Patience, Places};
 use crate::mcp::{self, CostServer, context::Services};
 use crate::metadata;
 use crate::metrics::Instruments;
 use crate::rate::RateLimits;
-use crate::refusal::Refusals;
+use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
 pub use crate::broker::BrokerSetupError;
 
@@ -76,48 +84,80 @@ pub async fn serve(
     let validator = validator(&config, clock.clone())?;
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
-    let refresh = validator.spawn_refresh();
+    config.policies.observe(&metrics.meter("gateway"));
     let server = cost_server(&config, &clock, &metrics)?;
-    let app = router(&config, &validator, &clock, &metrics, server);
-    let serving = Serving { tls: tls(&config.args).await?, drain: drain(&config.args), shutdown };
+    let app = router(&config, &validator, &clock, &metrics, server, mcp::METHODS);
+    let listening = listening(&config, &metrics, shutdown)?;
+    let (places, admin_places) = places(&config.args, &metrics);
+    let background = background(&validator, &config, &listening);
     let ready = move || {
         let ready = validator.is_ready();
         async move { vec![Check::new("signing_keys", ready)] }
     };
     let admin = admin::router(metrics, ready);
-    let outcome =
-        tokio::try_join!(serving.clone().run(listeners.mcp, app), serving.run(listeners.admin, admin));
-    refresh.abort();
+    let outcome = tokio::try_join!(
+        listening.clone().run(listeners.mcp, places, app),
+        listening.run(listeners.admin, admin_places, admin)
+    );
+    drop(background);
     outcome.map(|_| ()).map_err(ServeError::Listener)
+}
+
+/// What goes on beside the requests: keys are kept fresh and files followed. Ends when it is dropped.
+fn background(validator: &Validator, config: &Config, listening: &Listening) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let refresh = AbortOnDropHandle::new(validator.spawn_refresh());
+    tasks.spawn(async move {
+        let _ = refresh.await;
+    });
+    let policies = config.policies.clone();
+    tasks.spawn(async move { policies.follow().await });
+    if let Some(tls) = listening.tls.clone() {
+        tasks.spawn(tls.follow());
+    }
+    tasks
 }
 
 /// All that clients reach: `server` behind the guard, and the metadata that says where to sign in.
 ///
 /// The server is a parameter so that MCP's own conformance suite, which needs tools of its own, runs against the
-/// very layers and settings that stand in front of the cost tools.
+/// very layers and settings that stand in front of the cost tools. So are the methods that it has; its tools are those of
+/// the policy.
 pub fn router<H: ServerHandler + Clone>(
     config: &Config,
     validator: &Validator,
     clock: &SharedClock,
     metrics: &Metrics,
     server: H,
+    methods: &'static [&'static str],
 ) -> Router {
     let refusals = Arc::new(Refusals::new(config));
     let layer = Guard {
         validator: validator.clone(),
-        policy: Arc::new(config.policy.clone()),
+        policies: config.policies.clone(),
         refusals: refusals.clone(),
         rates: RateLimits::new(config.args.calls_per_minute),
         clock: clock.clone(),
         instruments: instruments(metrics),
         max_body_bytes: config.args.max_body_bytes,
         timeout: config.request_timeout(),
+        clients: config.args.client_ids.as_slice().into(),
+        methods,
     };
     let mcp = Router::new()
         .route_service(config.args.public_url.path(), mcp::service(config, server))
         .layer(from_fn_with_state(layer, guard));
     let observed = ServerMetrics::new(&metrics.meter("http"));
-    mcp.merge(metadata::routes(config, &refusals)).layer(from_fn_with_state(observed, observe))
+    let (lost, refused) = (Arc::clone(&refusals), Arc::clone(&refusals));
+    mcp.merge(metadata::routes(config, &refusals))
+        .fallback(move |headers: HeaderMap| std::future::ready(nothing(&lost, &headers)))
+        .layer(from_fn_with_state(Arc::new(Front::new(config, refused)), front))
+        .layer(from_fn_with_state(observed, observe))
+}
+
+/// The answer where there is nothing: clients look for metadata in many places, and people mistype the path.
+fn nothing(refusals: &Refusals, headers: &HeaderMap) -> Response {
+    Refusal::from(RequestFault::NotFound).render(refusals, &Asked::by(headers))
 }
 
 /// What proves the callers' tokens, as configured.
@@ -158,7 +198,7 @@ fn cost_server(
 ) -> Result<CostServer, BrokerSetupError> {
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
-        policy: Arc::new(config.policy.clone()),
+        policies: config.policies.clone(),
         broker: Broker::new(&config.args)?,
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
         clock: clock.clone(),
@@ -172,17 +212,46 @@ fn instruments(metrics: &Metrics) -> Instruments {
     Instruments::new(&metrics.meter("gateway"))
 }
 
-async fn tls(args: &Args) -> Result<Option<axum_server::tls_rustls::RustlsConfig>, ServeError> {
-    match (&args.tls_cert_file, &args.tls_key_file) {
+fn listening(
+    config: &Config,
+    metrics: &Metrics,
+    shutdown: CancellationToken,
+) -> Result<Listening, ServeError> {
+    let args = &config.args;
+    let tls = match (&args.tls_cert_file, &args.tls_key_file) {
         (Some(certificate), Some(key)) => {
-            listen::tls(certificate, key).await.map(Some).map_err(ServeError::TlsFiles)
+            let tls = listen::watch_tls(certificate, key).map_err(ServeError::TlsFiles)?;
+            tls.observe(&metrics.meter("gateway"), names::GATEWAY_FILES_STALE);
+            Some(tls)
         }
-        _ => Ok(None),
-    }
+        _ => None,
+    };
+    let patience = Patience {
+        idle: Duration::from_secs(args.idle_seconds),
+        age: Duration::from_secs(args.max_connection_age_seconds),
+        last_request: config.request_timeout(),
+    };
+    let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&Refusals::new(config)).into();
+    let drain = Duration::from_secs(args.shutdown_seconds);
+    Ok(Listening { tls, patience, head_too_long, drain, shutdown })
 }
 
-fn drain(args: &Args) -> std::time::Duration {
-    std::time::Duration::from_secs(args.shutdown_seconds)
+/// Places for clients, within what the system allows, and a few for whoever probes and scrapes.
+fn places(args: &Args, metrics: &Metrics) -> (Arc<Places>, Arc<Places>) {
+    const FOR_ADMIN: usize = 64;
+    let room = listen::descriptors::room_for_connections();
+    let in_all = args.max_connections.min(room);
+    if in_all < args.max_connections {
+        tracing::warn!(
+            wanted = args.max_connections,
+            in_force = in_all,
+            "fewer connections than GATEWAY_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn, LimitNOFILE)"
+        );
+    }
+    let meter = metrics.meter("gateway");
+    let limits = Limits { in_all, of_one: args.max_connections_per_address.min(in_all) };
+    let for_admin = Limits { in_all: FOR_ADMIN, of_one: FOR_ADMIN };
+    (Places::new(limits, &meter), Places::new(for_admin, &metrics.meter("gateway.admin")))
 }
 
 /// Why the service cannot run.
@@ -210,7 +279,7 @@ pub enum ServeError {
     Metrics(#[source] telemetry::MetricsError),
     /// The certificate that the service is served with is unusable.
     #[error("GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE hold no certificate with its key")]
-    TlsFiles(#[source] std::io::Error),
+    TlsFiles(#[source] WatchError),
     /// The audiences are unusable.
     #[error("GATEWAY_AUDIENCES: {0}")]
     Validator(#[from] ValidatorError),

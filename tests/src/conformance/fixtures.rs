@@ -43,6 +43,25 @@ impl Fixtures {
 
 type Context = RequestContext<RoleServer>;
 
+/// What the suite asks for, besides what the product has.
+pub(super) const METHODS: &[&str] = &[
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "subscriptions/listen",
+    "tools/call",
+    "tools/list",
+];
+
 impl ServerHandler for Fixtures {
     fn get_info(&self) -> ServerConfig {
         let capabilities: ServerCapabilities = from_json(json!({

@@ -15,7 +15,7 @@ use url::Url;
 use super::STEP_DEADLINE;
 use super::trouble::Trouble;
 use crate::config::Args;
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policies, Policy, PolicyError};
 
 /// More than any document that is looked at.
 const MAX_BODY_BYTES: usize = 512 * 1024;
@@ -26,7 +26,7 @@ pub(super) struct Site {
     /// Settings without a usable value, by environment name.
     pub(super) unusable: BTreeSet<String>,
     pub(super) endpoints: Endpoints,
-    pub(super) policy: Result<Policy, Arc<PolicyError>>,
+    pub(super) policy: Result<Arc<Policy>, Arc<PolicyError>>,
     /// What was piped in as a token.
     pub(super) token: Option<SecretSlice<u8>>,
     pub(super) clock: SharedClock,
@@ -51,8 +51,8 @@ impl Site {
             unusable.insert("EXTRA_CA_FILE".to_owned());
         }
         let policy = match &args.policy_file {
-            Some(path) => Policy::read(path),
-            None => Policy::built_in(),
+            Some(path) => Policies::of_file(path).map(|policies| policies.current()),
+            None => Policy::built_in().map(Arc::new),
         };
         Self {
             unusable,

@@ -14,12 +14,12 @@ use super::answer::Failure;
 use crate::broker::Broker;
 use crate::guard::Caller;
 use crate::metrics::Instruments;
-use crate::policy::Policy;
+use crate::policy::Policies;
 use crate::refusal::Refusal;
 
 /// What the service as a whole gives its tools.
 pub(crate) struct Services {
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policies: Policies,
     pub(crate) broker: Broker,
     pub(crate) cost: cost::Client,
     pub(crate) clock: SharedClock,

@@ -25,11 +25,6 @@ pub(crate) fn tool_names() -> Vec<&'static str> {
     TOOLS.iter().map(|entry| entry.name).collect()
 }
 
-/// Whether there is a tool of this name.
-pub(crate) fn is_tool(name: &str) -> bool {
-    find(name).is_some()
-}
-
 /// The tool of this name.
 pub(super) fn find(name: &str) -> Option<&'static Entry> {
     TOOLS.iter().find(|entry| entry.name == name)

@@ -30,7 +30,7 @@ pub enum PolicyError {
         /// The file.
         file: String,
         /// The tool.
-        tool: &'static str,
+        tool: String,
     },
     /// It is no such TOML. The text names the line.
     #[error("{file}: {text}")]
@@ -55,7 +55,7 @@ pub(super) fn check(
     file: &str,
     text: &str,
     entries: &BTreeMap<String, Spanned<Rule>>,
-    tools: &[&'static str],
+    tools: &[&str],
 ) -> Result<(), PolicyError> {
     for (tool, rule) in entries {
         if let Some(problem) = problem(tool, rule.get_ref(), tools) {
@@ -64,7 +64,7 @@ pub(super) fn check(
         }
     }
     match tools.iter().find(|tool| !entries.contains_key(**tool)) {
-        Some(tool) => Err(PolicyError::Missing { file: file.to_owned(), tool }),
+        Some(tool) => Err(PolicyError::Missing { file: file.to_owned(), tool: (*tool).to_owned() }),
         None => Ok(()),
     }
 }

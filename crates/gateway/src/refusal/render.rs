@@ -10,15 +10,17 @@ use telemetry::http::ErrorType;
 use url::Url;
 
 use super::challenge::Challenge;
-use super::{Refusal, seconds};
+use super::{Refusal, RequestFault, seconds};
 use crate::config::{Args, Config};
+use crate::policy::Policies;
 
 /// What refusals need to know of this deployment.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     resource_metadata: String,
     scope_prefix: String,
-    base_scopes: Vec<String>,
+    policies: Policies,
+    mcp_url: String,
     admin_consent_url: Url,
     claims_status: u16,
 }
@@ -30,7 +32,8 @@ impl Refusals {
         Self {
             resource_metadata: args.public_url.metadata_url(),
             scope_prefix: config.scope_prefix.clone(),
-            base_scopes: config.policy.base_scopes().to_vec(),
+            policies: config.policies.clone(),
+            mcp_url: args.public_url.to_string(),
             admin_consent_url,
             claims_status: args.claims_status,
         }
@@ -40,6 +43,16 @@ impl Refusals {
     pub(crate) fn qualified(&self, scopes: &[String]) -> String {
         let qualify = |scope: &String| format!("{}/{scope}", self.scope_prefix);
         scopes.iter().map(qualify).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The scopes that everybody needs, as Entra ID needs them in a request.
+    pub(crate) fn base_scopes(&self) -> String {
+        self.qualified(self.policies.current().base_scopes())
+    }
+
+    /// Where MCP is served.
+    pub(super) fn mcp_url(&self) -> &str {
+        &self.mcp_url
     }
 
     pub(super) fn admin_consent_url(&self) -> &str {
@@ -106,7 +119,10 @@ impl Render for Refusal {
             headers.insert(header::WWW_AUTHENTICATE, challenge.into_header());
         }
         if let Some(wait) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
+        }
+        if matches!(self, Self::Request(RequestFault::MethodNotAllowed)) {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
         response.extensions_mut().insert(ErrorType(self.code().into()));
         response
@@ -114,10 +130,16 @@ impl Render for Refusal {
 }
 
 impl Refusal {
+    /// The body alone, for where there is no response to put it in.
+    pub(crate) fn body(&self, refusals: &Refusals) -> String {
+        let document = self.document(self.status().as_u16(), refusals, None);
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
     /// The challenge of this refusal, if the client can do something about it.
     fn challenge(&self, refusals: &Refusals) -> Option<Challenge> {
         let bearer = || Challenge::bearer().param("resource_metadata", &refusals.resource_metadata);
-        let base = || bearer().param("scope", &refusals.qualified(&refusals.base_scopes));
+        let base = || bearer().param("scope", &refusals.base_scopes());
         match self {
             Self::MissingBearer => Some(base()),
             Self::InvalidToken { detail, claims, .. } => {
@@ -152,7 +174,7 @@ impl Refusal {
             self.members(refusals).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         facts.insert("code".into(), json!(code));
         if let Some(wait) = self.retry_after() {
-            facts.insert("retry_after_seconds".into(), json!(seconds(wait).max(1)));
+            facts.insert("retry_after_seconds".into(), json!(seconds(wait)));
         }
         let mut members = facts.clone();
         let name = code.split(':').next().unwrap_or_default();

@@ -127,7 +127,17 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
         (Refusal::BrokerUnavailable, 503, "broker_unavailable"),
         (Refusal::BrokerMisconfigured, 503, "broker_misconfigured"),
         (Refusal::IdentityProviderUnavailable { retry_after: any(30) }, 503, "identity_provider_unavailable"),
-        (Refusal::BodyTooLarge { limit: 1 }, 413, "body_too_large"),
+        (RequestFault::BodyTooLarge { limit: 1 }.into(), 413, "body_too_large"),
+        (RequestFault::BodyTimeout.into(), 408, "body_timeout"),
+        (RequestFault::FieldsTooLarge.into(), 431, "headers_too_large"),
+        (RequestFault::TokenTooLarge.into(), 431, "token_too_large"),
+        (RequestFault::AmbiguousHost.into(), 400, "ambiguous_host"),
+        (RequestFault::HostNotAllowed.into(), 403, "host_not_allowed"),
+        (RequestFault::OriginNotAllowed.into(), 403, "origin_not_allowed"),
+        (RequestFault::MethodNotAllowed.into(), 405, "method_not_allowed"),
+        (RequestFault::NotAcceptable.into(), 406, "not_acceptable"),
+        (RequestFault::NotJson.into(), 415, "unsupported_media_type"),
+        (RequestFault::NotFound.into(), 404, "not_found"),
         (Refusal::DeadlineExceeded, 504, "deadline_exceeded"),
     ] {
         let (found, challenge, body) = rendered(&refusal, &[]).await;
@@ -141,7 +151,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
 
 #[tokio::test]
 async fn every_reason_of_an_invalid_token_reaches_the_client() {
-    for reason in identity::Reason::ALL {
+    for reason in Reason::ALL {
         let invalid = Refusal::invalid((*reason).into());
         let (status, challenge, body) = rendered(&invalid, &[]).await;
         assert_eq!((status, body["reason"].as_str().unwrap()), (401, reason.as_str()));
