@@ -91,6 +91,12 @@ pub enum Error {
         /// How long Azure asks to wait before asking again.
         retry_after: Duration,
     },
+    /// The report's files are not what one table was cut into.
+    #[error("the report is damaged: {what}")]
+    DamagedReport {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// The answer is larger than this call may fetch.
     #[error("the answer has {bytes} bytes or more; the limit is {limit}")]
     TooLarge {
@@ -145,6 +151,7 @@ impl Error {
             Self::DeadlineExceeded(_) => "azure_timeout",
             Self::ReportFailed(_) => "report_failed",
             Self::ReportNotReady { .. } => "report_not_ready",
+            Self::DamagedReport { .. } => "report_damaged",
             Self::TooLarge { .. } | Self::TooMany { .. } => "too_large",
             Self::UntrustedLink { .. } => "untrusted_link",
             Self::UnexpectedResponse { .. } | Self::UnexpectedStatus(_) => "unexpected_response",
@@ -164,6 +171,11 @@ impl Error {
             Self::TooMany { what, limit } => {
                 return format!(
                     "The answer has more than {limit} {what}. Ask for a shorter period or a smaller scope."
+                );
+            }
+            Self::DamagedReport { what } => {
+                return format!(
+                    "The report that Azure built is damaged: {what}. None of it was taken. Ask again: Azure builds it anew."
                 );
             }
             Self::Throttled { retry_after, .. } => {

@@ -37,10 +37,15 @@ impl Joined {
                 file
             }
             Some(header) if *header == record => lines_after(file, body).ok_or_else(broken)?,
-            Some(_) => return Err(Error::UnexpectedResponse { what: "report files with different columns" }),
+            Some(_) => return Err(Error::DamagedReport { what: "its files have different columns" }),
         };
+        let mut last = 0;
         while read(&mut reader, &mut record)? {
             self.rows += 1;
+            last = start(&record);
+        }
+        if ends_in_quotes(file.get(last..).unwrap_or_default()) {
+            return Err(Error::DamagedReport { what: "a file ends inside quotes" });
         }
         if !self.text.is_empty() && !self.text.ends_with(b"\n") {
             self.text.push(b'\n');
@@ -66,8 +71,24 @@ fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool
     reader.read_byte_record(record).map_err(|_| broken())
 }
 
+/// Where in its file a record starts.
+fn start(record: &ByteRecord) -> usize {
+    record.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or_default()
+}
+
+/// Whether a line end after `record`, the last one of a file, would be a part of it: the reader takes the end of a file for
+/// the end of quotes, and the rows of the file that comes next would be a cell of this one.
+fn ends_in_quotes(record: &[u8]) -> bool {
+    let cells = |text: &[u8]| {
+        let mut cells = ByteRecord::new();
+        let mut reader = ReaderBuilder::new().has_headers(false).from_reader(text);
+        reader.read_byte_record(&mut cells).ok().map(|_| cells)
+    };
+    cells(record) != cells(&[record, b"\n"].concat())
+}
+
 const fn broken() -> Error {
-    Error::UnexpectedResponse { what: "a report file that is no CSV" }
+    Error::DamagedReport { what: "a file is no CSV" }
 }
 
 #[cfg(test)]
@@ -104,7 +125,34 @@ mod tests {
         assert!(join(&["a,b\n1,2,3\n"]).is_err());
     }
 
+    #[test]
+    fn a_file_that_ends_inside_quotes_is_refused() {
+        let swallowed = join(&["a,b\n1,\"x\n", "a,b\n3,4\n"]).unwrap_err();
+        assert_eq!(swallowed.code(), "report_damaged");
+        assert!(swallowed.detail().contains("ends inside quotes"), "{}", swallowed.detail());
+        for damaged in
+            ["a,b\n1,\"", "a,b\n1,\"\"\"", "a,b\n1,\"x\"\"", "a,b\r\n1,2\r\n\"3,4\r\n5,6\r\n", "a,\"b", "\""]
+        {
+            assert_eq!(join(&[damaged]).unwrap_err().code(), "report_damaged", "{damaged:?}");
+        }
+        for sound in
+            ["a,b\n1,\"x\n\"", "a,b\n1,\"\"", "a,b\n1,\"\"\"\"\n", "a,b\n1,5\" disk", "a,b\n1,\"x\"\r\n\r\n"]
+        {
+            assert_eq!(join(&[sound]).unwrap().csv, sound);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn files_below_each_other_have_the_rows_of_both(first in "a,b\n[12,\"\n\r]{0,12}", second in "a,b\n[12,\"\n\r]{0,12}") {
+            let rows = |files: &[&str]| join(files).map(|details| details.rows);
+            if let (Ok(one), Ok(other), Ok(both)) = (rows(&[&first]), rows(&[&second]), join(&[&first, &second])) {
+                prop_assert_eq!(both.rows, one + other);
+                // Read as a whole it has as many.
+                prop_assert_eq!(rows(&[&both.csv]).unwrap(), both.rows);
+            }
+        }
+
         #[test]
         fn joining_equals_one_file(lines in proptest::collection::vec("[a-z]{1,3},[a-z\"]{0,3}", 0..20), cut in 0_usize..20, end in "\r?\n") {
             let lines: Vec<String> = lines.iter().map(|line| line.replace('"', "") + &end).collect();
