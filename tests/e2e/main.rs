@@ -4,6 +4,7 @@
 
 mod architecture;
 mod callers_text;
+mod cancellation;
 mod challenges;
 mod concurrency;
 mod conformance;

@@ -1,7 +1,7 @@
 //! An MCP client that hides nothing: it sends one JSON-RPC message and keeps status, headers and document.
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::{Value, json};
 
 /// Which protocol a message is written in.
@@ -31,6 +31,12 @@ impl Caller {
     #[must_use]
     pub fn in_era(&self, era: Era) -> Self {
         Self { era, ..self.clone() }
+    }
+
+    /// The same caller, over HTTP/2 without TLS and a connection of its own.
+    #[must_use]
+    pub fn over_http2(&self) -> Self {
+        Self { http: client(ClientBuilder::http2_prior_knowledge), ..self.clone() }
     }
 
     /// The endpoint.
@@ -121,9 +127,10 @@ impl Answer {
         self.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The code of a refusal.
+    /// The code of a refusal, or of a JSON-RPC error.
     pub fn code(&self) -> &str {
-        self.document["code"].as_str().unwrap_or_default()
+        let of_rpc = &self.document["error"]["data"]["code"];
+        self.document["code"].as_str().or(of_rpc.as_str()).unwrap_or_default()
     }
 
     /// The reason of an invalid token.
@@ -148,11 +155,15 @@ impl Answer {
 }
 
 /// A client for loopback: no proxy, no redirects.
+fn plain_client() -> Client {
+    client(std::convert::identity)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the caller speaks plain HTTP to loopback, which outgoing clients refuse"
 )]
-fn plain_client() -> Client {
+fn client(adapt: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
     let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    builder.build().expect("a client without TLS needs nothing")
+    adapt(builder).build().expect("a client without TLS needs nothing")
 }

@@ -18,11 +18,12 @@ use identity::{BearerToken, ClientId, Principal, ValidationError, Validator};
 use tokio::time::Instant;
 
 use self::batch::answer_all;
+use crate::calls::Calls;
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
-use crate::rpc::{self, Fault, Kind, Message};
+use crate::rpc::{self, Fault, Id, Kind, Message};
 
 mod batch;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub(crate) struct Guard {
     pub(crate) policies: Policies,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) rates: RateLimits,
+    pub(crate) calls: Calls,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) max_body_bytes: usize,
@@ -129,7 +131,8 @@ impl Guard {
                 asked.id = Some(message.id.value());
                 self.decide(&message, &caller)?;
                 let body = message.rewritten.unwrap_or(body.clone());
-                next.run(Request::from_parts(parts, Body::from(body))).await
+                let answer = next.run(Request::from_parts(parts, Body::from(body)));
+                self.run(&caller, message.id, answer).await?
             }
             rpc::Body::Batch(messages) => answer_all(self, &messages, &parts, &caller, &next).await?,
         };
@@ -137,6 +140,17 @@ impl Guard {
             Some(refusal) => Err(refusal.clone().into()),
             None => Ok(response),
         }
+    }
+
+    /// Awaits the answer to a request, unless its sender ends it.
+    async fn run(
+        &self,
+        caller: &Caller,
+        id: Id,
+        answer: impl Future<Output = Response>,
+    ) -> Result<Response, Stop> {
+        let response = self.calls.run(&caller.assertion, &id.value(), answer).await;
+        response.ok_or_else(|| Stop::Fault(Fault::cancelled(id)))
     }
 
     /// Who asks, if this person may ask anything at all, in a way that can be answered.
@@ -184,6 +198,10 @@ impl Guard {
             }
             Kind::Request { method } if !self.methods.contains(&method.as_str()) => {
                 Err(Stop::Fault(Fault::unknown_method(message.id.clone(), message.era)))
+            }
+            Kind::Cancelled { request } => {
+                self.calls.end(&caller.assertion, request);
+                Ok(())
             }
             Kind::Request { .. } | Kind::Notification | Kind::Response => Ok(()),
         }

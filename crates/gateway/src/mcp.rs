@@ -16,6 +16,7 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, field, info_span};
 
 use self::answer::Failure;
@@ -69,6 +70,7 @@ impl CostServer {
         entry: &'static Entry,
         caller: Caller,
         request: CallToolRequestParams,
+        gone: &CancellationToken,
     ) -> CallToolResult {
         let span = info_span!(
             telemetry::names::SPAN_GATEWAY_TOOL_CALL,
@@ -77,7 +79,14 @@ impl CostServer {
             error.type = field::Empty
         );
         let started = Instant::now();
-        let outcome = self.decide_and_call(entry, caller.clone(), request).instrument(span.clone()).await;
+        let call = self.decide_and_call(entry, caller.clone(), request).instrument(span.clone());
+        // rmcp runs this in a task of its own, which outlives the request: left alone it would ask Azure on and on for
+        // somebody who hung up, or who has had the answer that it took too long.
+        let outcome = tokio::select! {
+            biased;
+            () = gone.cancelled() => Err(Failure::Cancelled),
+            outcome = call => outcome,
+        };
         let code = outcome.as_ref().err().map_or(Cow::Borrowed("ok"), Failure::code);
         self.services.instruments.tool_called(entry.name, &code, started.elapsed());
         span.in_scope(|| tracing::info!(tool = entry.name, outcome = %code, "tool called"));
@@ -130,14 +139,18 @@ impl ServerHandler for CostServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(entry) = registry::find(&request.name) else {
-            return Err(ErrorData::invalid_params(format!("there is no tool `{}`", request.name), None));
+            // Without the name: it is the caller's text, and rmcp logs this.
+            return Err(ErrorData::invalid_params(
+                "there is no such tool; tools/list names those there are",
+                None,
+            ));
         };
         let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
         let Some(caller) = caller.cloned() else {
             // Only a route without the guard could lead here, and nothing may be done for nobody.
             return Err(ErrorData::internal_error("the caller is not known", None));
         };
-        Ok(self.run(entry, caller, request).await.into())
+        Ok(self.run(entry, caller, request, &context.ct).await.into())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {

@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     Request { method: String },
     /// What asks for no answer.
     Notification,
+    /// The sender no longer waits for the answer to a request of theirs.
+    Cancelled { request: Value },
     /// The client's answer to a question of the server's.
     Response,
 }
@@ -142,7 +144,8 @@ impl Message {
             return Err(fault("`method` must be a string"));
         };
         if id.is_none() {
-            return Ok(Self { id, era: era(headers, None), kind: Kind::Notification, rewritten: None });
+            let kind = notification(&method, members.params);
+            return Ok(Self { id, era: era(headers, None), kind, rewritten: None });
         }
         let params = Params::read(members.params, &id)?;
         let era = era(headers, params.version());
@@ -152,12 +155,22 @@ impl Message {
     }
 }
 
+/// What a notification says. One that says nothing useful is no fault: there is nobody to tell.
+fn notification(method: &str, params: Option<&RawValue>) -> Kind {
+    let params =
+        params.filter(|_| method == "notifications/cancelled").and_then(|raw| strict_object(raw.get()));
+    match params.and_then(|mut params| params.remove("requestId")) {
+        Some(request) => Kind::Cancelled { request },
+        None => Kind::Notification,
+    }
+}
+
 /// The message again, where its parameters were set right.
 fn rewritten(id: &Id, kind: &Kind, params: &Map<String, Value>) -> Bytes {
     let method = match kind {
         Kind::Call { .. } => "tools/call",
         Kind::Request { method } => method,
-        Kind::Notification | Kind::Response => "",
+        Kind::Notification | Kind::Cancelled { .. } | Kind::Response => "",
     };
     json!({"jsonrpc": "2.0", "id": id.value(), "method": method, "params": params}).to_string().into()
 }
@@ -235,6 +248,9 @@ fn object(params: &mut Map<String, Value>, name: &str) -> Result<bool, ()> {
 fn strict_object(text: &str) -> Option<Map<String, Value>> {
     #[derive(Deserialize)]
     struct Named<'a> {
+        #[serde(borrow, default, rename = "requestId")]
+        #[expect(dead_code, reason = "read so that a second one is an error")]
+        request_id: Option<&'a RawValue>,
         #[serde(borrow, default)]
         #[expect(dead_code, reason = "read so that a second one is an error")]
         name: Option<&'a RawValue>,

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use watched::WatchError;
 
 use crate::broker::Broker;
+use crate::calls::Calls;
 use crate::config::{Args, Config};
 use crate::front::{Front, front};
 use crate::guard::{Guard, guard};
@@ -137,6 +138,7 @@ pub fn router<H: ServerHandler + Clone>(
         policies: config.policies.clone(),
         refusals: refusals.clone(),
         rates: RateLimits::new(config.args.calls_per_minute),
+        calls: Calls::default(),
         clock: clock.clone(),
         instruments: instruments(metrics),
         max_body_bytes: config.args.max_body_bytes,

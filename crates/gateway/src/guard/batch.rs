@@ -71,8 +71,12 @@ async fn answer(
     }
     let id = message.id;
     let body = message.rewritten.map_or_else(|| Body::from(raw.get().to_owned()), Body::from);
-    let response = next.clone().run(Request::from_parts(parts.clone(), body)).await;
-    Ok(text_of(response, id).await)
+    let answer = next.clone().run(Request::from_parts(parts.clone(), body));
+    match guard.run(caller, id.clone(), answer).await {
+        Ok(response) => Ok(text_of(response, id).await),
+        Err(Stop::Fault(fault)) => Ok(Some(fault.json())),
+        Err(refused) => Err(refused),
+    }
 }
 
 async fn text_of(response: Response<Body>, id: Id) -> Option<String> {

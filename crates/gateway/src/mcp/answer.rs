@@ -1,4 +1,5 @@
-//! What a tool call ends in: an answer, an error that the assistant can act on, or a refusal over HTTP.
+//! What a tool call ends in: an answer, an error that the assistant can act on, or a refusal over HTTP; or nothing, because
+//! nobody waits for it.
 
 use std::borrow::Cow;
 
@@ -6,6 +7,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use telemetry::names::OUTCOME_CANCELLED;
 
 use crate::guard::Caller;
 use crate::refusal::Refusal;
@@ -31,6 +33,8 @@ pub(super) enum Failure {
     Refused(Refusal),
     /// Azure, or the question: said in the tool's result, where the assistant and the person read it.
     Tool(Box<ToolError>),
+    /// Nobody waits for the answer any more.
+    Cancelled,
 }
 
 impl Failure {
@@ -39,6 +43,7 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.code().into(),
             Self::Tool(error) => error.code.into(),
+            Self::Cancelled => OUTCOME_CANCELLED.into(),
         }
     }
 
@@ -51,6 +56,8 @@ impl Failure {
                 CallToolResult::error(vec![ContentBlock::text(text)])
             }
             Self::Tool(error) => error.into_result(),
+            // rmcp wants an answer, to drop it.
+            Self::Cancelled => CallToolResult::error(vec![ContentBlock::text(OUTCOME_CANCELLED)]),
         }
     }
 }

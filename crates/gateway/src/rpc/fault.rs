@@ -111,6 +111,12 @@ impl Fault {
         Self { id, status, rpc_code: -32601, code: "unknown_method", text }
     }
 
+    /// The client ended the request. The standard wants no answer to it, HTTP does; and nothing went wrong.
+    pub(crate) fn cancelled(id: Id) -> Self {
+        let (code, text) = (telemetry::names::OUTCOME_CANCELLED, "the client ended this request".to_owned());
+        Self { id, status: StatusCode::OK, rpc_code: -32005, code, text }
+    }
+
     /// No answer, where there must be one: the text says nothing of why.
     pub(crate) fn internal(id: Id) -> Self {
         let text = "the message could not be answered".to_owned();

@@ -127,6 +127,9 @@ fn the_tool_is_found_wherever_it_stands_and_however_it_is_written() {
 fn notifications_and_answers_ask_for_nothing() {
     let kind = |body: &str| one(body).unwrap().kind;
     assert_eq!(kind(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), Kind::Notification);
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
+    assert_eq!(kind(cancelled), Kind::Cancelled { request: json!(7) });
+    assert_eq!(kind(&cancelled.replace("requestId", "request")), Kind::Notification);
     assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Kind::Response);
     assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#), Kind::Response);
 }
