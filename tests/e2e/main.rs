@@ -13,6 +13,7 @@ mod credentials;
 mod deployment;
 mod doctor;
 mod doors;
+mod foreign_text;
 mod happy_path;
 mod hostile;
 mod hostile_tokens;

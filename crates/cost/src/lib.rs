@@ -13,12 +13,14 @@
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
+//! | `foreign` | what a reader sees of a text that people wrote |
 
 mod by_service;
 mod challenge;
 mod client;
 mod details;
 mod error;
+mod foreign;
 mod invalid;
 mod links;
 mod money;
@@ -32,6 +34,7 @@ pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Settings};
 pub use details::{CostDetails, DetailsLimits};
 pub use error::{AzureError, Error};
+pub use foreign::{is_unseen, visible};
 pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
 pub use period::Period;

@@ -100,7 +100,8 @@ async fn handle(
     state.counters.add(|counts| counts.arm_requests += 1);
     let mut response = match state.faults.strike(Endpoint::Arm).await {
         Some(strike) => struck(strike, uri.path()),
-        None => answer(&state, &method, &uri, &headers, &body).unwrap_or_else(IntoResponse::into_response),
+        None => answer(&state, &method, &uri, &headers, &body)
+            .unwrap_or_else(|error| error.saying(&state.config.written).into_response()),
     };
     stamp(&state, &headers, response.headers_mut());
     response

@@ -83,6 +83,10 @@ pub struct Config {
     pub report_retry_after: u32,
     /// How Graph answers, and what the API may read there.
     pub graph: GraphSettings,
+    /// Stands at the end of every name that people chose (subscriptions, services) and of every message of ARM. Default: nothing.
+    pub written: String,
+    /// Of how many generated people's subscriptions alice has a role too. Default 0.
+    pub alice_also_sees: usize,
     /// Rows in one blob of a cost details report. Default 400, so that a month of Prod has several.
     pub report_rows_per_blob: usize,
 }
@@ -109,6 +113,8 @@ impl Default for Config {
             report_polls: 1,
             report_retry_after: 1,
             graph: GraphSettings::default(),
+            written: String::new(),
+            alice_also_sees: 0,
             report_rows_per_blob: 400,
         }
     }

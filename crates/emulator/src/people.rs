@@ -57,8 +57,18 @@ pub(crate) struct People {
 
 impl People {
     /// The five named people and `extra` generated ones.
+    #[cfg(test)]
     pub(crate) fn new(extra: usize) -> Self {
-        let all: Vec<_> = named().into_iter().chain((1..=extra).map(generated)).map(Arc::new).collect();
+        Self::with_alice_over(0, extra)
+    }
+
+    /// The five named people and `extra` generated ones; alice has a role on the subscriptions of the first `seen` of them.
+    pub(crate) fn with_alice_over(seen: usize, extra: usize) -> Self {
+        let mut named = named();
+        for alice in named.iter_mut().filter(|person| person.name == "alice") {
+            alice.subscriptions.extend((1..=seen.min(extra)).map(generated_subscription));
+        }
+        let all: Vec<_> = named.into_iter().chain((1..=extra).map(generated)).map(Arc::new).collect();
         let by_name = all.iter().map(|p| (p.name.clone(), Arc::clone(p))).collect();
         let by_oid = all.iter().map(|p| (p.oid.clone(), Arc::clone(p))).collect();
         Self { all, by_name, by_oid }

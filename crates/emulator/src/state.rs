@@ -76,14 +76,14 @@ impl State {
         let app_key = RsaKey::load_or_generate(&store, "app-credential", year)?;
         let registered = Certificate::from_der(app_key.certificate()).ok_or(StartError::Key)?;
         let cluster_key = RsaKey::load_or_generate(&store, "cluster", year)?;
-        let people = People::new(config.extra_people);
+        let people = People::with_alice_over(config.alice_also_sees, config.extra_people);
         let mut sas_key = [0; 32];
         rand::fill(&mut sas_key).map_err(|_| StartError::Key)?;
         let (secrets, identity_header) = (Secrets::new(config.record_secrets), random_text());
         secrets.remember(&identity_header);
         Ok(Self {
             directory: RwLock::new(Directory::new(&config, &people, &endpoints.authority, &endpoints.arm)),
-            subscriptions: Subscriptions::new(config.extra_people),
+            subscriptions: Subscriptions::written(config.extra_people, &config.written),
             secrets,
             identity_header,
             cluster_key,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::Error;
 use crate::challenge::ClaimsChallenge;
+use crate::foreign::visible;
 
 /// Makes the error that a code stands for.
 type Meaning = fn(Box<AzureError>) -> Error;
@@ -38,15 +39,20 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("SubscriptionTypeNotSupported", Error::SubscriptionTypeNotSupported),
 ];
 
-/// What Azure said about a refusal, cut to a sane length and free of control characters.
+/// The most characters of a code or an id of Azure's.
+const MOST_CODE: usize = 80;
+/// The most characters kept of a message.
+const MOST_MESSAGE: usize = 2_000;
+
+/// What Azure said about a refusal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AzureError {
     /// The HTTP status.
     pub status: u16,
-    /// Azure's own code, such as `RBACAccessDenied`.
+    /// Azure's own code, such as `RBACAccessDenied`, reduced to what a line of a log may hold.
     pub code: Option<String>,
     message: Option<String>,
-    /// The id under which Azure's support finds the request.
+    /// The id under which Azure's support finds the request, reduced likewise.
     pub request_id: Option<String>,
 }
 
@@ -55,13 +61,14 @@ impl AzureError {
         let body = body.unwrap_or_default();
         Self {
             status: status.as_u16(),
-            code: body.code.as_deref().and_then(|code| clean(code, 80)),
-            message: body.message.as_deref().and_then(|message| clean(message, 600)),
+            code: body.code.as_deref().and_then(reduced),
+            message: body.message.filter(|message| !message.is_empty()).map(cut),
             request_id: request_id(headers),
         }
     }
 
-    /// Azure's own message. It may name the caller, so it is in neither `Display` nor `Debug`.
+    /// Azure's own message, letter by letter, up to 2,000 of them. It may name the caller, so it is in neither `Display`
+    /// nor `Debug`; and people may have written in it, so [`visible`] comes before any text that is read.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
@@ -172,18 +179,19 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-ms-request-id", "x-ms-correlation-request-id"]
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok())
-        .and_then(|id| clean(id, 80))
+        .and_then(reduced)
 }
 
-/// The first characters of a foreign text, without what could forge a log line or hide text from a reader
-/// (control characters, direction overrides, zero-width characters).
-fn clean(text: &str, most: usize) -> Option<String> {
-    let hidden = |c: &char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let text: String = text.chars().filter(|c| !hidden(c)).take(most).collect();
-    (!text.is_empty()).then_some(text)
+fn reduced(text: &str) -> Option<String> {
+    Some(visible(text, MOST_CODE)).filter(|text| !text.is_empty())
+}
+
+fn cut(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(MOST_MESSAGE) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ pub(crate) struct Subscription {
     pub(crate) id: String,
     pub(crate) display_name: String,
     pub(crate) environment: &'static str,
+    /// What people wrote at the end of every name.
+    pub(crate) written: String,
     pub(crate) resources: Vec<Resource>,
 }
 
@@ -76,10 +78,20 @@ pub(crate) struct Subscriptions {
 
 impl Subscriptions {
     /// Prod, Dev, and one for each generated person.
+    #[cfg(test)]
     pub(crate) fn new(extra: usize) -> Self {
+        Self::written(extra, "")
+    }
+
+    /// Prod, Dev, and one for each generated person, with `text` at the end of every name.
+    pub(crate) fn written(extra: usize, text: &str) -> Self {
+        let sign = |mut subscription: Subscription| {
+            subscription.display_name.push_str(text);
+            text.clone_into(&mut subscription.written);
+            Arc::new(subscription)
+        };
         let named = [catalogue::prod(), catalogue::dev()];
-        let all: Vec<_> =
-            named.into_iter().chain((1..=extra).map(catalogue::generated)).map(Arc::new).collect();
+        let all: Vec<_> = named.into_iter().chain((1..=extra).map(catalogue::generated)).map(sign).collect();
         let by_id = all.iter().map(|one| (one.id.clone(), Arc::clone(one))).collect();
         Self { all, by_id }
     }

@@ -21,6 +21,12 @@ impl ArmError {
         Self { status, code, message: message.into(), headers: Vec::new() }
     }
 
+    /// The same error with more at the end of its message.
+    pub(crate) fn saying(mut self, more: &str) -> Self {
+        self.message.push_str(more);
+        self
+    }
+
     pub(crate) fn bad_request(message: impl std::fmt::Display) -> Self {
         let message = format!("{message} (Request ID: {})", Uuid::new_v4());
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use telemetry::names::OUTCOME_CANCELLED;
 
+use super::foreign;
 use crate::guard::Caller;
 use crate::refusal::Refusal;
 
@@ -88,6 +89,7 @@ impl From<cost::Error> for Failure {
                 message: azure.message().map(str::to_owned),
                 request_id: azure.request_id.clone(),
             }),
+            subscriptions: Vec::new(),
         }
         .into()
     }
@@ -106,6 +108,18 @@ pub(super) struct ToolError {
     /// What Azure itself said.
     #[serde(skip_serializing_if = "Option::is_none")]
     azure: Option<AzureSaid>,
+    /// Subscriptions to choose from, the first 20 of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subscriptions: Vec<Choice>,
+}
+
+/// A subscription to choose.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct Choice {
+    /// Its id.
+    pub(super) id: String,
+    /// Its name.
+    pub(super) name: String,
 }
 
 /// An error as Azure worded it.
@@ -121,11 +135,17 @@ struct AzureSaid {
 
 impl ToolError {
     pub(super) fn new(code: &'static str, detail: String) -> Self {
-        Self { code, detail, retry_after_seconds: None, azure: None }
+        Self { code, detail, retry_after_seconds: None, azure: None, subscriptions: Vec::new() }
     }
 
-    /// Arguments that do not fit the tool's schema. The parser names the field.
+    /// The same error with what there is to choose from.
+    pub(super) fn with_choices(self, subscriptions: Vec<Choice>) -> Self {
+        Self { subscriptions, ..self }
+    }
+
+    /// Arguments that do not fit the tool's schema. The parser names the field, in the caller's own words.
     pub(super) fn invalid_arguments(tool: &str, error: &serde_json::Error) -> Self {
+        let error = foreign::message(&error.to_string());
         Self::new("invalid_arguments", format!("The arguments of {tool} do not fit its schema: {error}."))
     }
 
@@ -137,7 +157,7 @@ impl ToolError {
         let mut text = format!("{}: {}", self.code, self.detail);
         if let Some(said) = self.azure.as_ref().and_then(|azure| azure.message.as_deref()) {
             text.push_str("\n\nAzure says: ");
-            text.push_str(said);
+            text.push_str(&foreign::message(said));
         }
         let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
         result.structured_content = Some(json!(self));

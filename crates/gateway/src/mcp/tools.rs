@@ -4,6 +4,7 @@ mod cost_by_service;
 mod cost_export;
 mod list_subscriptions;
 mod money;
+mod page;
 mod period;
 mod question;
 mod subscription;

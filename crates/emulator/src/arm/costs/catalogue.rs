@@ -348,7 +348,7 @@ fn subscription(
     environment: &'static str,
     resources: Vec<Resource>,
 ) -> Subscription {
-    Subscription { id, display_name, environment, resources }
+    Subscription { id, display_name, environment, written: String::new(), resources }
 }
 
 fn from_lines(lines: &[Line], environment: &str) -> Vec<Resource> {

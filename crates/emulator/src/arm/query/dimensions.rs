@@ -14,7 +14,7 @@ pub(super) fn value(
 ) -> Result<String, ArmError> {
     let service = resource.service;
     let text = match name.to_ascii_lowercase().as_str() {
-        "servicename" | "metercategory" => service.name,
+        "servicename" | "metercategory" => return Ok(format!("{}{}", service.name, subscription.written)),
         "resourcegroupname" | "resourcegroup" => &resource.group,
         "resourcelocation" => resource.region.0,
         "resourceid" => return Ok(resource.id(&subscription.id)),

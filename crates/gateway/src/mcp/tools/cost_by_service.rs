@@ -1,19 +1,41 @@
 //! `cost_by_service`: what each service cost in a period.
 
-use cost::{Metric, ServiceCost, Totals};
+use cost::{CostByService as Costs, Metric, ServiceCost, SubscriptionId};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::money::{self, Amount};
-use super::period::{MetricInput, PeriodOutput};
-use super::question::CostQuestion;
+use super::page::Page;
+use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
+use super::subscription::SubscriptionInput;
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
+use crate::mcp::foreign;
 use crate::mcp::registry::Definition;
 
 /// The tool.
 pub(in crate::mcp) struct CostByService;
+
+/// A question about costs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mcp) struct Input {
+    /// The subscription's id or name, as list_subscriptions gives them.
+    subscription: SubscriptionInput,
+    /// First day, as 2026-11-01. Left out: the first day of the last day's month.
+    #[serde(default)]
+    from: Option<Day>,
+    /// Last day, included. Left out: today.
+    #[serde(default)]
+    to: Option<Day>,
+    /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
+    #[serde(default)]
+    metric: MetricInput,
+    /// How many services to leave out at the start: next_skip of the answer before. Left out: none.
+    #[serde(default)]
+    skip: usize,
+}
 
 /// The costs.
 #[derive(JsonSchema, Serialize)]
@@ -26,7 +48,11 @@ pub(in crate::mcp) struct Output {
     metric: &'static str,
     /// The services, currency by currency, the dearest first.
     services: Vec<Service>,
-    /// The sum of each currency. Currencies are never added up.
+    /// How many services there are in all.
+    total_services: usize,
+    /// `skip` of the call that gets the services after these. Null if these are the last.
+    next_skip: Option<usize>,
+    /// The sum of each currency, of all services. Currencies are never added up.
     totals: Vec<Amount>,
 }
 
@@ -46,54 +72,56 @@ impl Definition for CostByService {
     const TITLE: &'static str = "Cost by service";
     const DESCRIPTION: &'static str = "What a subscription cost in a period, by Azure service, the dearest first, with totals per currency. \
         Without dates: this month to date. Amounts are exact decimals; currencies are never added up.";
-    type Input = CostQuestion;
+    type Input = Input;
     type Output = Output;
 
-    async fn call(context: ToolContext, input: CostQuestion) -> Result<Answer<Output>, Failure> {
-        let period = input.period(context.today())?;
+    async fn call(context: ToolContext, input: Input) -> Result<Answer<Output>, Failure> {
+        let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
         let metric = Metric::from(input.metric);
         let subscription = input.subscription.resolve(&context).await?;
         let ask = |cost: cost::Client, token| async move {
             cost.cost_by_service(&token, subscription, period, metric).await
         };
-        let costs = context.azure(ask).await?;
-        let text = text(&costs.services, &costs.totals, &PeriodOutput::from(period), input.metric);
-        let data = Output {
-            subscription: subscription.to_string(),
-            period: period.into(),
-            metric: input.metric.as_str(),
-            services: costs.services.iter().map(Service::from).collect(),
-            totals: costs.totals.iter().map(Amount::from).collect(),
-        };
-        Ok(Answer { text, data })
+        Ok(answer(context.azure(ask).await?, subscription, &input))
     }
 }
 
-impl From<&ServiceCost> for Service {
-    fn from(cost: &ServiceCost) -> Self {
-        Self {
-            name: cost.service.clone(),
-            cost: cost.cost.into(),
-            share: cost.share.map(|share| share.to_string()),
-        }
-    }
-}
-
-fn text(services: &[ServiceCost], totals: &Totals, period: &PeriodOutput, metric: MetricInput) -> String {
-    if services.is_empty() {
-        return format!("No {} costs from {} to {}.", metric.as_str(), period.from, period.to);
-    }
+fn answer(costs: Costs, subscription: SubscriptionId, input: &Input) -> Answer<Output> {
+    let period = PeriodOutput::from(costs.period);
+    let totals: Vec<_> = costs.totals.iter().map(money::readable).collect();
     let mut table = Table::new(&["Service", "Cost", "Share"]);
-    for service in services {
-        table.row(&[&service.service, &money::readable(service.cost), &money::percent(service.share)]);
-    }
-    let totals: Vec<_> = totals.iter().map(money::readable).collect();
-    format!(
-        "{} costs from {} to {}: {}\n\n{}",
-        metric.title(),
-        period.from,
-        period.to,
-        totals.join(" and "),
-        table.into_text()
-    )
+    let page = Page::fill(costs.services, input.skip, &mut table, row);
+    let text = if page.total == 0 {
+        format!("No {} costs from {} to {}.", input.metric.as_str(), period.from, period.to)
+    } else {
+        format!(
+            "{} costs from {} to {}: {}\n\n{}{}",
+            input.metric.title(),
+            period.from,
+            period.to,
+            totals.join(" and "),
+            table.into_text(),
+            page.note("services", CostByService::NAME)
+        )
+    };
+    let data = Output {
+        subscription: subscription.to_string(),
+        period,
+        metric: input.metric.as_str(),
+        total_services: page.total,
+        next_skip: page.next_skip(),
+        services: page.shown,
+        totals: costs.totals.iter().map(Amount::from).collect(),
+    };
+    Answer { text, data }
+}
+
+fn row(costs: ServiceCost) -> (Service, Vec<String>) {
+    let ServiceCost { service, cost, share, .. } = costs;
+    let data = Service {
+        name: foreign::exact(&service),
+        cost: cost.into(),
+        share: share.map(|share| share.to_string()),
+    };
+    (data, vec![service, money::readable(cost), money::percent(share)])
 }

@@ -1,11 +1,12 @@
 //! Which subscription a question is about: by id, or by the name a person knows.
 
-use cost::SubscriptionId;
+use cost::{Subscription, SubscriptionId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::mcp::answer::{Failure, ToolError};
+use crate::mcp::answer::{Choice, Failure, ToolError};
 use crate::mcp::context::ToolContext;
+use crate::mcp::foreign;
 
 /// A subscription as asked for.
 #[derive(Deserialize, JsonSchema)]
@@ -24,26 +25,46 @@ impl SubscriptionInput {
         }
         let list = |cost: cost::Client, token| async move { cost.subscriptions(&token).await };
         let visible = context.azure(list).await?;
-        let mut matching = visible.iter().filter(|s| s.display_name.eq_ignore_ascii_case(asked));
-        match (matching.next(), matching.next()) {
-            (Some(only), None) => Ok(only.id),
-            (Some(_), Some(_)) => Err(ToolError::new(
-                "subscription_ambiguous",
-                "More than one subscription has that name; ask again with the id from list_subscriptions."
-                    .to_owned(),
-            )
-            .into()),
-            (None, _) => {
-                let names: Vec<_> = visible.iter().map(|s| s.display_name.as_str()).collect();
-                Err(ToolError::new("subscription_not_found", not_found(&names)).into())
-            }
+        let named: Vec<_> = visible.iter().filter(|s| s.display_name.eq_ignore_ascii_case(asked)).collect();
+        match named[..] {
+            [only] => Ok(only.id),
+            [] => Err(not_found(&visible.iter().collect::<Vec<_>>()).into()),
+            _ => Err(ambiguous(&named).into()),
         }
     }
 }
 
-fn not_found(visible: &[&str]) -> String {
-    match visible {
-        [] => "You see no Azure subscription at all: no role is assigned to you on any.".to_owned(),
-        names => format!("You see no subscription of that name. You see: {}.", names.join(", ")),
+/// The most subscriptions that an error names.
+const MOST_NAMED: usize = 20;
+
+fn not_found(visible: &[&Subscription]) -> ToolError {
+    let detail = if visible.is_empty() {
+        "You see no Azure subscription at all: no role is assigned to you on any.".to_owned()
+    } else {
+        format!(
+            "You see no subscription of that name. You see: {}.",
+            named(visible, |s| foreign::name(&s.display_name))
+        )
+    };
+    ToolError::new("subscription_not_found", detail).with_choices(choices(visible))
+}
+
+fn ambiguous(matching: &[&Subscription]) -> ToolError {
+    let ids = named(matching, |s| s.id.to_string());
+    let detail = format!("More than one subscription has that name; ask again with one of their ids: {ids}.");
+    ToolError::new("subscription_ambiguous", detail).with_choices(choices(matching))
+}
+
+fn named(subscriptions: &[&Subscription], name: impl Fn(&Subscription) -> String) -> String {
+    let mut names: Vec<_> = subscriptions.iter().take(MOST_NAMED).map(|s| name(s)).collect();
+    let left_out = subscriptions.len() - names.len();
+    if left_out > 0 {
+        names.push(format!("and {left_out} more, which list_subscriptions lists"));
     }
+    names.join(", ")
+}
+
+fn choices(subscriptions: &[&Subscription]) -> Vec<Choice> {
+    let choice = |s: &&Subscription| Choice { id: s.id.to_string(), name: foreign::exact(&s.display_name) };
+    subscriptions.iter().take(MOST_NAMED).map(choice).collect()
 }
