@@ -25,6 +25,7 @@ mod preflight;
 mod refusals;
 mod replicas;
 mod rollover;
+mod second_check;
 mod shutdown;
 mod sign_in;
 mod sign_in_page;

@@ -34,7 +34,7 @@ mod tools;
 pub(crate) use registry::tool_names;
 
 /// The methods that this server has. Others are refused before anything of them is read on.
-pub(crate) const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];
+pub const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];
 
 /// What the assistant is told about this server as a whole.
 const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answer is limited to what that person \

@@ -33,6 +33,7 @@ use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
 pub use crate::broker::BrokerSetupError;
+pub use crate::mcp::METHODS;
 
 /// The service's two addresses, bound.
 #[derive(Debug)]
@@ -86,8 +87,8 @@ pub async fn serve(
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
     config.policies.observe(&metrics.meter("gateway"));
-    let server = cost_server(&config, &clock, &metrics)?;
-    let app = router(&config, &validator, &clock, &metrics, server, mcp::METHODS);
+    let server = cost_tools(&config, &clock, &metrics)?;
+    let app = router(&config, &validator, &clock, &metrics, server, METHODS);
     let listening = listening(&config, &metrics, shutdown)?;
     let (places, admin_places) = places(&config.args, &metrics);
     let background = background(&validator, &config, &listening);
@@ -193,11 +194,15 @@ pub async fn stop_on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
-fn cost_server(
+/// The cost tools as an MCP server, which decides by the policy of `config` itself: what stands behind the guard.
+///
+/// # Errors
+/// When the connection to the broker cannot be set up.
+pub fn cost_tools(
     config: &Config,
     clock: &SharedClock,
     metrics: &Metrics,
-) -> Result<CostServer, BrokerSetupError> {
+) -> Result<impl ServerHandler + Clone + use<>, BrokerSetupError> {
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
         policies: config.policies.clone(),

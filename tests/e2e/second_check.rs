@@ -1,0 +1,68 @@
+//! The policy is asked twice: by the guard, and by the tools themselves. Here the two are given different policies, so that
+//! each is seen to refuse what the other lets through.
+
+use std::sync::Arc;
+
+use clap::Parser;
+use e2e::{Caller, ShiftedClock, Stack};
+use emulator::DEV_SUBSCRIPTION;
+use gateway::config::{Args, Config};
+use gateway::server::METHODS;
+use identity::clock::SharedClock;
+use serde_json::json;
+use telemetry::Metrics;
+
+const LENIENT: &str = r#"
+[tools.list_subscriptions]
+scopes = ["cost.read"]
+[tools.cost_by_service]
+scopes = ["cost.read"]
+[tools.cost_export]
+scopes = ["cost.read"]
+"#;
+
+/// The address of a gateway in front of `stack` whose guard and whose tools hold different policies.
+async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_tools: &str) -> Caller {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = |name: &str, policy: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, policy).unwrap();
+        let mut flags = vec!["gateway".to_owned()];
+        flags.extend(stack.gateway_flags());
+        flags.push(format!("--blob-hosts={}", stack.emulator.endpoints().blob));
+        flags.push(format!("--policy-file={}", file.display()));
+        Config::try_from(Args::try_parse_from(flags).unwrap()).unwrap()
+    };
+    let (outer, inner) = (config("guard.toml", of_guard), config("tools.toml", of_tools));
+    let clock: SharedClock = Arc::new(ShiftedClock::default());
+    let metrics = Metrics::new("gateway").unwrap();
+    let validator = gateway::server::validator(&outer, clock.clone()).unwrap();
+    let tools = gateway::server::cost_tools(&inner, &clock, &metrics).unwrap();
+    let router = gateway::server::router(&outer, &validator, &clock, &metrics, tools, METHODS);
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Caller::new(url)
+}
+
+#[tokio::test]
+async fn either_check_refuses_alone() {
+    let stack = Stack::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let strict = LENIENT.replace(
+        "[tools.cost_export]\nscopes = [\"cost.read\"]",
+        "[tools.cost_export]\nscopes = [\"cost.export\"]",
+    );
+    assert_ne!(strict, LENIENT);
+    let bob = stack.token("bob");
+    let export = json!({"subscription": DEV_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-01"});
+    for (of_guard, of_tools) in [(LENIENT, strict.as_str()), (strict.as_str(), LENIENT)] {
+        let caller = gateway(&stack, &folder, of_guard, of_tools).await;
+        let refused = caller.call(&bob, "cost_export", export.clone()).await;
+        assert_eq!((refused.status, refused.code()), (403, "missing_scope:cost.export"), "{}", refused.text);
+    }
+    assert_eq!(stack.emulator.counts().exchanges, 0);
+    // Where both let it through it is an answer: it was the policy that refused.
+    let caller = gateway(&stack, &folder, LENIENT, LENIENT).await;
+    let answer = caller.call(&bob, "cost_export", export).await;
+    assert!(answer.status == 200 && !answer.is_tool_error(), "{}", answer.text);
+}
