@@ -139,3 +139,16 @@ async fn azures_throttling_is_a_tool_result_with_the_wait() {
         (&json!("throttled"), &json!(77))
     );
 }
+
+#[tokio::test]
+async fn odd_answers_to_one_person_stop_nobody_else() {
+    let stack = Stack::start().await;
+    stack.emulator.faults().update(|faults| faults.odd_refusals = true);
+    for _ in 0..4 {
+        // A new session each time: Entra ID is asked.
+        let answer = stack.caller.call(&stack.token("dave"), "list_subscriptions", json!({})).await;
+        assert_eq!((answer.status, answer.code()), (403, "claims_challenge"), "{}", answer.text);
+    }
+    let answer = stack.caller.call(&stack.token("alice"), "list_subscriptions", json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}

@@ -30,6 +30,9 @@ pub struct FaultSettings {
     pub metadata: EndpointFault,
     /// Entra answers AADSTS50196 to a request that failed this often within five minutes.
     pub loop_detection_after: Option<u32>,
+    /// Entra words its refusals as no document has them: `suberror` is null where there is none, numbers are strings,
+    /// `claims` is an object and no string.
+    pub odd_refusals: bool,
     /// How ARM words the challenge to a token whose session was revoked.
     pub cae_dialect: CaeDialect,
     /// A challenge ARM answers with although nothing is wrong with the token.

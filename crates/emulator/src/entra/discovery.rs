@@ -134,7 +134,7 @@ async fn keys(state: &State, tenant: &str, v2: bool) -> Response {
 }
 
 fn unknown_tenant(state: &State, tenant: &str) -> Response {
-    no_such_tenant(tenant).into_answer(state.clock.now(), None)
+    no_such_tenant(tenant).into_answer(state.clock.now(), None, false)
 }
 
 /// AADSTS90002.

@@ -73,8 +73,9 @@ impl EntraError {
         )
     }
 
-    /// The HTTP answer. `correlation` is the caller's `client-request-id`, if it sent one.
-    pub(crate) fn into_answer(self, at: Timestamp, correlation: Option<String>) -> Response {
+    /// The HTTP answer. `correlation` is the caller's `client-request-id`, if it sent one; `odd` words it as no document
+    /// does.
+    pub(crate) fn into_answer(self, at: Timestamp, correlation: Option<String>, odd: bool) -> Response {
         let trace = Uuid::new_v4();
         let correlation = correlation.unwrap_or_else(|| Uuid::new_v4().to_string());
         let mut body = json!({
@@ -89,8 +90,13 @@ impl EntraError {
         if let Some(suberror) = self.suberror {
             body["suberror"] = suberror.into();
         }
-        if let Some(claims) = self.claims {
+        if let Some(claims) = &self.claims {
             body["claims"] = claims.to_string().into();
+        }
+        if odd {
+            body["suberror"] = self.suberror.into();
+            body["error_codes"] = json!([self.code.to_string()]);
+            body["claims"] = self.claims.into();
         }
         let mut response = (self.status, no_store(), Json(body)).into_response();
         let headers = response.headers_mut();

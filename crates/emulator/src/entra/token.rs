@@ -110,7 +110,8 @@ async fn endpoint(
             let error = if struck.is_none() { detect_loop(&state, &form, error) } else { error };
             state.counters.add(|counts| bump(&mut counts.token_errors, error.code));
             tracing::debug!(grant, code = error.code, "token request refused");
-            error.into_answer(state.clock.now(), correlation(&headers, &form, &query))
+            let odd = state.faults.settings().odd_refusals;
+            error.into_answer(state.clock.now(), correlation(&headers, &form, &query), odd)
         }
     }
 }

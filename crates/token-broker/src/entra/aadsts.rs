@@ -148,9 +148,13 @@ pub(super) fn is_unknown_certificate(refusal: &Refusal) -> bool {
     refusal.number() == Some(UNKNOWN_CERTIFICATE)
 }
 
-/// Whether Entra ID, or what stands before it, could not answer just now.
+/// Whether Entra ID, or what stands before it, could not answer just now. The words decide where they say that the request
+/// was looked at: a number beside them may be of one request's own trouble, and holds nobody else back.
 pub(super) fn is_transient(refusal: &Refusal) -> bool {
-    refusal.number().and_then(meaning_of).unwrap_or_else(|| by_words(refusal)) == Transient
+    match by_words(refusal) {
+        Transient => refusal.number().and_then(meaning_of).is_none_or(|meaning| meaning == Transient),
+        _ => false,
+    }
 }
 
 /// Whether a number says that the application does not know the credential, or not as it is.

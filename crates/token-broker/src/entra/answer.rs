@@ -1,10 +1,11 @@
 //! What the token endpoint answers, taken apart with nothing believed that was not checked.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
 use super::{DownstreamToken, claims::MAX_CLAIMS_BYTES};
@@ -72,28 +73,35 @@ impl Number<'_> {
 }
 
 /// An error response (RFC 6749, section 5.2, with Microsoft's additions).
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Refusal {
-    #[serde(default)]
     error: String,
-    #[serde(default)]
     suberror: String,
-    #[serde(default)]
     error_description: String,
-    #[serde(default)]
-    error_codes: Vec<u32>,
-    #[serde(default)]
+    number: Option<u32>,
     claims: Option<String>,
-    #[serde(default)]
     correlation_id: String,
-    #[serde(default)]
     trace_id: String,
 }
 
 impl Refusal {
-    /// Reads an error response. What is no such JSON (a proxy's page) is a refusal that says nothing.
+    /// Reads an error response, each member for itself: one that is not of the type it should be says nothing, and the
+    /// others are read all the same. What is no JSON object (a proxy's page) is a refusal that says nothing.
     pub(super) fn parse(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_default()
+        let body = String::from_utf8_lossy(body);
+        let body = body.trim_start_matches('\u{feff}');
+        let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(body).unwrap_or_default();
+        let member = |name: &str| members.get(name).copied();
+        let text = |name: &str| member(name).and_then(text).unwrap_or_default();
+        Self {
+            error: text("error"),
+            suberror: text("suberror"),
+            error_description: text("error_description"),
+            number: member("error_codes").and_then(first_number),
+            claims: member("claims").and_then(claims),
+            correlation_id: text("correlation_id"),
+            trace_id: text("trace_id"),
+        }
     }
 
     /// The OAuth error, if it is spelled like one.
@@ -113,14 +121,13 @@ impl Refusal {
             let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
             digits.parse().ok()
         };
-        self.error_codes.first().copied().or_else(in_text)
+        self.number.or_else(in_text)
     }
 
-    /// The claims request that comes with it: a string that holds a JSON object.
+    /// The claims request that comes with it.
     pub(super) fn claims(&self) -> Option<Arc<str>> {
         let claims = self.claims.as_deref().filter(|claims| claims.len() <= MAX_CLAIMS_BYTES)?;
-        let is_object =
-            serde_json::from_str::<serde_json::Map<_, _>>(claims).is_ok_and(|map| !map.is_empty());
+        let is_object = serde_json::from_str::<Map<_, _>>(claims).is_ok_and(|map| !map.is_empty());
         is_object.then(|| Arc::from(claims))
     }
 
@@ -152,6 +159,28 @@ impl Refusal {
             .collect();
         safe.join(" ").chars().take(MAX_MESSAGE_CHARS).collect()
     }
+}
+
+fn text(member: &RawValue) -> Option<String> {
+    serde_json::from_str(member.get()).ok()
+}
+
+/// The first that is a number, or a text that is one, of a list or by itself.
+fn first_number(member: &RawValue) -> Option<u32> {
+    match serde_json::from_str::<Vec<&RawValue>>(member.get()) {
+        Ok(all) => all.into_iter().find_map(number),
+        Err(_) => number(member),
+    }
+}
+
+fn number(member: &RawValue) -> Option<u32> {
+    serde_json::from_str(member.get()).ok().or_else(|| text(member)?.trim().parse().ok())
+}
+
+/// A string that holds a JSON object, or the object itself.
+fn claims(member: &RawValue) -> Option<String> {
+    text(member)
+        .or_else(|| Some(serde_json::from_str::<Map<_, _>>(member.get()).ok().map(Value::from)?.to_string()))
 }
 
 /// Error and suberror are words of the protocol; anything else is not repeated.
@@ -231,8 +260,44 @@ mod tests {
     }
 
     #[test]
+    fn each_member_is_read_for_itself() {
+        let read = |member: &str| {
+            let body = format!(r#"{{"error":"invalid_grant",{member},"suberror":"basic_action"}}"#);
+            let refusal = Refusal::parse(body.as_bytes());
+            assert_eq!((refusal.error(), refusal.suberror()), ("invalid_grant", "basic_action"), "{member}");
+            refusal
+        };
+        for codes in ["[50173]", r#"["50173"]"#, "50173", r#""50173""#, r#"[null,{"a":1},"x"," 50173 ",7]"#] {
+            assert_eq!(read(&format!(r#""error_codes":{codes}"#)).number(), Some(50173), "{codes}");
+        }
+        for codes in ["null", "[]", "{}", "true", r#""""#, "-1", "1.5", "[99999999999999999999]", "[[50173]]"]
+        {
+            assert_eq!(read(&format!(r#""error_codes":{codes}"#)).number(), None, "{codes}");
+        }
+        let in_text = r#""error_codes":"none","error_description":"AADSTS50173: x""#;
+        assert_eq!(read(in_text).number(), Some(50173));
+        let claims = read(r#""claims":{ "access_token": {"a":1} }"#).claims();
+        assert_eq!(claims.as_deref(), Some(r#"{"access_token":{"a":1}}"#));
+        let deep = "[".repeat(5000) + &"]".repeat(5000);
+        for odd in ["null", "7", "true", "[]", "{}", &deep, r#""\ud800""#, "\"\u{fffd}\""] {
+            for name in
+                ["error_description", "correlation_id", "trace_id", "claims", "timestamp", "error_uri"]
+            {
+                read(&format!("\"{name}\":{odd}"));
+            }
+        }
+        // A byte that is no UTF-8, or a mark in front, spoils nothing else.
+        for body in [
+            &b"{\"error\":\"invalid_grant\",\"error_description\":\"\xff\"}"[..],
+            "\u{feff}{\"error\":\"invalid_grant\"}".as_bytes(),
+        ] {
+            assert_eq!(Refusal::parse(body).error(), "invalid_grant");
+        }
+    }
+
+    #[test]
     fn claims_that_are_no_object_are_not_relayed() {
-        for claims in [r#""""#, r#""{}""#, r#""x""#, r#""[1]""#, "null"] {
+        for claims in [r#""""#, r#""{}""#, r#""x""#, r#""[1]""#, "null", "{}", "[1]", "1"] {
             let body = format!(r#"{{"error":"invalid_grant","claims":{claims}}}"#);
             assert_eq!(Refusal::parse(body.as_bytes()).claims(), None, "{claims}");
         }

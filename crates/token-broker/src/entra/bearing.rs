@@ -55,11 +55,17 @@ impl Bearing {
 mod tests {
     use std::time::Duration;
 
-    use serde_json::{Value, json};
+    use identity::cloud::Cloud;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::entra::endpoint::{Answer, AttemptFailed};
+    use crate::{
+        entra::endpoint::{Answer, AttemptFailed},
+        error::Kind,
+        resource::Resources,
+    };
 
     fn of(status: u16, retry_after: Option<u64>, body: &Value) -> Bearing {
         Bearing::of(&Ok(Answer {
@@ -87,6 +93,90 @@ mod tests {
         ] {
             assert_eq!((bearing.ending, bearing.credential), (ending, None));
         }
+    }
+
+    proptest! {
+        /// However odd the other members are, what Entra ID has said about one request is no outage, neither for the
+        /// others nor for whoever made it.
+        #[test]
+        fn no_shape_of_the_members_makes_a_known_refusal_an_outage(
+            status in prop_oneof![Just(400_u16), Just(401), Just(403)],
+            error in prop::sample::select(KNOWN),
+            number in prop_oneof![Just(None), prop::sample::select(&[50173, 65001, 53003, 50076, 700_027, 1][..]).prop_map(Some)],
+            as_text in any::<bool>(),
+            members in prop::collection::vec((prop::sample::select(MEMBERS), json_value()), 0..6),
+        ) {
+            let mut body: Map<_, _> = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            body.insert("error".to_owned(), json!(error));
+            match number {
+                Some(number) if as_text => drop(body.insert("error_codes".to_owned(), json!([number.to_string()]))),
+                Some(number) => drop(body.insert("error_codes".to_owned(), json!([number]))),
+                None => {}
+            }
+            let body = Value::from(body);
+            let bearing = of(status, None, &body);
+            prop_assert_eq!(bearing.ending, Ending::Answered);
+            prop_assert!(bearing.credential.is_some());
+            let resources = Resources::of(Cloud::AzureCloud).unwrap();
+            let refusal = Refusal::parse(body.to_string().as_bytes());
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = aadsts::classify(status, None, &refusal, resources.find("arm").unwrap());
+            // Of Microsoft's numbers a few do mean "not now": for this one request.
+            let not_now = [50033, 90006, 90024, 90033, 90055, 50000, 50196];
+            prop_assume!(!refusal.number().is_some_and(|number| not_now.contains(&number)));
+            let outage = matches!(error.kind(), Kind::IdentityProviderUnavailable { .. });
+            prop_assert!(!outage, "{error:?}");
+        }
+    }
+
+    /// The words of RFC 6749 and OpenID Connect by which a request is refused.
+    const KNOWN: &[&str] = &[
+        "invalid_grant",
+        "interaction_required",
+        "login_required",
+        "consent_required",
+        "invalid_client",
+        "unauthorized_client",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_resource",
+        "unsupported_grant_type",
+        "access_denied",
+    ];
+    const MEMBERS: &[&str] = &[
+        "suberror",
+        "error_description",
+        "error_codes",
+        "claims",
+        "correlation_id",
+        "trace_id",
+        "timestamp",
+        "error_uri",
+    ];
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            prop::sample::select(&["50173", "AADSTS50173: x", "{}", "{\"access_token\":{}}"][..])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(".{0,6}", inner, 0..4)
+                    .prop_map(|members| Value::from(members.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    #[test]
+    fn a_number_of_one_requests_own_trouble_holds_nobody_else_back() {
+        let body = json!({"error": "invalid_grant", "error_codes": [90033]});
+        assert_eq!(of(400, None, &body).ending, Ending::Answered);
     }
 
     #[test]
