@@ -12,7 +12,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-use crate::consumers::Peer;
+use crate::consumers::{Consumers, Peer};
 use door::{Door, Place, Refused};
 pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
@@ -40,6 +40,8 @@ const MAX_HANDSHAKES: usize = 512;
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long calls may go on when their connection has reached its age: longer than any call may take.
 const AGE_GRACE: Duration = Duration::from_secs(30);
+/// How long a connection of who is no consumer lasts. It gets refusals only; if it is one by then, it goes on.
+const STRANGER_AGE: Duration = Duration::from_secs(30);
 /// How long to wait where the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,10 +73,10 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// Starts to accept.
-    pub(crate) fn new(listening: Listening, meter: &Meter) -> Self {
+    pub(crate) fn new(listening: Listening, consumers: Arc<Consumers>, meter: &Meter) -> Self {
         let (out, ready) = mpsc::channel(16);
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept_all(listening, Arc::new(Door::new(meter)), out));
+        accepting.spawn(accept_all(listening, Arc::new(Door::new(consumers, meter)), out));
         Self { ready, _accepting: accepting }
     }
 }
@@ -93,7 +95,36 @@ pub(crate) struct Connection {
     peer: Peer,
     /// Ends it by force, for a stream that is never closed would keep it for ever.
     end: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    /// How long it may last if a consumer has it.
+    max_age: Option<Duration>,
+    place: Place,
+    door: Arc<Door>,
+}
+
+impl Connection {
+    fn new(
+        io: Box<dyn Io>,
+        peer: Peer,
+        max_age: Option<Duration>,
+        door: &Arc<Door>,
+    ) -> Result<Self, Refused> {
+        let place = door.enter(&peer)?;
+        let age = if place.is_strangers() { Some(STRANGER_AGE) } else { max_age };
+        let end = age.map(|age| Box::pin(time::sleep(age)));
+        Ok(Self { io, peer, end, max_age, place, door: Arc::clone(door) })
+    }
+
+    /// Whether its time is over. A stranger's is not if the stranger has become a consumer.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(end) = &mut self.end {
+            ready!(end.as_mut().poll(context));
+            if !self.place.is_strangers() || !self.door.recognise(&self.peer, &mut self.place) {
+                return Poll::Ready(());
+            }
+            self.end = self.max_age.map(|age| Box::pin(time::sleep(age)));
+        }
+        Poll::Pending
+    }
 }
 
 impl Connected for Connection {
@@ -110,7 +141,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready()) {
+        if self.poll_end(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut self.io).poll_read(context, buffer)
@@ -230,12 +261,15 @@ enum Arrived {
 }
 
 impl Arrived {
-    async fn connect(self, door: &Door) -> Result<Connection, Refused> {
-        let (io, peer, end): (Box<dyn Io>, _, _) = match self {
-            Self::Loopback(stream) => (Box::new(without_delay(stream)), Peer::Loopback, None),
+    async fn connect(self, door: &Arc<Door>) -> Result<Connection, Refused> {
+        match self {
+            Self::Loopback(stream) => {
+                Connection::new(Box::new(without_delay(stream)), Peer::Loopback, None, door)
+            }
             Self::Socket { stream, owner } => {
                 let uid = stream.peer_cred().map_err(Refused::Handshake)?.uid();
-                (Box::new(stream), Peer::User { uid, own: uid == owner || uid == 0 }, None)
+                let peer = Peer::User { uid, own: uid == owner || uid == 0 };
+                Connection::new(Box::new(stream), peer, None, door)
             }
             Self::MutualTls { stream, acceptor, max_age } => {
                 let handshake = acceptor.accept(without_delay(stream));
@@ -246,11 +280,9 @@ impl Arrived {
                 let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 let leaf = leaf.map_or(&[][..], AsRef::as_ref);
                 let peer = Peer::of_certificate(leaf).map_err(Refused::Certificate)?;
-                (Box::new(stream), peer, Some(Box::pin(time::sleep(max_age + AGE_GRACE))))
+                Connection::new(Box::new(stream), peer, Some(max_age + AGE_GRACE), door)
             }
-        };
-        let place = door.enter(&peer)?;
-        Ok(Connection { io, peer, end, _place: place })
+        }
     }
 }
 
@@ -266,21 +298,18 @@ fn without_delay(stream: TcpStream) -> TcpStream {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::*;
-
-    fn door() -> Door {
-        Door::new(&telemetry::Metrics::new("test").unwrap().meter("test"))
-    }
-
-    fn connection(end: Option<Duration>) -> (Connection, tokio::io::DuplexStream) {
-        let (here, there) = tokio::io::duplex(64);
-        let end = end.map(|age| Box::pin(time::sleep(age)));
-        let (peer, place) = (Peer::Loopback, door().enter(&Peer::Loopback).unwrap());
-        (Connection { io: Box::new(here), peer, end, _place: place }, there)
-    }
+    use super::{
+        door::tests::{CONSUMERS, Entrance, peer},
+        *,
+    };
 
     #[tokio::test]
     async fn a_connection_ends_at_its_age_whatever_it_waits_for() {
+        let door = Entrance::mutual_tls([9, 9, 9]).door;
+        let connection = |age| {
+            let (here, there) = tokio::io::duplex(64);
+            (Connection::new(Box::new(here), peer(&["a.test"]), age, &door).unwrap(), there)
+        };
         let (mut ageing, _there) = connection(Some(Duration::from_millis(10)));
         let error = ageing.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -288,6 +317,33 @@ mod tests {
         let (mut ageless, mut there) = connection(None);
         there.write_u8(7).await.unwrap();
         assert_eq!(ageless.read_u8().await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_strangers_connection_is_short_and_a_consumers_of_late_goes_on() {
+        let entrance = Entrance::mutual_tls([9, 9, 9]);
+        let age = Duration::from_secs(3600);
+        let stranger = |name: &str| {
+            let (here, there) = tokio::io::duplex(64);
+            let connection = Connection::new(Box::new(here), peer(&[name]), Some(age), &entrance.door);
+            let mut connection = connection.unwrap();
+            assert!(left(&connection) <= STRANGER_AGE);
+            // As if that time were over.
+            connection.end = Some(Box::pin(time::sleep(Duration::ZERO)));
+            (connection, there)
+        };
+        let ((mut one, _theirs), (mut late, mut there)) = (stranger("one.test"), stranger("late.test"));
+
+        entrance.change(&CONSUMERS.replace("b.test", "late.test"));
+
+        assert_eq!(one.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        there.write_u8(7).await.unwrap();
+        assert_eq!(late.read_u8().await.unwrap(), 7);
+        assert!(left(&late) > STRANGER_AGE, "as long as a consumer's");
+    }
+
+    fn left(connection: &Connection) -> Duration {
+        connection.end.as_ref().unwrap().deadline() - time::Instant::now()
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use telemetry::names;
 
 use crate::resource::Resources;
 use calls::{Call, CallsByName};
-pub(crate) use peer::{InvalidCertificate, Peer, PeerIdentity, Transport};
+pub(crate) use peer::{InvalidCertificate, Peer, Transport};
 use registry::{NoConsumer, Registry, Rules};
 use watched::{Content, WatchError, Watched};
 
@@ -77,11 +77,26 @@ impl Consumers {
     /// # Errors
     /// [`ConsumerRefused`] says which of them is missing: being known, the right, or room for one more call.
     pub(crate) fn admit(&self, peer: Option<&Peer>, right: Right<'_>) -> Result<Admission, ConsumerRefused> {
-        let registry = match &self.source {
+        decide(&self.registry(), peer, right).inspect_err(|refused| self.report(peer, refused))
+    }
+
+    /// The consumer that `peer` is now, if any: by whom its connection counts.
+    pub(crate) fn name_of(&self, peer: &Peer) -> Option<Arc<str>> {
+        self.registry().find(peer).ok().map(|consumer| Arc::clone(&consumer.name))
+    }
+
+    /// Has what stands in the file now in force.
+    #[cfg(test)]
+    pub(crate) fn look_again(&self) {
+        let Source::File(watched) = &self.source else { panic!("there is no file") };
+        while watched.look() != crate::watched::Look::Replaced {}
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        match &self.source {
             Source::File(watched) => watched.current(),
             Source::BuiltIn(registry) => Arc::clone(registry),
-        };
-        decide(&registry, peer, right).inspect_err(|refused| self.report(peer, refused))
+        }
     }
 
     fn report(&self, peer: Option<&Peer>, refused: &ConsumerRefused) {

@@ -71,7 +71,8 @@ pub async fn serve(
     }
 
     let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
-    let incoming = Incoming::new(listening, &broker.metrics().meter("token-broker"));
+    let consumers = Arc::clone(broker.consumers());
+    let incoming = Incoming::new(listening, consumers, &broker.metrics().meter("token-broker"));
     let ending = keep_health(Arc::clone(&broker), health, stop.clone(), config.stopping.delay);
     let serving = serve_grpc(router, incoming, ending, stop.clone(), config.stopping);
     let result = attend(serving, &mut background, &stop).await;

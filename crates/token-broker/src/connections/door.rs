@@ -1,4 +1,7 @@
-//! How many connections there may be: in all, and of one peer, so that none of them can take the room of the others.
+//! How many connections there may be: in all, and of one consumer, so that none of them can take the room of the others.
+//!
+//! Every certificate of the client authorities may connect, a consumer's or not. Those that are none share a few places,
+//! and for a short while only: long enough to be told why, and to become one when the consumers file changes.
 
 use std::{
     collections::HashMap,
@@ -13,31 +16,35 @@ use opentelemetry::{
 use telemetry::names;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::consumers::{InvalidCertificate, Peer, PeerIdentity};
+use crate::consumers::{Consumers, InvalidCertificate, Peer};
 
 /// Connections at the same time. A consumer needs one, or a few.
 const MAX_CONNECTIONS: usize = 4096;
-/// Connections of one peer at the same time: a quarter. Every certificate of the client authorities may connect, a
-/// consumer's or not, and a connection stands for an hour: one holder must not shut the consumers out.
+/// Connections of one consumer at the same time: a quarter.
 const MAX_CONNECTIONS_OF_ONE: usize = MAX_CONNECTIONS / 4;
+/// Connections of all who are no consumer.
+const MAX_CONNECTIONS_OF_STRANGERS: usize = 64;
 
 /// Counts who is in and who was not let in.
 pub(super) struct Door {
+    consumers: Arc<Consumers>,
     places: Arc<Semaphore>,
-    peers: Arc<Peers>,
+    holders: Arc<Holders>,
     open: UpDownCounter<i64>,
     refused: Counter<u64>,
 }
 
 impl Door {
-    pub(super) fn new(meter: &Meter) -> Self {
-        Self::bounded(meter, MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE)
+    pub(super) fn new(consumers: Arc<Consumers>, meter: &Meter) -> Self {
+        let bounds = [MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ONE, MAX_CONNECTIONS_OF_STRANGERS];
+        Self::bounded(consumers, meter, bounds)
     }
 
-    fn bounded(meter: &Meter, in_all: usize, of_one: usize) -> Self {
+    fn bounded(consumers: Arc<Consumers>, meter: &Meter, [in_all, of_one, of_strangers]: [usize; 3]) -> Self {
         Self {
+            consumers,
             places: Arc::new(Semaphore::new(in_all)),
-            peers: Arc::new(Peers { of_one, counts: Mutex::default() }),
+            holders: Arc::new(Holders { of_one, of_strangers, counts: Mutex::default() }),
             open: meter.i64_up_down_counter(names::BROKER_CONNECTIONS).build(),
             refused: meter.u64_counter(names::BROKER_CONNECTIONS_REFUSED).build(),
         }
@@ -48,10 +55,32 @@ impl Door {
     /// # Errors
     /// [`Refused`] says whose room there is none of.
     pub(super) fn enter(&self, peer: &Peer) -> Result<Place, Refused> {
-        let own = peer.identity().map(|identity| self.peers.enter(identity)).transpose()?;
+        let holder = self.holder(peer);
+        let is_strangers = holder == Holder::Stranger;
+        let own = self.holders.enter(holder)?;
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Full)?;
         self.open.add(1, &[]);
-        Ok(Place { open: self.open.clone(), _own: own, _permit: permit })
+        Ok(Place { open: self.open.clone(), is_strangers, own, _permit: permit })
+    }
+
+    /// Looks again who has a stranger's place. If that is a consumer by now, and has room, the place is its.
+    pub(super) fn recognise(&self, peer: &Peer, place: &mut Place) -> bool {
+        let holder = self.holder(peer);
+        if holder == Holder::Stranger {
+            return false;
+        }
+        let Ok(own) = self.holders.enter(holder) else { return false };
+        (place.own, place.is_strangers) = (own, false);
+        true
+    }
+
+    fn holder(&self, peer: &Peer) -> Holder {
+        match (self.consumers.name_of(peer), peer) {
+            (None, _) => Holder::Stranger,
+            // Nobody can be told from another there.
+            (Some(_), Peer::Loopback) => Holder::Everybody,
+            (Some(consumer), _) => Holder::Consumer(consumer),
+        }
     }
 
     pub(super) fn refuse(&self, refused: &Refused) {
@@ -63,8 +92,16 @@ impl Door {
 /// A place among the connections, which is free again when this is dropped.
 pub(super) struct Place {
     open: UpDownCounter<i64>,
-    _own: Option<OwnPlace>,
+    is_strangers: bool,
+    own: OwnPlace,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Whether it is one of those for who is no consumer.
+    pub(super) fn is_strangers(&self) -> bool {
+        self.is_strangers
+    }
 }
 
 impl Drop for Place {
@@ -73,42 +110,58 @@ impl Drop for Place {
     }
 }
 
-/// How many connections each peer has. Who has none is not there, so this is bounded as connections are.
-struct Peers {
-    of_one: usize,
-    counts: Mutex<HashMap<PeerIdentity, usize>>,
+/// By whom a connection counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Consumer(Arc<str>),
+    /// All who are no consumer are one.
+    Stranger,
+    /// Whoever there is: in all only.
+    Everybody,
 }
 
-impl Peers {
-    fn enter(self: &Arc<Self>, identity: PeerIdentity) -> Result<OwnPlace, Refused> {
+/// How many connections each holder has. Who has none is not there, so this is bounded as connections are.
+struct Holders {
+    of_one: usize,
+    of_strangers: usize,
+    counts: Mutex<HashMap<Holder, usize>>,
+}
+
+impl Holders {
+    fn enter(self: &Arc<Self>, holder: Holder) -> Result<OwnPlace, Refused> {
+        let (most, full) = match holder {
+            Holder::Consumer(_) => (self.of_one, Refused::PeerFull),
+            Holder::Stranger => (self.of_strangers, Refused::StrangersFull),
+            Holder::Everybody => (usize::MAX, Refused::Full),
+        };
         let mut counts = self.counts();
-        let count = counts.entry(identity.clone()).or_default();
-        if *count >= self.of_one {
-            return Err(Refused::PeerFull);
+        let count = counts.entry(holder.clone()).or_default();
+        if *count >= most {
+            return Err(full);
         }
         *count += 1;
         drop(counts);
-        Ok(OwnPlace { peers: Arc::clone(self), identity })
+        Ok(OwnPlace { holders: Arc::clone(self), holder })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<PeerIdentity, usize>> {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place among those of one peer.
+/// A place among those of one holder.
 struct OwnPlace {
-    peers: Arc<Peers>,
-    identity: PeerIdentity,
+    holders: Arc<Holders>,
+    holder: Holder,
 }
 
 impl Drop for OwnPlace {
     fn drop(&mut self) {
-        let mut counts = self.peers.counts();
-        if let Some(count) = counts.get_mut(&self.identity) {
+        let mut counts = self.holders.counts();
+        if let Some(count) = counts.get_mut(&self.holder) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.identity);
+                counts.remove(&self.holder);
             }
         }
     }
@@ -122,6 +175,7 @@ pub(super) enum Refused {
     Certificate(InvalidCertificate),
     Full,
     PeerFull,
+    StrangersFull,
 }
 
 impl Refused {
@@ -132,6 +186,7 @@ impl Refused {
             Self::Certificate(_) => "certificate",
             Self::Full => "full",
             Self::PeerFull => "peer_full",
+            Self::StrangersFull => "strangers_full",
         }
     }
 }
@@ -143,74 +198,13 @@ impl fmt::Display for Refused {
             Self::Slow => f.write_str("the handshake took too long"),
             Self::Certificate(error) => error.fmt(f),
             Self::Full => f.write_str("there is no room for another connection"),
-            Self::PeerFull => f.write_str("this peer has as many connections as one may have"),
+            Self::PeerFull => f.write_str("this consumer has as many connections as one may have"),
+            Self::StrangersFull => {
+                f.write_str("those who are no consumer have as many connections as they may have together")
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use rcgen::CertificateParams;
-
-    use super::*;
-    use crate::testing;
-
-    fn door(in_all: usize, of_one: usize) -> Door {
-        let meter = telemetry::Metrics::new("test").unwrap().meter("test");
-        Door::bounded(&meter, in_all, of_one)
-    }
-
-    /// A peer with a certificate of its own, of these DNS names.
-    fn peer(names: &[&str]) -> Peer {
-        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let certificate = CertificateParams::new(names).unwrap().self_signed(&testing::ec_key()).unwrap();
-        Peer::of_certificate(certificate.der()).unwrap()
-    }
-
-    #[test]
-    fn there_are_so_many_places_and_each_is_given_back() {
-        let door = door(3, 3);
-        let mut places: Vec<_> = (0..3).map(|_| door.enter(&Peer::Loopback).unwrap()).collect();
-        assert!(matches!(door.enter(&Peer::Loopback), Err(Refused::Full)));
-        places.pop();
-        assert!(door.enter(&Peer::Loopback).is_ok());
-    }
-
-    #[test]
-    fn one_peer_cannot_take_the_room_of_the_others() {
-        let door = door(8, 2);
-        // Another certificate with the same names is the same peer, in whatever order they stand.
-        let mut places = vec![door.enter(&peer(&["a.test", "b.test"])).unwrap()];
-        places.push(door.enter(&peer(&["B.test", "a.test"])).unwrap());
-        assert!(matches!(door.enter(&peer(&["a.test", "b.test"])), Err(Refused::PeerFull)));
-        assert!(door.enter(&peer(&["a.test"])).is_ok(), "somebody else");
-        // Those without a name share theirs, and users have one each.
-        let nameless: Vec<_> = (0..3).map(|_| door.enter(&peer(&[]))).collect();
-        assert!(matches!(nameless[..], [Ok(_), Ok(_), Err(Refused::PeerFull)]));
-        let users: Vec<_> =
-            [7, 7, 7, 8].map(|uid| door.enter(&Peer::User { uid, own: false })).into_iter().collect();
-        assert!(matches!(users[..], [Ok(_), Ok(_), Err(Refused::PeerFull), Ok(_)]));
-
-        places.pop();
-        assert!(door.enter(&peer(&["a.test", "b.test"])).is_ok(), "its place is given back");
-        drop((places, nameless, users));
-        assert!(door.peers.counts().is_empty(), "nothing is kept of who went away");
-    }
-
-    #[test]
-    fn the_peers_of_loopback_cannot_be_told_apart_and_share_all_there_is() {
-        let door = door(4, 1);
-        let places: Vec<_> = (0..4).map(|_| door.enter(&Peer::Loopback).unwrap()).collect();
-        assert!(matches!(door.enter(&Peer::Loopback), Err(Refused::Full)));
-        drop(places);
-    }
-
-    #[test]
-    fn who_finds_no_room_takes_none_of_its_own() {
-        let door = door(1, 1);
-        let place = door.enter(&Peer::Loopback).unwrap();
-        assert!(matches!(door.enter(&peer(&["a.test"])), Err(Refused::Full)));
-        drop(place);
-        assert!(door.enter(&peer(&["a.test"])).is_ok());
-    }
-}
+pub(super) mod tests;

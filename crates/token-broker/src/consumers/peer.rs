@@ -46,28 +46,6 @@ impl Peer {
     pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, InvalidCertificate> {
         CertificateNames::parse(der).map(|names| Self::Certificate(Arc::new(names)))
     }
-
-    /// Who it is, for counting what one of them has. On plain loopback nobody can be told from another.
-    pub(crate) fn identity(&self) -> Option<PeerIdentity> {
-        match self {
-            Self::Certificate(certificate) => {
-                let mut names = certificate.names.clone();
-                names.sort_unstable();
-                Some(PeerIdentity::Names(names))
-            }
-            Self::User { uid, .. } => Some(PeerIdentity::User(*uid)),
-            Self::Loopback => None,
-        }
-    }
-}
-
-/// Who a peer is: what stays the same over its connections and the renewals of its certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum PeerIdentity {
-    /// The names of its certificate, sorted; all who have none are one.
-    Names(Vec<Name>),
-    /// A user.
-    User(u32),
 }
 
 impl fmt::Display for Peer {
@@ -81,10 +59,15 @@ impl fmt::Display for Peer {
 }
 
 /// The names of a certificate that a consumer could be known by. Others are no names here.
+///
+/// A certificate with a SPIFFE ID is that ID, or nobody: DNS names beside it are for other purposes (X509-SVID, section
+/// 2), and often for the server's side of a workload that many may have a name of.
 #[derive(Debug)]
 pub(crate) struct CertificateNames {
     names: Vec<Name>,
+    has_id: bool,
     several_ids: bool,
+    passed_over: bool,
 }
 
 impl CertificateNames {
@@ -105,22 +88,33 @@ impl CertificateNames {
         if given.len() > MAX_NAMES {
             return Err(InvalidCertificate::TooManyNames);
         }
-        let uris = given.iter().filter(|name| matches!(name, GeneralName::URI(_))).count();
-        let names: Vec<_> = given
+        let uris = || {
+            given.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None })
+        };
+        let dns_names = given
             .iter()
-            .filter_map(|name| match name {
-                GeneralName::DNSName(text) => Name::dns(text).ok(),
-                GeneralName::URI(text) => Name::spiffe(text).ok(),
-                _ => None,
-            })
-            .collect();
-        let several_ids = uris > 1 && names.iter().any(|name| matches!(name, Name::Spiffe(_)));
-        Ok(Self { names, several_ids })
+            .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None });
+        let has_id = uris().any(is_spiffe);
+        let passed_over = has_id && dns_names.clone().next().is_some();
+        let names = if has_id {
+            uris().filter_map(|uri| Name::spiffe(uri).ok()).collect()
+        } else {
+            dns_names.filter_map(|name| Name::dns(name).ok()).collect()
+        };
+        Ok(Self { names, has_id, several_ids: has_id && uris().count() > 1, passed_over })
     }
+}
+
+/// Whether a URI means to be a SPIFFE ID, well formed or not: the case of a scheme means nothing (RFC 3986, section 3.1).
+fn is_spiffe(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("spiffe"))
 }
 
 impl fmt::Display for CertificateNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.names.is_empty() && self.has_id {
+            return f.write_str("a certificate whose SPIFFE ID is not that of a workload");
+        }
         if self.names.is_empty() {
             return f.write_str("a certificate without DNS name or SPIFFE ID");
         }
@@ -128,7 +122,14 @@ impl fmt::Display for CertificateNames {
             let separator = if place == 0 { "" } else { ", " };
             write!(f, "{separator}{name}")?;
         }
-        if self.names.len() > SHOWN_NAMES { f.write_str(", …") } else { Ok(()) }
+        if self.names.len() > SHOWN_NAMES {
+            f.write_str(", …")?;
+        }
+        if self.passed_over {
+            f.write_str(" (a DNS name beside a SPIFFE ID decides nothing)")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -163,15 +164,28 @@ mod tests {
     }
 
     #[test]
-    fn names_are_dns_names_and_one_spiffe_id() {
+    fn names_are_dns_names_or_one_spiffe_id() {
         let email = SanType::Rfc822Name("gateway@a.test".try_into().unwrap());
         let address = SanType::IpAddress([127, 0, 0, 1].into());
         let found =
-            names(vec![dns("A.Test"), email, uri("spiffe://a.test/gateway"), address, dns("*.a.test")])
-                .unwrap();
-        assert_eq!(found.to_string(), "dns:a.test, spiffe://a.test/gateway");
+            names(vec![dns("A.Test"), email, uri("https://a.test/"), address, dns("*.a.test")]).unwrap();
+        assert_eq!(found.to_string(), "dns:a.test");
         assert!(!found.has_several_ids());
         assert_eq!(names(vec![]).unwrap().to_string(), "a certificate without DNS name or SPIFFE ID");
+    }
+
+    #[test]
+    fn a_dns_name_beside_a_spiffe_id_decides_nothing() {
+        let found = names(vec![dns("a.test"), uri("spiffe://a.test/gateway"), dns("b.test")]).unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [&Name::spiffe("spiffe://a.test/gateway").unwrap()]);
+        let text = "spiffe://a.test/gateway (a DNS name beside a SPIFFE ID decides nothing)";
+        assert_eq!(found.to_string(), text);
+        // Nor beside one that is none of a workload.
+        for id in ["spiffe://a.test", "SPIFFE://a.test/gateway", "spiffe:gateway", "spiffe://A.test/x"] {
+            let found = names(vec![dns("a.test"), uri(id)]).unwrap();
+            assert_eq!(found.iter().count(), 0, "{id}");
+            assert!(found.to_string().contains("is not that of a workload"), "{found}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use identity::clock::ManualClock;
 use jiff::SignedDuration;
 use proto::{
@@ -75,6 +76,23 @@ async fn a_certificate_of_the_right_authority_but_no_consumer_gets_nothing() {
 }
 
 #[tokio::test]
+async fn certificates_that_are_no_consumers_share_a_few_places() {
+    let broker = MutualTls::start().await;
+    let alice = broker.entra.token(ALICE);
+    let strangers: Vec<_> =
+        (0..160).map(|number| broker.consumer(&[&format!("dns:n{}.test", number % 4)])).collect();
+    let answers = join_all(strangers.iter().map(|stranger| stranger.exchange(&alice, "arm"))).await;
+
+    let refused =
+        |answer: &Result<_, Status>| BrokerError::from_status(answer.as_ref().unwrap_err()).reason();
+    let heard = answers.iter().filter(|answer| refused(answer) == Some(Reason::ConsumerNotAllowed)).count();
+    assert!((1..=64).contains(&heard), "{heard} connections of four certificates stand");
+    broker.consumer(GATEWAY).exchange(&alice, "arm").await.unwrap();
+    let text = admin(&broker.admin, "/metrics").await;
+    assert!(text.contains(r#"cause="strangers_full""#), "{text}");
+}
+
+#[tokio::test]
 async fn a_consumer_is_known_by_a_dns_name_or_a_spiffe_id() {
     let broker = MutualTls::start().await;
     let alice = broker.entra.token(ALICE);
@@ -82,9 +100,14 @@ async fn a_consumer_is_known_by_a_dns_name_or_a_spiffe_id() {
         GATEWAY,
         &["dns:Gateway.TEST"],
         &["spiffe://a.test/gateway"],
-        &["dns:gateway.test", "spiffe://a.test/gateway", "dns:elsewhere.test"],
+        &["dns:reporter.test", "spiffe://a.test/gateway", "dns:elsewhere.test"],
     ] {
         broker.consumer(names).exchange(&alice, "arm").await.unwrap();
+    }
+    for names in
+        [&["dns:gateway.test", "spiffe://a.test/other"][..], &["dns:gateway.test", "spiffe://a.test"]]
+    {
+        assert_refused(&broker.consumer(names).refusal(&alice, "arm").await, "unknown_consumer");
     }
 }
 

@@ -44,6 +44,8 @@ fn a_consumer_is_known_by_each_of_its_names_and_by_no_other() {
     }
     for sans in [
         &["dns:x.gateway.test"][..],
+        &["dns:gateway.test", "spiffe://a.test/other"],
+        &["dns:gateway.test", "spiffe://a.test"],
         &["dns:*.test"],
         &["spiffe://a.test/Gateway"],
         &["https://gateway.test/"],
