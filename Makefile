@@ -40,6 +40,8 @@ test: setup-test ## Run every test, the end-to-end flows and the real clients in
 	@# Both ends of thousands of connections are files of one process; a shell's usual limit is 1,024.
 	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) nextest run --profile $(NEXTEST_PROFILE) $(TESTS)
 	$(CARGO) test --quiet --workspace --doc
+	@# Off by default, so the run above has not seen it.
+	$(CARGO) test --quiet -p token-broker --features pfx --lib credential::certificate
 
 .PHONY: hold
 hold: setup-test ## A million calls under faults, each answer checked against a model (MODEL_SEED repeats a run)
@@ -49,6 +51,7 @@ hold: setup-test ## A million calls under faults, each answer checked against a 
 check: setup-check ## Formatting, lints, docs, licences, sources, contract, links: all but the tests
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p token-broker --features pfx --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
 	$(CARGO) deny --log-level error check licenses bans sources
 	@tests/check_proto.sh

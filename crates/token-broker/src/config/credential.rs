@@ -16,7 +16,8 @@ const IMDS: &str = "http://169.254.169.254/";
 /// The broker's own credential: one of certificate file, federated token file, managed identity.
 #[derive(Args, Clone, Debug)]
 pub struct CredentialArgs {
-    /// File with the application's certificate and RSA key: PEM in any order, PFX, or PFX as base64 text.
+    /// File with the application's certificate and RSA key: PEM in any order. A build with the
+    /// feature `pfx` also reads PFX, binary or as base64 text.
     #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PATH", value_parser = path_or_nothing())]
     pub client_certificate_path: Option<PathBuf>,
 

@@ -1,12 +1,13 @@
 //! An RSA key and the certificate that Entra ID knows it by.
 //!
-//! Accepted are PEM with key and chain in any order, as Azure Key Vault and cert-manager mount them, and PKCS#12
-//! (PFX), binary or as base64 text, as Key Vault hands out certificates. The leaf is the certificate whose public
+//! Accepted are PEM with key and chain in any order, as Azure Key Vault and cert-manager mount them, and, with the
+//! feature `pfx`, PKCS#12 (PFX), binary or as base64 text, as Key Vault hands out certificates by default. The leaf is the certificate whose public
 //! key is the private key's; its place in the file means nothing.
 //!
 //! This module must not know what is signed.
 
 mod load;
+mod pfx;
 #[cfg(test)]
 mod tests;
 

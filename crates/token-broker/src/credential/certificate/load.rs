@@ -3,11 +3,12 @@
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use p12_keystore::Pkcs12Archive;
 use rustls_pki_types::pem::{PemObject, SectionKind};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
+
+use super::pfx;
 
 /// DER of the object identifier 1.2.840.10045.2.1, `ecPublicKey`.
 const EC_PUBLIC_KEY: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -24,7 +25,15 @@ pub(crate) enum CertificateError {
     /// The password does not open the PKCS#12 file.
     #[error("the password does not open its PKCS#12: check AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE")]
     WrongPassword,
+    /// This build cannot read PKCS#12.
+    #[cfg(not(feature = "pfx"))]
+    #[error(
+        "it is PKCS#12 (PFX), which this build does not read: convert it (`openssl pkcs12 -in FILE -nodes -out \
+         FILE.pem`), or build token-broker with its feature `pfx`"
+    )]
+    PfxNotBuilt,
     /// The PKCS#12 cannot be read.
+    #[cfg(feature = "pfx")]
     #[error("its PKCS#12 cannot be read: it is damaged, or encrypted in a way that is not supported")]
     BrokenPfx,
     /// A certificate cannot be read.
@@ -83,7 +92,7 @@ impl Certificate {
         (self.not_before..self.not_after).contains(&now)
     }
 
-    fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
+    pub(super) fn parse(der: Vec<u8>) -> Result<Self, CertificateError> {
         let broken = || CertificateError::BrokenCertificate;
         let (_, parsed) = X509Certificate::from_der(&der).map_err(|_| broken())?;
         let time = |at: x509_parser::time::ASN1Time| Timestamp::from_second(at.timestamp());
@@ -110,14 +119,14 @@ pub(super) fn parse(content: &[u8], password: &SecretString) -> Result<Parts, Ce
         return parse_pem(content);
     }
     if content.first() == Some(&SEQUENCE) {
-        return parse_pfx(content, password);
+        return pfx::parse(content, password);
     }
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(content.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
     let binary =
         BASE64_STANDARD.decode(&*text).map(Zeroizing::new).map_err(|_| CertificateError::UnknownForm)?;
     match binary.first() {
-        Some(&SEQUENCE) => parse_pfx(&binary, password),
+        Some(&SEQUENCE) => pfx::parse(&binary, password),
         _ => Err(CertificateError::UnknownForm),
     }
 }
@@ -145,23 +154,7 @@ fn parse_pem(content: &[u8]) -> Result<Parts, CertificateError> {
     Ok(parts)
 }
 
-fn parse_pfx(content: &[u8], password: &SecretString) -> Result<Parts, CertificateError> {
-    let archive =
-        Pkcs12Archive::from_pkcs12(content, password.expose_secret()).map_err(|error| match error {
-            p12_keystore::error::Error::MacError(_) => CertificateError::WrongPassword,
-            _ => CertificateError::BrokenPfx,
-        })?;
-    Ok(Parts {
-        keys: archive.keys.iter().map(|bag| pkcs8_key(bag.key.as_der())).collect::<Result<_, _>>()?,
-        certificates: archive
-            .certs
-            .iter()
-            .map(|bag| Certificate::parse(bag.cert.as_der().to_vec()))
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CertificateError> {
+pub(super) fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CertificateError> {
     RsaKeyPair::from_pkcs8(der).map_err(|_| {
         let is_ec = der.windows(EC_PUBLIC_KEY.len()).any(|window| window == EC_PUBLIC_KEY);
         if is_ec { CertificateError::NotRsa } else { CertificateError::BrokenKey }
