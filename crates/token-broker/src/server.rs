@@ -2,18 +2,31 @@
 
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
+use axum::http::Response;
 use identity::clock::SharedClock;
-use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
+use proto::{
+    BrokerError, Reason,
+    v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer},
+};
 use telemetry::{admin::Check, names};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::Router};
+use tonic::{
+    Code, Status,
+    body::Body,
+    transport::{Server, server::Router as GrpcRouter},
+};
 use tonic_health::{
     ServingStatus,
     pb::health_server::{Health, HealthServer},
     server::HealthReporter,
 };
 use watched::Watched;
+
+use tower::{
+    layer::util::{Identity, Stack},
+    util::MapResponseLayer,
+};
 
 use crate::{
     background::{Background, BackgroundEnded},
@@ -30,6 +43,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(20);
 const _: () = assert!(ANSWER_WITHIN.as_secs() < CALL_DEADLINE.as_secs(), "a call hears why it failed");
 /// An assertion is at most 16 KiB and claims are 8 KiB.
 const MAX_REQUEST_BYTES: usize = 32 * 1024;
+/// A token, and what proxies and tracers add: as much as the gateway takes.
+const MAX_HEADER_BYTES: u32 = 64 * 1024;
 /// Calls of one connection at the same time; more wait in the client.
 const MAX_STREAMS: u32 = 2048;
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -37,6 +52,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 /// What the health service knows: the whole, and the one service.
 const HEALTH_OF: [&str; 2] = ["", SERVICE_NAME];
+
+type InOurWords = fn(Response<Body>) -> Response<Body>;
+type Router = GrpcRouter<Stack<MapResponseLayer<InOurWords>, Identity>>;
 
 /// Serves until `shutdown`, then finishes the calls in flight, for as long as the settings say.
 ///
@@ -108,10 +126,25 @@ fn router(config: &Config, broker: &Broker, health: HealthServer<impl Health>) -
         .timeout(CALL_DEADLINE)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_max_header_list_size(Some(MAX_HEADER_BYTES))
+        .layer(MapResponseLayer::new(in_our_words as InOurWords))
         .add_service(health)
         .add_service(reflection)
         .add_service(older_reflection)
         .add_service(service))
+}
+
+/// A message that is too long never reaches the service, and tonic's word for it has no reason.
+fn in_our_words(response: Response<Body>) -> Response<Body> {
+    let too_long = |status: Status| status.code() == Code::OutOfRange && status.details().is_empty();
+    if !Status::from_header_map(response.headers()).is_some_and(too_long) {
+        return response;
+    }
+    let text = format!(
+        "the request is longer than {} KiB: an assertion is at most 16 KiB",
+        MAX_REQUEST_BYTES / 1024
+    );
+    Status::from(BrokerError::new(Reason::InvalidRequest, text)).into_http()
 }
 
 /// Serves, and sees to it that work in the background goes on meanwhile: where it ends, the calls in flight are

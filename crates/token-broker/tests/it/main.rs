@@ -5,6 +5,7 @@
 mod consumers;
 mod credentials;
 mod exchange;
+mod limits;
 mod metadata;
 mod model;
 mod mutual_tls;

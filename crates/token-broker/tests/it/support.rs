@@ -263,6 +263,7 @@ pub(crate) fn sign(key: &KeyAndCert, claims: &Value) -> String {
 pub(crate) struct Broker {
     pub(crate) client: TokenBrokerClient<Channel>,
     pub(crate) channel: Channel,
+    pub(crate) url: String,
     pub(crate) clock: ManualClock,
     admin: String,
     pub(crate) shutdown: CancellationToken,
@@ -278,16 +279,22 @@ impl Broker {
         let listeners = Listeners::bind(&config).await.unwrap();
         let address = format!("http://{}", listeners.grpc_address().unwrap());
         let admin = listeners.admin_address().unwrap().to_string();
-        let channel = Channel::from_shared(address).unwrap().connect_lazy();
+        let channel = Channel::from_shared(address.clone()).unwrap().connect_lazy();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
         let task = tokio::spawn(serve(config, listeners, Arc::new(clock.clone()), shutdown.clone()));
         let client = TokenBrokerClient::new(channel.clone());
-        Self { client, channel, clock, admin, shutdown, task }
+        Self { client, channel, url: address, clock, admin, shutdown, task }
     }
 
     /// What the admin port answers.
     pub(crate) async fn admin(&self, path: &str) -> String {
         admin(&self.admin, path).await
+    }
+
+    /// Waits until the shared cache is in use.
+    pub(crate) async fn shares(&self) {
+        let up = |line: &str| line.starts_with("broker_redis_up") && line.ends_with(" 1");
+        eventually("the shared cache is in use", async || self.admin("/metrics").await.lines().any(up)).await;
     }
 
     pub(crate) async fn exchange(&self, assertion: &str) -> Result<ExchangeResponse, Status> {
