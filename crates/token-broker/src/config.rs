@@ -245,6 +245,7 @@ impl Config {
             cache_bytes = self.cache_bytes,
             redis_url = self.shared_cache.as_ref().map(|shared| shared.url.to_string()),
             redis_password_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.password_file)),
+            redis_ca_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.ca_file)),
             redis_timeout_ms = self.shared_cache.as_ref().map(|shared| shared.timeout.as_millis()),
             cache_key_file = self.shared_cache.as_ref().map(|shared| shared.key_file.display().to_string()),
             graph = %self.graph,
@@ -280,7 +281,6 @@ impl TryFrom<Args> for Config {
         if !args.admin_listen.ip().is_loopback() {
             return Err(ConfigError::AdminBeyondLoopback { address: args.admin_listen });
         }
-        let extra_ca_file = args.outbound.extra_ca_file.clone();
         let endpoints = args.cloud.endpoints()?;
         Ok(Self {
             tenant: args.tenant_id,
@@ -305,7 +305,7 @@ impl TryFrom<Args> for Config {
             consumers_file: args.consumers_file,
             admin_listen: args.admin_listen,
             cache_bytes: args.cache.memory_bytes(),
-            shared_cache: args.cache.shared(extra_ca_file)?,
+            shared_cache: args.cache.shared()?,
         })
     }
 }
@@ -374,6 +374,11 @@ pub enum ConfigError {
         /// The setting.
         setting: &'static str,
     },
+    /// Authorities of a Redis that shows no certificate.
+    #[error(
+        "BROKER_REDIS_CA_FILE is set, but BROKER_REDIS_URL is not rediss://: take the file out, or use TLS"
+    )]
+    RedisCaUnused,
     /// Nothing to seal with.
     #[error(
         "BROKER_REDIS_URL is set, but BROKER_CACHE_KEY_FILE is not: what is stored in Redis is sealed with the keys \

@@ -397,8 +397,8 @@ pub enum SharedCacheError {
     #[error("the file of BROKER_CACHE_KEY_FILE cannot be used")]
     Keys(#[from] WatchError),
     /// The authorities.
-    #[error("EXTRA_CA_FILE `{}` cannot be read, or holds no PEM certificate", path.display())]
-    ExtraCa {
+    #[error("BROKER_REDIS_CA_FILE `{}` cannot be read, or holds no PEM certificate", path.display())]
+    Ca {
         /// The file.
         path: PathBuf,
     },

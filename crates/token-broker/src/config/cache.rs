@@ -28,6 +28,11 @@ pub struct CacheArgs {
     #[arg(long = "redis-password-file", env = "BROKER_REDIS_PASSWORD_FILE")]
     pub redis_password_file: Option<PathBuf>,
 
+    /// PEM of the authorities that the certificate of Redis must come from, and of no others; without it the system's. For
+    /// `rediss://` only.
+    #[arg(long = "redis-ca-file", env = "BROKER_REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+
     /// Milliseconds that a call waits for one answer of Redis, before it goes on without.
     #[arg(
         long = "redis-timeout",
@@ -49,23 +54,25 @@ impl CacheArgs {
     }
 
     /// The shared cache, if there is one.
-    pub(super) fn shared(
-        self,
-        extra_ca_file: Option<PathBuf>,
-    ) -> Result<Option<SharedCacheSettings>, ConfigError> {
+    pub(super) fn shared(self) -> Result<Option<SharedCacheSettings>, ConfigError> {
         let Some(url) = self.redis_url else {
-            return match (self.redis_password_file, self.key_file) {
-                (None, None) => Ok(None),
-                (Some(_), _) => Err(ConfigError::WithoutRedis { setting: "BROKER_REDIS_PASSWORD_FILE" }),
-                (None, Some(_)) => Err(ConfigError::WithoutRedis { setting: "BROKER_CACHE_KEY_FILE" }),
-            };
+            let unused = [
+                ("BROKER_REDIS_PASSWORD_FILE", self.redis_password_file),
+                ("BROKER_REDIS_CA_FILE", self.redis_ca_file),
+                ("BROKER_CACHE_KEY_FILE", self.key_file),
+            ];
+            let set = unused.into_iter().find(|(_, file)| file.is_some());
+            return set.map_or(Ok(None), |(setting, _)| Err(ConfigError::WithoutRedis { setting }));
         };
+        if self.redis_ca_file.is_some() && !url.is_tls() {
+            return Err(ConfigError::RedisCaUnused);
+        }
         Ok(Some(SharedCacheSettings {
             url,
             password_file: self.redis_password_file,
             key_file: self.key_file.ok_or(ConfigError::NoCacheKeys)?,
             timeout: Duration::from_millis(self.redis_timeout_ms),
-            extra_ca_file,
+            ca_file: self.redis_ca_file,
         }))
     }
 }

@@ -110,6 +110,7 @@ fn malformed_values_name_their_setting() {
         ("--redis-url=redis://cache.contoso.com", "--redis-url"),
         ("--redis-url=redis://localhost", "BROKER_CACHE_KEY_FILE"),
         ("--cache-key-file=/keys", "BROKER_REDIS_URL"),
+        ("--redis-ca-file=/ca.pem", "BROKER_REDIS_CA_FILE is set, but BROKER_REDIS_URL is not:"),
         ("--redis-password-file=/password", "BROKER_REDIS_URL"),
         ("--authority-host=http://x", "AZURE_AUTHORITY_HOST"),
     ] {

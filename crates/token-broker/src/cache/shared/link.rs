@@ -5,7 +5,7 @@
 //! most, and most calls nothing.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,10 +42,7 @@ pub(super) struct Down;
 
 impl Link {
     pub(super) fn new(settings: SharedCacheSettings, metrics: Metrics) -> Result<Self, SharedCacheError> {
-        let root_certificates = match &settings.extra_ca_file {
-            Some(path) if settings.url.is_tls() => Some(root_certificates(path)?),
-            _ => None,
-        };
+        let root_certificates = settings.ca_file.as_deref().map(root_certificates).transpose()?;
         let connection = ArcSwapOption::empty();
         Ok(Self { settings, root_certificates, connection, broken: Notify::new(), metrics })
     }
@@ -159,24 +156,11 @@ async fn read_password(path: &Path) -> RedisResult<Zeroizing<String>> {
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// The system's certificate authorities and those of `extra`, as PEM: the client takes one list or the other.
-fn root_certificates(extra: &PathBuf) -> Result<Vec<u8>, SharedCacheError> {
-    let unusable = || SharedCacheError::ExtraCa { path: extra.clone() };
-    let pem = std::fs::read(extra).map_err(|_| unusable())?;
-    let extra: Vec<_> =
+/// The authorities of a file, as PEM.
+fn root_certificates(path: &Path) -> Result<Vec<u8>, SharedCacheError> {
+    let unusable = || SharedCacheError::Ca { path: path.to_owned() };
+    let pem = std::fs::read(path).map_err(|_| unusable())?;
+    let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|_| unusable())?;
-    if extra.is_empty() {
-        return Err(unusable());
-    }
-    let mut all = Vec::new();
-    for certificate in rustls_native_certs::load_native_certs().certs.iter().chain(&extra) {
-        all.extend_from_slice(b"-----BEGIN CERTIFICATE-----\n");
-        let text = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, certificate);
-        for line in text.as_bytes().chunks(64) {
-            all.extend_from_slice(line);
-            all.push(b'\n');
-        }
-        all.extend_from_slice(b"-----END CERTIFICATE-----\n");
-    }
-    Ok(all)
+    if certificates.is_empty() { Err(unusable()) } else { Ok(pem) }
 }

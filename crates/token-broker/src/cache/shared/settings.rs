@@ -16,8 +16,8 @@ pub struct SharedCacheSettings {
     pub key_file: PathBuf,
     /// The longest a call waits for one answer of Redis.
     pub timeout: Duration,
-    /// Authorities trusted besides the system's.
-    pub extra_ca_file: Option<PathBuf>,
+    /// The authorities that its certificate must come from; without it the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where Redis is: `rediss://[user@]host[:port][/database]`, `redis://` on loopback, or `unix:/path`.
@@ -39,7 +39,7 @@ const DEFAULT_PORT: u16 = 6379;
 
 impl RedisUrl {
     /// Whether the connection is TLS.
-    pub(super) fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         matches!(self.address, Address::Tls(..))
     }
 

@@ -54,7 +54,7 @@ impl Replica {
             password_file: None,
             key_file,
             timeout,
-            extra_ca_file: None,
+            ca_file: None,
         };
         let clock = Arc::new(ManualClock::at(NOW));
         let metrics = Metrics::new(&opentelemetry::global::meter("test"));
