@@ -20,7 +20,7 @@ use crate::{entra::DownstreamToken, error::ExchangeError};
 
 pub(crate) use key::{CacheKey, Place, UserKey};
 pub(crate) use local::{Asked, LocalCache, Sequence};
-pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket};
+pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket, Wait};
 pub use shared::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub(crate) use terms::{Terms, terms};
 

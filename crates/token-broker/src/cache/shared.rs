@@ -10,8 +10,11 @@
 
 #[cfg(test)]
 mod capacity;
+mod heartbeat;
 mod keeper;
+mod lease;
 mod link;
+mod members;
 mod names;
 mod purge_log;
 mod record;
@@ -25,7 +28,7 @@ use std::{
     collections::HashSet,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -33,18 +36,24 @@ use aws_lc_rs::rand;
 use identity::clock::SharedClock;
 use jiff::{SignedDuration, Timestamp};
 use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
-use tokio::{task::JoinHandle, time};
+use tokio::{
+    task::JoinHandle,
+    time::{self, Instant},
+};
 use uuid::Uuid;
 
 use super::{Outcome, Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
 use crate::{error::ExchangeError, metrics::Metrics};
+use lease::{Lease, Owner};
 use link::{Down, Link};
+use members::Members;
 use names::Names;
-use purge_log::Position;
+use purge_log::{Entry, Nonce, Position};
 use scripts::{CLAIM, FINISH, FORGET, RENEW};
-use seal::{KeyFileError, SealingKeys};
+use seal::{KeyFileError, OpenError, SealingKeys};
 use watched::{WatchError, Watched};
 
+pub(crate) use lease::Wait;
 pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
 
 /// How long a lease lasts that nobody prolongs: how long a replica that was killed is waited for.
@@ -71,7 +80,8 @@ pub(crate) struct SharedCache {
     link: Link,
     keys: Arc<Watched<SealingKeys>>,
     untold: Mutex<HashSet<UserKey>>,
-    replica: String,
+    replica: Uuid,
+    members: Mutex<Members>,
     clock: SharedClock,
     metrics: Metrics,
 }
@@ -101,7 +111,8 @@ pub(crate) struct Found {
 pub(crate) struct Ticket {
     place: Place,
     generation: Generation,
-    owner: String,
+    /// Nobody, where it is everybody's turn.
+    owner: Option<Owner>,
     renewal: Option<JoinHandle<()>>,
 }
 
@@ -136,8 +147,9 @@ impl SharedCache {
         })?;
         keys.observe(metrics.meter(), telemetry::names::BROKER_FILES_STALE);
         let link = Link::new(settings.clone(), metrics.clone())?;
-        let replica = Uuid::new_v4().simple().to_string();
-        Ok(Arc::new(Self { link, keys, untold: Mutex::default(), replica, clock, metrics }))
+        let replica = Uuid::new_v4();
+        let members = Mutex::new(Members::new(replica, clock.now()));
+        Ok(Arc::new(Self { link, keys, untold: Mutex::default(), replica, members, clock, metrics }))
     }
 
     /// Whether Redis answers.
@@ -145,22 +157,28 @@ impl SharedCache {
         self.link.is_up()
     }
 
-    /// Looks for an outcome at `place`. Where there is none, the first to look is to get one.
-    pub(crate) async fn claim(self: &Arc<Self>, place: &Place) -> Claim {
-        match self.try_claim(place, false).await {
+    /// Looks for an outcome at `place`. Where there is none, the first to look is to get one. Another replica is waited for
+    /// as long as it prolongs its lease.
+    pub(crate) async fn claim(self: &Arc<Self>, place: &Place, wait: &mut Wait) -> Claim {
+        let looked = match self.look(place, None).await {
             // What is there does not open, or is stale by this clock: get another one.
-            Ok(Looked { unusable: true, .. }) => self.claim_anew(place).await,
-            Ok(looked) => self.claimed(place, looked),
-            Err(Down) => Claim::Down,
+            Ok(Looked { unusable: true, .. }) => return self.claim_anew(place).await,
+            Ok(looked) => looked,
+            Err(Down) => return Claim::Down,
+        };
+        let in_the_way = looked.held.as_deref().filter(|held| looked.found.is_none() && !held.is_empty());
+        if let Some(held) = in_the_way
+            && wait.sees(self.lease(place, held), Instant::now())
+        {
+            return self.claimed(place, self.look(place, Some(held)).await);
         }
+        self.claimed(place, Ok(looked))
     }
 
     /// Takes the turn to get another outcome though there is one.
     pub(crate) async fn claim_anew(self: &Arc<Self>, place: &Place) -> Claim {
-        match self.try_claim(place, true).await {
-            Ok(looked) => self.claimed(place, Looked { found: None, ..looked }),
-            Err(Down) => Claim::Down,
-        }
+        let looked = self.try_claim(place, true, None).await;
+        self.claimed(place, looked.map(|looked| Looked { found: None, ..looked }))
     }
 
     /// Leaves an outcome for the other replicas, if its turn has not been taken away, and gives the turn back; without
@@ -180,7 +198,7 @@ impl SharedCache {
                 .key(names.entry(&ticket.place))
                 .key(names.generation(&ticket.place.user))
                 .key(names.lease(&ticket.place))
-                .arg(&ticket.owner)
+                .arg(ticket.owner.as_ref().map_or(&[][..], |owner| owner))
                 .arg(&ticket.generation[..])
                 .arg(milliseconds(GENERATION))
                 .arg(entry.unwrap_or_default())
@@ -199,7 +217,7 @@ impl SharedCache {
     /// ticket is to leave something better; there is none where Redis cannot be reached.
     pub(crate) async fn forget(self: &Arc<Self>, place: &Place) -> Option<Ticket> {
         let names = self.names();
-        let (owner, fresh) = (new_owner(), new_generation()?);
+        let (lease, fresh) = (Lease::new(self.clock.now().as_millisecond())?, new_random::<16>()?);
         let mut script = FORGET.prepare_invoke();
         script
             .key(names.entry(place))
@@ -207,21 +225,21 @@ impl SharedCache {
             .key(names.lease(place))
             .arg(&fresh[..])
             .arg(milliseconds(GENERATION))
-            .arg(&owner)
+            .arg(lease.write(&self.keys.current(), place))
             .arg(milliseconds(LEASE));
         let generation: Vec<u8> =
             self.link.ask("forget", async |connection| script.invoke_async(connection).await).await.ok()?;
         let generation = generation.try_into().ok()?;
-        Some(self.ticket(place, generation, owner))
+        Some(self.ticket(place, generation, Some(lease)))
     }
 
     /// Tells every replica to drop what it holds of a user.
     pub(crate) async fn purge(&self, user: &UserKey) -> Purged {
-        let Ok(position) = self.announce(user).await else {
+        let Ok((position, nonce)) = self.announce(user).await else {
             self.tell_later(*user);
             return Purged::Incomplete;
         };
-        let confirmed = time::timeout(CONFIRM_WITHIN, self.confirmed(position)).await.unwrap_or(false);
+        let confirmed = time::timeout(CONFIRM_WITHIN, self.confirmed(&nonce)).await.unwrap_or(false);
         let now = self.clock.now();
         if confirmed {
             return Purged::By(now);
@@ -247,52 +265,87 @@ impl SharedCache {
         Names::new(self.keys.current())
     }
 
-    async fn try_claim(&self, place: &Place, anew: bool) -> Result<Looked, Down> {
-        let names = self.names();
-        let (owner, fresh) = (new_owner(), new_generation().ok_or(Down)?);
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lease that stands at a place, if a broker made it.
+    fn lease(&self, place: &Place, held: &[u8]) -> Option<Lease> {
+        let lease = Lease::read(&self.keys.current(), place, held);
+        if lease.is_none() {
+            self.report_forged("a lease", 1);
+        }
+        lease
+    }
+
+    /// Looks for an outcome, and takes the turn where there is neither one nor another's lease, or only the lease that is
+    /// to be `taken_over`.
+    async fn look(&self, place: &Place, taken_over: Option<&[u8]>) -> Result<Looked, Down> {
+        self.try_claim(place, false, taken_over).await
+    }
+
+    async fn try_claim(&self, place: &Place, anew: bool, taken_over: Option<&[u8]>) -> Result<Looked, Down> {
+        let (names, keys) = (self.names(), self.keys.current());
+        let lease = Lease::new(self.clock.now().as_millisecond()).ok_or(Down)?;
+        let fresh: Generation = new_random().ok_or(Down)?;
         let mut script = CLAIM.prepare_invoke();
         script
             .key(names.entry(place))
             .key(names.generation(&place.user))
             .key(names.lease(place))
-            .arg(&owner)
+            .arg(lease.write(&keys, place))
             .arg(milliseconds(LEASE))
             .arg(&fresh[..])
             .arg(milliseconds(GENERATION))
-            .arg(u8::from(anew));
-        let (generation, entry, owner): (Vec<u8>, Option<Vec<u8>>, Option<String>) =
+            .arg(u8::from(anew))
+            .arg(taken_over.unwrap_or_default());
+        let (generation, entry, held): (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>) =
             self.link.ask("claim", async |connection| script.invoke_async(connection).await).await?;
         let generation = generation.try_into().map_err(|_| Down)?;
         let found = entry.as_deref().and_then(|entry| self.open(place, &generation, entry));
         let unusable = entry.is_some() && found.is_none();
-        Ok(Looked { generation, found, unusable, owner })
+        Ok(Looked { generation, found, unusable, lease, held })
     }
 
-    fn claimed(self: &Arc<Self>, place: &Place, looked: Looked) -> Claim {
-        match (looked.found, looked.owner) {
+    fn claimed(self: &Arc<Self>, place: &Place, looked: Result<Looked, Down>) -> Claim {
+        let Ok(Looked { generation, found, lease, held, .. }) = looked else { return Claim::Down };
+        match (found, held) {
             (Some(found), _) => Claim::Found(found),
-            (None, Some(owner)) => Claim::Granted(self.ticket(place, looked.generation, owner)),
-            (None, None) => Claim::Taken,
+            (None, None) => Claim::Granted(self.ticket(place, generation, Some(lease))),
+            (None, Some(mark)) if mark.is_empty() => Claim::Granted(self.ticket(place, generation, None)),
+            (None, Some(_)) => Claim::Taken,
         }
     }
 
-    fn ticket(self: &Arc<Self>, place: &Place, generation: Generation, owner: String) -> Ticket {
-        let renewal =
-            (!owner.is_empty()).then(|| tokio::spawn(Arc::clone(self).renew(*place, owner.clone())));
-        Ticket { place: *place, generation, owner, renewal }
+    fn ticket(self: &Arc<Self>, place: &Place, generation: Generation, lease: Option<Lease>) -> Ticket {
+        let renewal = lease.map(|lease| tokio::spawn(Arc::clone(self).renew(*place, lease)));
+        Ticket { place: *place, generation, owner: lease.map(|lease| lease.owner), renewal }
     }
 
     /// Prolongs a lease for as long as an exchange may take.
-    async fn renew(self: Arc<Self>, place: Place, owner: String) {
-        let lease = self.names().lease(&place);
+    async fn renew(self: Arc<Self>, place: Place, mut lease: Lease) {
+        let name = self.names().lease(&place);
         for _ in 0..MAX_RENEWALS {
             time::sleep(RENEW_EVERY).await;
+            lease = lease.prolonged(self.clock.now().as_millisecond());
             let mut script = RENEW.prepare_invoke();
-            script.key(&lease).arg(&owner).arg(milliseconds(LEASE));
+            script
+                .key(&name)
+                .arg(&lease.owner)
+                .arg(lease.write(&self.keys.current(), &place))
+                .arg(milliseconds(LEASE));
             let ours = self.link.ask("renew", async |connection| script.invoke_async(connection).await).await;
             if ours == Ok(false) {
                 return;
             }
+        }
+    }
+
+    /// Somebody else writes to this Redis.
+    fn report_forged(&self, what: &str, count: usize) {
+        if count > 0 {
+            self.metrics.unusable_entry(OpenError::Forged.as_str());
+            tracing::debug!(what, count, "no broker wrote what stands in Redis");
         }
     }
 
@@ -339,7 +392,7 @@ impl SharedCache {
         self.link.give_up();
     }
 
-    async fn announce(&self, user: &UserKey) -> Result<Position, Down> {
+    async fn announce(&self, user: &UserKey) -> Result<(Position, Nonce), Down> {
         self.link.ask("purge", async |connection| self.announce_on(connection, user).await).await
     }
 
@@ -347,26 +400,31 @@ impl SharedCache {
         &self,
         connection: &mut MultiplexedConnection,
         user: &UserKey,
-    ) -> RedisResult<Position> {
+    ) -> RedisResult<(Position, Nonce)> {
         let unsealed = || RedisError::from((redis::ErrorKind::Client, "the purge could not be sealed"));
-        let generation = new_generation().ok_or_else(unsealed)?;
-        let envelope = purge_log::seal(&self.keys.current(), user).ok_or_else(unsealed)?;
-        purge_log::append(connection, &self.names(), &envelope, user, &generation, milliseconds(GENERATION))
-            .await
+        let generation: Generation = new_random().ok_or_else(unsealed)?;
+        let entry = Entry::new(*user).ok_or_else(unsealed)?;
+        let envelope = purge_log::seal(&self.keys.current(), &entry).ok_or_else(unsealed)?;
+        let names = self.names();
+        let life = milliseconds(GENERATION);
+        let position = purge_log::append(connection, &names, &envelope, user, &generation, life).await?;
+        Ok((position, entry.nonce))
     }
 
-    /// Waits until every replica that was heard of lately has read that far. Tells whether those are all who may serve.
-    async fn confirmed(&self, position: Position) -> bool {
-        let names = self.names();
+    /// Waits until every replica that was heard of lately has confirmed. Tells whether those are all who may serve.
+    async fn confirmed(&self, nonce: &Nonce) -> bool {
+        let (names, keys) = (self.names(), self.keys.current());
         loop {
-            let reading = self
-                .link
-                .ask("purge", async |connection| purge_log::reading(connection, &names, position).await)
-                .await;
-            match reading {
-                Ok(reading) if reading.done => return reading.complete,
-                _ => time::sleep(CONFIRM_EVERY).await,
+            let ask =
+                async |connection: &mut _| purge_log::confirmations(connection, &names, &keys, nonce).await;
+            if let Ok((who, forged)) = self.link.ask("purge", ask).await {
+                self.report_forged("confirmations of a purge", forged);
+                let confirmed = self.members().confirmed(|replica| who.contains(replica), self.clock.now());
+                if confirmed.by_those_heard {
+                    return confirmed.by_all;
+                }
             }
+            time::sleep(CONFIRM_EVERY).await;
         }
     }
 }
@@ -409,7 +467,10 @@ struct Looked {
     generation: Generation,
     found: Option<Found>,
     unusable: bool,
-    owner: Option<String>,
+    /// What this one holds if it is its turn.
+    lease: Lease,
+    /// The lease that somebody else has, or a mark.
+    held: Option<Vec<u8>>,
 }
 
 /// What an entry is bound to.
@@ -417,14 +478,10 @@ fn context<'a>(place: &'a Place, generation: &'a Generation) -> [&'a [u8]; 4] {
     [b"entry", place.key.as_bytes(), place.user.as_bytes(), generation]
 }
 
-fn new_owner() -> String {
-    Uuid::new_v4().simple().to_string()
-}
-
-fn new_generation() -> Option<Generation> {
-    let mut generation = [0; 16];
-    rand::fill(&mut generation).ok()?;
-    Some(generation)
+fn new_random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -9,7 +9,7 @@ use tokio::time::{self, Instant};
 
 use super::Source;
 use crate::{
-    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Terms, Ticket, terms},
+    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Terms, Ticket, Wait, terms},
     challenges::Challenges,
     consumers::Admission,
     entra::{ClaimsRequest, Entra},
@@ -122,9 +122,9 @@ impl Work {
     /// Leaves it to the first replica that comes, and waits for what it gets.
     async fn share(&self, job: &Job, asked: Asked, shared: &Arc<SharedCache>) -> (Outcome, Source) {
         let give_up = Instant::now() + WAIT_AT_MOST;
-        let mut pause = LOOK_AFTER;
+        let (mut pause, mut wait) = (LOOK_AFTER, Wait::begin());
         while Instant::now() < give_up {
-            match shared.claim(&job.place).await {
+            match shared.claim(&job.place, &mut wait).await {
                 Claim::Found(found) => return (self.keep(job, found, asked).await, Source::Shared),
                 Claim::Granted(ticket) => return self.ask_entra(job, asked, Some(ticket)).await,
                 Claim::Taken => pause = look_after(pause).await,
@@ -137,7 +137,7 @@ impl Work {
     /// Whose turn it is to refresh.
     async fn turn_to_refresh(&self, job: &Job, asked: Asked, shared: &Arc<SharedCache>) -> Turn {
         let now = self.clock.now();
-        match shared.claim(&job.place).await {
+        match shared.claim(&job.place, &mut Wait::begin()).await {
             Claim::Found(found) if found.terms.refresh_at.is_none_or(|at| at > now) => {
                 return Turn::Done(self.keep(job, found, asked).await);
             }

@@ -5,6 +5,7 @@
 mod consumers;
 mod credentials;
 mod exchange;
+mod heartbeats;
 mod limits;
 mod metadata;
 mod model;

@@ -6,7 +6,7 @@
 //! | `world` | two replicas with clocks apart, a pretend Entra ID, people and their assertions |
 //! | `ledger` | what is known for sure: tokens handed out, refusals, purges |
 //! | `rules` | what an answer must obey, and the test that wrong answers are caught |
-//! | `weather` | what goes wrong: Redis, Entra ID, keys, time |
+//! | `weather` | what goes wrong: Redis and who else writes to it, Entra ID, keys, time |
 //!
 //! `MODEL_CALLS` says how many, `MODEL_LOG` names a file for the brokers' warnings. `MODEL_SEED` repeats the choices of a
 //! run that failed: who calls, with what, and what goes wrong in which order.

@@ -10,6 +10,7 @@ use serde_json::json;
 use tonic::Status;
 
 use crate::{
+    heartbeats::{is_vouched_for, vouch_for_the_list},
     support::{ALICE, BOB, Broker, Entra, TENANT, eventually},
     testing::{NOW, RedisServer, RedisWay, cache_keys},
 };
@@ -17,14 +18,16 @@ use crate::{
 /// Replicas that share a Redis; each of them has its connection.
 async fn replicas<const N: usize>(entra: &Entra, redis: &RedisServer) -> [Broker; N] {
     let replicas: Vec<_> = join_all((0..N).map(|_| replica(entra, redis))).await;
-    written_down_for_long(redis);
+    know_each_other(redis).await;
     replicas.try_into().unwrap_or_else(|_| unreachable!())
 }
 
-/// As if the replicas had been written down for long.
-fn written_down_for_long(redis: &RedisServer) {
-    let since: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:since"]);
-    redis.run::<String>(&[b"SET", &since[0], b"1"]);
+/// As if the replicas had known each other for long.
+async fn know_each_other(redis: &RedisServer) {
+    assert!(vouch_for_the_list(redis, NOW));
+    eventually("each has heard that it knows all", async || is_vouched_for(redis)).await;
+    // A look later each counts the others, and serves from memory.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
 }
 
 async fn replica(entra: &Entra, redis: &RedisServer) -> Broker {
@@ -42,14 +45,7 @@ async fn replica_with(entra: &Entra, url: &str, more: &[&str]) -> Broker {
     let keys = keys.display().to_string();
     let flags = ["--redis-url", url, "--cache-key-file", &keys];
     let broker = Broker::start_with(entra.config(&[&flags, more].concat())).await;
-    eventually("the shared cache is in use", async || {
-        broker
-            .admin("/metrics")
-            .await
-            .lines()
-            .any(|line| line.starts_with("broker_redis_up") && line.ends_with(" 1"))
-    })
-    .await;
+    broker.shares().await;
     broker
 }
 
@@ -204,14 +200,10 @@ async fn a_purge_holds_when_it_says_so_where_one_replica_is_cut_off() {
     let redis = RedisServer::start();
     let way = RedisWay::to(&redis);
     let (a, b) = (replica(&entra, &redis).await, replica_at(&entra, &way.url()).await);
-    written_down_for_long(&redis);
+    know_each_other(&redis).await;
     let alice = entra.token(ALICE);
     way.cut();
-    // A minute later, as Redis sees it: b goes on by itself.
-    let seen: Vec<Vec<u8>> = redis.run(&[b"KEYS", b"*:replicas:seen"]);
-    for replica in redis.run::<Vec<Vec<u8>>>(&[b"ZRANGE", &seen[0], b"0", b"-1"]) {
-        redis.run::<String>(&[b"ZINCRBY", &seen[0], b"-60000", &replica]);
-    }
+    // A minute later: b goes on by itself.
     b.clock.advance(SignedDuration::from_mins(1));
     b.exchange(&alice).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;

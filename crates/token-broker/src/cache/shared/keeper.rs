@@ -12,7 +12,8 @@ use tokio::time;
 
 use super::{
     SharedCache,
-    purge_log::{self, BEAT_EVERY, News, Position},
+    heartbeat::Heartbeat,
+    purge_log::{self, BEAT_EVERY, Entry, News, Position, Saying},
 };
 use crate::cache::{
     UserKey,
@@ -33,12 +34,25 @@ struct Reader {
     known: Vec<UserKey>,
     /// Whom the log names.
     named: HashSet<UserKey>,
+    /// Names in the list of replicas that are to go.
+    worthless: Vec<Vec<u8>>,
+    /// Whether this replica's heartbeat was left there.
+    written_down: bool,
+}
+
+/// What outlasts a connection.
+struct Contact {
+    /// When the log was last read.
+    at: Timestamp,
+    /// Whether every other replica that lives counted this one.
+    counted: bool,
 }
 
 impl SharedCache {
     /// Keeps the connection, and `local`, which begins out of contact, up to date with the log of purges. Never returns.
     pub(crate) async fn keep(self: Arc<Self>, local: Arc<LocalCache>) {
-        let (mut contact, mut pause, mut told) = (Timestamp::UNIX_EPOCH, MIN_PAUSE, None);
+        let mut contact = Contact { at: Timestamp::UNIX_EPOCH, counted: false };
+        let (mut pause, mut told) = (MIN_PAUSE, None);
         loop {
             let started = time::Instant::now();
             let error = self.serve(&local, &mut contact).await;
@@ -61,18 +75,20 @@ impl SharedCache {
         }
     }
 
-    /// Takes this replica off the list of those a purge is confirmed by. It serves nothing from memory from then on, and
+    /// Says that this replica is none of those any more whom a purge is confirmed by. It serves nothing from memory from then on, and
     /// [`SharedCache::keep`] must have ended.
     pub(crate) async fn leave(&self, local: &LocalCache) {
         local.out_of_contact();
-        let names = self.names();
-        let leave = async |connection: &mut _| purge_log::leave(connection, &names, &self.replica).await;
+        let (names, keys) = (self.names(), self.keys.current());
+        let last = Heartbeat { left: true, ..self.members().heartbeat(self.clock.now()) };
+        let leave =
+            async |connection: &mut _| purge_log::leave(connection, &names, &keys, self.replica, &last).await;
         let left = self.link.ask("leave", leave).await;
         tracing::debug!(left = left.is_ok(), "off the list of replicas");
     }
 
     /// Makes a connection and keeps it in use until it breaks.
-    async fn serve(&self, local: &LocalCache, contact: &mut Timestamp) -> RedisError {
+    async fn serve(&self, local: &LocalCache, contact: &mut Contact) -> RedisError {
         let mut connection = match self.link.connect().await {
             Ok(connection) => connection,
             Err(error) => return error,
@@ -80,18 +96,19 @@ impl SharedCache {
         let mut reader = Reader { known: local.purged_users(), ..Reader::default() };
         loop {
             let asked_at = self.clock.now();
-            if asked_at.duration_since(*contact).abs() > FENCE {
-                // Purges may have come and gone in that time.
+            if asked_at.duration_since(contact.at).abs() > FENCE {
+                // Purges may have come and gone in that time, and replicas.
                 local.clear();
-                *contact = asked_at;
+                self.members().resume(asked_at);
+                reader = Reader { known: local.purged_users(), ..Reader::default() };
+                contact.at = asked_at;
             }
-            match self.read_on(&mut connection, local, &mut reader).await {
+            match self.read_on(&mut connection, local, &mut reader, asked_at).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => return error,
             }
-            *contact = asked_at;
-            local.in_contact(asked_at);
+            self.stay_in_contact(local, contact, asked_at);
             if !self.link.is_up()
                 && let Err(error) = self.put_to_use(&mut connection).await
             {
@@ -101,6 +118,21 @@ impl SharedCache {
                 () = time::sleep(BEAT_EVERY) => {}
                 () = self.link.broke() => return (ErrorKind::Io, "a call had no answer in time").into(),
             }
+        }
+    }
+
+    /// Notes that the log was read. Whether that has others count on this replica is for them to say.
+    fn stay_in_contact(&self, local: &LocalCache, contact: &mut Contact, asked_at: Timestamp) {
+        let counted = self.members().is_counted(asked_at);
+        if counted && !contact.counted {
+            // Meanwhile others may have said of a purge that it holds, without this one.
+            local.clear();
+        }
+        *contact = Contact { at: asked_at, counted };
+        if counted {
+            local.in_contact(asked_at);
+        } else {
+            local.out_of_contact();
         }
     }
 
@@ -127,29 +159,47 @@ impl SharedCache {
         Some(user)
     }
 
-    /// Reads the next part of the log. Tells whether to go on at once.
+    /// Reads the next part of the log, and who there is. Tells whether to go on at once.
     async fn read_on(
         &self,
         connection: &mut MultiplexedConnection,
         local: &LocalCache,
         reader: &mut Reader,
+        asked_at: Timestamp,
     ) -> RedisResult<bool> {
         let (names, keys) = (self.names(), self.keys.current());
-        let position = reader.position.unwrap_or_default();
-        let news = self
-            .link
-            .ask_on("beat", connection, async |connection| {
-                purge_log::beat(connection, &names, &keys, &self.replica, position).await
-            })
-            .await?;
-        if news.unknown && reader.position.is_some() {
+        // Who there is must be known before anybody is told of this one: they would find that it does not count them.
+        let begins = reader.position.is_none();
+        let saying = Saying {
+            replica: self.replica,
+            heartbeat: (!begins).then(|| self.members().heartbeat(asked_at)),
+            position: reader.position.unwrap_or_default(),
+            worthless: std::mem::take(&mut reader.worthless),
+        };
+        let beat =
+            async |connection: &mut _| purge_log::beat(connection, &names, &keys, &saying, asked_at).await;
+        let mut news = self.link.ask_on("beat", connection, beat).await?;
+        self.members().look(&news.heartbeats, asked_at);
+        if news.others {
+            // Whom this one does not understand it cannot ask.
+            self.members().resume(asked_at);
+        }
+        reader.worthless = std::mem::take(&mut news.worthless);
+        self.report_forged("heartbeats", news.forged);
+        if news.unknown && reader.written_down {
             // Redis has lost its memory, and with it the log: read it anew, and say again what is missing.
             *reader = Reader { known: local.purged_users(), ..Reader::default() };
             return Ok(true);
         }
+        reader.written_down = !begins;
         let caught_up = reader.position.is_none_or(|_| !reader.known.is_empty()) && !news.more;
         take_to_heart(local, &news, self.clock.now());
-        reader.named.extend(news.purged.iter().flatten());
+        let confirm = async |connection: &mut _| {
+            let purged = news.purged.iter().flatten();
+            purge_log::confirm(connection, &names, &keys, self.replica, purged).await
+        };
+        self.link.ask_on("confirm", connection, confirm).await?;
+        reader.named.extend(news.purged.iter().flatten().map(|entry| entry.user));
         reader.position = Some(news.position);
         if caught_up {
             for user in std::mem::take(&mut reader.known) {
@@ -159,18 +209,18 @@ impl SharedCache {
             }
             reader.named = HashSet::new();
         }
-        // To say at once how far the log was read: somebody waits for it.
-        Ok(news.more || !news.purged.is_empty())
+        // To read at once what there is more, and to be written down.
+        Ok(news.more || begins)
     }
 }
 
 fn take_to_heart(local: &LocalCache, news: &News, now: Timestamp) {
-    let unreadable = news.purged.iter().filter(|user| user.is_none()).count();
+    let unreadable = news.purged.iter().filter(|entry| entry.is_none()).count();
     if unreadable > 0 {
         tracing::warn!(unreadable, "entries in the log of purges do not open: everything held is dropped");
         local.clear();
     }
-    for user in news.purged.iter().flatten() {
+    for Entry { user, .. } in news.purged.iter().flatten() {
         local.purge(*user, now);
     }
 }

@@ -37,19 +37,14 @@ impl Names {
         format!("{}:purges", self.prefix)
     }
 
-    /// The replicas, by when they were last heard of.
-    pub(super) fn replicas_seen(&self) -> String {
-        format!("{}:replicas:seen", self.prefix)
+    /// The replicas' heartbeats.
+    pub(super) fn replicas(&self) -> String {
+        format!("{}:replicas", self.prefix)
     }
 
-    /// Since when the replicas are written down.
-    pub(super) fn replicas_since(&self) -> String {
-        format!("{}:replicas:since", self.prefix)
-    }
-
-    /// The replicas, by how far they have read the log.
-    pub(super) fn replicas_read(&self) -> String {
-        format!("{}:replicas:read", self.prefix)
+    /// Who has confirmed the purge of that nonce.
+    pub(super) fn confirmations(&self, nonce: &[u8]) -> String {
+        format!("{}:confirmed:{}", self.prefix, self.keys.name(&[b"confirmed", nonce]))
     }
 
     fn of_place(&self, kind: &str, place: &Place) -> String {

@@ -1,40 +1,52 @@
 //! The log of purges, by which a purge reaches every replica.
 //!
-//! It is a Redis stream that every replica reads four times a second. With each look a replica says how far it has
-//! read, so whoever purges can tell when all of them know. A replica that cannot look stops serving from its memory
-//! what is older than [`FENCE`], so a purge holds everywhere by then, also where nobody can be told. An entry names the
-//! user under seal.
+//! It is a Redis stream that every replica reads four times a second, with a heartbeat at each look. An entry names the
+//! user under seal, and holds a nonce that nobody else knows. Whoever has dropped the user's tokens confirms with a tag
+//! over the nonce and its own id: so nobody can confirm who has not read the entry, nor for another replica. A replica
+//! that cannot look stops serving from its memory what is older than [`FENCE`], so a purge holds everywhere by then, also
+//! where nobody can be told.
 //!
-//! That a purge holds at once is said only where it is proved: everybody who may serve anything of before is on the list
-//! of replicas, and each of them has read so far. A replica stays on the list for longer than it may serve without
-//! contact ([`MAX_SILENCE`]), and before its first contact it serves nothing. Where Redis has lost the list, that time
-//! must have passed since.
+//! That a purge holds at once is said only where it is proved: everybody who may serve anything of before is known
+//! ([`Members`]), and each of them has confirmed.
+//!
+//! [`FENCE`]: crate::cache::local::FENCE
+//! [`Members`]: super::members::Members
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::HashMap, str::FromStr, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use redis::{RedisResult, aio::MultiplexedConnection};
+use uuid::Uuid;
 
 use super::{
+    heartbeat::{Heartbeat, Unheard},
+    members::{MAX_MEMBERS, is_remembered},
     names::Names,
-    scripts::{BEAT, LEAVE, READ},
+    new_random,
+    scripts::BEAT,
     seal::SealingKeys,
 };
-use crate::cache::{
-    UserKey,
-    local::{FENCE, MAX_SILENCE},
-    terms::MAX_LIFE,
-};
-
+use crate::cache::{UserKey, terms::MAX_LIFE};
 /// How often the log is looked at.
 pub(super) const BEAT_EVERY: Duration = Duration::from_millis(250);
-/// How long a replica stays on the list that is not heard of: longer than it serves anything, by either clock.
-const LISTED_FOR: SignedDuration = SignedDuration::from_mins(MAX_SILENCE.as_mins() + 1);
 /// Entries read at once.
 const PAGE: usize = 1000;
 /// Purges the log holds, about; and none that is older than any entry could be.
 const MAX_LENGTH: usize = 10_000;
 const CONTEXT: &[&[u8]] = &[b"purge"];
+/// How long confirmations are kept: longer than anybody waits for them.
+const CONFIRMATIONS_MS: usize = 30_000;
+
+/// What only those know of a purge who have read its entry.
+pub(super) type Nonce = [u8; 16];
+
+/// A purge as the log has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) user: UserKey,
+    /// What to confirm it by.
+    pub(super) nonce: Nonce,
+}
 
 /// A place in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,39 +75,104 @@ pub(super) struct News {
     /// Redis did not know this replica, or not how far it has read: it is new, was silent for long, or Redis has lost its
     /// memory, all of it or the end of it.
     pub(super) unknown: bool,
+    /// What brokers said.
+    pub(super) heartbeats: Vec<(Uuid, Heartbeat)>,
+    /// Whether there are brokers who are not understood.
+    pub(super) others: bool,
+    /// Under whose names nothing stands that is worth anything, and how many of these no broker can have written.
+    pub(super) worthless: Vec<Vec<u8>>,
+    pub(super) forged: usize,
     /// Whom to purge; `None` for an entry that does not open.
-    pub(super) purged: Vec<Option<UserKey>>,
+    pub(super) purged: Vec<Option<Entry>>,
     /// How far the log was read.
     pub(super) position: Position,
     /// Whether there may be more.
     pub(super) more: bool,
 }
 
-/// Looks at the log once, from `position` on.
+impl News {
+    fn take_in(&mut self, keys: &SealingKeys, name: Vec<u8>, bytes: &[u8], now: Timestamp) {
+        let heard = replica(&name).ok_or(Unheard::Forged);
+        match heard.and_then(|replica| Ok((replica, Heartbeat::read(keys, replica, bytes)?))) {
+            Ok((_, heartbeat)) if !is_remembered(heartbeat.said_at, now) => self.worthless.push(name),
+            Ok(heard) => self.heartbeats.push(heard),
+            Err(Unheard::OfAnotherVersion) => self.others = true,
+            Err(Unheard::Forged) => {
+                self.forged += 1;
+                self.worthless.push(name);
+            }
+        }
+    }
+}
+
+/// What to say with a look.
+pub(super) struct Saying {
+    pub(super) replica: Uuid,
+    /// `None` looks only.
+    pub(super) heartbeat: Option<Heartbeat>,
+    pub(super) position: Position,
+    /// Names in the list of replicas under which nothing stands that is worth anything.
+    pub(super) worthless: Vec<Vec<u8>>,
+}
+
+/// Looks once at the log, from a position on, and at who there is.
 pub(super) async fn beat(
     connection: &mut MultiplexedConnection,
     names: &Names,
     keys: &SealingKeys,
-    replica: &str,
-    position: Position,
+    saying: &Saying,
+    now: Timestamp,
 ) -> RedisResult<News> {
+    type Fields = HashMap<Vec<u8>, Vec<u8>>;
     type Entries = Vec<(String, Vec<Vec<u8>>)>;
-    let (unknown, entries): (bool, Entries) = BEAT
+    let heartbeat = saying.heartbeat.as_ref().map(|heartbeat| heartbeat.write(keys, saying.replica));
+    let mut script = BEAT.prepare_invoke();
+    script
         .key(names.log())
-        .key(names.replicas_seen())
-        .key(names.replicas_read())
-        .key(names.replicas_since())
-        .arg(replica)
-        .arg(position.to_string())
-        .arg(LISTED_FOR.as_millis())
+        .key(names.replicas())
+        .arg(field(saying.replica))
+        .arg(heartbeat.unwrap_or_default())
+        .arg(saying.position.to_string())
         .arg(PAGE)
         .arg((MAX_LIFE * 2).as_millis())
-        .invoke_async(connection)
-        .await?;
+        .arg(MAX_MEMBERS);
+    for worthless in &saying.worthless {
+        script.arg(worthless);
+    }
+    let (unknown, replicas, entries): (bool, Fields, Entries) = script.invoke_async(connection).await?;
     let more = entries.len() == PAGE;
-    let read = entries.last().and_then(|(id, _)| id.parse().ok()).unwrap_or(position);
+    let read = entries.last().and_then(|(id, _)| id.parse().ok()).unwrap_or(saying.position);
     let purged = entries.iter().map(|(_, fields)| open(keys, fields)).collect();
-    Ok(News { unknown, purged, position: read, more })
+    let mut news = News {
+        unknown,
+        heartbeats: Vec::new(),
+        others: false,
+        worthless: Vec::new(),
+        forged: 0,
+        purged,
+        position: read,
+        more,
+    };
+    for (name, bytes) in replicas {
+        news.take_in(keys, name, &bytes, now);
+    }
+    Ok(news)
+}
+
+/// Leaves a last heartbeat.
+pub(super) async fn leave(
+    connection: &mut MultiplexedConnection,
+    names: &Names,
+    keys: &SealingKeys,
+    replica: Uuid,
+    last: &Heartbeat,
+) -> RedisResult<()> {
+    redis::cmd("HSET")
+        .arg(names.replicas())
+        .arg(field(replica))
+        .arg(last.write(keys, replica))
+        .query_async(connection)
+        .await
 }
 
 /// Writes a purge into the log, and gives the user a new generation, in one step.
@@ -123,47 +200,51 @@ pub(super) async fn append(
     id.parse().map_err(|_| (redis::ErrorKind::UnexpectedReturnType, "an entry's id is no id").into())
 }
 
-/// Seals a user's key for the log.
-pub(super) fn seal(keys: &SealingKeys, user: &UserKey) -> Option<Vec<u8>> {
-    keys.seal(CONTEXT, user.as_bytes())
+/// Seals a purge for the log.
+pub(super) fn seal(keys: &SealingKeys, entry: &Entry) -> Option<Vec<u8>> {
+    keys.seal(CONTEXT, &[&entry.user.as_bytes()[..], &entry.nonce].concat())
 }
 
-/// What is known of the replicas' reading.
-pub(super) struct Reading {
-    /// Every replica that was heard of lately has read so far: to wait longer brings nothing.
-    pub(super) done: bool,
-    /// Everybody has read so far who may serve anything of before.
-    pub(super) complete: bool,
+impl Entry {
+    pub(super) fn new(user: UserKey) -> Option<Self> {
+        Some(Self { user, nonce: new_random()? })
+    }
 }
 
-/// Whether the replicas have read up to `position`.
-pub(super) async fn reading(
+/// Says that `replica` holds nothing any more of those who were purged.
+pub(super) async fn confirm(
     connection: &mut MultiplexedConnection,
     names: &Names,
-    position: Position,
-) -> RedisResult<Reading> {
-    type Replicas = Vec<(i128, String)>;
-    let (listed_for, replicas): (Option<i128>, Replicas) = READ
-        .key(names.replicas_seen())
-        .key(names.replicas_read())
-        .key(names.replicas_since())
-        .invoke_async(connection)
-        .await?;
-    let has_read = |read: &str| read.parse().is_ok_and(|read: Position| read >= position);
-    let none_is_missing = listed_for.is_some_and(|listed_for| listed_for >= LISTED_FOR.as_millis());
-    Ok(Reading {
-        done: replicas.iter().all(|(silence, read)| *silence > FENCE.as_millis() || has_read(read)),
-        complete: none_is_missing && replicas.iter().all(|(_, read)| has_read(read)),
-    })
-}
-
-/// Takes a replica off the list.
-pub(super) async fn leave(
-    connection: &mut MultiplexedConnection,
-    names: &Names,
-    replica: &str,
+    keys: &SealingKeys,
+    replica: Uuid,
+    purged: impl Iterator<Item = &Entry>,
 ) -> RedisResult<()> {
-    LEAVE.key(names.replicas_seen()).key(names.replicas_read()).arg(replica).invoke_async(connection).await
+    let mut pipeline = redis::pipe();
+    for Entry { nonce, .. } in purged {
+        let list = names.confirmations(nonce);
+        let tag = keys.tag(&confirmation(nonce, &replica));
+        pipeline.cmd("HSET").arg(&list).arg(field(replica)).arg(tag).ignore();
+        pipeline.cmd("PEXPIRE").arg(&list).arg(CONFIRMATIONS_MS).ignore();
+    }
+    if pipeline.is_empty() { Ok(()) } else { pipeline.query_async(connection).await }
+}
+
+/// Who has confirmed a purge, and how many said so who cannot have.
+pub(super) async fn confirmations(
+    connection: &mut MultiplexedConnection,
+    names: &Names,
+    keys: &SealingKeys,
+    nonce: &Nonce,
+) -> RedisResult<(Vec<Uuid>, usize)> {
+    type Fields = HashMap<Vec<u8>, Vec<u8>>;
+    let said: Fields = redis::cmd("HGETALL").arg(names.confirmations(nonce)).query_async(connection).await?;
+    let who = said.iter().filter_map(|(name, tag)| {
+        let replica = replica(name)?;
+        keys.is_tagged(&confirmation(nonce, &replica), tag).then_some(replica)
+    });
+    let who: Vec<_> = who.collect();
+    let forged = said.len() - who.len();
+    Ok((who, forged))
 }
 
 /// Whether the log still holds an entry.
@@ -178,8 +259,23 @@ pub(super) async fn holds(
     Ok(!found.is_empty())
 }
 
-fn open(keys: &SealingKeys, fields: &[Vec<u8>]) -> Option<UserKey> {
+fn confirmation<'a>(nonce: &'a Nonce, replica: &'a Uuid) -> [&'a [u8]; 3] {
+    [b"confirmed", nonce, replica.as_bytes()]
+}
+
+fn open(keys: &SealingKeys, fields: &[Vec<u8>]) -> Option<Entry> {
     let [_, envelope] = fields else { return None };
-    let user = keys.open(CONTEXT, envelope).ok()?;
-    Some(UserKey::from_bytes(user.as_slice().try_into().ok()?))
+    let purge = keys.open(CONTEXT, envelope).ok()?;
+    let (user, nonce) = purge.split_first_chunk::<32>()?;
+    Some(Entry { user: UserKey::from_bytes(*user), nonce: nonce.try_into().ok()? })
+}
+
+/// A replica's name in a list. There is one way to write it.
+fn field(replica: Uuid) -> String {
+    replica.simple().to_string()
+}
+
+fn replica(field_name: &[u8]) -> Option<Uuid> {
+    let replica = Uuid::try_parse_ascii(field_name).ok()?;
+    (field(replica).as_bytes() == field_name).then_some(replica)
 }

@@ -2,7 +2,8 @@
 //!
 //! Values are sealed with AES-256-GCM (NIST SP 800-38D) under a random nonce. The envelope names its key, so keys can
 //! be rotated; what the value is for, and where it belongs, is associated data, so a value moved to another place
-//! does not open. Names are HMAC-SHA256 (RFC 2104), so that nobody who reads Redis can tell whose an entry is.
+//! does not open. Names are HMAC-SHA256 (RFC 2104), so that nobody who reads Redis can tell whose an entry is. Tags are
+//! too, under a key of their own: what must be a broker's word, and need not be hidden, carries one.
 //!
 //! A random nonce of 96 bits is good for 2^32 values under one key: rotate monthly, and stay far below.
 
@@ -27,10 +28,13 @@ const KEY_BYTES: usize = 32;
 const MAX_KEY_ID_BYTES: usize = 32;
 /// Bytes of a name: enough that no two users ever share one.
 const NAME_BYTES: usize = 18;
+/// Bytes of a tag.
+pub(super) const TAG_BYTES: usize = 32;
 
 /// The keys of the cache key file.
 pub(crate) struct SealingKeys {
     names: hmac::Key,
+    tags: hmac::Key,
     seal_with: String,
     keys: BTreeMap<String, RandomizedNonceKey>,
 }
@@ -83,7 +87,10 @@ impl SealingKeys {
                 .map_err(|_| KeyFileError::Length { entry: id.clone() })?;
             keys.insert(id.clone(), key);
         }
-        Ok(Self { names: hmac::Key::new(hmac::HMAC_SHA256, &names), seal_with: file.seal_with, keys })
+        let names = hmac::Key::new(hmac::HMAC_SHA256, &names);
+        let tags =
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&names, &length_prefixed(&[b"tags"])).as_ref());
+        Ok(Self { names, tags, seal_with: file.seal_with, keys })
     }
 
     /// Seals `plaintext` for the place that `context` describes.
@@ -122,6 +129,16 @@ impl SealingKeys {
     pub(crate) fn name(&self, what: &[&[u8]]) -> String {
         let tag = hmac::sign(&self.names, &length_prefixed(what));
         BASE64_URL_SAFE_NO_PAD.encode(&tag.as_ref()[..NAME_BYTES])
+    }
+
+    /// Makes `what` a broker's word. The key comes from that of the names, so a tag outlasts every rotation.
+    pub(crate) fn tag(&self, what: &[&[u8]]) -> Vec<u8> {
+        hmac::sign(&self.tags, &length_prefixed(what)).as_ref().to_vec()
+    }
+
+    /// Whether `tag` makes `what` a broker's word.
+    pub(crate) fn is_tagged(&self, what: &[&[u8]], tag: &[u8]) -> bool {
+        hmac::verify(&self.tags, &length_prefixed(what), tag).is_ok()
     }
 }
 
@@ -248,6 +265,22 @@ mod tests {
         assert_ne!(old.name(&[b"user"]), old.name(&[b"resu"]));
         let other = file("a", &[("a", 1)]).replace(&key(99), &key(98));
         assert_ne!(SealingKeys::parse(other.as_bytes()).unwrap().name(&[b"user"]), old.name(&[b"user"]));
+    }
+
+    #[test]
+    fn a_tag_is_of_one_thing_and_outlasts_every_rotation() {
+        let (old, new) = (keys("a", &[("a", 1)]), keys("b", &[("b", 2)]));
+        let tag = old.tag(&[b"lease", b"place"]);
+        assert_eq!(tag.len(), TAG_BYTES);
+        assert!(new.is_tagged(&[b"lease", b"place"], &tag));
+        for other in [&[&b"lease"[..], b"other"], &[b"leas", b"eplace"], &[b"heartbeat", b"place"]] {
+            assert!(!new.is_tagged(other, &tag));
+        }
+        assert!(
+            !new.is_tagged(&[b"lease", b"place"], &tag[..31]) && !new.is_tagged(&[b"lease", b"place"], b"")
+        );
+        // Names are for everybody to read: none of them is the beginning of a tag.
+        assert_ne!(old.name(&[b"lease", b"place"]), BASE64_URL_SAFE_NO_PAD.encode(&tag[..NAME_BYTES]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Against a real Redis.
 
 mod faults;
+mod forgeries;
 mod purges;
 
 use std::time::Instant;
@@ -68,27 +69,32 @@ impl Replica {
     pub(super) async fn up(server: &RedisServer) -> Self {
         let replica = Self::new(server);
         replica.is_up().await;
-        // As if the replicas had been written down for long.
-        server.run::<String>(&[b"SET", replica.shared.names().replicas_since().as_bytes(), b"1"]);
+        // As if it had looked who there is for long.
+        replica.shared.members().resume(NOW - members::REMEMBERED_FOR);
         replica
     }
 
-    /// As if it had been silent for so long.
-    fn was_silent_for(&self, server: &RedisServer, silence: SignedDuration) {
-        self.keeper.abort();
-        let (time, _): (i64, i64) = server.run(&[b"TIME"]);
-        let at = (time - silence.as_secs()) * 1000;
-        let seen = self.shared.names().replicas_seen();
-        let replica = self.shared.replica.as_bytes();
-        assert_eq!(server.run::<u64>(&[b"ZADD", seen.as_bytes(), at.to_string().as_bytes(), replica]), 0);
+    /// Waits until both know, and serve with, each other.
+    async fn know_each_other(&self, other: &Self) {
+        let knows = |one: &Self, other: &Self| {
+            let counted = one.shared.members().heartbeat(NOW).counted;
+            counted.iter().any(|(id, _)| *id == other.shared.replica)
+                && one.shared.members().is_counted(one.clock.now())
+        };
+        eventually("both know each other", async || knows(self, other) && knows(other, self)).await;
     }
 
     async fn is_up(&self) {
         eventually("the link is up", async || self.shared.is_up()).await;
     }
 
+    /// Looks for an outcome, as one who has not waited yet.
+    async fn claim(&self, place: &Place) -> Claim {
+        self.shared.claim(place, &mut Wait::begin()).await
+    }
+
     async fn granted(&self, place: &Place) -> Ticket {
-        match self.shared.claim(place).await {
+        match self.claim(place).await {
             Claim::Granted(ticket) => ticket,
             other => panic!("{other:?}"),
         }
@@ -104,7 +110,7 @@ impl Replica {
     async fn finds(&self, place: &Place) -> DownstreamToken {
         let mut found = None;
         eventually("the outcome is there", async || {
-            if let Claim::Found(outcome) = self.shared.claim(place).await {
+            if let Claim::Found(outcome) = self.claim(place).await {
                 found = Some(outcome.outcome.unwrap());
             }
             found.is_some()
@@ -166,7 +172,7 @@ async fn one_replica_gets_an_outcome_and_the_others_wait_for_it() {
     let server = RedisServer::start();
     let (a, b) = (Replica::up(&server).await, Replica::up(&server).await);
     let ticket = a.granted(&place(1, "x")).await;
-    assert!(matches!(b.shared.claim(&place(1, "x")).await, Claim::Taken));
+    assert!(matches!(b.claim(&place(1, "x")).await, Claim::Taken));
     assert!(matches!(b.shared.claim_anew(&place(1, "x")).await, Claim::Taken));
 
     a.shared.finish(ticket, &token(), Some(terms()));
@@ -175,8 +181,7 @@ async fn one_replica_gets_an_outcome_and_the_others_wait_for_it() {
     let ticket = a.granted(&place(1, "y")).await;
     let outage = Err(ExchangeError::from(Kind::IdentityProviderUnavailable { retry_after: None }));
     a.shared.finish(ticket, &outage, Some(terms()));
-    eventually("b has its turn", async || matches!(b.shared.claim(&place(1, "y")).await, Claim::Granted(_)))
-        .await;
+    eventually("b has its turn", async || matches!(b.claim(&place(1, "y")).await, Claim::Granted(_))).await;
 }
 
 #[tokio::test]
@@ -188,7 +193,7 @@ async fn after_an_outage_nobody_waits_for_anybody() {
     a.shared.finish(a.granted(&mine).await, &outage, Some(terms()));
     let mut first = None;
     eventually("b has its turn", async || {
-        if let Claim::Granted(ticket) = b.shared.claim(&mine).await {
+        if let Claim::Granted(ticket) = b.claim(&mine).await {
             first = Some(ticket);
         }
         first.is_some()
@@ -212,7 +217,7 @@ async fn a_token_that_was_challenged_does_not_come_back() {
     let challenged = b.shared.forget(&mine).await.unwrap();
     a.shared.finish(before, &token("the challenged one"), Some(terms()));
     time::sleep(Duration::from_millis(100)).await;
-    assert!(matches!(a.shared.claim(&mine).await, Claim::Taken), "the better one is waited for");
+    assert!(matches!(a.claim(&mine).await, Claim::Taken), "the better one is waited for");
 
     let late = b.shared.forget(&mine).await.unwrap();
     b.shared.finish(challenged, &token("challenged once more"), Some(terms()));
@@ -222,7 +227,7 @@ async fn a_token_that_was_challenged_does_not_come_back() {
     // Refused, the turn is given back.
     let refused = b.shared.forget(&mine).await.unwrap();
     b.shared.finish(refused, &Err(Kind::AppOnlyToken.into()), None);
-    eventually("a has its turn", async || matches!(a.shared.claim(&mine).await, Claim::Granted(_))).await;
+    eventually("a has its turn", async || matches!(a.claim(&mine).await, Claim::Granted(_))).await;
 }
 
 #[tokio::test]
@@ -233,8 +238,7 @@ async fn a_replica_that_dies_is_waited_for_only_as_long_as_its_lease() {
     // Dropped without a word: nobody prolongs the lease any more.
     drop(ticket);
     let started = Instant::now();
-    eventually("b has its turn", async || matches!(b.shared.claim(&place(1, "x")).await, Claim::Granted(_)))
-        .await;
+    eventually("b has its turn", async || matches!(b.claim(&place(1, "x")).await, Claim::Granted(_))).await;
     assert!(started.elapsed() < LEASE + Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
@@ -245,7 +249,7 @@ async fn a_lease_is_prolonged_while_the_exchange_takes_its_time() {
     let ticket = a.granted(&place(1, "x")).await;
     let until = Instant::now() + LEASE + RENEW_EVERY;
     while Instant::now() < until {
-        assert!(matches!(b.shared.claim(&place(1, "x")).await, Claim::Taken));
+        assert!(matches!(b.claim(&place(1, "x")).await, Claim::Taken));
         time::sleep(Duration::from_millis(100)).await;
     }
     drop(ticket);
@@ -258,7 +262,7 @@ async fn clocks_a_little_apart_lengthen_no_life() {
     a.leaves(&place(1, "x")).await;
     for (behind, usable) in [(30, true), (70, false)] {
         b.clock.advance(SignedDuration::from_secs(-behind));
-        match (b.shared.claim(&place(1, "x")).await, usable) {
+        match (b.claim(&place(1, "x")).await, usable) {
             (Claim::Found(found), true) => {
                 assert_eq!(found.terms.fresh_until, b.clock.now() + MAX_LIFE);
             }
@@ -278,7 +282,7 @@ async fn nothing_in_redis_can_be_read() {
     a.leaves(&mine).await;
 
     let keys: Vec<Vec<u8>> = server.run(&[b"KEYS", b"*"]);
-    assert!(keys.len() >= 5, "entry, generation, log, and two lists of replicas");
+    assert!(keys.len() >= 5, "entry, generation, log, confirmations and replicas");
     for key in keys {
         let dump: Vec<u8> = server.run(&[b"DUMP", &key]);
         for hidden in [SECRET.as_bytes(), &[7; 32], &mine.key.as_bytes()[..], b"access_token", b"fresh_until"]
@@ -304,8 +308,7 @@ async fn keys_are_rotated_without_a_miss() {
 
     std::fs::write(a.dir.path().join("keys.toml"), &both).unwrap();
     while a.shared.keys.look() != Look::Replaced {}
-    eventually("a opens it too", async || matches!(a.shared.claim(&place(1, "y")).await, Claim::Found(_)))
-        .await;
+    eventually("a opens it too", async || matches!(a.claim(&place(1, "y")).await, Claim::Found(_))).await;
 }
 
 #[tokio::test]

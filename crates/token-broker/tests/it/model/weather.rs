@@ -1,4 +1,4 @@
-//! What goes wrong while the run goes on: at Redis and on the way to it, at Entra ID, with keys, and with the time.
+//! What goes wrong while the run goes on: at Redis, by whoever else writes to it, and on the way to it, at Entra ID, with keys, and with the time.
 
 use std::{
     sync::{
@@ -15,8 +15,12 @@ use super::{
     rules::DRIFT,
     world::{Mood, World},
 };
-use crate::testing::{RedisServer, cache_keys};
-use jiff::SignedDuration;
+use crate::{
+    heartbeats,
+    testing::{RedisServer, cache_keys},
+};
+use identity::clock::Clock as _;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long Redis is let alone after it was taken away: a replica needs up to five seconds to come back to it, and
 /// most of the run is to be one with Redis.
@@ -29,34 +33,35 @@ pub(super) async fn redis(world: Arc<World>, server: RedisServer, mut rng: Rng, 
     while !stop.load(Ordering::SeqCst) {
         time::sleep(Duration::from_millis(rng.within(300, 1500))).await;
         let pause = Duration::from_millis(rng.within(100, 1500));
-        let fault = if struck.elapsed() > LET_ALONE { *rng.one_of(&FAULTS) } else { SPOILT };
+        let fault = *rng.one_of(if struck.elapsed() > LET_ALONE { &FAULTS } else { &MEANWHILE });
         let mut choices = Rng::new(rng.next(), 0);
         let mut taken = server.take().unwrap();
         // The client of the tests blocks, and so does a server that starts.
+        let now = world.clock.now();
         let work = move || {
-            vouch_for_the_list(&taken);
+            vouch_for_the_list(&taken, now);
             strike(&mut taken, fault, pause, &mut choices);
             taken
         };
         server = Some(tokio::task::spawn_blocking(work).await.unwrap());
-        if fault != SPOILT {
+        if FAULTS.contains(&fault) {
             struck = Instant::now();
         }
         world.count(fault);
     }
 }
 
-const SPOILT: &str = "redis spoilt";
 const FAULTS: [&str; 4] = ["redis killed", "redis flushed", "redis stopped", "redis full"];
+/// What somebody does who may write to it.
+const MEANWHILE: [&str; 2] = ["redis spoilt", "redis forged"];
 
 /// A day after Redis has lost the list of replicas, whoever is on it is all there are. Here that is known as soon as both
 /// are.
-fn vouch_for_the_list(server: &RedisServer) {
-    let keys = |name: &str| server.run::<Vec<Vec<u8>>>(&[b"KEYS", format!("*:replicas:{name}").as_bytes()]);
-    if let ([read], [since]) = (&keys("read")[..], &keys("since")[..])
-        && server.run::<u64>(&[b"HLEN", read]) == 2
-    {
-        server.run::<String>(&[b"SET", since, b"1"]);
+fn vouch_for_the_list(server: &RedisServer, now: Timestamp) {
+    let lists = server.run::<Vec<Vec<u8>>>(&[b"KEYS", b"*:replicas"]);
+    let said = lists.iter().flat_map(|list| server.run::<Vec<Vec<u8>>>(&[b"HVALS", list]));
+    if said.filter(|said| said.get(1) == Some(&0)).count() == 2 {
+        heartbeats::vouch_for_the_list(server, now);
     }
 }
 
@@ -90,7 +95,51 @@ fn strike(server: &mut RedisServer, fault: &str, pause: Duration, rng: &mut Rng)
             std::thread::sleep(pause);
             limit(b"0");
         }
+        "redis forged" => forge(server, pause, rng),
         _ => spoil(server, rng),
+    }
+}
+
+/// Confirms every purge for everybody, plays heartbeats again and passes them off as others', has the log of purges and
+/// the list of replicas vanish, and takes turns that nobody has.
+fn forge(server: &RedisServer, pause: Duration, rng: &mut Rng) {
+    type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+    let keys = |kind: &str| server.run::<Vec<Vec<u8>>>(&[b"KEYS", format!("*:{kind}").as_bytes()]);
+    let fields = |key: &[u8]| server.run::<Fields>(&[b"HGETALL", key]);
+    let set = |key: &[u8], field: &[u8], value: &[u8]| server.run::<i64>(&[b"HSET", key, field, value]);
+    let lists = keys("replicas");
+    let [list] = &lists[..] else { return };
+    let replicas = fields(list);
+    if replicas.is_empty() {
+        return;
+    }
+    for entry in keys("*:e:*").iter().take(3) {
+        let lease = String::from_utf8_lossy(entry).replace(":e:", ":l:");
+        server.run::<String>(&[b"SET", lease.as_bytes(), &rng.next().to_be_bytes().repeat(7)]);
+    }
+    let mut kept = vec![vec![7; 32]];
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        for confirmations in keys("confirmed:*") {
+            kept.extend(fields(&confirmations).into_iter().map(|(_, tag)| tag));
+            for (replica, _) in &replicas {
+                let tag: &Vec<u8> = rng.one_of(&kept[kept.len().saturating_sub(8)..]);
+                set(&confirmations, replica, tag);
+            }
+        }
+        match rng.within(0, 40) {
+            0 => drop(server.run::<redis::Value>(&[b"DEL", list, &keys("purges").concat()])),
+            1 => drop(server.run::<redis::Value>(&[b"HDEL", list, &rng.one_of(&replicas).0])),
+            2..8 => {
+                let (id, (_, heartbeat)) = (&rng.one_of(&replicas).0, rng.one_of(&replicas));
+                set(list, id, heartbeat);
+            }
+            8 => {
+                set(list, rng.next().to_string().as_bytes(), b"made up");
+            }
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

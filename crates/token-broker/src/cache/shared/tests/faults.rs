@@ -13,8 +13,7 @@ async fn a_redis_that_is_killed_costs_nothing_and_comes_back() {
     let a = Replica::up(&server).await;
     a.leaves(&place(1, "x")).await;
     server.kill();
-    eventually("the claim is answered", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
-        .await;
+    eventually("the claim is answered", async || matches!(a.claim(&place(1, "x")).await, Claim::Down)).await;
     server.restart();
     a.is_up().await;
     a.leaves(&place(1, "x")).await;
@@ -28,10 +27,10 @@ async fn a_redis_that_hangs_costs_one_timeout() {
     server.run::<String>(&[b"CLIENT", b"PAUSE", b"3000", b"ALL"]);
     let started = Instant::now();
     let place = place(1, "x");
-    let claims = futures::future::join_all((0..50).map(|_| a.shared.claim(&place))).await;
+    let claims = futures::future::join_all((0..50).map(|_| a.claim(&place))).await;
     assert!(claims.iter().all(|claim| matches!(claim, Claim::Down)));
     assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
-    assert!(matches!(a.shared.claim(&place).await, Claim::Down));
+    assert!(matches!(a.claim(&place).await, Claim::Down));
     a.is_up().await;
 }
 
@@ -44,7 +43,7 @@ async fn a_way_that_holds_everything_up_costs_one_timeout_and_what_was_held_up_h
     a.leaves(&place(1, "x")).await;
     way.stall();
     let started = Instant::now();
-    assert!(matches!(a.shared.claim(&place(1, "x")).await, Claim::Down));
+    assert!(matches!(a.claim(&place(1, "x")).await, Claim::Down));
     assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::Incomplete);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     way.open();
@@ -57,8 +56,7 @@ async fn a_redis_that_is_full_is_done_without() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
     let a = Replica::up(&server).await;
     server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
-    eventually("it is done without", async || matches!(a.shared.claim(&place(1, "x")).await, Claim::Down))
-        .await;
+    eventually("it is done without", async || matches!(a.claim(&place(1, "x")).await, Claim::Down)).await;
     server.run::<String>(&[b"CONFIG", b"SET", b"maxmemory", b"0"]);
     a.is_up().await;
     a.leaves(&place(1, "x")).await;
