@@ -124,17 +124,19 @@ fn forge(server: &RedisServer, pause: Duration, rng: &mut Rng) {
             kept.extend(fields(&confirmations).into_iter().map(|(_, tag)| tag));
             for (replica, _) in &replicas {
                 let tag: &Vec<u8> = rng.one_of(&kept[kept.len().saturating_sub(8)..]);
-                set(&confirmations, replica, tag);
+                // In place of those who have not said it themselves.
+                server.run::<i64>(&[b"HSETNX", &confirmations, replica, tag]);
             }
         }
-        match rng.within(0, 40) {
+        match rng.within(0, 200) {
+            // Seldom: whoever cannot find its purge any more says that it is incomplete, and that proves nothing.
             0 => drop(server.run::<redis::Value>(&[b"DEL", list, &keys("purges").concat()])),
             1 => drop(server.run::<redis::Value>(&[b"HDEL", list, &rng.one_of(&replicas).0])),
-            2..8 => {
+            2..30 => {
                 let (id, (_, heartbeat)) = (&rng.one_of(&replicas).0, rng.one_of(&replicas));
                 set(list, id, heartbeat);
             }
-            8 => {
+            30..34 => {
                 set(list, rng.next().to_string().as_bytes(), b"made up");
             }
             _ => {}
