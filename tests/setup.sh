@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
-#   tests/setup.sh services  the real servers the tests start: Redis
+#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, buf
 #
@@ -76,9 +76,11 @@ clients() {
   ./clients/setup.sh
 }
 
-# On a machine with systemd, Debian's package starts a server of its own at port 6379, which no test uses.
+# On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.
 services() {
   have redis-server || apt_install "the shared cache" redis-server
+  have nginx || [ -x /usr/sbin/nginx ] || apt_install "a proxy" nginx-light
+  have caddy || apt_install "another proxy" caddy
 }
 
 nextest() {

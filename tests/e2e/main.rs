@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
 
 mod architecture;
+mod browser_page;
 mod callers_text;
 mod cancellation;
 mod challenges;
@@ -22,6 +23,7 @@ mod kill;
 mod leaks;
 mod mcp_http;
 mod preflight;
+mod proxies;
 mod refusals;
 mod replicas;
 mod rollover;

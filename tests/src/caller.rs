@@ -95,6 +95,11 @@ impl Caller {
         request.body(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
     }
 
+    /// A request of any method, for a test that dresses it up.
+    pub fn requesting(&self, method: reqwest::Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
     /// Sends a prepared request.
     ///
     /// # Panics

@@ -182,13 +182,13 @@ impl Error {
                 return format!(
                     "Azure limits how often costs can be read, for all tools of the directory together. Ask again in \
                      {} seconds.",
-                    retry_after.as_secs()
+                    seconds(*retry_after)
                 );
             }
             Self::ReportNotReady { retry_after, .. } => {
                 return format!(
                     "Azure is still building the report. Ask again in {} seconds, or for a shorter period.",
-                    retry_after.as_secs()
+                    seconds(*retry_after)
                 );
             }
             other => other.advice(),
@@ -205,6 +205,12 @@ impl Error {
             Self::AzureUnavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+
+    /// The same in whole seconds: rounded up, at least one, for whoever comes back a moment early is refused again. Texts say
+    /// this number.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after().map(seconds)
     }
 
     /// What Azure itself said. For the caller whose request it was: the message may name that person.
@@ -280,6 +286,10 @@ impl Error {
             _ => "Azure answered in a way this server does not understand. Tell the server's operator.",
         }
     }
+}
+
+fn seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<AmountOverflow> for Error {

@@ -83,7 +83,7 @@ impl From<cost::Error> for Failure {
         ToolError {
             code: error.code(),
             detail: error.detail(),
-            retry_after_seconds: error.retry_after().map(|wait| wait.as_secs().max(1)),
+            retry_after_seconds: error.retry_after_seconds(),
             azure: error.azure().map(|azure| AzureSaid {
                 code: azure.code.clone(),
                 message: azure.message().map(str::to_owned),

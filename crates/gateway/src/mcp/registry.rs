@@ -61,7 +61,8 @@ impl Entry {
 
 fn entry<D: Definition>() -> Entry {
     let annotations = ToolAnnotations::with_title(D::TITLE).read_only(true).open_world(true);
-    let input_schema = schema_for_input::<D::Input>().unwrap_or_default();
+    let mut input_schema = schema_for_input::<D::Input>().unwrap_or_default();
+    without_width(Arc::make_mut(&mut input_schema).values_mut());
     Entry {
         name: D::NAME,
         tool: Tool::new(D::NAME, D::DESCRIPTION, input_schema)
@@ -96,7 +97,33 @@ fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
     if !definitions.is_empty() {
         schema.insert("$defs".into(), definitions.into());
     }
+    without_width(schema.values_mut());
     Arc::new(schema)
+}
+
+/// Takes out what Rust says of the width of its numbers: `"format": "uint64"` is no format of JSON Schema. Validators warn
+/// at each listing, and strict ones refuse. The bounds stay.
+fn without_width<'a>(values: impl Iterator<Item = &'a mut Value>) {
+    const WIDTHS: [&str; 14] = [
+        "int", "int8", "int16", "int32", "int64", "int128", "uint", "uint8", "uint16", "uint32", "uint64",
+        "uint128", "float", "double",
+    ];
+    for value in values {
+        match value {
+            Value::Object(members) => {
+                if members
+                    .get("format")
+                    .and_then(Value::as_str)
+                    .is_some_and(|format| WIDTHS.contains(&format))
+                {
+                    members.remove("format");
+                }
+                without_width(members.values_mut());
+            }
+            Value::Array(items) => without_width(items.iter_mut()),
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +137,16 @@ mod tests {
             assert!(tool.description.unwrap().len() > 60, "{}", entry.name);
             assert_eq!(tool.input_schema["type"], "object", "{}", entry.name);
             assert_eq!(tool.input_schema["additionalProperties"], false, "{}", entry.name);
-            assert_eq!(tool.output_schema.unwrap()["anyOf"].as_array().unwrap().len(), 2, "{}", entry.name);
+            let output_schema = tool.output_schema.unwrap();
+            assert_eq!(output_schema["anyOf"].as_array().unwrap().len(), 2, "{}", entry.name);
+            for schema in [&tool.input_schema, &output_schema] {
+                let text = serde_json::to_string(schema).unwrap();
+                assert!(
+                    !text.contains("int64") && !text.contains(r#""format":"uint"#),
+                    "{}: {text}",
+                    entry.name
+                );
+            }
         }
     }
 }

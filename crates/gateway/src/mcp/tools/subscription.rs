@@ -1,6 +1,6 @@
 //! Which subscription a question is about: by id, or by the name a person knows.
 
-use cost::{Subscription, SubscriptionId};
+use cost::{Scope, Subscription, SubscriptionId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ impl SubscriptionInput {
     /// Names what there is to choose from.
     pub(super) async fn resolve(&self, context: &ToolContext) -> Result<SubscriptionId, Failure> {
         let asked = self.0.trim();
-        if let Ok(id) = asked.parse() {
+        if let Some(id) = id_in(asked) {
             return Ok(id);
         }
         let list = |cost: cost::Client, token| async move { cost.subscriptions(&token).await };
@@ -31,6 +31,14 @@ impl SubscriptionInput {
             [] => Err(not_found(&visible.iter().collect::<Vec<_>>()).into()),
             _ => Err(ambiguous(&named).into()),
         }
+    }
+}
+
+/// The id, where that is what was asked with: by itself, or in the address that Azure writes it in.
+fn id_in(asked: &str) -> Option<SubscriptionId> {
+    match asked.trim_end_matches('/').parse() {
+        Ok(Scope::Subscription(id)) => Some(id),
+        _ => asked.parse().ok(),
     }
 }
 
@@ -67,4 +75,21 @@ fn named(subscriptions: &[&Subscription], name: impl Fn(&Subscription) -> String
 fn choices(subscriptions: &[&Subscription]) -> Vec<Choice> {
     let choice = |s: &&Subscription| Choice { id: s.id.to_string(), name: foreign::exact(&s.display_name) };
     subscriptions.iter().take(MOST_NAMED).map(choice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_out_of_the_address_it_stands_in() {
+        const ID: &str = "10000000-0000-4000-8000-000000000001";
+        let id: SubscriptionId = ID.parse().unwrap();
+        for asked in [ID.to_owned(), format!("/subscriptions/{ID}"), format!("Subscriptions/{ID}/")] {
+            assert_eq!(id_in(&asked), Some(id), "{asked}");
+        }
+        for asked in ["Contoso Prod", "/subscriptions/", &format!("/subscriptions/{ID}/resourceGroups/web")] {
+            assert_eq!(id_in(asked), None, "{asked}");
+        }
+    }
 }
