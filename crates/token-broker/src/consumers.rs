@@ -89,7 +89,7 @@ impl Consumers {
     #[cfg(test)]
     pub(crate) fn look_again(&self) {
         let Source::File(watched) = &self.source else { panic!("there is no file") };
-        while watched.look() != crate::watched::Look::Replaced {}
+        while watched.look() != watched::Look::Replaced {}
     }
 
     fn registry(&self) -> Arc<Registry> {
