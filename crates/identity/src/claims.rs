@@ -7,6 +7,34 @@ use crate::error::{InvalidToken, Reason};
 use crate::ids::{ClientId, ObjectId, TenantId};
 use crate::scope::ScopeSet;
 
+/// The most entries of one list: scopes, roles, authentication contexts, capabilities.
+///
+/// The API's own registration defines scopes and roles, here three in all; the longest list Entra ID writes is that of
+/// 200 groups, which a registration may have written as roles; authentication contexts end at 99. What is beyond that
+/// costs each check of each later call, and the memory in which a proved token is remembered.
+pub(crate) const MAX_LISTED: usize = 256;
+
+/// The versions of Entra ID access tokens, each with metadata of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenVersion {
+    V1,
+    V2,
+}
+
+impl TokenVersion {
+    /// Reads `ver`, which says whose metadata holds for the token, whatever endpoint issued it.
+    ///
+    /// # Errors
+    /// [`Reason::UnsupportedVersion`] for any other, and where there is none.
+    pub(crate) fn read(map: &Map<String, Value>) -> Result<Self, InvalidToken> {
+        match map.get("ver").and_then(Value::as_str) {
+            Some("1.0") => Ok(Self::V1),
+            Some("2.0") => Ok(Self::V2),
+            _ => Err(Reason::UnsupportedVersion.into()),
+        }
+    }
+}
+
 /// Claims of an Entra ID access token (Microsoft: "Access token claims reference"). Only
 /// `oid` and `client` may be missing here, because their absence has a meaning of its own.
 #[derive(Debug)]
@@ -30,9 +58,9 @@ impl Claims {
     /// Reads the claims.
     ///
     /// # Errors
-    /// [`Reason::MissingClaim`] for one that every token has, [`Reason::Malformed`] for a wrong type.
+    /// [`Reason::MissingClaim`] for one that every token has, [`Reason::Malformed`] for a wrong type,
+    /// [`Reason::TooManyValues`] for a list of more than [`MAX_LISTED`].
     pub(crate) fn read(map: &Map<String, Value>) -> Result<Self, InvalidToken> {
-        let scopes = text(map, "scp")?.map(|scp| ScopeSet::parse(&scp));
         Ok(Self {
             iss: required(text(map, "iss")?)?,
             aud: required(text(map, "aud")?)?,
@@ -42,7 +70,7 @@ impl Claims {
             oid: id(map, "oid")?,
             // Version 2.0 tokens name the client `azp`, version 1.0 tokens `appid`.
             client: id(map, "azp")?.or(id(map, "appid")?),
-            scopes,
+            scopes: scopes(map)?,
             roles: map.contains_key("roles").then(|| list(map, "roles")).transpose()?,
             idtyp: text(map, "idtyp")?,
             acrs: list(map, "acrs")?,
@@ -74,12 +102,25 @@ fn time(map: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, Inval
     Timestamp::from_second(seconds).map(Some).map_err(|_| Reason::Malformed.into())
 }
 
+fn scopes(map: &Map<String, Value>) -> Result<Option<ScopeSet>, InvalidToken> {
+    let Some(scp) = text(map, "scp")? else { return Ok(None) };
+    bounded(scp.split_ascii_whitespace().take(MAX_LISTED + 1).count())?;
+    Ok(Some(ScopeSet::parse(&scp)))
+}
+
 /// An array of strings; older tokens carry a single string where newer ones carry an array (`acrs`).
 fn list(map: &Map<String, Value>, name: &str) -> Result<Vec<String>, InvalidToken> {
     let text = |v: &Value| v.as_str().map(str::to_owned).ok_or(InvalidToken::from(Reason::Malformed));
     match map.get(name) {
         None => Ok(Vec::new()),
-        Some(Value::Array(items)) => items.iter().map(text).collect(),
+        Some(Value::Array(items)) => {
+            bounded(items.len())?;
+            items.iter().map(text).collect()
+        }
         Some(single) => Ok(vec![text(single)?]),
     }
+}
+
+fn bounded(entries: usize) -> Result<(), InvalidToken> {
+    if entries > MAX_LISTED { Err(Reason::TooManyValues.into()) } else { Ok(()) }
 }

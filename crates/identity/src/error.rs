@@ -91,11 +91,13 @@ macro_rules! reasons {
 
 reasons! {
     /// The signature does not verify.
-    BadSignature = "bad_signature", "the token's signature does not verify with the tenant's key";
+    BadSignature = "bad_signature", "the token's signature does not verify with the tenant's key; a token for Microsoft Graph never does, so request a token for this server";
     /// `exp` has passed.
     Expired = "expired", "the token has expired; sign in again or refresh it";
     /// The header holds a parameter that points to a key of the sender's choice, or must be understood and is not.
     ForbiddenHeader = "forbidden_header", "the token's header holds a parameter that is not accepted";
+    /// Its header is longer than any that is read.
+    HeaderTooLarge = "header_too_large", "the token's header is longer than 2 KiB; those of Entra ID have a tenth of that";
     /// It is no JWT, or a claim has the wrong type or stands twice.
     Malformed = "malformed", "the token is not a well-formed JSON Web Token";
     /// A claim that every Entra access token of a user carries is missing.
@@ -105,7 +107,9 @@ reasons! {
     /// `nbf` lies ahead.
     NotYetValid = "not_yet_valid", "the token is not valid yet; check the clock of the machine";
     /// Longer than any token that is looked at.
-    TooLarge = "too_large", "the token is larger than 16 KiB";
+    TooLarge = "too_large", "the token is larger than 16 KiB, as a rule for its group claims; in the token configuration of the API's app registration choose Groups assigned to the application, or none";
+    /// More values than are read, in one list or in all.
+    TooManyValues = "too_many_values", "the token lists more than is read: at most 256 scopes, roles, authentication contexts or capabilities, and 2000 values in all; assign fewer to this person";
     /// The key that signed it is not among the tenant's.
     UnknownKey = "unknown_key", "the token is signed with a key that the tenant does not publish";
     /// The algorithm is not on the list.
@@ -123,6 +127,23 @@ reasons! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::MAX_LISTED;
+    use crate::strict_json::MAX_VALUES;
+    use crate::token::MAX_TOKEN_BYTES;
+    use crate::unverified::MAX_HEADER_CHARS;
+
+    #[test]
+    fn a_bound_is_said_in_the_text_of_its_refusal() {
+        for (reason, bound) in [
+            (Reason::TooLarge, format!("{} KiB", MAX_TOKEN_BYTES / 1024)),
+            (Reason::HeaderTooLarge, format!("{} KiB", MAX_HEADER_CHARS / 1024)),
+            (Reason::TooManyValues, format!("at most {MAX_LISTED} scopes")),
+            (Reason::TooManyValues, format!("and {MAX_VALUES} values")),
+        ] {
+            assert!(reason.text().contains(&bound), "{bound}: {}", reason.text());
+        }
+        assert!(Reason::TooLarge.text().contains("Groups assigned to the application"), "the cure is named");
+    }
 
     #[test]
     fn no_text_can_confuse_the_parser_of_a_challenge() {

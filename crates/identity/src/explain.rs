@@ -11,14 +11,17 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
-use crate::claims::Claims;
+use self::claims::{Fault, faults, kind, mended, readable, unreadable};
+use crate::claims::{Claims, TokenVersion};
 use crate::error::{InvalidToken, Reason, ValidationError};
 use crate::keys::{KeyCache, KeyError, SigningKey, Snapshot};
 use crate::principal::Principal;
 use crate::proved::ProvedTokens;
 use crate::token::BearerToken;
-use crate::unverified::{Parts, TokenVersion, UnverifiedToken, key_id};
-use crate::validate::{Evidence, LEEWAY, RULES, Validator, principal};
+use crate::unverified::{Parts, key_id};
+use crate::validate::{Evidence, LEEWAY, RULES, Signer, Validator};
+
+mod claims;
 
 /// The longest value of a claim that is repeated, in characters.
 const MAX_SHOWN: usize = 160;
@@ -70,23 +73,33 @@ impl Validator {
 
     async fn pins(&self, opened: &Opened<'_>) -> Vec<Pin> {
         let kid = key_id(&opened.header);
-        let unverified = opened.unverified(kid.as_deref().unwrap_or_default());
-        let version = unverified.version();
-        let keys = match version {
-            Ok(TokenVersion::V2) => Some(&self.v2),
-            Ok(TokenVersion::V1) => self.v1.as_ref(),
+        let signer = match &kid {
+            Ok(kid) => Some(self.signer(kid).await),
             Err(_) => None,
         };
-        let published = Published::look_up(keys, kid.as_deref().unwrap_or_default(), self.clock.now()).await;
         let mut pins = vec![form(Ok(())), header(&opened.header, kid.as_ref().err().copied())];
-        pins.push(self.version_pin(&opened.claims, version, keys.is_some()));
-        pins.push(key(kid.as_deref().ok(), &published));
-        let faults = faults(&opened.claims);
-        pins.push(readable(&opened.claims, &faults));
-        let Ok(claims) = Claims::read(&mended(&opened.claims, &faults)) else { return pins };
+        pins.push(self.key_pin(kid.as_deref().ok(), signer.as_ref()));
+        pins.push(opened.signature_pin(kid.as_deref().unwrap_or_default(), signer.as_ref()));
+        // Nobody may have signed them: they are read for who holds the token, and decide nothing.
+        let claims = match opened.parts.claims() {
+            Ok(claims) => claims,
+            Err(invalid) => return pins.into_iter().chain([unreadable(invalid)]).collect(),
+        };
+        let version = TokenVersion::read(&claims);
+        let keys = version.ok().and_then(|version| self.keys_of(version));
+        pins.push(self.version_pin(&claims, version, keys.is_some()));
+        let published = Published::look_up(keys, kid.as_deref().unwrap_or_default(), self.clock.now()).await;
+        pins.extend(self.claim_pins(&claims, &published));
+        pins
+    }
+
+    /// What the claims say: their form, each rule, and the kind of token.
+    fn claim_pins(&self, map: &Map<String, Value>, published: &Published) -> Vec<Pin> {
+        let faults = faults(map);
+        let mut pins = vec![readable(&faults)];
+        let Ok(claims) = Claims::read(&mended(map, &faults)) else { return pins };
         let (no_key, no_metadata) = (no_key(), no_metadata());
         let evidence = Evidence {
-            token: &unverified,
             claims: &claims,
             key: published.key.as_ref().unwrap_or(&no_key),
             metadata: published.metadata.as_deref().unwrap_or(&no_metadata),
@@ -96,13 +109,27 @@ impl Validator {
         pins.extend(RULES.iter().map(|(name, rule)| {
             let about = About::rule(name);
             let verdict = about
-                .obstacle(&published, &faults)
+                .obstacle(published, &faults)
                 .map_or_else(|| Verdict::from(rule(&evidence)), Verdict::Unknown);
-            let found = opened.claims.get(about.claim).map(|value| shown(about.claim, value));
+            let found = map.get(about.claim).map(|value| shown(about.claim, value));
             Pin { name, verdict, expected: (about.expected)(&evidence), found: found.unwrap_or_default() }
         }));
-        pins.push(kind(&opened.claims, claims, &faults));
+        pins.push(kind(map, claims, &faults));
         pins
+    }
+
+    fn key_pin(&self, kid: Option<&str>, signer: Option<&Result<Signer, ValidationError>>) -> Pin {
+        let verdict = match signer {
+            None => Verdict::Unknown("the header is refused, so no key is looked up"),
+            Some(Ok(_)) => Verdict::Passed,
+            Some(Err(ValidationError::Invalid(invalid))) => Verdict::Failed(*invalid),
+            Some(Err(ValidationError::KeysUnavailable)) => Verdict::Unknown(UNREACHABLE),
+        };
+        let of_signer = signer.and_then(|signer| signer.as_ref().ok()).map(|signer| &signer.metadata);
+        let published = of_signer.cloned().or_else(|| self.v2.believed(self.clock.now()));
+        let count = published.map_or(0, |metadata| metadata.keys.len());
+        let expected = format!("one of the {count} signing keys that the tenant publishes");
+        Pin { name: "key", verdict, expected, found: kid.map(bounded).unwrap_or_default() }
     }
 
     fn version_pin(
@@ -126,21 +153,32 @@ impl From<Result<(), InvalidToken>> for Verdict {
     }
 }
 
-/// A token whose parts are JSON.
+/// A token whose header is JSON.
 struct Opened<'a> {
     parts: Parts<'a>,
     header: Map<String, Value>,
-    claims: Map<String, Value>,
 }
 
 impl<'a> Opened<'a> {
     fn apart(token: &'a BearerToken) -> Result<Self, InvalidToken> {
         let parts = Parts::split(token)?;
-        Ok(Self { header: parts.header()?, claims: parts.claims()?, parts })
+        Ok(Self { header: parts.header()?, parts })
     }
 
-    fn unverified(&self, kid: &str) -> UnverifiedToken<'a> {
-        UnverifiedToken::new(&self.parts, kid.to_owned(), self.claims.clone())
+    fn signature_pin(&self, kid: &str, signer: Option<&Result<Signer, ValidationError>>) -> Pin {
+        let verdict = match signer {
+            Some(Ok(signer)) => Verdict::from(self.parts.verify(&signer.key)),
+            Some(Err(_)) | None => Verdict::Unknown("there is no key to check it with"),
+        };
+        // Graph's own tokens are signed over a header with the hash of this nonce: they verify nowhere else.
+        let found = match (verdict, self.header.contains_key("nonce")) {
+            (Verdict::Failed(_), true) => {
+                "a nonce in the header, as tokens for Microsoft Graph have: only Graph itself can verify those"
+            }
+            (Verdict::Failed(_), false) => "one that does not",
+            (Verdict::Passed | Verdict::Unknown(_), _) => "",
+        };
+        Pin { name: "signature", verdict, expected: signed_by(kid), found: found.to_owned() }
     }
 }
 
@@ -176,14 +214,13 @@ enum Needs {
 /// What is to be said of a rule. One entry for each of [`RULES`], which a test holds.
 struct About {
     rule: &'static str,
-    /// The claim it looks at; none for the signature.
+    /// The claim it looks at.
     claim: &'static str,
     needs: Needs,
     expected: fn(&Evidence<'_>) -> String,
 }
 
 const ABOUT: &[About] = &[
-    About { rule: "signature", claim: "", needs: Needs::Key, expected: |e| signed_by(e.token.kid()) },
     About {
         rule: "issuer",
         claim: "iss",
@@ -238,20 +275,23 @@ impl About {
     }
 }
 
+const UNREACHABLE: &str = "the signing keys of the tenant cannot be fetched";
+
 impl Published {
     fn why_not(&self) -> &'static str {
         if self.unreachable {
-            return "the signing keys of the tenant cannot be fetched";
+            return UNREACHABLE;
         }
         match self.metadata {
-            None => "tokens of this version are not accepted, so their keys and issuer are not looked up",
+            None => "tokens of this version are not accepted, so their issuer is not looked up",
             Some(_) => "the tenant publishes no key of this id",
         }
     }
 }
 
 fn form(result: Result<(), InvalidToken>) -> Pin {
-    let expected = "three parts of base64url, JSON in which no name stands twice".to_owned();
+    let expected =
+        "three parts of base64url; a short header, in JSON in which no name stands twice".to_owned();
     let found = if result.is_ok() { "a JSON Web Token" } else { "something else" };
     Pin { name: "form", verdict: result.into(), expected, found: found.to_owned() }
 }
@@ -274,104 +314,6 @@ fn header(header: &Map<String, Value>, refused: Option<InvalidToken>) -> Pin {
             "alg RS256, typ JWT or at+jwt, a kid, and no parameter that names a key of the sender's choice"
                 .to_owned(),
         found,
-    }
-}
-
-fn key(kid: Option<&str>, published: &Published) -> Pin {
-    let verdict = match (kid, &published.key) {
-        (None, _) => Verdict::Unknown("the header is refused, so no key is looked up"),
-        (Some(_), Some(_)) => Verdict::Passed,
-        (Some(_), None) if published.unreachable || published.metadata.is_none() => {
-            Verdict::Unknown(published.why_not())
-        }
-        (Some(_), None) => Verdict::Failed(Reason::UnknownKey.into()),
-    };
-    let count = published.metadata.as_ref().map_or(0, |metadata| metadata.keys.len());
-    let expected = format!("one of the {count} signing keys that the tenant publishes");
-    Pin { name: "key", verdict, expected, found: kid.map(bounded).unwrap_or_default() }
-}
-
-/// A claim that is missing or of the wrong type.
-struct Fault {
-    claim: &'static str,
-    why: InvalidToken,
-}
-
-/// The claims that [`Claims::read`] reads, each with a value it takes; null is a claim that may be missing.
-fn sample() -> [(&'static str, Value); 14] {
-    const GUID: &str = "00000000-0000-0000-0000-000000000000";
-    let absent = || Value::Null;
-    [
-        ("iss", "".into()),
-        ("aud", "".into()),
-        ("tid", GUID.into()),
-        ("nbf", 0.into()),
-        ("exp", 0.into()),
-        ("oid", absent()),
-        ("azp", absent()),
-        ("appid", absent()),
-        ("scp", absent()),
-        ("roles", absent()),
-        ("idtyp", absent()),
-        ("acrs", absent()),
-        ("xms_cc", absent()),
-        ("uti", absent()),
-    ]
-}
-
-/// Reads each claim by itself, in company that is right, so that one fault does not hide the next.
-fn faults(claims: &Map<String, Value>) -> Vec<Fault> {
-    let right = || sample().into_iter().filter(|(_, value)| !value.is_null());
-    let fault = |(claim, _): (&'static str, Value)| {
-        let mut probe: Map<_, _> = right().map(|(name, value)| (name.to_owned(), value)).collect();
-        probe.remove(claim);
-        probe.extend(claims.get(claim).map(|value| (claim.to_owned(), value.clone())));
-        Claims::read(&probe).err().map(|why| Fault { claim, why })
-    };
-    sample().into_iter().filter_map(fault).collect()
-}
-
-/// The same claims, with what cannot be read replaced, so that the rest can be looked at.
-fn mended(claims: &Map<String, Value>, faults: &[Fault]) -> Map<String, Value> {
-    let mut mended = claims.clone();
-    for (name, value) in sample() {
-        if faults.iter().any(|fault| fault.claim == name) {
-            mended.remove(name);
-            if !value.is_null() {
-                mended.insert(name.to_owned(), value);
-            }
-        }
-    }
-    mended
-}
-
-fn readable(claims: &Map<String, Value>, faults: &[Fault]) -> Pin {
-    let verdict = faults.first().map_or(Verdict::Passed, |fault| Verdict::Failed(fault.why));
-    let state = |fault: &Fault| {
-        let state = if claims.contains_key(fault.claim) { "of the wrong form" } else { "missing" };
-        format!("{} is {state}", fault.claim)
-    };
-    let found = match faults {
-        [] => "all of them".to_owned(),
-        faults => faults.iter().map(state).collect::<Vec<_>>().join(", "),
-    };
-    Pin { name: "claims", verdict, expected: "iss, aud, tid, nbf, exp, each of its form".to_owned(), found }
-}
-
-fn kind(map: &Map<String, Value>, claims: Claims, faults: &[Fault]) -> Pin {
-    const LOOKED_AT: [&str; 6] = ["oid", "azp", "appid", "scp", "roles", "idtyp"];
-    let verdict = if faults.iter().any(|fault| LOOKED_AT.contains(&fault.claim)) {
-        Verdict::Unknown("a claim that tells the kind cannot be read")
-    } else {
-        Verdict::from(principal(claims).map(|_| ()))
-    };
-    let claim = |name: &&str| map.get(*name).map(|value| format!("{name} {}", shown(name, value)));
-    let found: Vec<_> = LOOKED_AT.iter().filter_map(claim).collect();
-    Pin {
-        name: "kind",
-        verdict,
-        expected: "an access token: oid, azp or appid, and scp or roles".to_owned(),
-        found: if found.is_empty() { "none of them".to_owned() } else { found.join(", ") },
     }
 }
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{InvalidToken, Reason};
 
-/// The longest token that is looked at. Entra's tokens reach about 7 KiB (200 groups); headers end at 16 KiB.
+/// The longest token that is looked at. Entra's reach about 10 KiB: it writes at most 200 groups.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// An access token somebody sent. A live credential: `Debug` shows no part of it.

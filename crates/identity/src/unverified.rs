@@ -1,11 +1,16 @@
-//! A token taken apart, with nothing believed yet: it tells only what is needed to find the key and check it.
+//! A token taken apart, with nothing believed yet.
+//!
+//! Of what nobody may have signed, only the header is read, and only a short one: it names the key. The claims are
+//! behind the signature: [`UnverifiedToken::signed_claims`] is the way to them, so that a forged token costs one
+//! signature check whatever is in it. ([`Parts::claims`] reads them unproved, to explain a token to its owner.)
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use crate::claims::Claims;
 use crate::error::{InvalidToken, Reason};
+use crate::keys::SigningKey;
 use crate::strict_json::parse_object;
 use crate::token::BearerToken;
 
@@ -13,36 +18,26 @@ use crate::token::BearerToken;
 /// (RFC 8725 section 3.1).
 pub(crate) const ALGORITHM: &str = "RS256";
 
+/// The longest header that is read, in characters of base64url. Entra's have about 200.
+pub(crate) const MAX_HEADER_CHARS: usize = 2 * 1024;
+
 /// Header parameters that let a sender choose the key (RFC 7515 section 4.1) or change how the token is read.
 /// Entra ID sends none of them.
 const FORBIDDEN: [&str; 8] = ["jku", "jwk", "x5u", "x5c", "crit", "b64", "zip", "enc"];
 
-/// The versions of Entra ID access tokens, each with metadata of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenVersion {
-    V1,
-    V2,
-}
-
 /// A token whose signature has not been checked.
 pub(crate) struct UnverifiedToken<'a> {
-    signed_part: &'a str,
-    signature: &'a str,
+    parts: Parts<'a>,
     kid: String,
-    claims: Map<String, Value>,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Takes the token apart: three parts, strict JSON, an allowed algorithm, no forbidden header.
+    /// Takes the token apart and reads its header: three parts, strict JSON, an allowed algorithm, no forbidden
+    /// parameter.
     pub(crate) fn parse(token: &'a BearerToken) -> Result<Self, InvalidToken> {
         let parts = Parts::split(token)?;
         let kid = key_id(&parts.header()?)?;
-        Ok(Self::new(&parts, kid, parts.claims()?))
-    }
-
-    /// The token of parts that have been read.
-    pub(crate) fn new(parts: &Parts<'a>, kid: String, claims: Map<String, Value>) -> Self {
-        Self { signed_part: parts.signed_part, signature: parts.signature, kid, claims }
+        Ok(Self { parts, kid })
     }
 
     /// Which key the sender says it is signed with.
@@ -50,28 +45,15 @@ impl<'a> UnverifiedToken<'a> {
         &self.kid
     }
 
-    /// Which metadata to look the key up in: the token's `ver`, whatever endpoint issued it.
-    pub(crate) fn version(&self) -> Result<TokenVersion, InvalidToken> {
-        match self.claims.get("ver").and_then(Value::as_str) {
-            Some("1.0") => Ok(TokenVersion::V1),
-            Some("2.0") => Ok(TokenVersion::V2),
-            _ => Err(Reason::UnsupportedVersion.into()),
-        }
+    /// The claims, as strict JSON, if `key` signed them. They are still to be judged.
+    pub(crate) fn signed_claims(&self, key: &SigningKey) -> Result<Map<String, Value>, InvalidToken> {
+        self.parts.verify(key)?;
+        self.parts.claims()
     }
 
-    /// What the signature covers.
-    pub(crate) fn signed_part(&self) -> &str {
-        self.signed_part
-    }
-
-    /// The signature, in base64url.
-    pub(crate) fn signature(&self) -> &str {
-        self.signature
-    }
-
-    /// The claims as types, still unproved.
-    pub(crate) fn claims(&self) -> Result<Claims, InvalidToken> {
-        Claims::read(&self.claims)
+    /// Checks the signature with the key of another set.
+    pub(crate) fn verify(&self, key: &SigningKey) -> Result<(), InvalidToken> {
+        self.parts.verify(key)
     }
 }
 
@@ -96,10 +78,23 @@ impl<'a> Parts<'a> {
 
     /// The header, as strict JSON.
     pub(crate) fn header(&self) -> Result<Map<String, Value>, InvalidToken> {
+        if self.header.len() > MAX_HEADER_CHARS {
+            return Err(Reason::HeaderTooLarge.into());
+        }
         decode_object(self.header)
     }
 
-    /// The claims, as strict JSON.
+    /// Checks the signature over header and claims.
+    pub(crate) fn verify(&self, key: &SigningKey) -> Result<(), InvalidToken> {
+        let (signature, signed) = (self.signature, self.signed_part.as_bytes());
+        // The algorithm is a constant here: whatever the header said has been compared with it already.
+        match jsonwebtoken::crypto::verify(signature, signed, &key.key, Algorithm::RS256) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Reason::BadSignature.into()),
+        }
+    }
+
+    /// The claims, as strict JSON, whoever wrote them.
     pub(crate) fn claims(&self) -> Result<Map<String, Value>, InvalidToken> {
         decode_object(self.claims)
     }
@@ -126,5 +121,5 @@ pub(crate) fn key_id(header: &Map<String, Value>) -> Result<String, InvalidToken
 
 fn decode_object(part: &str) -> Result<Map<String, Value>, InvalidToken> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Reason::Malformed)?;
-    parse_object(&bytes).ok_or_else(|| Reason::Malformed.into())
+    parse_object(&bytes).map_err(InvalidToken::from)
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::Algorithm;
 use reqwest::Client;
+use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, TokenVersion};
 use crate::clock::SharedClock;
 use crate::error::{InvalidToken, Reason, ValidationError};
 use crate::ids::TenantId;
 use crate::keys::{KeyCache, KeyError, MetadataSource, SigningKey, Snapshot};
 use crate::principal::Principal;
 use crate::token::BearerToken;
-use crate::unverified::{TokenVersion, UnverifiedToken};
+use crate::unverified::UnverifiedToken;
 
 #[cfg(test)]
 mod tests;
@@ -71,10 +72,11 @@ impl Validator {
 
     /// Proves a token and tells who is calling. The checks, in this order:
     ///
-    /// - form: at most 16 KiB, three parts, JSON in which no name stands twice (RFC 7519 section 4);
+    /// - form: at most 16 KiB, three parts, a header of at most 2 KiB;
     /// - header: algorithm on the list, no parameter that lets the sender choose the key (RFC 8725 section 3.1);
-    /// - version: 2.0, or 1.0 if configured;
-    /// - **signature**, by the tenant's key of that id;
+    /// - **signature**, by the tenant's key of that id: nothing of the claims is read before;
+    /// - claims: JSON in which no name stands twice (RFC 7519 section 4), of bounded number; version 2.0, or 1.0 if
+    ///   configured; each of its type;
     /// - **issuer**: the metadata's, and the one the key is limited to;
     /// - **audience**: one of the configured ones;
     /// - tenant: `tid` is the configured one;
@@ -99,8 +101,7 @@ impl Validator {
     /// Who is in a token that was proved before, if nothing that may change has changed since.
     fn remembered(&self, token: &BearerToken) -> Option<Principal> {
         let (now, digest) = (self.clock.now(), token.digest());
-        let mut versions = [Some(&self.v2), self.v1.as_ref()].into_iter().flatten();
-        let principal = versions.find_map(|keys| keys.proved(&digest, now))?;
+        let principal = self.sets().find_map(|(_, keys)| keys.proved(&digest, now))?;
         let in_time = begun(principal.not_before(), now).and(unexpired(principal.expires_at(), now));
         in_time.is_ok().then_some(principal)
     }
@@ -111,17 +112,11 @@ impl Validator {
         token: &BearerToken,
     ) -> Result<(Arc<Snapshot>, Principal), ValidationError> {
         let unverified = UnverifiedToken::parse(token)?;
-        let keys = match unverified.version()? {
-            TokenVersion::V2 => &self.v2,
-            TokenVersion::V1 => self.v1.as_ref().ok_or(InvalidToken::from(Reason::UnsupportedVersion))?,
-        };
-        let (metadata, key) = keys.key(unverified.kid()).await.map_err(|error| match error {
-            KeyError::Unknown => InvalidToken::from(Reason::UnknownKey).into(),
-            KeyError::Unavailable => ValidationError::KeysUnavailable,
-        })?;
-        let claims = unverified.claims()?;
+        let signer = self.signer(unverified.kid()).await?;
+        let claims = unverified.signed_claims(&signer.key)?;
+        let Signer { metadata, key, .. } = self.signer_of_version(&unverified, signer, &claims).await?;
+        let claims = Claims::read(&claims)?;
         let evidence = Evidence {
-            token: &unverified,
             claims: &claims,
             key: &key,
             metadata: &metadata,
@@ -130,6 +125,57 @@ impl Validator {
         };
         evidence.pass(RULES)?;
         Ok((metadata, principal(claims)?))
+    }
+
+    /// The key of this id, from the first key set that has it: of which version a token is, a claim says, and no claim is
+    /// read before the signature. Where no set has it, each is looked at anew.
+    ///
+    /// An id is the thumbprint of a certificate: two sets with the same id publish the same key. If they did not, a
+    /// token of the second set's would not be accepted.
+    pub(crate) async fn signer(&self, kid: &str) -> Result<Signer, ValidationError> {
+        let signer = |version, (metadata, key)| Signer { version, metadata, key };
+        let known = self.sets().find_map(|(version, keys)| Some(signer(version, keys.known(kid)?)));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let looked = self.sets().map(async |(version, keys)| Ok(signer(version, keys.key(kid).await?)));
+        let mut unknown = KeyError::Unknown;
+        for outcome in join_all(looked).await {
+            match outcome {
+                Ok(signer) => return Ok(signer),
+                Err(KeyError::Unavailable) => unknown = KeyError::Unavailable,
+                Err(KeyError::Unknown) => {}
+            }
+        }
+        Err(unknown.into())
+    }
+
+    /// The key in the set of the token's own version: another set limits it to another issuer. What is signed by one of
+    /// the tenant's keys may cost a second check.
+    async fn signer_of_version(
+        &self,
+        token: &UnverifiedToken<'_>,
+        signer: Signer,
+        claims: &Map<String, Value>,
+    ) -> Result<Signer, ValidationError> {
+        let version = TokenVersion::read(claims)?;
+        if version == signer.version {
+            return Ok(signer);
+        }
+        let keys = self.keys_of(version).ok_or(InvalidToken::from(Reason::UnsupportedVersion))?;
+        let (metadata, key) = keys.key(token.kid()).await?;
+        token.verify(&key)?;
+        Ok(Signer { version, metadata, key })
+    }
+
+    /// The keys that tokens of this version are signed with, if such tokens are accepted.
+    pub(crate) fn keys_of(&self, version: TokenVersion) -> Option<&KeyCache> {
+        self.sets().find_map(|(of, keys)| (of == version).then_some(keys))
+    }
+
+    fn sets(&self) -> impl Iterator<Item = (TokenVersion, &KeyCache)> {
+        let v1 = self.v1.iter().map(|keys| (TokenVersion::V1, keys));
+        [(TokenVersion::V2, &self.v2)].into_iter().chain(v1)
     }
 
     /// Keeps the keys fresh in the background until the task is aborted.
@@ -147,14 +193,29 @@ impl Validator {
 
     /// How old the oldest keys in use are, in seconds. `None` before the first fetch.
     pub fn keys_age_seconds(&self) -> Option<i64> {
-        let fetched =
-            [Some(&self.v2), self.v1.as_ref()].into_iter().flatten().filter_map(KeyCache::fetched_at);
+        let fetched = self.sets().filter_map(|(_, keys)| keys.fetched_at());
         fetched.min().map(|oldest| self.clock.now().duration_since(oldest).as_secs())
     }
 
     /// Whether there are keys to validate with.
     pub fn is_ready(&self) -> bool {
-        self.v2.is_loaded() && self.v1.as_ref().is_none_or(KeyCache::is_loaded)
+        self.sets().all(|(_, keys)| keys.is_loaded())
+    }
+}
+
+/// A key of the tenant, from the set of one version, with the metadata it was published with.
+pub(crate) struct Signer {
+    version: TokenVersion,
+    pub(crate) metadata: Arc<Snapshot>,
+    pub(crate) key: SigningKey,
+}
+
+impl From<KeyError> for ValidationError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown => Self::Invalid(Reason::UnknownKey.into()),
+            KeyError::Unavailable => Self::KeysUnavailable,
+        }
     }
 }
 
@@ -170,12 +231,12 @@ pub enum ValidatorError {
 /// A rule of what a token must be, as a function of the evidence.
 pub(crate) type Rule = fn(&Evidence<'_>) -> Result<(), InvalidToken>;
 
-/// The rules, in the order they are checked: the three pins, then whose and when.
+/// The rules about the claims of a token whose signature holds, in the order they are checked: issuer, audience, then
+/// whose and when.
 ///
 /// A table, so that a test can leave out one rule and show the attack that only this rule stops, and so that
 /// `explain` can tell each rule's verdict.
 pub(crate) const RULES: &[(&str, Rule)] = &[
-    ("signature", signature),
     ("issuer", issuer),
     ("issuer of the key", key_issuer),
     ("audience", audience),
@@ -186,7 +247,6 @@ pub(crate) const RULES: &[(&str, Rule)] = &[
 
 /// All that the rules look at. Its claims are not believed until every rule held.
 pub(crate) struct Evidence<'a> {
-    pub(crate) token: &'a UnverifiedToken<'a>,
     pub(crate) claims: &'a Claims,
     pub(crate) key: &'a SigningKey,
     pub(crate) metadata: &'a Snapshot,
@@ -204,18 +264,6 @@ impl Evidence<'_> {
     pub(crate) fn for_tenant(&self, issuer: &str) -> String {
         issuer.replace("{tenantid}", &self.config.tenant.to_string())
     }
-}
-
-fn signature(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
-    let (token, key) = (evidence.token, &evidence.key.key);
-    // The algorithm is a constant here: whatever the header said has been compared with it already.
-    let verified = jsonwebtoken::crypto::verify(
-        token.signature(),
-        token.signed_part().as_bytes(),
-        key,
-        Algorithm::RS256,
-    );
-    must(verified.unwrap_or(false), Reason::BadSignature)
 }
 
 fn issuer(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {

@@ -84,6 +84,26 @@ async fn a_token_for_azure_itself_blames_no_registration() {
     assert_eq!(missing(&report), ["token_audience", "token_tenant"], "{}", report.table(false));
 }
 
+/// Graph signs over a header in which the nonce is hashed, so that its tokens verify nowhere else.
+#[tokio::test]
+async fn a_token_for_graph_is_one_fault() {
+    let stack = Stack::start().await;
+    let for_graph = |graph: &str| {
+        let nonce = "dGhlIG5vbmNlIHRoYXQgR3JhcGggaGFzaGVz";
+        stack.mint(&alice().audience(graph).header("nonce", nonce).signed_by(SignedBy::Broken))
+    };
+    for graph in ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"] {
+        let report = doctor(&stack, &[], Some(&for_graph(graph))).await;
+        assert_eq!(missing(&report), ["token_audience"], "{}", report.table(false));
+        let signature = named(&report, "token_signature");
+        assert!(signature.detail.starts_with("follows from the token's audience"), "{signature:?}");
+        assert!(signature.detail.contains("only Graph itself can verify"), "{signature:?}");
+    }
+    // Broken as well, but for another API: two faults.
+    let report = doctor(&stack, &[], Some(&for_graph("https://vault.azure.net"))).await;
+    assert_eq!(missing(&report), ["token_signature", "token_audience"], "{}", report.table(false));
+}
+
 #[tokio::test]
 async fn who_may_call_some_tools_is_shown_how_to_get_the_others_and_has_no_fault() {
     let stack = Stack::start().await;

@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 
 const TOOL: &str = "tool";
 const FORM: &str = "token_form";
+const GRAPH: &str = "Microsoft Graph";
 const PIPED: &str = "what is on standard input";
 
 /// What to do about each reason; `{scope}` and `{tenant}` are filled in.
@@ -53,8 +54,13 @@ const FIXES: &[(Reason, &str)] = &[
     (Reason::ForbiddenHeader, "Get an access token from Entra ID, which sends no such header parameter."),
     (
         Reason::TooLarge,
-        "Have the registration emit fewer group claims: the token is larger than any header may be.",
+        "In the token configuration of the API's app registration choose \"Groups assigned to the application\" for the group claims, or none.",
     ),
+    (
+        Reason::TooManyValues,
+        "Assign this person fewer roles, or have the API's app registration emit fewer claims: no more are read.",
+    ),
+    (Reason::HeaderTooLarge, "Get an access token from Entra ID, whose headers are short."),
     (
         Reason::Malformed,
         "Take the token whole, three parts joined by dots, for example `az account get-access-token --scope {scope}`.",
@@ -178,6 +184,12 @@ fn follows(pin: &Pin, reason: Reason, pins: &[Pin]) -> Option<Consequence> {
             failed("tenant").filter(|tenant| pin.found.contains(&tenant.found)).map(|_| of_tenant)
         }
         Reason::UnknownKey => failed("tenant").map(|_| of_tenant),
+        Reason::BadSignature => {
+            failed("audience").filter(|audience| known(&audience.found).ends_with(GRAPH)).map(|_| Consequence {
+                why: "follows from the token's audience: nobody but Microsoft Graph can verify a token for it",
+                fix: "Mend the line of the audience first.",
+            })
+        }
         _ => None,
     }
 }
@@ -185,7 +197,7 @@ fn follows(pin: &Pin, reason: Reason, pins: &[Pin]) -> Option<Consequence> {
 /// Resources that tokens are often asked for by mistake (Microsoft: "First-party applications").
 fn known(found: &str) -> String {
     let name = match found.trim_end_matches('/') {
-        "00000003-0000-0000-c000-000000000000" | "https://graph.microsoft.com" => "Microsoft Graph",
+        "00000003-0000-0000-c000-000000000000" | "https://graph.microsoft.com" => GRAPH,
         "797f4846-ba00-4fd7-ba43-dac1f8f63013"
         | "https://management.azure.com"
         | "https://management.core.windows.net"

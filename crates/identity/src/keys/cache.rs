@@ -96,6 +96,11 @@ impl KeyCache {
         }
     }
 
+    /// The key `kid`, if it is at hand.
+    pub(crate) fn known(&self, kid: &str) -> Option<(Arc<Snapshot>, SigningKey)> {
+        self.look_up(kid).ok()
+    }
+
     /// Whether there are keys to validate with.
     pub(crate) fn is_loaded(&self) -> bool {
         self.believed(self.0.clock.now()).is_some()

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::claims::TokenVersion;
 use crate::ids::TenantId;
 use crate::outbound::read_bounded;
 use crate::proved::ProvedTokens;
-use crate::unverified::{ALGORITHM, TokenVersion};
+use crate::unverified::ALGORITHM;
 
 /// How long one document may take.
 const FETCH_DEADLINE: Duration = Duration::from_secs(5);

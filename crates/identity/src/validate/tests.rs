@@ -5,6 +5,7 @@ mod pins;
 mod proved;
 mod rollover;
 mod support;
+mod unsigned;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
@@ -190,16 +191,8 @@ fn what_is_no_token_is_refused_at_the_door() {
 #[tokio::test]
 async fn nested_garbage_is_refused() {
     let authority = Authority::start().await;
-    let deep = "[".repeat(5_000);
-    for text in [
-        "a",
-        "a.b",
-        "a.b.c",
-        "..",
-        "a.b.c.d",
-        "a.b.c.d.e",
-        &format!("{}.{}.x", B64.encode(&deep), B64.encode(&deep)),
-    ] {
+    let deep = "[".repeat(1_000);
+    for text in ["a", "a.b", "a.b.c", "..", "a.b.c.d", "a.b.c.d.e", &format!("{}.e30.x", B64.encode(&deep))] {
         assert_eq!(
             authority.refusal(&BearerToken::parse(text).unwrap()).await,
             Reason::Malformed,

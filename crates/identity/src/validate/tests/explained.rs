@@ -1,7 +1,5 @@
 //! An explanation says of every token what the validation says, and then the rest.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
 use serde_json::{Map, Value, json};
 
 use super::super::RULES;
@@ -43,8 +41,8 @@ async fn of_a_right_token_every_pin_passes_and_says_what_it_is() {
     let explanation = agreed(authority.validator(), &right).await;
     let names: Vec<_> = explanation.pins.iter().map(|pin| pin.name).collect();
     let rules = RULES.iter().map(|(name, _)| *name);
-    let expected: Vec<_> =
-        ["form", "header", "version", "key", "claims"].into_iter().chain(rules).chain(["kind"]).collect();
+    let first = ["form", "header", "key", "signature", "version", "claims"];
+    let expected: Vec<_> = first.into_iter().chain(rules).chain(["kind"]).collect();
     assert_eq!(names, expected);
     assert!(explanation.pins.iter().all(|pin| !pin.expected.is_empty()), "{explanation:#?}");
     let audience = explanation.pins.iter().find(|pin| pin.name == "audience").unwrap();
@@ -68,6 +66,7 @@ async fn of_a_wrong_claim_the_pin_is_named_and_no_other() {
         ("scp", json!(["cost.read"]), "claims", Reason::Malformed),
         ("roles", json!([["x"]]), "claims", Reason::Malformed),
         ("acrs", json!(7), "claims", Reason::Malformed),
+        ("scp", json!("x ".repeat(257)), "claims", Reason::TooManyValues),
         ("ver", json!("1.0"), "version", Reason::UnsupportedVersion),
         ("ver", json!(2), "version", Reason::UnsupportedVersion),
         ("idtyp", json!("device"), "kind", Reason::NotAnAccessToken),
@@ -142,7 +141,7 @@ async fn headers_and_signatures_are_judged_alike() {
 #[tokio::test]
 async fn what_is_no_token_has_no_form_and_no_more_is_said() {
     let authority = Authority::start().await;
-    for text in ["a", "a.b", "a.b.c", "..", "a.b.c.d"] {
+    for text in ["a", "a.b", "a.b.c", "..", "a.b.c.d", "a.e30.c"] {
         let explanation = agreed(authority.validator(), &BearerToken::parse(text).unwrap()).await;
         assert_eq!(failed(&explanation), [("form", Reason::Malformed)], "{text}");
         assert_eq!(explanation.pins.len(), 1);
@@ -204,12 +203,54 @@ async fn a_claim_as_long_as_a_book_is_cut() {
 }
 
 #[tokio::test]
-async fn a_member_that_stands_twice_is_no_form() {
+async fn claims_that_are_no_object_are_explained_no_further() {
     let authority = Authority::start().await;
     let header = json!({"alg": "RS256", "kid": authority.key.kid}).to_string();
-    let claims: Map<String, Value> = serde_json::from_value(claims(&authority)).unwrap();
-    let twice = format!(r#"{{"aud":"x",{}"#, &json!(claims).to_string()[1..]);
-    let token = authority.key.sign_raw(&header, &twice);
-    assert_eq!(failed(&agreed(authority.validator(), &token).await), [("form", Reason::Malformed)]);
-    assert!(B64.decode(token.expose().split('.').next().unwrap()).is_ok());
+    let good: Map<String, Value> = serde_json::from_value(claims(&authority)).unwrap();
+    let twice = format!(r#"{{"aud":"x",{}"#, &json!(good).to_string()[1..]);
+    for (claims, reason) in [
+        (twice.as_str(), Reason::Malformed),
+        ("[]", Reason::Malformed),
+        (&format!(r#"{{"a":[{}0]}}"#, "0,".repeat(2000)), Reason::TooManyValues),
+    ] {
+        let explanation = agreed(authority.validator(), &authority.key.sign_raw(&header, claims)).await;
+        assert_eq!(failed(&explanation), [("claims", reason)]);
+        assert_eq!(explanation.pins.last().map(|pin| pin.name), Some("claims"));
+    }
+}
+
+/// Graph signs over a header in which the nonce is hashed: nobody else can verify its tokens, by design.
+#[tokio::test]
+async fn a_token_for_graph_is_known_by_its_nonce() {
+    let authority = Authority::start().await;
+    let mut for_graph = claims(&authority);
+    for_graph["aud"] = json!("00000003-0000-0000-c000-000000000000");
+    for (nonce, about_graph) in [(true, true), (false, false)] {
+        let mut header = json!({"alg": "RS256", "typ": "JWT", "kid": authority.key.kid});
+        if nonce {
+            header["nonce"] = json!("dGhlIG5vbmNlIHRoYXQgR3JhcGggaGFzaGVz");
+        }
+        let token =
+            TestKey::generate(&authority.key.kid).sign_raw(&header.to_string(), &for_graph.to_string());
+        let explanation = agreed(authority.validator(), &token).await;
+        assert_eq!(
+            failed(&explanation),
+            [("signature", Reason::BadSignature), ("audience", Reason::WrongAudience)]
+        );
+        let signature = explanation.pins.iter().find(|pin| pin.name == "signature").unwrap();
+        assert_eq!(signature.found.contains("Microsoft Graph"), about_graph, "{signature:?}");
+        assert!(explanation.outcome.unwrap_err().to_string().contains("Microsoft Graph"));
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_a_claim_says_what_is_wrong_with_it() {
+    let authority = Authority::start().await;
+    let mut wrong = without(claims(&authority), "exp");
+    wrong["scp"] = json!("x ".repeat(257));
+    wrong["tid"] = json!("contoso.com");
+    let explanation = agreed(authority.validator(), &token(&authority.key, &wrong)).await;
+    let readable = explanation.pins.iter().find(|pin| pin.name == "claims").unwrap();
+    let expected = "tid is of the wrong form, exp is missing, scp has more than 256 entries";
+    assert_eq!(readable.found, expected);
 }

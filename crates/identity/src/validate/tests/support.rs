@@ -116,23 +116,24 @@ impl Authority {
         self.another_validator()
     }
 
-    /// Publishes exactly these keys from now on.
+    /// Publishes exactly these keys from now on, for tokens of both versions.
     pub(super) async fn publish(&self, keys: &[Value]) {
+        self.publish_each(keys, keys).await;
+    }
+
+    /// Publishes exactly these keys from now on, for tokens of version 2.0 and of version 1.0.
+    pub(super) async fn publish_each(&self, v2: &[Value], v1: &[Value]) {
         self.server.reset().await;
-        let documents = [("/v2.0", self.issuer_of("{tenantid}")), ("", V1_ISSUER.to_owned())];
-        for (version, issuer) in documents {
-            let metadata = json!({"issuer": issuer, "jwks_uri": format!("{}/keys", self.server.uri())});
-            Mock::given(method("GET"))
-                .and(path(format!("/{TENANT}{version}/.well-known/openid-configuration")))
-                .respond_with(ResponseTemplate::new(200).set_body_json(metadata))
-                .mount(&self.server)
-                .await;
+        let documents = [("/v2.0", self.issuer_of("{tenantid}"), v2), ("", V1_ISSUER.to_owned(), v1)];
+        for (version, issuer, keys) in documents {
+            let at = format!("/keys{version}");
+            let metadata = json!({"issuer": issuer, "jwks_uri": format!("{}{at}", self.server.uri())});
+            let discovery = format!("/{TENANT}{version}/.well-known/openid-configuration");
+            for (at, document) in [(discovery, metadata), (at, json!({"keys": keys}))] {
+                let answer = ResponseTemplate::new(200).set_body_json(document);
+                Mock::given(method("GET")).and(path(at)).respond_with(answer).mount(&self.server).await;
+            }
         }
-        Mock::given(method("GET"))
-            .and(path("/keys"))
-            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"keys": keys})))
-            .mount(&self.server)
-            .await;
     }
 
     pub(super) async fn publish_keys(&self, keys: &[&TestKey]) {
