@@ -1,9 +1,26 @@
-//! The tenant's signing keys: where they come from (`metadata`) and how long they are believed (`cache`).
+//! The tenant's signing keys: where they come from (`metadata`), how long they are believed (`cache`), and how many
+//! fetches a sender of unknown key ids can cause (`budget`).
 
+mod budget;
 mod cache;
 mod metadata;
 
-pub use cache::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use budget::{UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
+pub use cache::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL};
 
 pub(crate) use cache::{KeyCache, KeyError};
 pub(crate) use metadata::{MetadataSource, SigningKey, Snapshot};
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    /// A fetch is two documents. Whoever raises one of the terms raises what SECURITY.md promises.
+    #[test]
+    fn the_longest_fetch_fits_into_the_bound() {
+        let longest = UNKNOWN_KEY_PAUSE + SignedDuration::try_from(metadata::FETCH_DEADLINE * 2).unwrap();
+        assert!(longest <= SignedDuration::from_secs(30), "{longest}");
+    }
+}

@@ -37,7 +37,7 @@ pub use audience::{EmptyAudience, audiences};
 pub use error::{InvalidToken, Reason, ValidationError};
 pub use explain::{Explanation, Pin, Verdict};
 pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
-pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_PAUSE};
+pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
 pub use loopback::is_loopback;
 pub use principal::Principal;
 pub use scope::ScopeSet;

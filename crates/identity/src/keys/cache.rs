@@ -1,8 +1,9 @@
 //! How long keys are believed, and when they are fetched again.
 //!
 //! Follows Microsoft's "Signing key rollover": refresh every hour in the background; at an unknown key id fetch at
-//! once, but at most once in five minutes; through an outage keep the last keys that were good. No lock is held
-//! over a fetch: callers whose key is known never wait, the others share one fetch.
+//! once, within a budget; through an outage keep the last keys that were good. Only the budget is another than
+//! Microsoft's one fetch in five minutes, which a single forged id would use up. No lock is held over a fetch: callers
+//! whose key is known never wait, the others share one fetch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,15 +13,13 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use jiff::{SignedDuration, Timestamp};
 
+use super::budget::Budget;
 use super::metadata::{FetchError, MetadataSource, SigningKey, Snapshot};
 use crate::clock::SharedClock;
 use crate::principal::Principal;
 
 /// How often keys are fetched in the background. Bounds how long a key that Entra withdrew is still believed.
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// The least time between two fetches that unknown key ids cause. Bounds how long a valid token can fail after
-/// an emergency rollover, however many forged key ids arrive.
-pub const UNKNOWN_KEY_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How old keys may grow while the authority cannot be reached.
 pub const KEY_MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// The least time between two fetches on demand where the last one failed, or there are no keys at all.
@@ -44,6 +43,8 @@ struct Inner {
 #[derive(Default)]
 struct Flight {
     running: Option<Fetch>,
+    /// What unknown key ids may still cause while fetches succeed.
+    budget: Budget,
     /// When an unknown key id, or an empty cache, last caused a fetch.
     last_on_demand: Option<Timestamp>,
     /// Whether the last fetch, whatever caused it, brought no keys.
@@ -56,10 +57,11 @@ impl Flight {
         self.running.clone().filter(|fetch| fetch.peek().is_none())
     }
 
-    /// Whether `pause` has gone by since the last fetch on demand. A clock that was set back counts as rested.
-    fn has_rested(&self, pause: SignedDuration, now: Timestamp) -> bool {
+    /// Whether the last fetch on demand lies back far enough to try again after a failure. A clock that was set back
+    /// counts as rested.
+    fn has_rested(&self, now: Timestamp) -> bool {
         let since = self.last_on_demand.map(|last| now.duration_since(last));
-        since.is_none_or(|since| since >= pause || since.is_negative())
+        since.is_none_or(|since| since >= FAILED_FETCH_PAUSE || since.is_negative())
     }
 }
 
@@ -85,7 +87,7 @@ impl KeyCache {
         if let Ok(found) = self.look_up(kid) {
             return Ok(found);
         }
-        let failed = match self.fetch_on_demand() {
+        let failed = match self.fetch_on_demand(kid) {
             Some(fetch) => fetch.await.is_err(),
             None => self.flight().last_failed,
         };
@@ -148,14 +150,14 @@ impl KeyCache {
         (now.duration_since(snapshot.fetched_at) < KEY_MAX_AGE).then_some(snapshot)
     }
 
-    /// The fetch that an unknown key is worth: one under way, or a new one if the last lies back far enough.
-    fn fetch_on_demand(&self) -> Option<Fetch> {
+    /// The fetch that an unknown key is worth: one under way, or a new one if the budget has one left.
+    fn fetch_on_demand(&self, kid: &str) -> Option<Fetch> {
         let now = self.0.clock.now();
         let loaded = self.is_loaded();
         let mut flight = self.flight();
         if flight.under_way().is_none() {
-            let pause = if loaded && !flight.last_failed { UNKNOWN_KEY_PAUSE } else { FAILED_FETCH_PAUSE };
-            if !flight.has_rested(pause, now) {
+            let healthy = loaded && !flight.last_failed;
+            if !(if healthy { flight.budget.spend(kid, now) } else { flight.has_rested(now) }) {
                 return None;
             }
             flight.last_on_demand = Some(now);

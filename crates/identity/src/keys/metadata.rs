@@ -16,8 +16,8 @@ use crate::outbound::read_bounded;
 use crate::proved::ProvedTokens;
 use crate::unverified::ALGORITHM;
 
-/// How long one document may take.
-const FETCH_DEADLINE: Duration = Duration::from_secs(5);
+/// How long one document may take; a fetch is two of them.
+pub(super) const FETCH_DEADLINE: Duration = Duration::from_secs(5);
 /// Entra's key sets are about 20 KiB.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
 /// Microsoft's guidance caches 10 to 1000 keys ("Signing key rollover").
