@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use reqwest::{Certificate, Client, Response, redirect};
 
+#[cfg(test)]
+mod tests;
+
 /// Settings of the outgoing HTTP client.
 #[derive(Args, Clone, Debug, Default)]
 pub struct OutboundArgs {

@@ -12,9 +12,12 @@ use url::Url;
 
 use crate::claims::TokenVersion;
 use crate::ids::TenantId;
-use crate::outbound::read_bounded;
+use crate::outbound::{ReadError, read_bounded};
 use crate::proved::ProvedTokens;
 use crate::unverified::ALGORITHM;
+
+#[cfg(test)]
+mod tests;
 
 /// How long one document may take; a fetch is two of them.
 pub(super) const FETCH_DEADLINE: Duration = Duration::from_secs(5);
@@ -53,8 +56,10 @@ impl MetadataSource {
             return Err(FetchError::ForeignKeySet);
         }
         let set: KeySet = self.get(&metadata.jwks_uri).await?;
-        let keys: HashMap<_, _> =
-            set.keys.into_iter().take(MAX_KEYS).filter_map(PublishedKey::into_signing_key).collect();
+        if set.keys.len() > MAX_KEYS {
+            return Err(FetchError::TooManyKeys);
+        }
+        let keys: HashMap<_, _> = set.keys.into_iter().filter_map(PublishedKey::into_signing_key).collect();
         if keys.is_empty() {
             return Err(FetchError::NoUsableKey);
         }
@@ -67,7 +72,10 @@ impl MetadataSource {
             if !response.status().is_success() {
                 return Err(FetchError::Status(response.status().as_u16()));
             }
-            read_bounded(response, MAX_DOCUMENT_BYTES).await.map_err(|_| FetchError::Unreachable)
+            read_bounded(response, MAX_DOCUMENT_BYTES).await.map_err(|error| match error {
+                ReadError::Broken(_) => FetchError::Unreachable,
+                ReadError::TooLarge { .. } => FetchError::TooLarge,
+            })
         };
         let body =
             tokio::time::timeout(FETCH_DEADLINE, body).await.map_err(|_| FetchError::Unreachable)??;
@@ -104,6 +112,10 @@ pub(crate) enum FetchError {
     NoUsableKey,
     #[error("the authority answered with status {0}")]
     Status(u16),
+    #[error("the answer is longer than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLarge,
+    #[error("the key set holds more than {MAX_KEYS} keys")]
+    TooManyKeys,
     #[error("the authority does not answer")]
     Unreachable,
 }
