@@ -28,6 +28,7 @@ mod refusals;
 mod replicas;
 mod rollover;
 mod second_check;
+mod settings;
 mod shutdown;
 mod sign_in;
 mod sign_in_page;

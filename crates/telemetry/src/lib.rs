@@ -10,12 +10,14 @@
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.
 //! - [`report`]: what a self-check found, as a table and as JSON.
+//! - [`command_line`]: how both mains read flags and environment.
 //! - `testing` (a feature): what was logged and traced, for assertions.
 //!
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
 //! or a body: a credential that is never read cannot leak.
 
 pub mod admin;
+pub mod command_line;
 mod filter;
 pub mod grpc;
 pub mod http;

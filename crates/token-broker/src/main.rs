@@ -3,15 +3,15 @@
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use identity::clock::{SharedClock, SystemClock};
+use telemetry::command_line;
 use token_broker::{Args, Command, Config, Listeners, preflight, serve};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let args = match Args::try_parse() {
+    let args = match command_line::try_parse::<Args>(std::env::args_os()) {
         Ok(args) => args,
         Err(told) => {
             told.print()?;

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
+use telemetry::command_line::{without_empty_flags, without_empty_variables};
+
 use self::line::Line;
 use super::{Request, settings};
 use crate::config::Args;
@@ -43,7 +45,7 @@ subject, result, detail, fix (empty where nothing is to be done) and url (or nul
 /// # Errors
 /// Only help and version, which are to be printed.
 pub(super) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
-    let (matches, mistakes) = Line::read(arguments)?;
+    let (matches, mistakes) = Line::read(without_empty_flags(&Args::command(), arguments))?;
     let mut given = settings::read(&matches);
     given.findings.splice(0..0, mistakes);
     let on = |name| matches.get_flag(name);
@@ -54,7 +56,7 @@ fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    Args::command()
+    without_empty_variables(Args::command())
         .name("gateway doctor")
         .about("Say what is wrong with this installation")
         .long_about(LONG_HELP)

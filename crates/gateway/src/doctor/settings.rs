@@ -111,13 +111,6 @@ impl Setting {
                 _ => Err("it is either true or false".to_owned()),
             };
         }
-        // OpenTelemetry's own rule: an empty variable is one that is not set.
-        if value.is_empty() && self.env.starts_with("OTEL_") {
-            return Ok(Vec::new());
-        }
-        if value.is_empty() {
-            return Err("it is empty".to_owned());
-        }
         let mut flag = OsString::from(format!("--{}=", self.long));
         flag.push(value);
         match alone().try_get_matches_from([OsStr::new("gateway"), &flag]) {

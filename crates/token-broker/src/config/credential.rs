@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    Args,
-    builder::{OsStringValueParser, TypedValueParser as _},
-};
+use clap::Args;
 use identity::ClientId;
 use secrecy::SecretString;
 use url::{Host, Url};
@@ -18,15 +15,15 @@ const IMDS: &str = "http://169.254.169.254/";
 pub struct CredentialArgs {
     /// File with the application's certificate and RSA key: PEM in any order. A build with the
     /// feature `pfx` also reads PFX, binary or as base64 text.
-    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PATH", value_parser = path_or_nothing())]
+    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PATH")]
     pub client_certificate_path: Option<PathBuf>,
 
     /// File with the password of a PFX; leave it out if the password is empty.
-    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE", value_parser = path_or_nothing())]
+    #[arg(long, env = "AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE")]
     pub client_certificate_password_file: Option<PathBuf>,
 
     /// File with a token that the application trusts as a federated credential; AKS workload identity sets it.
-    #[arg(long, env = "AZURE_FEDERATED_TOKEN_FILE", value_parser = path_or_nothing())]
+    #[arg(long, env = "AZURE_FEDERATED_TOKEN_FILE")]
     pub federated_token_file: Option<PathBuf>,
 
     /// Client id of a user-assigned managed identity that the application trusts as a federated credential.
@@ -109,9 +106,8 @@ impl TryFrom<CredentialArgs> for CredentialConfig {
     type Error = CredentialConfigError;
 
     fn try_from(args: CredentialArgs) -> Result<Self, CredentialConfigError> {
-        let set = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
-        let password_file = set(args.client_certificate_password_file);
-        let (certificate, token) = (set(args.client_certificate_path), set(args.federated_token_file));
+        let password_file = args.client_certificate_password_file;
+        let (certificate, token) = (args.client_certificate_path, args.federated_token_file);
         if password_file.is_some() && certificate.is_none() {
             return Err(CredentialConfigError::PasswordWithoutCertificate);
         }
@@ -189,10 +185,6 @@ pub enum CredentialConfigError {
         /// Its host.
         host: String,
     },
-}
-
-fn path_or_nothing() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn identity_endpoint(
@@ -275,13 +267,6 @@ mod tests {
             }
         }
         assert!(config(&kinds).unwrap_err().contains("azure.workload.identity/use"));
-    }
-
-    #[test]
-    fn what_is_set_to_nothing_is_not_set() {
-        let one = config(&["--client-certificate-path=/a.pem", "--federated-token-file="]).unwrap();
-        assert!(matches!(one, CredentialConfig::Certificate { .. }));
-        assert!(config(&["--client-certificate-path="]).is_err());
     }
 
     #[test]

@@ -40,11 +40,11 @@ pub struct PreflightArgs {
     #[arg(long, env = "PREFLIGHT_CLIENT_IDS", value_delimiter = ',')]
     pub preflight_client_ids: Vec<String>,
 
-    /// Scopes that only an administrator may consent to, separated by commas.
+    /// Scopes that only an administrator may consent to, separated by commas; `none` for none.
     #[arg(long, env = "PREFLIGHT_ADMIN_SCOPES", value_delimiter = ',', default_value = "cost.export")]
     pub preflight_admin_scopes: Vec<String>,
 
-    /// Downstream resources that the API must have consent for, by name, separated by commas.
+    /// Downstream resources that the API must have consent for, by name, separated by commas; `none` for none.
     #[arg(long, env = "PREFLIGHT_RESOURCES", value_delimiter = ',', default_value = "arm")]
     pub preflight_resources: Vec<String>,
 
@@ -123,7 +123,7 @@ impl PreflightSettings {
             text.map(|url| url.trim().trim_end_matches('/').to_owned()).filter(|url| !url.is_empty())
         };
         let public_url = url(args.public_url);
-        let needs = match args.policy_file.filter(|path| !path.as_os_str().is_empty()) {
+        let needs = match args.policy_file {
             Some(path) => Needs::read(&path)?,
             None => Needs::built_in(),
         };
@@ -175,9 +175,9 @@ pub enum PreflightSettingsError {
     Policy(#[from] NeedsError),
 }
 
-/// The entries of a list. An empty variable is an empty list.
-fn listed(values: &[String]) -> impl Iterator<Item = &str> {
-    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty())
+/// The entries of a list. `none` alone is an empty list: an empty variable is one that is not set.
+pub(super) fn listed(values: &[String]) -> impl Iterator<Item = &str> {
+    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty() && *value != "none")
 }
 
 #[cfg(test)]
