@@ -115,6 +115,54 @@ async fn a_policy_that_blocks_is_final_and_entra_is_not_asked_again() {
     assert_eq!(asked, 1);
 }
 
+/// What no sign-in cures is told with who mends it and where it is found, and no client is sent to sign in for it.
+#[tokio::test]
+async fn what_no_sign_in_cures_says_who_mends_it_and_where_it_is_found() {
+    let stack = Stack::start().await;
+    for (number, words) in [
+        (500_212, "an administrator of your home directory"),
+        (500_213, "an administrator of this server's directory"),
+        (500_341, "does not exist in this organisation's directory"),
+        (50_053, "wait some minutes"),
+        (53_001, "use such a device"),
+        (53_003, "the address that this server itself speaks from"),
+    ] {
+        let refusal = Control::Refusal { number };
+        let policies = stack.emulator.policies().into_iter();
+        stack
+            .emulator
+            .set_policies(policies.map(|policy| Policy { control: refusal.clone(), ..policy }).collect());
+        let token = stack.token("dave");
+        let answer = list(&stack, &token).await;
+        assert_eq!((answer.status, answer.code()), (403, "blocked_by_policy"), "{number}: {}", answer.text);
+        assert!(answer.challenge().is_empty(), "{number}: {}", answer.challenge());
+        let detail = answer.document["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{number}: {detail}");
+        let id = answer.document["correlation_id"].as_str().unwrap();
+        assert!(uuid::Uuid::parse_str(id).is_ok() && detail.contains(id), "{number}: {detail}");
+        // The remembered answer has the same to say.
+        assert_eq!(list(&stack, &token).await.document["correlation_id"], id);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_too_old_asks_for_one_that_is_not_silent() {
+    let stack = Stack::start().await;
+    let policies = stack.emulator.policies().into_iter();
+    let too_old = Control::Refusal { number: 70_043 };
+    stack
+        .emulator
+        .set_policies(policies.map(|policy| Policy { control: too_old.clone(), ..policy }).collect());
+    let answer = list(&stack, &stack.token("dave")).await;
+    assert_eq!(
+        (answer.status, &answer.document["reason"]),
+        (401, &"sign_in_frequency".into()),
+        "{}",
+        answer.text
+    );
+    assert!(answer.challenge().contains("a silent sign-in will not do"), "{}", answer.challenge());
+}
+
 #[tokio::test]
 async fn failures_are_remembered_for_the_assertion_that_failed_and_for_no_other() {
     let stack = Stack::builder().emulator(|config| config.record_secrets = true).start().await;

@@ -79,7 +79,10 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
     match error.reason() {
         Some(Reason::InvalidToken) => invalid_token(error),
         Some(Reason::AppOnlyToken) => Refusal::AppOnlyToken,
-        Some(Reason::BlockedByPolicy) => Refusal::BlockedByPolicy { cause: error.metadata("cause").into() },
+        Some(Reason::BlockedByPolicy) => Refusal::BlockedByPolicy {
+            cause: error.metadata("cause").into(),
+            correlation_id: error.metadata("correlation_id").map(str::to_owned),
+        },
         Some(Reason::ClaimsChallenge) => Refusal::challenged(error.claims().unwrap_or_default()),
         Some(Reason::ConsentRequired) => Refusal::ConsentRequired {
             permission: error.metadata("permission").unwrap_or("the downstream permission").to_owned(),

@@ -10,9 +10,11 @@ use axum::http::StatusCode;
 use identity::{ClientId, Reason};
 use serde_json::{Value, json};
 
+pub(crate) use block::Block;
 pub(crate) use render::{Asked, Refusals, Render, admin_consent_url};
 pub(crate) use request::RequestFault;
 
+mod block;
 mod challenge;
 mod render;
 mod request;
@@ -36,8 +38,8 @@ pub(crate) enum Refusal {
     ClaimsChallenge { claims: Value },
     /// A permission was never granted.
     ConsentRequired { permission: String },
-    /// Conditional Access, or the state of the account, forbids it.
-    BlockedByPolicy { cause: Block },
+    /// Conditional Access, the account or a directory forbids it; `correlation_id` is Entra ID's of the refused exchange.
+    BlockedByPolicy { cause: Block, correlation_id: Option<String> },
     /// The user has made more calls than their limit allows.
     RateLimited { retry_after: Duration },
     /// The token broker does not answer.
@@ -52,40 +54,6 @@ pub(crate) enum Refusal {
     Request(RequestFault),
     /// The request took too long.
     DeadlineExceeded,
-}
-
-/// What blocks a person, as the broker tells it: each has somebody else who can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Block {
-    Policy,
-    NotAssigned,
-    Account,
-}
-
-impl Block {
-    fn detail(self) -> &'static str {
-        match self {
-            Self::Policy => {
-                "your organisation's Conditional Access policy blocks this sign-in (for example by location or device); trying again does not help, ask your administrator"
-            }
-            Self::NotAssigned => {
-                "this server is for assigned people only, and you are not among them; an administrator assigns you in Entra ID, Enterprise applications, Users and groups"
-            }
-            Self::Account => {
-                "your account is disabled, or does not exist in this organisation's directory; ask your administrator"
-            }
-        }
-    }
-}
-
-impl From<Option<&str>> for Block {
-    fn from(cause: Option<&str>) -> Self {
-        match cause {
-            Some("not_assigned") => Self::NotAssigned,
-            Some("account") => Self::Account,
-            _ => Self::Policy,
-        }
-    }
 }
 
 impl Refusal {
@@ -190,7 +158,7 @@ impl Refusal {
             Self::NoPolicy { tool } => format!("the tool {tool} has no policy entry, so nobody may call it; the operator adds one"),
             Self::ClaimsChallenge { .. } => "your organisation's Conditional Access policy asks for more (for example multifactor authentication): sign in again with the claims of this answer".into(),
             Self::ConsentRequired { permission } => format!("an administrator has not yet consented to {permission} for this server; send them the link in admin_consent_url"),
-            Self::BlockedByPolicy { cause } => cause.detail().into(),
+            Self::BlockedByPolicy { cause, correlation_id } => cause.detail(correlation_id.as_deref()),
             Self::RateLimited { retry_after } => format!("you have asked more often than this server allows one person; ask again in {} seconds", seconds(*retry_after)),
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
@@ -217,6 +185,7 @@ impl Refusal {
             ],
             Self::ClientNotAllowed { client } => vec![("client_id", json!(client.to_string()))],
             Self::Request(RequestFault::NotFound) => vec![("mcp_url", json!(refusals.mcp_url()))],
+            Self::BlockedByPolicy { correlation_id: Some(id), .. } => vec![("correlation_id", json!(id))],
             _ => Vec::new(),
         }
     }

@@ -91,15 +91,7 @@ impl fmt::Display for ExchangeError {
             Kind::UnknownResource => "no downstream resource of that name is configured",
             Kind::InvalidToken { text, .. } => text.as_ref(),
             Kind::AppOnlyToken => "the token is an application's own: there is no user to act on behalf of",
-            Kind::BlockedByPolicy { cause: Block::Policy } => {
-                "a policy of the organization blocks this access; a retry cannot help"
-            }
-            Kind::BlockedByPolicy { cause: Block::NotAssigned } => {
-                "the user is not assigned to the application, which requires assignment"
-            }
-            Kind::BlockedByPolicy { cause: Block::Account } => {
-                "the user's account is disabled or does not exist in the tenant"
-            }
+            Kind::BlockedByPolicy { cause } => cause.text(),
             Kind::ClaimsChallenge { .. } => "the user must satisfy Conditional Access in a new sign-in",
             Kind::ConsentRequired { permission } => {
                 return write!(f, "consent to {permission} was never granted");
@@ -160,29 +152,66 @@ pub enum Kind {
     BrokerMisconfigured,
 }
 
-/// What blocks a user.
+/// What blocks a user. Each has somebody else who can mend it, and no new sign-in does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
     /// Conditional Access, security defaults or risk.
     Policy,
+    /// Conditional Access wants another device or another application.
+    Device,
     /// The application requires assignment, and the user has none.
     NotAssigned,
     /// The account is disabled, or not in the tenant.
     Account,
+    /// The account is locked for a time, or came from an address of attackers.
+    Locked,
+    /// The user's own directory does not let them into this one.
+    HomeTenant,
+    /// This directory does not let guests of theirs in.
+    ResourceTenant,
 }
 
 impl Block {
+    /// Every one.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Policy,
+        Self::Device,
+        Self::NotAssigned,
+        Self::Account,
+        Self::Locked,
+        Self::HomeTenant,
+        Self::ResourceTenant,
+    ];
+
     /// The block of that name.
     pub(crate) fn from_str(name: &str) -> Option<Self> {
-        [Self::Policy, Self::NotAssigned, Self::Account].into_iter().find(|block| block.as_str() == name)
+        Self::ALL.into_iter().find(|block| block.as_str() == name)
     }
 
     /// The name on the wire: metadata `cause`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
+            Self::Device => "device",
             Self::NotAssigned => "not_assigned",
             Self::Account => "account",
+            Self::Locked => "locked",
+            Self::HomeTenant => "home_tenant",
+            Self::ResourceTenant => "resource_tenant",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Policy => "a policy of the organization blocks this access; a retry cannot help",
+            Self::Device => "a policy of the organization asks for another device or another application",
+            Self::NotAssigned => "the user is not assigned to the application, which requires assignment",
+            Self::Account => "the user's account is disabled or does not exist in the tenant",
+            Self::Locked => {
+                "the user's account is locked for a time, or was used from an address of attackers"
+            }
+            Self::HomeTenant => "the user's own directory does not let them into this one",
+            Self::ResourceTenant => "this directory does not let guests of the user's directory in",
         }
     }
 }

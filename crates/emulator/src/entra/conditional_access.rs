@@ -39,6 +39,12 @@ pub enum Control {
     CompliantDevice,
     /// A block: AADSTS53003.
     Block,
+    /// No policy, but something else that stands in the way of these people, by its AADSTS number: a locked account,
+    /// another directory's settings, a sign-in that is too old.
+    Refusal {
+        /// The number.
+        number: u32,
+    },
 }
 
 /// What the sign-in behind a token has proven.
@@ -88,6 +94,7 @@ impl Policy {
             }
             Control::CompliantDevice => (53000, DEVICE, polids()),
             Control::Block => (53003, BLOCKED, None),
+            Control::Refusal { number } => (*number, REFUSED, None),
         };
         let message = message.replace("{resource}", &self.resource);
         Some(Unmet { code, message, claims, documented_error: self.documented_error })
@@ -98,6 +105,7 @@ const MFA: &str = "Due to a configuration change made by your administrator, or 
                    you must use multi-factor authentication to access '{resource}'.";
 const DEVICE: &str = "Device is not in required device state: unmanaged. Conditional Access policy requires a compliant \
                       device, and the device is not compliant.";
+const REFUSED: &str = "The request was refused.";
 const BLOCKED: &str = "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.";
 
 /// The first demand on this person for this resource that `proof` does not meet; blocks come first, as nothing helps.

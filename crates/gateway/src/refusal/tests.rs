@@ -109,14 +109,45 @@ async fn missing_consent_comes_with_the_link() {
     );
 }
 
+fn blocked(cause: &str) -> Refusal {
+    Refusal::BlockedByPolicy { cause: Some(cause).into(), correlation_id: None }
+}
+
+#[tokio::test]
+async fn who_is_blocked_hears_who_can_mend_it_and_is_not_sent_to_sign_in() {
+    for (cause, mended_by) in [
+        ("policy", "the address that this server itself speaks from"),
+        ("device", "use such a device"),
+        ("not_assigned", "an administrator assigns you"),
+        ("account", "ask your administrator"),
+        ("locked", "wait some minutes"),
+        ("home_tenant", "an administrator of your home directory"),
+        ("resource_tenant", "an administrator of this server's directory"),
+        ("newer_than_this", "Conditional Access"),
+    ] {
+        let (status, challenge, body) = rendered(&blocked(cause), &[]).await;
+        assert_eq!((status, challenge.as_str(), &body["code"]), (403, "", &json!("blocked_by_policy")));
+        assert!(body["detail"].as_str().unwrap().contains(mended_by), "{cause}: {body}");
+        assert!(body.get("correlation_id").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_block_says_where_its_administrator_finds_it() {
+    let id = "deadbeef-0000-4000-8000-000000000001";
+    let refusal = Refusal::BlockedByPolicy { cause: Block::Policy, correlation_id: Some(id.to_owned()) };
+    let body = rendered(&refusal, &[]).await.2;
+    assert_eq!(body["correlation_id"], id);
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("User sign-ins (non-interactive)") && detail.contains(id), "{detail}");
+}
+
 #[tokio::test]
 async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
     let any = |n: u64| Some(Duration::from_secs(n));
     for (refusal, status, code) in [
         (Refusal::AppOnlyToken, 403, "app_only_token"),
-        (Refusal::BlockedByPolicy { cause: Some("policy").into() }, 403, "blocked_by_policy"),
-        (Refusal::BlockedByPolicy { cause: Some("not_assigned").into() }, 403, "blocked_by_policy"),
-        (Refusal::BlockedByPolicy { cause: Some("account").into() }, 403, "blocked_by_policy"),
+        (blocked("policy"), 403, "blocked_by_policy"),
         (Refusal::NoPolicy { tool: "x".into() }, 403, "no_policy"),
         (
             Refusal::MissingRole { role: "A".into(), any_of: vec!["A".into(), "B".into()] },

@@ -19,8 +19,10 @@ use crate::{
 enum Meaning {
     /// The assertion is an application's own token.
     AppOnly,
-    /// A policy, or an administrator's assignment, stands against it: terminal.
+    /// Something stands against it that no sign-in removes: terminal.
     Blocked(Block),
+    /// A policy that a sign-in with the right claims can meet; where Entra ID names none, terminal as well.
+    Unmet(Block),
     /// Somebody must consent.
     Consent,
     /// A fresh sign-in cures it; the word is the reason given to the caller.
@@ -35,32 +37,53 @@ enum Meaning {
     Loop,
 }
 
-use Meaning::{AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient};
+use Meaning::{AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient, Unmet};
 
 /// The wait after a loop was detected (MSAL keeps an identical refusal for as long).
 const LOOP_PAUSE: Duration = Duration::from_secs(60);
 
 /// Numbers by their meaning. The comments name what Microsoft calls them.
+///
+/// Every number of Microsoft's page that the token endpoint can answer an exchange with was asked one question: does a
+/// new sign-in help? A client that is sent to sign in where it does not comes back with a fresh assertion, which is
+/// exchanged anew, without end. Numbers of SAML, of the device code and of what happens on the sign-in pages alone
+/// are left out.
 const TABLE: &[(Meaning, &[u32])] = &[
     // The application isn't allowed to make application on-behalf-of calls.
     (AppOnly, &[7_000_114]),
-    // Blocked by Conditional Access; security policy, defaults, risk.
-    (Blocked(Block::Policy), &[53003, 53004, 53011, 530_032, 530_034, 530_035]),
+    // Blocked by Conditional Access; platform, security policy, security defaults, risk; a claims provider denies it.
+    (Blocked(Block::Policy), &[50005, 53003, 53004, 53010, 53011, 530_032, 530_034, 530_035, 90123]),
+    // Conditional Access failed: device state, suspicious activity.
+    (Unmet(Block::Policy), &[50131]),
+    // Not compliant, not joined, no approved app, a disabled device: what the person signs in with, not how.
+    (Unmet(Block::Device), &[53000, 53001, 53002, 53009, 50127, 50129, 50155, 130_007, 135_011]),
+    (Unmet(Block::Device), &[530_001, 530_002, 530_003, 530_021]),
     // The user is not assigned to the application.
     (Blocked(Block::NotAssigned), &[50105]),
-    // The account is not in the tenant, or disabled.
-    (Blocked(Block::Account), &[50020, 50034, 50057, 51004, 90072]),
+    // The account is not in the tenant, was deleted from it or is disabled, has not taken up its invitation, is of
+    // another kind than the tenant admits, or is a minor's.
+    (Blocked(Block::Account), &[16000, 16003, 50014, 50020, 50034, 50057, 51004, 54000, 90072]),
+    (Blocked(Block::Account), &[500_208, 500_341]),
+    // The cross-tenant access settings of the user's own directory, or the cloud that it is in.
+    (Blocked(Block::HomeTenant), &[500_212, 1_000_104]),
+    // The cross-tenant access settings of this directory.
+    (Blocked(Block::ResourceTenant), &[500_213, 90084]),
+    // Locked after failed sign-ins, or signed in from an address of attackers.
+    (Blocked(Block::Locked), &[50053]),
     // Consent was not granted, was declined, or needs an administrator.
-    (Consent, &[65001, 65004, 90094, 90095]),
-    // Grant revoked; sign-in frequency; inactivity; session invalid.
-    (SignIn("session_revoked"), &[50173, 70043, 70008, 700_082, 700_084, 50132, 50133]),
+    (Consent, &[65001, 65004, 90093, 90094, 90095]),
+    // Grant revoked; inactivity; session invalid.
+    (SignIn("session_revoked"), &[50173, 70008, 700_082, 700_084, 50089, 50132, 50133]),
+    // The sign-in frequency of Conditional Access has run out.
+    (SignIn("sign_in_frequency"), &[70043]),
     // Assertion outside its lifetime; for another audience; otherwise not acceptable.
     (SignIn("expired"), &[500_133]),
     (SignIn("wrong_audience"), &[500_131]),
-    (SignIn("assertion_refused"), &[50013, 50027, 5_000_224, 240_002]),
+    (SignIn("assertion_refused"), &[50013, 50027, 240_002]),
     // MFA, device and third-party challenges: with `claims` a challenge, without them only a sign-in is left.
-    (SignIn("interaction_required"), &[50072, 50074, 50076, 50078, 50079, 50097, 50129, 50158]),
-    (SignIn("interaction_required"), &[53000, 53001, 53002]),
+    (SignIn("interaction_required"), &[50072, 50074, 50076, 50078, 50079, 50097, 50158, 50187, 700_020]),
+    // The sign-in page has a new password set, or asks for what it lacks.
+    (SignIn("interaction_required"), &[50055, 50058, 50125, 50135, 50144, 9_002_341]),
     (BadCredential, CREDENTIAL),
     (BadCredential, FEDERATED_CREDENTIAL),
     // The issuer of a federated credential is silent.
@@ -69,14 +92,24 @@ const TABLE: &[(Meaning, &[u32])] = &[
     (BadCredential, &[700_016, 700_011, 700_038, 7_000_112, 70001]),
     // Resource unknown or not subscribed in the tenant; permissions not registered; not assigned to itself.
     (OurFault, &[500_011, 500_014, 50001, 650_054, 501_051]),
-    (OurFault, &[65005, 650_052, 650_056, 650_057, 90099]),
-    // Scope, tenant or request malformed.
-    (OurFault, &[28000, 28002, 28003, 70011, 700_022, 700_023, 90009, 90002, 90019, 50059]),
-    (OurFault, &[900_144, 90014, 9_002_313, 900_384, 900_382, 900_432, 901_002]),
+    (OurFault, &[65002, 65005, 650_052, 650_056, 650_057, 90099, 1_000_031]),
+    // What stands between the broker and Entra ID restricts tenants.
+    (OurFault, TENANT_RESTRICTED),
+    // The tenant is blocked, or not there any more.
+    (OurFault, &[5_000_224, 5_000_225]),
+    // Signing keys, salts, audiences and claims mapping of the registration.
+    (OurFault, &[50003, 50010, 50042, 50043, 50124, 501_241, 50146, 501_461, 90016]),
+    // Scope, tenant, cloud or request malformed, or not for this kind of application.
+    (OurFault, &[28000, 28002, 28003, 70011, 700_022, 700_023, 90009, 90002, 90019, 50059, 50128, 50194]),
+    (OurFault, &[900_144, 90004, 90013, 90014, 90023, 90100, 9_002_313, 900_384, 900_382, 900_432, 901_002]),
+    (OurFault, &[70003, 90008, 90010, 90027, 90038, 90051, 90124, 90130, 9_001_023, 67003]),
     (Loop, &[50196]),
     // The tenant is throttled; transient faults.
-    (Transient, &[90055, 50033, 90006, 90024, 90033, 50000]),
+    (Transient, &[90055, 50033, 90006, 90012, 90024, 90033, 90036, 90090, 90091, 50000, 501_621]),
 ];
+
+/// Restricted proxy access; tenant restrictions: a header that a proxy adds to what passes it.
+const TENANT_RESTRICTED: &[u32] = &[50002, 500_021, 500_022];
 
 /// Credential: unknown certificate, wrong, expired or missing secret, bad signature or subject.
 const CREDENTIAL: &[u32] =
@@ -88,14 +121,14 @@ const FEDERATED_CREDENTIAL: &[u32] = &[70021, 70025, 700_211, 700_212, 700_213, 
 /// The certificate is none of the application's, or not known to be one yet.
 const UNKNOWN_CERTIFICATE: u32 = 700_027;
 
-/// The words MSAL takes for "a person must act" (msal-common, InteractionRequiredAuthError).
+/// The words MSAL takes for "a person must act" (msal-common, InteractionRequiredAuthError), but for `message_only`: it
+/// says that a sign-in would only show why not.
 const INTERACTION: &[&str] = &[
     "interaction_required",
     "login_required",
     "bad_token",
     "ui_not_allowed",
     "interrupted_user",
-    "message_only",
     "additional_action",
     "basic_action",
     "user_password_expired",
@@ -122,10 +155,11 @@ pub(super) fn classify(
     match (known, refusal.claims()) {
         (Some(AppOnly), _) => Kind::AppOnlyToken.into(),
         (Some(Blocked(cause)), _) => Kind::BlockedByPolicy { cause }.into(),
+        // Before every other number: `Unmet` is terminal without claims alone.
         (_, Some(claims)) => Kind::ClaimsChallenge { claims }.into(),
         (known, None) => match known.unwrap_or_else(|| by_words(refusal)) {
             AppOnly => Kind::AppOnlyToken.into(),
-            Blocked(cause) => Kind::BlockedByPolicy { cause }.into(),
+            Blocked(cause) | Unmet(cause) => Kind::BlockedByPolicy { cause }.into(),
             Consent => Kind::ConsentRequired { permission: Arc::clone(&resource.permission) }.into(),
             SignIn(reason) => invalid_token(reason).into(),
             BadCredential | OurFault => Kind::BrokerMisconfigured.into(),
@@ -187,6 +221,9 @@ pub(super) fn hint(number: Option<u32>) -> &'static str {
         Some(500_014) => {
             "the service principal of the downstream resource is disabled in this tenant: an administrator enables it"
         }
+        Some(50002 | 500_021 | 500_022) => {
+            "a proxy between this broker and Entra ID restricts tenants: let it allow this tenant"
+        }
         Some(7_000_218 | 700_025) => "the app registration must be a confidential client",
         _ => "look the number up in Microsoft's list of AADSTS error codes",
     }
@@ -200,6 +237,12 @@ fn by_words(refusal: &Refusal) -> Meaning {
     let (error, suberror) = (refusal.error(), refusal.suberror());
     if error == "consent_required" || suberror == "consent_required" {
         return Consent;
+    }
+    if suberror == "message_only" {
+        return Blocked(Block::Policy);
+    }
+    if suberror == "protection_policy_required" {
+        return Unmet(Block::Device);
     }
     if INTERACTION.contains(&error) || INTERACTION.contains(&suberror) {
         return SignIn("interaction_required");
@@ -228,6 +271,9 @@ fn invalid_token(reason: &'static str) -> Kind {
 fn sign_in_text(reason: &str) -> &'static str {
     match reason {
         "session_revoked" => "the session was revoked or has ended; sign in again",
+        "sign_in_frequency" => {
+            "the time after which Conditional Access asks for a sign-in has run out; a silent sign-in will not do, sign in again on the page, with password or second factor"
+        }
         "expired" => "Microsoft Entra ID considers the token expired; sign in again or refresh it",
         "wrong_audience" => "Microsoft Entra ID says the token was issued for another audience",
         "interaction_required" => "Microsoft Entra ID asks for a new, interactive sign-in",
@@ -286,11 +332,46 @@ mod tests {
     fn a_terminal_block_stays_one_with_claims_too() {
         let body = json!({"error": "invalid_grant", "error_codes": [53003], "claims": CLAIMS});
         assert_eq!(code(400, &body).0, "blocked_by_policy");
-        for number in [530_032, 53004, 50105, 50020] {
-            assert_eq!(
-                code(400, &json!({"error": "access_denied", "error_codes": [number]})).0,
-                "blocked_by_policy"
-            );
+    }
+
+    /// Each of these was once, or would be by its words, a 401: the client signs in, the fresh assertion is exchanged
+    /// anew, and so on for ever.
+    #[test]
+    fn what_no_sign_in_cures_says_who_does() {
+        for (cause, numbers) in [
+            (Block::Policy, &[53003, 530_032, 53004, 53010, 50005, 50131][..]),
+            (Block::NotAssigned, &[50105]),
+            (Block::Account, &[50020, 500_341, 50014, 50057, 16000, 500_208]),
+            (Block::HomeTenant, &[500_212]),
+            (Block::ResourceTenant, &[500_213]),
+            (Block::Locked, &[50053]),
+            (Block::Device, &[53000, 53001, 53002, 50129, 530_003]),
+        ] {
+            for number in numbers {
+                let body = json!({"error": "invalid_grant", "error_codes": [number]});
+                assert_eq!(*code(400, &body).1.kind(), Kind::BlockedByPolicy { cause }, "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_says_a_sign_in_would_only_show_why_not_is_terminal() {
+        for (suberror, cause) in
+            [("message_only", Block::Policy), ("protection_policy_required", Block::Device)]
+        {
+            let mut body = json!({"error": "invalid_grant", "error_codes": [1], "suberror": suberror});
+            assert_eq!(*code(400, &body).1.kind(), Kind::BlockedByPolicy { cause });
+            body["claims"] = CLAIMS.into();
+            assert_eq!(code(400, &body).0, "claims_challenge");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_of_the_operator_refuses_is_not_put_to_the_user() {
+        for number in TENANT_RESTRICTED {
+            let body = json!({"error": "invalid_grant", "error_codes": [number]});
+            assert_eq!(code(400, &body).0, "broker_misconfigured");
+            assert!(hint(Some(*number)).contains("proxy"));
         }
     }
 
@@ -335,7 +416,8 @@ mod tests {
     fn what_a_sign_in_cures_names_its_reason() {
         let grant = |number: u32| json!({"error": "invalid_grant", "error_codes": [number]});
         assert_eq!(reason(&grant(50173)), "session_revoked");
-        assert_eq!(reason(&grant(70043)), "session_revoked");
+        assert_eq!(reason(&grant(70043)), "sign_in_frequency");
+        assert_eq!(reason(&grant(50055)), "interaction_required");
         assert_eq!(reason(&grant(500_133)), "expired");
         assert_eq!(reason(&grant(500_131)), "wrong_audience");
         assert_eq!(reason(&grant(50013)), "assertion_refused");

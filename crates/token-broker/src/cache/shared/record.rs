@@ -181,10 +181,13 @@ mod tests {
         for kind in [
             entra::sign_in_again("interaction_required").unwrap(),
             Kind::AppOnlyToken,
-            Kind::BlockedByPolicy { cause: Block::NotAssigned },
+            entra::sign_in_again("sign_in_frequency").unwrap(),
             Kind::ClaimsChallenge { claims: Arc::from(r#"{"access_token":{"a":"\n"}}"#) },
             Kind::ConsentRequired { permission: "Azure".into() },
-        ] {
+        ]
+        .into_iter()
+        .chain(Block::ALL.map(|cause| Kind::BlockedByPolicy { cause }))
+        {
             let error = ExchangeError::from(kind).with_evidence(evidence.clone());
             let (outcome, _) = read(&write(&Err(error.clone()), TERMS).unwrap()).unwrap();
             assert_eq!(outcome.unwrap_err(), error);
