@@ -209,6 +209,11 @@ impl TryFrom<Args> for Config {
 }
 
 impl Args {
+    /// The URIs that tokens of this API are asked for by.
+    pub(crate) fn identifier_uris(&self) -> Vec<String> {
+        vec![self.scope_prefix_in_force(), self.public_url.to_string()]
+    }
+
     /// What stands before `/cost.read` in a fully qualified scope, without a slash at the end.
     pub(crate) fn scope_prefix_in_force(&self) -> String {
         let prefix = self.scope_prefix.clone().unwrap_or_else(|| self.public_url.to_string());

@@ -171,6 +171,7 @@ pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, Valid
     let rules = ValidatorConfig {
         tenant: config.args.tenant_id,
         audiences: config.audiences.clone(),
+        identifier_uris: config.args.identifier_uris(),
         accept_v1: config.args.accept_v1_tokens,
     };
     Validator::new(rules, &config.endpoints.authority, config.http.clone(), clock)

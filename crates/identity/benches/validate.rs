@@ -84,6 +84,7 @@ fn validator(authority: &MockServer) -> Validator {
     let config = ValidatorConfig {
         tenant: TENANT.parse().expect("a tenant"),
         audiences: vec![API.to_owned(), "api://mcp-cost-server".to_owned()],
+        identifier_uris: Vec::new(),
         accept_v1: false,
     };
     let clock = ManualClock::at(Timestamp::from_second(NOW).expect("a moment"));

@@ -58,12 +58,12 @@ impl Claims {
     /// Reads the claims.
     ///
     /// # Errors
-    /// [`Reason::MissingClaim`] for one that every token has, [`Reason::Malformed`] for a wrong type,
-    /// [`Reason::TooManyValues`] for a list of more than [`MAX_LISTED`].
+    /// [`Reason::MissingClaim`] for one that every token has, [`Reason::SeveralAudiences`] for a list as `aud`,
+    /// [`Reason::Malformed`] for a wrong type, [`Reason::TooManyValues`] for a list of more than [`MAX_LISTED`].
     pub(crate) fn read(map: &Map<String, Value>) -> Result<Self, InvalidToken> {
         Ok(Self {
             iss: required(text(map, "iss")?)?,
-            aud: required(text(map, "aud")?)?,
+            aud: audience(map)?,
             tid: required(id(map, "tid")?)?,
             nbf: required(time(map, "nbf")?)?,
             exp: required(time(map, "exp")?)?,
@@ -82,6 +82,14 @@ impl Claims {
 
 fn required<T>(claim: Option<T>) -> Result<T, InvalidToken> {
     claim.ok_or_else(|| Reason::MissingClaim.into())
+}
+
+/// RFC 7519 section 4.1.3 allows a list; Entra ID never writes one, and what is not written is not read.
+fn audience(map: &Map<String, Value>) -> Result<String, InvalidToken> {
+    if map.get("aud").is_some_and(Value::is_array) {
+        return Err(Reason::SeveralAudiences.into());
+    }
+    required(text(map, "aud")?)
 }
 
 fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, InvalidToken> {

@@ -106,6 +106,8 @@ reasons! {
     NotAnAccessToken = "not_an_access_token", "the token is not an access token for this API; an ID token cannot be used here";
     /// `nbf` lies ahead.
     NotYetValid = "not_yet_valid", "the token is not valid yet; check the clock of the machine";
+    /// `aud` is a list, which no token of Entra ID has.
+    SeveralAudiences = "several_audiences", "the token names its audience as a list; Entra ID issues a token for one API alone: request one with this server's scope";
     /// Longer than any token that is looked at.
     TooLarge = "too_large", "the token is larger than 16 KiB, as a rule for its group claims; in the token configuration of the API's app registration choose Groups assigned to the application, or none";
     /// More values than are read, in one list or in all.
@@ -117,7 +119,7 @@ reasons! {
     /// A version 1.0 token where only 2.0 is accepted, or a version unknown.
     UnsupportedVersion = "unsupported_version", "the token's version is not accepted; set requestedAccessTokenVersion to 2 in the API's app registration";
     /// It was issued for another API.
-    WrongAudience = "wrong_audience", "the token was issued for another audience; request a token for this server";
+    WrongAudience = "wrong_audience", "the token was issued for another API, not for this server; request one with this server's scope";
     /// It was issued by another authority.
     WrongIssuer = "wrong_issuer", "the token was issued by another authority or tenant";
     /// `tid` is another tenant.

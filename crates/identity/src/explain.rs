@@ -26,6 +26,10 @@ mod claims;
 /// The longest value of a claim that is repeated, in characters.
 const MAX_SHOWN: usize = 160;
 
+/// Why nothing is said of a version.
+const CHOSEN_ELSEWHERE: &str =
+    "follows from the token's audience: the token is for another API, which chooses the version";
+
 /// A token, pin by pin.
 #[derive(Debug)]
 pub struct Explanation {
@@ -85,9 +89,8 @@ impl Validator {
             Ok(claims) => claims,
             Err(invalid) => return pins.into_iter().chain([unreadable(invalid)]).collect(),
         };
-        let version = TokenVersion::read(&claims);
-        let keys = version.ok().and_then(|version| self.keys_of(version));
-        pins.push(self.version_pin(&claims, version, keys.is_some()));
+        let keys = TokenVersion::read(&claims).ok().and_then(|version| self.keys_of(version));
+        pins.push(self.version_pin(&claims, keys.is_some()));
         let published = Published::look_up(keys, kid.as_deref().unwrap_or_default(), self.clock.now()).await;
         pins.extend(self.claim_pins(&claims, &published));
         pins
@@ -132,18 +135,15 @@ impl Validator {
         Pin { name: "key", verdict, expected, found: kid.map(bounded).unwrap_or_default() }
     }
 
-    fn version_pin(
-        &self,
-        claims: &Map<String, Value>,
-        version: Result<TokenVersion, InvalidToken>,
-        accepted: bool,
-    ) -> Pin {
-        let verdict = version.and_then(|_| {
-            if accepted { Ok(()) } else { Err(InvalidToken::from(Reason::UnsupportedVersion)) }
-        });
+    fn version_pin(&self, claims: &Map<String, Value>, accepted: bool) -> Pin {
+        let verdict = match self.config.refused_version(claims) {
+            _ if accepted => Verdict::Passed,
+            reason @ Reason::UnsupportedVersion => Verdict::Failed(reason.into()),
+            _ => Verdict::Unknown(CHOSEN_ELSEWHERE),
+        };
         let expected = if self.v1.is_some() { "2.0 or 1.0" } else { "2.0" };
         let found = claims.get("ver").map_or_else(|| "none".to_owned(), |value| shown("ver", value));
-        Pin { name: "version", verdict: verdict.into(), expected: expected.to_owned(), found }
+        Pin { name: "version", verdict, expected: expected.to_owned(), found }
     }
 }
 

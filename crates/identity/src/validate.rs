@@ -34,8 +34,32 @@ pub struct ValidatorConfig {
     pub tenant: TenantId,
     /// The audiences that are this API. A version 2.0 token's `aud` is always the API's client id.
     pub audiences: Vec<String>,
+    /// Further names of this API, such as the URI that scopes begin with. None is accepted as an audience: they tell a
+    /// version 1.0 token of this API, whose `aud` is what was asked for, from one for another.
+    pub identifier_uris: Vec<String>,
     /// Whether version 1.0 tokens are accepted too.
     pub accept_v1: bool,
+}
+
+impl ValidatorConfig {
+    /// Whether an audience is this API under any of its names, accepted or not. Version 1.0 tokens carry it with or
+    /// without a slash at the end (Microsoft: "Access token claims reference").
+    pub(crate) fn is_named(&self, audience: &str) -> bool {
+        let audience = audience.trim_end_matches('/');
+        let id = audience.strip_prefix("api://").unwrap_or(audience);
+        let known = |name: &String| [audience, id].contains(&name.trim_end_matches('/'));
+        self.audiences.iter().chain(&self.identifier_uris).any(known)
+    }
+
+    /// Why a token whose version is not accepted is refused: for its version only if it is for this API. Each API
+    /// chooses the version of its tokens, so that one for another says nothing of this registration.
+    pub(crate) fn refused_version(&self, claims: &Map<String, Value>) -> Reason {
+        match claims.get("aud") {
+            Some(Value::Array(_)) => Reason::SeveralAudiences,
+            Some(Value::String(audience)) if !self.is_named(audience) => Reason::WrongAudience,
+            _ => Reason::UnsupportedVersion,
+        }
+    }
 }
 
 /// Proves tokens. Cheap to clone; clones share the keys.
@@ -76,7 +100,7 @@ impl Validator {
     /// - header: algorithm on the list, no parameter that lets the sender choose the key (RFC 8725 section 3.1);
     /// - **signature**, by the tenant's key of that id: nothing of the claims is read before;
     /// - claims: JSON in which no name stands twice (RFC 7519 section 4), of bounded number; version 2.0, or 1.0 if
-    ///   configured; each of its type;
+    ///   configured (a token for another API is refused for that, not for its version); each of its type;
     /// - **issuer**: the metadata's, and the one the key is limited to;
     /// - **audience**: one of the configured ones;
     /// - tenant: `tid` is the configured one;
@@ -158,11 +182,12 @@ impl Validator {
         signer: Signer,
         claims: &Map<String, Value>,
     ) -> Result<Signer, ValidationError> {
-        let version = TokenVersion::read(claims)?;
-        if version == signer.version {
+        let version = TokenVersion::read(claims).ok();
+        if version == Some(signer.version) {
             return Ok(signer);
         }
-        let keys = self.keys_of(version).ok_or(InvalidToken::from(Reason::UnsupportedVersion))?;
+        let keys = version.and_then(|version| Some((version, self.keys_of(version)?)));
+        let (version, keys) = keys.ok_or_else(|| InvalidToken::from(self.config.refused_version(claims)))?;
         let (metadata, key) = keys.key(token.kid()).await?;
         token.verify(&key)?;
         Ok(Signer { version, metadata, key })
@@ -277,7 +302,10 @@ fn key_issuer(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
 }
 
 fn audience(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {
-    must(evidence.config.audiences.contains(&evidence.claims.aud), Reason::WrongAudience)
+    let (config, audience) = (evidence.config, &evidence.claims.aud);
+    // Only a version 1.0 token carries another name than the client id: of version 2.0 it would be accepted.
+    let reason = if config.is_named(audience) { Reason::UnsupportedVersion } else { Reason::WrongAudience };
+    must(config.audiences.contains(audience), reason)
 }
 
 fn tenant(evidence: &Evidence<'_>) -> Result<(), InvalidToken> {

@@ -39,6 +39,7 @@ impl Broker {
         let validator_config = ValidatorConfig {
             tenant: config.tenant,
             audiences: config.audiences.clone(),
+            identifier_uris: config.preflight.identifier_uris(),
             accept_v1: config.accept_v1_tokens,
         };
         let validator = Validator::new(validator_config, &config.authority, http.clone(), Arc::clone(clock))?;

@@ -1,7 +1,8 @@
 //! One token explained: each fault is one line to mend, and what only follows from it says so.
 
 use e2e::Stack;
-use emulator::{SignedBy, TokenKind, TokenSpec};
+use emulator::{API_CLIENT_ID, SignedBy, TokenKind, TokenSpec};
+use serde_json::json;
 use telemetry::report::Outcome;
 
 use super::{OTHER_TENANT, doctor, missing, named, only, unknown};
@@ -102,6 +103,41 @@ async fn a_token_for_graph_is_one_fault() {
     // Broken as well, but for another API: two faults.
     let report = doctor(&stack, &[], Some(&for_graph("https://vault.azure.net"))).await;
     assert_eq!(missing(&report), ["token_signature", "token_audience"], "{}", report.table(false));
+}
+
+/// Client and API in one registration: the token is right as long as it lives, and what comes after it is not.
+#[tokio::test]
+async fn a_client_that_is_the_apis_own_registration_is_named() {
+    let stack = Stack::start().await;
+    let itself = || alice().claim("azp", API_CLIENT_ID);
+    let report = doctor(&stack, &[], Some(&stack.mint(&itself()))).await;
+    assert_eq!(missing(&report), ["token_client"], "{}", report.table(false));
+    assert!(named(&report, "token_client").detail.contains("AADSTS90009"));
+
+    // As Entra ID issues it to a refresh without `scope`.
+    let odd = itself().claim("scp", ".4f0c7c3e-0000-4000-8000-000000000001");
+    let report = doctor(&stack, &[], Some(&stack.mint(&odd))).await;
+    assert_eq!(missing(&report), ["token_client"], "{}", report.table(false));
+    let finding = named(&report, "token_client");
+    assert!(finding.detail.contains(".4f0c7c3e-0000-4000-8000-000000000001"), "{finding:?}");
+    assert!(finding.fix.contains("by itself, never on the API's registration"), "{finding:?}");
+}
+
+#[tokio::test]
+async fn a_version_1_token_is_this_apis_under_every_name() {
+    let stack = Stack::start().await;
+    for name in [format!("api://{API_CLIENT_ID}"), stack.public_url()] {
+        let token = stack.mint(&alice().kind(TokenKind::AccessV1).audience(&name));
+        let report = doctor(&stack, &[], Some(&token)).await;
+        assert_eq!(missing(&report).first(), Some(&"token_version"), "{name}: {}", report.table(false));
+        assert!(report.table(false).contains("requestedAccessTokenVersion"), "{}", report.table(false));
+        let answer = stack.caller.request(Some(&token), "tools/list", json!({})).await;
+        assert_eq!(answer.document["reason"], "unsupported_version", "{name}: {}", answer.text);
+    }
+    let for_azure = alice().kind(TokenKind::Arm).audience("https://management.core.windows.net/");
+    let answer = stack.caller.request(Some(&stack.mint(&for_azure)), "tools/list", json!({})).await;
+    assert_eq!(answer.document["reason"], "wrong_audience", "{}", answer.text);
+    assert!(answer.text.contains("request one with this server's scope"), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use identity::{BearerToken, Explanation, Pin, Principal, Reason, Validator, ValidatorConfig, Verdict};
+use identity::{
+    BearerToken, ClientId, Explanation, Pin, Principal, Reason, Validator, ValidatorConfig, Verdict,
+};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use telemetry::report::{Finding, Outcome};
@@ -62,6 +64,10 @@ const FIXES: &[(Reason, &str)] = &[
     ),
     (Reason::HeaderTooLarge, "Get an access token from Entra ID, whose headers are short."),
     (
+        Reason::SeveralAudiences,
+        "Ask Entra ID for a token with the scope {scope}: each of its tokens is for one API, and none has a list as its audience.",
+    ),
+    (
         Reason::Malformed,
         "Take the token whole, three parts joined by dots, for example `az account get-access-token --scope {scope}`.",
     ),
@@ -86,7 +92,11 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
     let mut findings: Vec<_> = pins.iter().map(|pin| line(pin, &pins, site)).collect();
     // A token that proves nobody calls nothing: its pins have said so.
     if let Ok(principal) = outcome {
-        findings.extend(tools(site, &principal));
+        findings.extend(client(site, &principal));
+        // What a scope that is no name opens is said by the line of the client.
+        if !principal.scopes().iter().any(is_no_name) {
+            findings.extend(tools(site, &principal));
+        }
         if !principal.is_app_only() {
             findings.extend(broker::exchange(site, &token).await);
         }
@@ -124,6 +134,7 @@ fn validator(site: &Site) -> Result<Validator, String> {
     let rules = ValidatorConfig {
         tenant: site.args.tenant_id,
         audiences: site.audiences(),
+        identifier_uris: site.args.identifier_uris(),
         accept_v1: site.args.accept_v1_tokens,
     };
     let http = site.http.clone()?;
@@ -145,8 +156,12 @@ fn line(pin: &Pin, pins: &[Pin], site: &Site) -> Finding {
             Finding::missing(&name, subject, detail, fix(reason, site))
         }
         Verdict::Unknown(why) => {
-            let fix = "Mend the other lines first.";
-            Finding::unknown(&name, subject, why, fix)
+            if pin.name == "version" {
+                let fix =
+                    "Mend the line of the audience first; the registration of this API is not at fault.";
+                return Finding::unknown(&name, subject, format!("{why}; found {found}"), fix);
+            }
+            Finding::unknown(&name, subject, why, "Mend the other lines first.")
         }
     }
 }
@@ -175,11 +190,6 @@ fn follows(pin: &Pin, reason: Reason, pins: &[Pin]) -> Option<Consequence> {
         fix: "Mend the line of the tenant first.",
     };
     match reason {
-        // Each API chooses the version of the tokens that are for it.
-        Reason::UnsupportedVersion => failed("audience").map(|_| Consequence {
-            why: "follows from the token's audience: the token is for another API, which chooses the version",
-            fix: "Mend the line of the audience first; the registration of this API is not at fault.",
-        }),
         Reason::WrongIssuer => {
             failed("tenant").filter(|tenant| pin.found.contains(&tenant.found)).map(|_| of_tenant)
         }
@@ -214,6 +224,36 @@ fn fix(reason: Reason, site: &Site) -> String {
     let text = FIXES.iter().find(|(known, _)| *known == reason).map_or("Get a new token.", |(_, fix)| fix);
     let scope = format!("{}/cost.read", site.scope_prefix());
     text.replace("{scope}", &scope).replace("{tenant}", &site.args.tenant_id.to_string())
+}
+
+/// Whether the client that the token was issued to is an application of its own. Where it is the API's own registration,
+/// its first token is right and each one after it is not: most refresh without `scope`, and Entra ID answers that
+/// with AADSTS90009, or with a token whose `scp` is a dot and an id.
+fn client(site: &Site, principal: &Principal) -> Option<Finding> {
+    const NAME: &str = "token_client";
+    if principal.is_app_only() {
+        return None;
+    }
+    let client = principal.client();
+    let subject = format!("the client that the token was issued to, {client}");
+    let odd = principal.scopes().iter().find(|scope| is_no_name(scope));
+    let fix = "Register the client by itself, never on the API's registration (docs/clients.md), take its redirect URIs off that one, and sign in again with the new client id.";
+    if let Some(odd) = odd {
+        let detail = format!(
+            "its scope is {odd}, which Entra ID writes into a token that a client got by a refresh without `scope` where client and API are one registration: no tool can be called with it"
+        );
+        return Some(Finding::missing(NAME, subject, detail, fix));
+    }
+    if client == site.args.client_id {
+        let detail = "it is this API's own registration: this token is right, but a refresh without `scope`, which is how most clients refresh, gets AADSTS90009 or a token without the scopes";
+        return Some(Finding::missing(NAME, subject, detail, fix));
+    }
+    Some(Finding::ok(NAME, subject, "is an application of its own"))
+}
+
+/// A scope that is no name: a dot and an id.
+fn is_no_name(scope: &str) -> bool {
+    scope.strip_prefix('.').is_some_and(|id| id.parse::<ClientId>().is_ok())
 }
 
 /// What `tools/call` would decide for each tool, by the function that decides there. Who may call some tools and not
@@ -281,6 +321,14 @@ mod tests {
         let utf_16: Vec<_> = "a.b.c".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!((text(b"a.b.c"), text(&utf_16)), (Some("a.b.c"), None));
         assert_eq!(text(&[b"\xff\xfe", utf_16.as_slice()].concat()), None);
+    }
+
+    #[test]
+    fn a_dot_and_an_id_is_no_name_of_a_scope() {
+        assert!(is_no_name(".4f0c7c3e-0000-4000-8000-000000000001"));
+        for name in ["cost.read", ".default", "4f0c7c3e-0000-4000-8000-000000000001", ".", ""] {
+            assert!(!is_no_name(name), "{name}");
+        }
     }
 
     #[test]

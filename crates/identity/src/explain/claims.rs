@@ -72,6 +72,7 @@ pub(super) fn readable(faults: &[Fault]) -> Pin {
     let verdict = faults.first().map_or(Verdict::Passed, |fault| Verdict::Failed(fault.why));
     let state = |fault: &Fault| match fault.why.reason() {
         Reason::MissingClaim => format!("{} is missing", fault.claim),
+        Reason::SeveralAudiences => format!("{} is a list", fault.claim),
         Reason::TooManyValues => format!("{} has more than {MAX_LISTED} entries", fault.claim),
         _ => format!("{} is of the wrong form", fault.claim),
     };

@@ -40,7 +40,8 @@ async fn each_wrong_claim_is_named() {
     let other = "99999999-0000-4000-8000-000000000000";
     let cases = [
         ("aud", json!(other), Reason::WrongAudience),
-        ("aud", json!([support::API]), Reason::Malformed),
+        ("aud", json!([support::API]), Reason::SeveralAudiences),
+        ("aud", json!(7), Reason::Malformed),
         ("iss", json!(authority.issuer_of(other)), Reason::WrongIssuer),
         ("iss", json!("https://evil.example/v2.0"), Reason::WrongIssuer),
         ("tid", json!(other), Reason::WrongTenant),
@@ -222,6 +223,41 @@ async fn version_1_is_off_unless_configured() {
     let token = token(&authority.key, &v1);
     assert_eq!(authority.refusal(&token).await, Reason::UnsupportedVersion);
     assert!(authority.validator_accepting_v1().validate(&token).await.is_ok());
+}
+
+/// The two commonest wrong tokens: one for Azure or Graph, whose version is theirs to choose, and one of this API whose
+/// registration was left as it came, under each name that it can be asked for by.
+#[tokio::test]
+async fn a_version_that_is_not_accepted_is_to_blame_for_this_apis_tokens_alone() {
+    let authority = Authority::start().await;
+    let own = format!("api://{}", support::API);
+    for (audience, reason) in [
+        (json!("https://management.core.windows.net/"), Reason::WrongAudience),
+        (json!("00000003-0000-0000-c000-000000000000"), Reason::WrongAudience),
+        (json!("api://99999999-0000-4000-8000-000000000000"), Reason::WrongAudience),
+        (json!(support::API), Reason::UnsupportedVersion),
+        (json!(own), Reason::UnsupportedVersion),
+        (json!(format!("{own}/")), Reason::UnsupportedVersion),
+        (json!(support::OWN_URI), Reason::UnsupportedVersion),
+        (json!(format!("{}/", support::OWN_URI)), Reason::UnsupportedVersion),
+        (json!([support::API]), Reason::SeveralAudiences),
+    ] {
+        let mut v1 = without(claims(&authority), "azp");
+        v1["ver"] = json!("1.0");
+        v1["appid"] = json!("22223333-cccc-4444-dddd-5555eeee6666");
+        v1["iss"] = json!(support::V1_ISSUER);
+        v1["aud"] = audience.clone();
+        let token = token(&authority.key, &v1);
+        assert_eq!(authority.refusal(&token).await, reason, "{audience}");
+        // Where the version is accepted, a name of this API that is no accepted audience is a matter of the version too.
+        let accepting = authority.validator_accepting_v1().validate(&token).await;
+        let accepted = audience == support::API;
+        assert_eq!(
+            accepting.err(),
+            (!accepted).then(|| ValidationError::Invalid(reason.into())),
+            "{audience}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ impl KnownClient {
 }
 
 impl PreflightSettings {
+    /// The URIs that tokens of this API are asked for by, as far as they are known.
+    pub(crate) fn identifier_uris(&self) -> Vec<String> {
+        self.scope_prefix.iter().chain(&self.public_url).cloned().collect()
+    }
+
     /// Checks the settings, and reads the policy file.
     ///
     /// # Errors

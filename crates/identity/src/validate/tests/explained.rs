@@ -55,7 +55,8 @@ async fn of_a_wrong_claim_the_pin_is_named_and_no_other() {
     let now = authority.now().as_second();
     for (name, value, pin, reason) in [
         ("aud", json!(OTHER), "audience", Reason::WrongAudience),
-        ("aud", json!([API]), "claims", Reason::Malformed),
+        ("aud", json!([API]), "claims", Reason::SeveralAudiences),
+        ("aud", json!(7), "claims", Reason::Malformed),
         ("iss", json!(authority.issuer_of(OTHER)), "issuer", Reason::WrongIssuer),
         ("tid", json!(OTHER), "tenant", Reason::WrongTenant),
         ("tid", json!("contoso.com"), "claims", Reason::Malformed),
@@ -156,6 +157,29 @@ async fn a_version_1_token_is_explained_where_it_is_accepted() {
     v1["appid"] = json!("22223333-cccc-4444-dddd-5555eeee6666");
     v1["iss"] = json!(super::support::V1_ISSUER);
     agreed(&authority.validator_accepting_v1(), &token(&authority.key, &v1)).await;
+}
+
+/// Its version is another API's choice, and no fault to mend here.
+#[tokio::test]
+async fn of_a_token_for_another_api_the_version_is_no_fault() {
+    let authority = Authority::start().await;
+    let mut for_azure = claims(&authority);
+    for_azure["ver"] = json!("1.0");
+    for_azure["aud"] = json!("https://management.core.windows.net/");
+    let explanation = agreed(authority.validator(), &token(&authority.key, &for_azure)).await;
+    assert_eq!(failed(&explanation), [("audience", Reason::WrongAudience)]);
+    let version = explanation.pins.iter().find(|pin| pin.name == "version").unwrap();
+    assert!(matches!(version.verdict, Verdict::Unknown(why) if why.contains("another API")), "{version:?}");
+}
+
+#[tokio::test]
+async fn an_audience_that_is_a_list_is_called_one() {
+    let authority = Authority::start().await;
+    let mut listed = claims(&authority);
+    listed["aud"] = json!([API]);
+    let explanation = agreed(authority.validator(), &token(&authority.key, &listed)).await;
+    let claims = explanation.pins.iter().find(|pin| pin.name == "claims").unwrap();
+    assert_eq!(claims.found, "aud is a list");
 }
 
 #[tokio::test]

@@ -46,7 +46,12 @@ async fn every_rule_has_its_attack() {
 }
 
 fn config() -> ValidatorConfig {
-    ValidatorConfig { tenant: TENANT.parse().unwrap(), audiences: vec![API.to_owned()], accept_v1: false }
+    ValidatorConfig {
+        tenant: TENANT.parse().unwrap(),
+        audiences: vec![API.to_owned()],
+        identifier_uris: Vec::new(),
+        accept_v1: false,
+    }
 }
 
 fn metadata(authority: &Authority) -> Snapshot {

@@ -19,6 +19,7 @@ use crate::{BearerToken, Reason, TenantId, ValidationError, Validator, Validator
 pub(super) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub(super) const V1_ISSUER: &str = "https://sts.windows.net/aaaabbbb-0000-cccc-1111-dddd2222eeee/";
 pub(super) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+pub(super) const OWN_URI: &str = "https://mcp.contoso.com/mcp";
 
 pub(super) struct TestKey {
     pub(super) kid: String,
@@ -178,7 +179,12 @@ fn validator(server: &MockServer, clock: &ManualClock, accept_v1: bool) -> Valid
     )]
     let http = reqwest::Client::new();
     let tenant: TenantId = TENANT.parse().unwrap();
-    let config = ValidatorConfig { tenant, audiences: vec![API.to_owned()], accept_v1 };
+    let config = ValidatorConfig {
+        tenant,
+        audiences: vec![API.to_owned()],
+        identifier_uris: vec![OWN_URI.to_owned()],
+        accept_v1,
+    };
     let authority = Url::parse(&server.uri()).unwrap();
     Validator::new(config, &authority, http, std::sync::Arc::new(clock.clone())).unwrap()
 }
