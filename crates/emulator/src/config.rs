@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
+use crate::directory::RedirectUri;
 use crate::graph::GraphSettings;
 
 /// The tenant (contoso) the emulator plays.
@@ -42,6 +43,7 @@ pub const DEV_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000002";
 
 /// Everything that can be chosen at start. `Config::default()` is what tests want.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
     /// Address the listeners bind to. Default 127.0.0.1.
     pub bind: IpAddr,
@@ -63,6 +65,13 @@ pub struct Config {
     /// Refuse a `resource` parameter that is no identifier URI of the scope's application (AADSTS9010010),
     /// as real Entra does. Default `true`.
     pub check_resource_parameter: bool,
+    /// Send `iss` with the answer of the authorize endpoint (RFC 9207), and say so in discovery. Nobody has seen real Entra
+    /// do it. Default `false`.
+    pub authorization_response_iss: bool,
+    /// Whether people may consent to anything. If not: AADSTS90095 in place of every consent page. Default `true`.
+    pub users_may_consent: bool,
+    /// Redirect URIs of the pre-registered client. Default: `http://localhost` and `http://127.0.0.1`, as public clients' are.
+    pub client_redirect_uris: Vec<RedirectUri>,
     /// Who can consent to `cost.export`. Default: administrators only.
     pub export_consent: WhoCanConsent,
     /// Lifetime of access tokens in seconds; default: 60 to 90 minutes, different for each token, as Entra does.
@@ -103,6 +112,9 @@ impl Default for Config {
             today: None,
             publish_code_challenge_methods: false,
             check_resource_parameter: true,
+            authorization_response_iss: false,
+            users_may_consent: true,
+            client_redirect_uris: ["http://localhost", "http://127.0.0.1"].map(RedirectUri::mobile).to_vec(),
             export_consent: WhoCanConsent::default(),
             access_token_lifetime: None,
             cae_token_lifetime: 86_400,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use url::Url;
 use uuid::Uuid;
 
 use crate::config::{
@@ -19,7 +20,10 @@ use crate::entra::consent::Grants;
 use crate::federation::{self, FederatedCredential};
 use crate::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
 
-pub use registration::{NeverOffered, PreAuthorized, RegisteredRole, RegisteredScope, Registration};
+pub use registration::{
+    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
+    Registration,
+};
 
 /// A permission an application offers to others on behalf of a user.
 #[derive(Debug, Clone)]
@@ -62,7 +66,7 @@ pub(crate) struct Application {
     pub(crate) roles: Vec<AppRole>,
     pub(crate) format: TokenFormat,
     pub(crate) public_client: bool,
-    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) redirect_uris: Vec<RedirectUri>,
     pub(crate) secret: Option<&'static str>,
     /// Delegated permissions the application's registration asks for: (resource, scope).
     pub(crate) required: Vec<(&'static str, &'static str)>,
@@ -88,10 +92,36 @@ impl Application {
             || self.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(name))
     }
 
+    /// The platform that a redirect URI is registered for, if it is one of the application's. Loopback URIs match
+    /// whatever port and path they have.
+    pub(crate) fn platform_of(&self, uri: &Url) -> Option<Platform> {
+        let same = |known: &&RedirectUri| known.uri == uri.as_str();
+        let alike = |known: &&RedirectUri| {
+            is_loopback(uri) && Url::parse(&known.uri).is_ok_and(|known| is_loopback(&known))
+        };
+        let found = self.redirect_uris.iter().find(same).or_else(|| self.redirect_uris.iter().find(alike));
+        found.map(|known| known.platform)
+    }
+
+    /// The redirect URIs of a platform.
+    pub(crate) fn redirect_uris_of(&self, platform: Platform) -> Vec<&str> {
+        let of = self.redirect_uris.iter().filter(|known| known.platform == platform);
+        of.map(|known| known.uri.as_str()).collect()
+    }
+
+    /// The one scope of a token for itself that nothing was asked for.
+    pub(crate) fn odd_scope(&self) -> String {
+        format!(".{}", object_id("itself", self.app_id))
+    }
+
     /// The enabled delegated scope of this value, found without regard to case.
     pub(crate) fn scope(&self, value: &str) -> Option<&DelegatedScope> {
         self.scopes.iter().find(|scope| scope.enabled && scope.value.eq_ignore_ascii_case(value))
     }
+}
+
+fn is_loopback(uri: &Url) -> bool {
+    matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) && uri.scheme() == "http"
 }
 
 /// Sign-in state of one person.
@@ -120,8 +150,9 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new(config: &Config, people: &People, authority: &str, arm_endpoint: &str) -> Self {
         let applications = applications(config, arm_endpoint);
-        let api = &applications[0];
-        let (registration, offered) = (Registration::initial(api), (api.scopes.clone(), api.roles.clone()));
+        let (api, client) = (&applications[0], &applications[1]);
+        let (registration, offered) =
+            (Registration::initial(api, client), (api.scopes.clone(), api.roles.clone()));
         let applications: Vec<_> = applications.into_iter().map(Arc::new).collect();
         let grants = Grants::initial(people);
         let mut directory = Self {
@@ -161,6 +192,11 @@ impl Directory {
     /// Every scope the client may use on the resource for this person: consented to, or pre-authorized.
     pub(crate) fn granted(&self, client: &str, resource: &str, oid: &str) -> BTreeSet<String> {
         let mut granted = self.grants.granted(client, resource, oid);
+        if client == resource {
+            // Nobody is asked for what an application may do to itself.
+            let own = self.application(client);
+            granted.extend(own.iter().flat_map(|app| &app.scopes).map(|scope| scope.value.to_owned()));
+        }
         if resource == API_CLIENT_ID {
             let ours = self.registration.pre_authorized.iter().filter(|one| one.client == client);
             granted.extend(ours.flat_map(|one| one.scopes.iter().cloned()));
@@ -234,7 +270,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
     };
     let assistant = Application {
         public_client: true,
-        redirect_uris: vec!["http://localhost".to_owned(), "http://127.0.0.1".to_owned()],
+        redirect_uris: config.client_redirect_uris.clone(),
         required: vec![(API_CLIENT_ID, SCOPE_READ), (API_CLIENT_ID, SCOPE_EXPORT)],
         ..blank(PUBLIC_CLIENT_ID, "Contoso Assistant", TokenFormat::V2)
     };

@@ -116,6 +116,9 @@ fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Res
         let message = "Insufficient privileges to complete the operation.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
     }
+    if let Some(odd) = state.graph().application.clone().filter(|_| path.starts_with("applications(")) {
+        return Ok(odd);
+    }
     match objects::find(state, path, &query)? {
         objects::Found::One(value) => Ok(select(value, query.get("$select"))),
         objects::Found::Many(values) => page(state, uri, &query, values),

@@ -48,7 +48,10 @@ pub use config::{
     WhoCanConsent,
 };
 pub use counters::Counts;
-pub use directory::{NeverOffered, PreAuthorized, RegisteredRole, RegisteredScope, Registration};
+pub use directory::{
+    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
+    Registration,
+};
 pub use entra::conditional_access::{Control, Policy};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};

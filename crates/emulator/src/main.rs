@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 /// Pretend Entra ID, Azure Resource Manager, Graph and blob storage. For development: it protects nothing.
 #[derive(Debug, Parser)]
 #[command(version, about)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 struct Args {
     /// Address to listen on.
     #[arg(long, env = "EMULATOR_BIND", default_value = "127.0.0.1")]
@@ -49,6 +50,12 @@ struct Args {
     /// Publish `code_challenge_methods_supported`, which real Entra does not, for clients that insist on it.
     #[arg(long, env = "EMULATOR_PUBLISH_CODE_CHALLENGE_METHODS")]
     publish_code_challenge_methods: bool,
+    /// Send `iss` with the answer of the authorize endpoint (RFC 9207), which nobody has seen real Entra do.
+    #[arg(long, env = "EMULATOR_AUTHORIZATION_RESPONSE_ISS")]
+    authorization_response_iss: bool,
+    /// Let people consent to nothing: every consent page is "Approval required" (AADSTS90095).
+    #[arg(long, env = "EMULATOR_FORBID_USER_CONSENT")]
+    forbid_user_consent: bool,
     /// Let people consent to `cost.export` themselves ("Who can consent: Admins and users").
     #[arg(long, env = "EMULATOR_USERS_CONSENT_TO_EXPORT")]
     users_consent_to_export: bool,
@@ -79,6 +86,8 @@ impl From<Args> for Config {
             extra_people: args.extra_people,
             today: args.today,
             publish_code_challenge_methods: args.publish_code_challenge_methods,
+            authorization_response_iss: args.authorization_response_iss,
+            users_may_consent: !args.forbid_user_consent,
             export_consent: if args.users_consent_to_export {
                 WhoCanConsent::AdminsAndUsers
             } else {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AppRole, Application, DelegatedScope, Directory, TokenFormat};
-use crate::config::{API_CLIENT_ID, GRAPH_APP_ID};
+use crate::config::{API_CLIENT_ID, GRAPH_APP_ID, PUBLIC_CLIENT_ID};
 
 /// The registration of the API application and its service principal. [`crate::Emulator::registration`] tells the one in
 /// force; change what should be wrong and hand it back.
@@ -36,12 +36,61 @@ pub struct Registration {
     pub roles: Vec<RegisteredRole>,
     /// `api.preAuthorizedApplications`.
     pub pre_authorized: Vec<PreAuthorized>,
+    /// Redirect URIs on the API's own registration. None, unless somebody takes it for a client too.
+    #[serde(default)]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Redirect URIs of the pre-registered client.
+    #[serde(default)]
+    pub client_redirect_uris: Vec<RedirectUri>,
+    /// What a refresh without `scope` brings where client and API are the same application.
+    #[serde(default)]
+    pub own_refresh: OwnRefresh,
     /// Whether the application is of this tenant. Another tenant's is seen as a service principal alone.
     pub home: bool,
     /// Other applications, by id, whose service principals are disabled: a client gets AADSTS7000112, and whoever asks for
     /// a token of a resource AADSTS500014.
     #[serde(default)]
     pub disabled: Vec<String>,
+}
+
+/// A redirect URI, and the platform that it is registered for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectUri {
+    /// As it is compared. Of a loopback address, neither port nor path is.
+    pub uri: String,
+    /// How a code that is sent there can be redeemed.
+    pub platform: Platform,
+}
+
+impl RedirectUri {
+    /// Of a public client.
+    pub fn mobile(uri: &str) -> Self {
+        Self { uri: uri.to_owned(), platform: Platform::MobileAndDesktop }
+    }
+}
+
+/// A platform under "Authentication": it decides how a code is redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// "Mobile and desktop applications": without a secret, and from no page (AADSTS9002326).
+    MobileAndDesktop,
+    /// "Single-page application": from a page, that is with `Origin` (AADSTS9002327).
+    SinglePage,
+    /// "Web": with a secret (AADSTS7000218).
+    Web,
+}
+
+/// What a refresh without `scope` brings where client and API are the same application. Both were reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnRefresh {
+    /// AADSTS90009.
+    #[default]
+    Refused,
+    /// A token whose `scp` is a dot and an id.
+    OddScope,
 }
 
 /// A delegated permission.
@@ -85,7 +134,7 @@ pub struct NeverOffered(pub String);
 
 impl Registration {
     /// As the emulator starts.
-    pub(super) fn initial(api: &Application) -> Self {
+    pub(super) fn initial(api: &Application, client: &Application) -> Self {
         let scope = |scope: &DelegatedScope| RegisteredScope {
             value: scope.value.to_owned(),
             enabled: true,
@@ -107,6 +156,9 @@ impl Registration {
             scopes: api.scopes.iter().map(scope).collect(),
             roles: api.roles.iter().map(role).collect(),
             pre_authorized: Vec::new(),
+            redirect_uris: api.redirect_uris.clone(),
+            client_redirect_uris: client.redirect_uris.clone(),
+            own_refresh: OwnRefresh::default(),
             home: true,
             disabled: Vec::new(),
         }
@@ -150,8 +202,10 @@ impl Directory {
             api.roles = roles;
             api.format = format;
             api.identifier_uris.clone_from(&wanted.identifier_uris);
+            api.redirect_uris.clone_from(&wanted.redirect_uris);
             api.enabled = wanted.enabled;
         });
+        self.change(PUBLIC_CLIENT_ID, |client| client.redirect_uris.clone_from(&wanted.client_redirect_uris));
         for app in self.applications.iter_mut().filter(|app| app.app_id != API_CLIENT_ID) {
             let enabled = !wanted.disabled.iter().any(|id| id == app.app_id);
             if app.enabled != enabled {

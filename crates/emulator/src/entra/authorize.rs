@@ -24,7 +24,7 @@ use super::token::Form;
 use super::user_tokens::{SignIn, asked_claims, check_resource};
 use super::{TenantName, discovery};
 use crate::config::TENANT_ID;
-use crate::directory::Application;
+use crate::directory::{Application, Platform};
 use crate::people::Person;
 use crate::state::State;
 
@@ -33,6 +33,7 @@ struct Request {
     form: Form,
     client: Arc<Application>,
     redirect_uri: Url,
+    platform: Platform,
 }
 
 /// What the person at the browser chose: `emulator_person`, `emulator_mfa`, `emulator_consent` (`accept` or `decline`).
@@ -47,7 +48,7 @@ enum Step {
     ChooseAccount,
     ProveMore(Arc<Person>),
     Consent(Arc<Person>, Vec<String>),
-    AdminMustConsent(Arc<Person>, Vec<String>),
+    AdminMustConsent(Arc<Person>, Vec<String>, pages::Approval),
     Refuse(EntraError),
     Done(SignIn),
 }
@@ -90,8 +91,8 @@ fn respond(state: &State, tenant: &str, form: Form) -> Response {
         Step::Consent(person, scopes) => {
             pages::consent(state, &request.form, &request.client, &person, &scopes)
         }
-        Step::AdminMustConsent(person, scopes) => {
-            pages::admin_must_consent(&request.form, &request.client, &person, &scopes)
+        Step::AdminMustConsent(person, scopes, approval) => {
+            pages::admin_must_consent(&request.form, &request.client, &person, &scopes, approval)
         }
     }
 }
@@ -124,7 +125,8 @@ fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
     }
     let epoch = state.directory().session(&person.oid).epoch;
     let client_id = request.client.app_id.to_owned();
-    Step::Done(SignIn { oid: person.oid.clone(), client_id, proof, epoch })
+    let platform = Some(request.platform);
+    Step::Done(SignIn { oid: person.oid.clone(), client_id, proof, epoch, platform })
 }
 
 fn policy_step(state: &State, person: &Person, resource: &str, proof: &Proof) -> Option<Unmet> {
@@ -161,10 +163,17 @@ fn consent_step(
     // `prompt=consent` asks anew for what was granted already; whoever could not have granted it is stuck, even
     // where an administrator has (AADSTS90094; Microsoft Q&A 5847660).
     let asked = if forced { &wanted } else { &missing };
-    if asked.iter().any(|scope| target.application.scope(scope).is_some_and(|scope| scope.admin_only)) {
+    let admin_only = |scope: &String| target.application.scope(scope).is_some_and(|scope| scope.admin_only);
+    let approval = match state.config.users_may_consent {
+        true if asked.iter().any(admin_only) => Some(pages::Approval::OfScope),
+        true => None,
+        // Whatever was granted before: whoever comes with `prompt=consent` is stuck as well.
+        false => Some(pages::Approval::OfAnything),
+    };
+    if let Some(approval) = approval {
         return Some(match choice {
             Some(_) => Step::Refuse(declined()),
-            None => Step::AdminMustConsent(Arc::clone(person), asked.clone()),
+            None => Step::AdminMustConsent(Arc::clone(person), asked.clone(), approval),
         });
     }
     match choice {
@@ -205,14 +214,15 @@ impl Request {
             EntraError::new("unauthorized_client", 700_016, message)
         })?;
         let given = form.require("redirect_uri")?;
-        let redirect_uri = Url::parse(given).ok().filter(|uri| is_registered(&client, uri)).ok_or_else(|| {
+        let registered = Url::parse(given).ok().and_then(|uri| client.platform_of(&uri).map(|of| (uri, of)));
+        let (redirect_uri, platform) = registered.ok_or_else(|| {
             let message = format!(
                 "The redirect URI '{given}' specified in the request does not match the redirect URIs configured for the \
                  application '{client_id}'."
             );
             EntraError::invalid_request(50_011, message)
         })?;
-        Ok(Self { form, client, redirect_uri })
+        Ok(Self { form, client, redirect_uri, platform })
     }
 
     /// What can go wrong before anybody is asked to sign in.
@@ -245,20 +255,20 @@ impl Request {
             expires_at: state.clock.seconds() + CODE_SECONDS,
         };
         state.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(code.clone(), kept);
-        let issuer = state.issuer_v2(TENANT_ID);
-        self.send(&[("code", &code), ("iss", &issuer), ("session_state", &Uuid::new_v4().to_string())])
+        self.send(state, &[("code", &code), ("session_state", &Uuid::new_v4().to_string())])
     }
 
     fn redirect_with_error(&self, state: &State, error: &EntraError) -> Response {
         let description = error.description(state.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
-        let issuer = state.issuer_v2(TENANT_ID);
-        self.send(&[("error", error.error), ("error_description", &description), ("iss", &issuer)])
+        self.send(state, &[("error", error.error), ("error_description", &description)])
     }
 
     /// Sends `parameters` and the client's `state` to the redirect URI, in the response mode it asked for.
-    fn send(&self, parameters: &[(&str, &str)]) -> Response {
-        let state = self.form.get("state").map(|state| ("state", state));
-        let all: Vec<_> = parameters.iter().copied().chain(state).collect();
+    fn send(&self, state: &State, parameters: &[(&str, &str)]) -> Response {
+        let issuer = state.config.authorization_response_iss.then(|| state.issuer_v2(TENANT_ID));
+        let issuer = issuer.as_deref().map(|issuer| ("iss", issuer));
+        let asked = self.form.get("state").map(|state| ("state", state));
+        let all: Vec<_> = parameters.iter().copied().chain(issuer).chain(asked).collect();
         let mut target = self.redirect_uri.clone();
         match self.form.get("response_mode") {
             Some("form_post") => return pages::post_back(&target, &all),
@@ -272,11 +282,4 @@ impl Request {
         }
         (StatusCode::FOUND, [(LOCATION, target.to_string())]).into_response()
     }
-}
-
-/// Whether the redirect URI is the application's: a public client's loopback URIs match whatever port and path they have.
-fn is_registered(client: &Application, uri: &Url) -> bool {
-    let loopback =
-        matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) && uri.scheme() == "http";
-    (client.public_client && loopback) || client.redirect_uris.iter().any(|known| known == uri.as_str())
 }

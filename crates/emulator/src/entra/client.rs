@@ -1,18 +1,18 @@
 //! Who a client is: proven by certificate, by secret, or public and proven not at all.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, ORIGIN};
 
 use super::client_assertion;
 use super::errors::EntraError;
 use super::issue::ClientAuth;
 use super::token::Form;
 use crate::config::API_CLIENT_ID;
-use crate::directory::Application;
+use crate::directory::{Application, Platform};
 use crate::state::State;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -38,8 +38,9 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
         return Err(EntraError::new("unauthorized_client", 7_000_112, message));
     }
     let secret = form.get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str()));
+    let platform = platform(state, form).or(application.public_client.then_some(Platform::MobileAndDesktop));
     let auth = match (form.get("client_assertion"), secret) {
-        (None, None) if application.public_client => ClientAuth::Public,
+        (None, None) => without_secret(platform, headers)?,
         (Some(_), _) | (_, Some(_)) if application.public_client => {
             let message =
                 "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.";
@@ -60,12 +61,47 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
             );
             return Err(EntraError::invalid_client(7_000_215, message));
         }
-        (None, None) => {
-            let message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-            return Err(EntraError::invalid_client(7_000_218, message));
-        }
     };
     Ok(Client { application, auth })
+}
+
+/// The platform of the redirect URI that a code, or the sign-in behind a refresh token, was sent to.
+fn platform(state: &State, form: &Form) -> Option<Platform> {
+    match form.get("grant_type")? {
+        "authorization_code" => {
+            let codes = state.codes.lock().unwrap_or_else(PoisonError::into_inner);
+            codes.get(form.get("code")?)?.sign_in.platform
+        }
+        "refresh_token" => {
+            let tokens = state.refresh_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            tokens.get(form.get("refresh_token")?)?.sign_in.platform
+        }
+        _ => None,
+    }
+}
+
+/// A client that proves nothing: what it may do depends on where its code was sent, and on whether a page in a browser,
+/// which sends `Origin`, is what asks.
+fn without_secret(platform: Option<Platform>, headers: &HeaderMap) -> Result<ClientAuth, EntraError> {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    match (platform, origin) {
+        (Some(Platform::MobileAndDesktop), None) | (Some(Platform::SinglePage), Some(_)) => {
+            Ok(ClientAuth::Public)
+        }
+        (Some(Platform::MobileAndDesktop), Some(origin)) => {
+            let message = format!(
+                "Cross-origin token redemption is permitted only for the 'Single-Page Application' client-type. Request \
+                 origin: '{origin}'."
+            );
+            Err(EntraError::invalid_request(9_002_326, message))
+        }
+        (Some(Platform::SinglePage), None) => {
+            let message = "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via \
+                           cross-origin requests.";
+            Err(EntraError::invalid_request(9_002_327, message))
+        }
+        (Some(Platform::Web) | None, _) => Err(no_credential()),
+    }
 }
 
 /// `Authorization: Basic`, both halves form-encoded (RFC 6749 section 2.3.1).

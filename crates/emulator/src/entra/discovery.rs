@@ -62,6 +62,9 @@ async fn document(state: &State, tenant: &str, appid: Option<&str>, version: &st
     if state.config.publish_code_challenge_methods {
         body["code_challenge_methods_supported"] = json!(["S256"]);
     }
+    if state.config.authorization_response_iss {
+        body["authorization_response_iss_parameter_supported"] = true.into();
+    }
     ([(CACHE_CONTROL, "max-age=86400, private")], Json(body)).into_response()
 }
 

@@ -71,7 +71,7 @@ fn check_assertion(
     ensure_live_session(state, person, epoch)?;
     let proof = Proof { methods: parsed.list("amr"), contexts: parsed.list("acrs") };
     let client_id = client.application.app_id.to_owned();
-    Ok((Arc::clone(person), SignIn { oid: person.oid.clone(), client_id, proof, epoch }))
+    Ok((Arc::clone(person), SignIn { oid: person.oid.clone(), client_id, proof, epoch, platform: None }))
 }
 
 /// The assertion must be meant for the application that presents it, by client id or identifier URI.

@@ -13,7 +13,7 @@ use super::issue::{AccessToken, Subject, id_token_claims, object, sign};
 use super::scopes::{ScopeRequest, Target};
 use super::token::Form;
 use crate::config::{TENANT_DOMAIN, TENANT_ID};
-use crate::directory::{Application, TokenFormat};
+use crate::directory::{Application, OwnRefresh, Platform, TokenFormat};
 use crate::jwt;
 use crate::people::Person;
 use crate::state::State;
@@ -29,6 +29,8 @@ pub(crate) struct SignIn {
     pub(crate) client_id: String,
     pub(crate) proof: Proof,
     pub(crate) epoch: u64,
+    /// Where the code was sent; nothing where there was none.
+    pub(crate) platform: Option<Platform>,
 }
 
 /// What a refresh token stands for.
@@ -58,6 +60,10 @@ pub(crate) fn user_tokens(
     let mut answer = answer_frame(state, client, sign_in, person, &request, form, nonce);
     let Some(target) = &request.target else { return Ok(answer) };
     let granted = permitted(state, &client.application, person, target, &sign_in.proof)?;
+    let granted = match own_refresh(state, client, target, form)? {
+        Some(odd) => vec![odd],
+        None => granted,
+    };
     let token = AccessToken {
         subject: Subject::User { person, scopes: &granted, proof: &sign_in.proof, epoch: sign_in.epoch },
         client: &client.application,
@@ -79,6 +85,31 @@ pub(crate) fn user_tokens(
         answer.insert("refresh_in".to_owned(), (lifetime / 2).into());
     }
     Ok(answer)
+}
+
+/// A refresh without `scope` of an application that is its own resource: AADSTS90009, or a scope that is no name.
+fn own_refresh(
+    state: &State,
+    client: &Client,
+    target: &Target,
+    form: &Form,
+) -> Result<Option<String>, EntraError> {
+    let app = &client.application;
+    let scopeless = form.get("grant_type") == Some("refresh_token") && form.get("scope").is_none();
+    if !scopeless || app.app_id != target.application.app_id {
+        return Ok(None);
+    }
+    match state.directory().registration().own_refresh {
+        OwnRefresh::OddScope => Ok(Some(app.odd_scope())),
+        OwnRefresh::Refused => {
+            let message = format!(
+                "Application '{}'({}) is requesting a token for itself. This scenario is supported only if resource is \
+                 specified using the GUID based App Identifier.",
+                app.app_id, app.display_name
+            );
+            Err(EntraError::invalid_request(90_009, message))
+        }
+    }
 }
 
 /// What stands in an answer beside the access token: ID token, refresh token, client info.

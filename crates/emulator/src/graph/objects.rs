@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{GraphError, ScopeText};
 use crate::config::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
-use crate::directory::{Application, Directory, TokenFormat, object_id};
+use crate::directory::{Application, Directory, Platform, TokenFormat, object_id};
 use crate::entra::consent::Grant;
 use crate::federation::FederatedCredential;
 use crate::state::State;
@@ -141,7 +141,7 @@ fn service_principal(directory: &Directory, app: &Application) -> Value {
     json!({
         "id": app.service_principal_id(), "appId": app.app_id, "displayName": app.display_name,
         "accountEnabled": app.enabled, "appRoleAssignmentRequired": assignment,
-        "replyUrls": app.redirect_uris, "keyCredentials": [],
+        "replyUrls": app.redirect_uris.iter().map(|known| &known.uri).collect::<Vec<_>>(), "keyCredentials": [],
         "appOwnerOrganizationId": if app.format == TokenFormat::V2 { TENANT_ID } else { CONSUMERS_TENANT_ID },
         "servicePrincipalType": "Application",
         "servicePrincipalNames": app.identifier_uris.iter().map(String::as_str).chain([app.app_id]).collect::<Vec<_>>(),
@@ -174,7 +174,11 @@ fn application(state: &State, directory: &Directory, app: &Application, with_key
     json!({
         "id": app.object_id(), "appId": app.app_id, "displayName": app.display_name,
         "signInAudience": "AzureADMyOrg", "identifierUris": app.identifier_uris, "appRoles": app_roles(app),
-        "requiredResourceAccess": required, "web": {"redirectUris": app.redirect_uris},
+        "requiredResourceAccess": required, "isFallbackPublicClient": app.public_client,
+        "publicClient": {"redirectUris": app.redirect_uris_of(Platform::MobileAndDesktop)},
+        "spa": {"redirectUris": app.redirect_uris_of(Platform::SinglePage)},
+        "web": {"redirectUris": app.redirect_uris_of(Platform::Web)},
+        "passwordCredentials": app.secret.iter().map(|_| json!({"hint": "emu"})).collect::<Vec<_>>(),
         "api": {
             "requestedAccessTokenVersion": if is_api { registration.token_version } else { Some(1) },
             "oauth2PermissionScopes": scopes(app), "preAuthorizedApplications": pre_authorized,

@@ -1,6 +1,7 @@
 //! How Graph answers: what a client meets in a large, busy or sluggish directory.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How Graph answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct GraphSettings {
     pub scope_text: ScopeText,
     /// The origin of `@odata.nextLink`, if it is not Graph's own: nobody's token must go there.
     pub next_link_origin: Option<String>,
+    /// What is answered, with 200, in place of an application: what a proxy or a fault would write.
+    pub application: Option<Value>,
 }
 
 /// How `scope` of a grant is written. All mean the same.
@@ -51,6 +54,7 @@ impl Default for GraphSettings {
             late_grant_reads: 0,
             scope_text: ScopeText::default(),
             next_link_origin: None,
+            application: None,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) const CODE_SECONDS: i64 = 600;
 /// What an authorization code stands for.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
-    pub(super) sign_in: SignIn,
+    pub(crate) sign_in: SignIn,
     pub(super) redirect_uri: String,
     pub(super) scope: String,
     pub(super) challenge: Option<String>,

@@ -43,6 +43,11 @@ const EXPLANATIONS: &[(u32, &str, &str)] = &[
         "Ask an administrator to grant admin consent for the client.",
     ),
     (
+        90_095,
+        "People in this tenant may not consent to anything.",
+        "An administrator consents for everyone; a client that adds prompt=consent meets this page all the same.",
+    ),
+    (
         500_011,
         "There is no API of this identifier in the tenant.",
         "Check the Application ID URI, and that an enterprise application exists for it.",

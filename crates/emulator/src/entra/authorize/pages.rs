@@ -67,24 +67,38 @@ pub(super) fn consent(
     page("Permissions requested", &body)
 }
 
-/// "Need admin approval".
+/// What an administrator has to approve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    /// One of the scopes is theirs to grant: "Need admin approval".
+    OfScope,
+    /// People may consent to nothing: "Approval required".
+    OfAnything,
+}
+
+/// What stands in the way, and nobody but an administrator gets past it.
 pub(super) fn admin_must_consent(
     form: &Form,
     client: &Application,
     person: &Person,
     scopes: &[String],
+    approval: Approval,
 ) -> Response {
+    let (title, code) = match approval {
+        Approval::OfScope => ("Need admin approval", 90_094),
+        Approval::OfAnything => ("Approval required", 90_095),
+    };
     let back =
         button("emulator_consent", "decline", "Return to the application without granting consent", "");
     let body = format!(
         "<p><b>{}</b> needs permission to access resources in your organization that only an admin can grant: \
          <code>{}</code>. Please ask an admin to grant permission to this app before you can use it.</p>\
-         <p class=code>AADSTS90094</p>{}",
+         <p class=code>AADSTS{code}</p>{}",
         escape(client.display_name),
         escape(&scopes.join(" ")),
         self::form(form, &[("emulator_person", &person.name)], &back)
     );
-    page("Need admin approval", &body)
+    page(title, &body)
 }
 
 /// "Sorry, but we're having trouble signing you in."
