@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use e2e::{ShiftedClock, Stack};
 use emulator::{
-    API_CLIENT_ID, ARM_APP_ID, Emulator, EndpointFault, GraphSettings, PUBLIC_CLIENT_ID, PreAuthorized,
-    Registration, ScopeText, ServiceAccountToken,
+    API_CLIENT_ID, ARM_APP_ID, DAEMON_CLIENT_ID, Emulator, EndpointFault, GraphSettings, PUBLIC_CLIENT_ID,
+    Platform, PreAuthorized, RedirectUri, Registration, ScopeText, ServiceAccountToken,
 };
 use proto::v1::{PreflightRequest, PreflightResponse, PreflightResult};
+use serde_json::json;
 use telemetry::report::{Outcome, Report};
 use tempfile::TempDir;
 
@@ -27,13 +28,15 @@ roles = ["Cost.Exporter"]
 auth_context = "c1"
 "#;
 /// Checks that need Graph.
-const AT_GRAPH: [&str; 10] = [
+const AT_GRAPH: [&str; 12] = [
     "app_roles",
     "audiences",
     "client_consent",
+    "client_redirect_uris",
     "downstream_consent",
     "identifier_uris",
     "optional_claims",
+    "own_redirect_uris",
     "scopes",
     "service_principal",
     "token_version",
@@ -161,6 +164,12 @@ async fn a_right_tenant_has_no_fault_however_it_is_written_down() {
     }
 }
 
+/// The client's addresses, on another platform than that of public clients.
+fn on_platform(emulator: &Emulator, platform: Platform) {
+    let change = |uri: &mut RedirectUri| uri.platform = platform;
+    emulator.register(|api| api.client_redirect_uris.iter_mut().for_each(change)).unwrap();
+}
+
 /// A check, and what makes the tenant fail it.
 type Fault = (&'static str, fn(&Emulator));
 
@@ -192,6 +201,12 @@ async fn every_fault_is_named_and_nothing_else() {
         }),
         ("client_consent", |e| e.withdraw_consent(None, &[]).unwrap()),
         ("client_consent", |e| e.withdraw_consent(None, &["cost.export"]).unwrap()),
+        ("own_redirect_uris", |e| {
+            e.register(|api| api.redirect_uris = vec![RedirectUri::mobile("http://localhost")]).unwrap();
+        }),
+        ("client_redirect_uris", |e| on_platform(e, Platform::SinglePage)),
+        ("client_redirect_uris", |e| on_platform(e, Platform::Web)),
+        ("client_redirect_uris", |e| e.register(|api| api.client_redirect_uris.clear()).unwrap()),
         ("client_consent", |e| e.register(|api| api.disabled = vec![PUBLIC_CLIENT_ID.to_owned()]).unwrap()),
         ("downstream_consent", |e| e.register(|api| api.disabled = vec![ARM_APP_ID.to_owned()]).unwrap()),
     ];
@@ -235,7 +250,10 @@ async fn settings_that_do_not_fit_the_tenant_are_named() {
     tenant.restore();
     let report = tenant.look(&["--public-url=", "--preflight-client-ids="]).await;
     assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
-    assert_eq!(checks(&report, Outcome::Unknown), ["client_consent", "identifier_uris"]);
+    assert_eq!(
+        checks(&report, Outcome::Unknown),
+        ["client_consent", "client_redirect_uris", "identifier_uris"]
+    );
     assert!(detail(&report, "client_consent", Outcome::Unknown).contains("PREFLIGHT_CLIENT_IDS is not set"));
 }
 
@@ -287,7 +305,7 @@ async fn an_application_of_another_tenant_is_unknown_where_only_its_own_tenant_c
     tenant.emulator.register(|api| api.home = false).unwrap();
     let report = tenant.look(&[]).await;
     assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
-    let elsewhere = ["audiences", "identifier_uris", "optional_claims", "token_version"];
+    let elsewhere = ["audiences", "identifier_uris", "optional_claims", "own_redirect_uris", "token_version"];
     assert_eq!(checks(&report, Outcome::Unknown), elsewhere, "{}", report.table(false));
     // Without a grant for all, a client might be pre-authorized where it is not to be seen.
     tenant.emulator.withdraw_consent(None, &[]).unwrap();
@@ -303,6 +321,35 @@ async fn a_tenant_that_does_not_exist_is_named() {
     assert_eq!(checks(&report, Outcome::Missing), ["service_principal"], "{}", report.table(false));
     let missing = detail(&report, "service_principal", Outcome::Missing);
     assert!(missing.contains("there is no tenant") && missing.contains("AADSTS90002"), "{missing}");
+}
+
+/// What answers 200 in Graph's place and is no application is not read as an empty one.
+#[tokio::test]
+async fn an_answer_that_is_no_application_makes_unknown_and_not_missing() {
+    let tenant = Tenant::start().await;
+    for odd in [
+        json!({}),
+        json!([]),
+        json!({"value": null}),
+        json!({"appId": API_CLIENT_ID}),
+        json!("ok"),
+        json!(null),
+    ] {
+        tenant.restore();
+        tenant.emulator.graph(|graph| graph.application = Some(odd.clone()));
+        let report = tenant.look(&[]).await;
+        assert!(checks(&report, Outcome::Missing).is_empty(), "{odd}:\n{}", report.table(false));
+        let unknown = checks(&report, Outcome::Unknown);
+        assert!(
+            unknown.contains(&"token_version") && unknown.contains(&"identifier_uris"),
+            "{odd}: {unknown:?}"
+        );
+        assert!(detail(&report, "token_version", Outcome::Unknown).contains("cannot be understood"), "{odd}");
+    }
+    // Another application's is none either.
+    let other = json!({"appId": DAEMON_CLIENT_ID, "api": {"requestedAccessTokenVersion": 1}});
+    tenant.emulator.graph(|graph| graph.application = Some(other));
+    assert!(checks(&tenant.look(&[]).await, Outcome::Missing).is_empty());
 }
 
 /// The token goes along with each page, so that a page elsewhere is not followed.
@@ -377,7 +424,9 @@ async fn what_may_not_be_looked_at_is_unknown_with_the_permission_that_it_takes(
         let report = tenant.look(&[]).await;
         assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
         // An application may read itself.
-        assert_eq!(checks(&report, Outcome::Unknown), ["client_consent", "downstream_consent"]);
+        let registrations = (lacking == applications).then_some("client_redirect_uris");
+        let unknown = ["client_consent"].into_iter().chain(registrations).chain(["downstream_consent"]);
+        assert_eq!(checks(&report, Outcome::Unknown), unknown.collect::<Vec<_>>());
         let why = detail(&report, "downstream_consent", Outcome::Unknown);
         assert!(why.ends_with(&format!("it lacks {lacking}")), "{why}");
     }

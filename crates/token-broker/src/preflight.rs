@@ -39,7 +39,7 @@ use crate::{
 use checks::CHECKS;
 use graph::{Graph, Standing};
 pub use needs::{Needs, NeedsError};
-use tenant::{Tenant, Untold};
+use tenant::{Named, Tenant, Untold};
 
 /// How long a look in the background may take: less than a caller waits for it.
 const LOOK_DEADLINE: Duration = Duration::from_secs(14);
@@ -102,9 +102,8 @@ pub(crate) struct Downstream {
     name: Option<String>,
     /// For people.
     permission: String,
-    /// Where its service principal is at Graph.
-    path: String,
-    query: String,
+    /// How its service principal is found.
+    named: Named,
 }
 
 impl Preflight {
@@ -270,14 +269,12 @@ impl Downstream {
     fn new(scope: &str, permission: &str) -> Self {
         let (identifier, name) = scope.rsplit_once('/').unwrap_or((scope, ".default"));
         let identifier = identifier.trim_end_matches('/');
-        let (path, query) = tenant::resource_path(identifier);
         Self {
             scope: scope.to_owned(),
             identifier: identifier.to_owned(),
             name: (name != ".default").then(|| name.to_owned()),
             permission: permission.to_owned(),
-            path,
-            query,
+            named: Named::of_resource(identifier),
         }
     }
 }
@@ -311,9 +308,8 @@ mod tests {
             (&*arm.identifier, arm.name.as_deref()),
             ("https://management.azure.com", Some("user_impersonation"))
         );
-        assert_eq!(arm.path, "servicePrincipals(appId='797f4846-ba00-4fd7-ba43-dac1f8f63013')");
+        assert_eq!(arm.named, Named::Id("797f4846-ba00-4fd7-ba43-dac1f8f63013".to_owned()));
         let own = Downstream::new("api://o'hara/.default", "Own");
-        assert_eq!((own.path.as_str(), own.name), ("servicePrincipals", None));
-        assert!(own.query.starts_with("$filter=servicePrincipalNames/any(n:n eq 'api://o''hara')&"));
+        assert_eq!((own.named, own.name), (Named::Uri("api://o'hara".to_owned()), None));
     }
 }

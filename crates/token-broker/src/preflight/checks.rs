@@ -5,6 +5,7 @@
 mod access;
 mod consent;
 mod proof;
+mod redirects;
 mod registration;
 
 use telemetry::report::{Finding, Outcome};
@@ -38,12 +39,18 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "optional_claims", about: "optional claims", look: registration::optional_claims },
     Check { name: "scopes", about: "the policy's scopes", look: registration::scopes },
     Check { name: "app_roles", about: "the policy's app roles", look: registration::app_roles },
+    Check {
+        name: "own_redirect_uris",
+        about: "whether the API's registration is a client's too",
+        look: redirects::own,
+    },
     Check { name: "user_assignment", about: "who may sign in", look: access::user_assignment },
     Check {
         name: "downstream_consent",
         about: "the API's consent",
         look: |view| Ok(consent::downstream(view)),
     },
+    Check { name: "client_redirect_uris", about: "the clients' redirect URIs", look: redirects::clients },
     Check { name: "client_consent", about: "the clients' consent", look: consent::clients },
 ];
 

@@ -15,12 +15,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{self, Instant};
 use url::Url;
+use uuid::Uuid;
 
 use super::tenant::{Part, Untold};
 use crate::{credential::Credential, entra::retry_after};
 pub(crate) use objects::{
-    AppRole, Application, Assignment, Consent, FederatedCredential, Grant, KeyCredential, PermissionScope,
-    ServicePrincipal,
+    AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,
+    OfApplication, PermissionScope, ServicePrincipal,
 };
 pub(crate) use sign_in::{Own, SignIn, Standing};
 
@@ -84,17 +85,19 @@ struct RefusalBody {
 }
 
 impl Session<'_> {
-    /// One object, or `None` if there is none. `permission` is the one that it takes.
-    pub(crate) async fn one<T: DeserializeOwned>(
+    /// The object of an application's in `collection`, or `None` if there is none. `permission` is the one that it takes.
+    pub(crate) async fn of_application<T: DeserializeOwned + OfApplication>(
         &self,
-        path: &str,
+        collection: &str,
+        id: &str,
         query: &str,
         permission: &'static str,
     ) -> Part<Option<T>> {
-        match self.get(self.url(path, query), permission).await? {
-            Some(body) => read(&body).map(Some),
-            None => Ok(None),
-        }
+        let path = format!("{collection}(appId='{id}')");
+        let Some(body) = self.get(self.url(&path, query), permission).await? else { return Ok(None) };
+        let object: T = read(&body)?;
+        let is_asked_for = Uuid::parse_str(id).is_ok_and(|id| id == object.app_id());
+        is_asked_for.then_some(Some(object)).ok_or_else(not_understood)
     }
 
     /// A collection, up to a bound.
@@ -170,9 +173,16 @@ impl Session<'_> {
     }
 }
 
+/// Reads an object or a page. Both are JSON objects: serde would take a list for the members in their order.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Part<T> {
-    let unreadable = |_| Untold::Unavailable("Microsoft Graph's answer cannot be understood".to_owned());
-    serde_json::from_slice(body).map_err(unreadable)
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(not_understood());
+    }
+    serde_json::from_slice(body).map_err(|_| not_understood())
+}
+
+fn not_understood() -> Untold {
+    Untold::Unavailable("Microsoft Graph's answer cannot be understood".to_owned())
 }
 
 /// Statuses that a later attempt may not meet again.

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::{
     Expectations, KnownClient,
     graph::{
-        Application, Assignment, FederatedCredential, Grant, Graph, Listed, Own, ServicePrincipal, Session,
-        SignIn, Standing,
+        Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed, Own,
+        ServicePrincipal, Session, SignIn, Standing,
     },
 };
 
@@ -23,11 +23,13 @@ pub(crate) const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
 /// Clients that are asked about at the same time.
 const MAX_CONCURRENT: usize = 4;
 
+const APPLICATIONS: &str = "applications";
 const OWN_PRINCIPAL: &str = "$select=id,appId,displayName,accountEnabled,appRoleAssignmentRequired,appRoles,\
                              oauth2PermissionScopes,replyUrls,keyCredentials";
 const OWN_APPLICATION: &str =
-    "$select=id,appId,displayName,identifierUris,appRoles,api,optionalClaims,keyCredentials";
+    "$select=id,appId,displayName,identifierUris,appRoles,api,optionalClaims,keyCredentials,publicClient,spa";
 const OTHER_PRINCIPAL: &str = "$select=id,appId,displayName,accountEnabled,replyUrls";
+const CLIENT_APPLICATION: &str = "$select=id,appId,publicClient,spa,web,passwordCredentials,keyCredentials";
 
 /// A part of the snapshot.
 pub(crate) type Part<T> = Result<T, Untold>;
@@ -56,12 +58,21 @@ pub(crate) enum Untold {
     },
     /// The registration is not to be seen from here.
     Elsewhere,
+    /// A client's registration is not to be seen from here.
+    ClientElsewhere,
     /// What to look for is not known.
     NotSet {
         /// The setting that would tell.
         setting: &'static str,
         /// What it is to be set to.
         to: &'static str,
+    },
+    /// It follows from another line.
+    Follows {
+        /// In words.
+        text: &'static str,
+        /// That line's check.
+        from: &'static str,
     },
     /// Nobody looks.
     SwitchedOff,
@@ -89,7 +100,11 @@ impl Untold {
                                 made just now"
                     .to_owned()
             }
+            Self::ClientElsewhere => {
+                "the client's registration is in another tenant, which alone sees it, or there is no such client".to_owned()
+            }
             Self::NotSet { setting, .. } => format!("not looked at: {setting} is not set"),
+            Self::Follows { text, .. } => (*text).to_owned(),
             Self::SwitchedOff => "nobody looks: PREFLIGHT_ENABLED is false".to_owned(),
         }
     }
@@ -112,7 +127,12 @@ impl Untold {
             Self::Elsewhere => {
                 "Run `token-broker preflight` for the tenant where the application is registered.".to_owned()
             }
+            Self::ClientElsewhere => {
+                "Compare its redirect URIs with docs/clients.md where it is registered, or correct PREFLIGHT_CLIENT_IDS."
+                    .to_owned()
+            }
             Self::NotSet { setting, to } => format!("Set {setting} to {to}."),
+            Self::Follows { from, .. } => format!("Mend the line `{from}` first."),
             Self::SwitchedOff => "Set PREFLIGHT_ENABLED to true, or run `token-broker preflight`.".to_owned(),
         }
     }
@@ -150,6 +170,8 @@ pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) principal: Part<Option<ServicePrincipal>>,
     pub(crate) grants: Part<Listed<Grant>>,
+    /// Its registration; `None` if it is another tenant's.
+    pub(crate) registration: Part<Option<ClientRegistration>>,
 }
 
 impl Tenant {
@@ -165,30 +187,29 @@ impl Tenant {
             Ok(session) => session,
             Err(untold) => return Self::untold(expected, at, standing, clock_ahead, own, &untold),
         };
-        let id = expected.client_id;
+        let id = expected.client_id.to_string();
         // Made first: a closure inside the stream would have to hold for every lifetime.
         let resources: Vec<_> =
-            expected.downstream.iter().map(|of| session.principal(&of.path, &of.query)).collect();
+            expected.downstream.iter().map(|of| session.principal(&of.named, OTHER_PRINCIPAL)).collect();
         let clients: Vec<_> = expected.clients.iter().map(|client| session.client(client.id)).collect();
         let resources = stream::iter(resources).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
         let clients = stream::iter(clients).buffered(MAX_CONCURRENT).collect::<Vec<_>>();
         let ours = async {
-            let principal = session.principal(&principal_path(id), OWN_PRINCIPAL).await;
+            let principal = session.principal(&Named::Id(id.clone()), OWN_PRINCIPAL).await;
             let grants = session.grants(&principal).await;
             let assigned = session.assigned(&principal).await;
             (principal, grants, assigned)
         };
-        let application = format!("applications(appId='{id}')");
         let federated = async {
             match own {
                 Ok(Own::Federated { .. }) => {
-                    let path = format!("{application}/federatedIdentityCredentials");
+                    let path = format!("{APPLICATIONS}(appId='{id}')/federatedIdentityCredentials");
                     session.list(&path, "", READ_APPLICATIONS).await
                 }
                 _ => Ok(Listed::default()),
             }
         };
-        let registration = session.one(&application, OWN_APPLICATION, READ_APPLICATIONS);
+        let registration = session.of_application(APPLICATIONS, &id, OWN_APPLICATION, READ_APPLICATIONS);
         let ((principal, grants, assigned), application, federated, downstream, clients) =
             tokio::join!(ours, registration, federated, resources, clients);
         Self {
@@ -219,6 +240,7 @@ impl Tenant {
             id: known.id,
             principal: Err(why.clone()),
             grants: Err(why.clone()),
+            registration: Err(why.clone()),
         };
         Self {
             at,
@@ -256,6 +278,7 @@ impl Tenant {
         untold.extend(self.grants.as_ref().err());
         untold.extend(self.downstream.iter().filter_map(|part| part.as_ref().err()));
         untold.extend(self.clients.iter().filter_map(|client| client.grants.as_ref().err()));
+        untold.extend(self.clients.iter().filter_map(|client| client.registration.as_ref().err()));
         let pause = |untold: &&Untold| match untold {
             Untold::Throttled { pause, .. } => *pause,
             _ => None,
@@ -265,19 +288,31 @@ impl Tenant {
 }
 
 impl Session<'_> {
-    async fn principal(&self, path: &str, query: &str) -> Part<Option<ServicePrincipal>> {
-        if path.ends_with(')') {
-            return self.one(path, query, READ_APPLICATIONS).await;
+    async fn principal(&self, named: &Named, select: &str) -> Part<Option<ServicePrincipal>> {
+        const PRINCIPALS: &str = "servicePrincipals";
+        match named {
+            Named::Id(id) => self.of_application(PRINCIPALS, id, select, READ_APPLICATIONS).await,
+            Named::Uri(uri) => {
+                let name = uri.replace('\'', "''");
+                let query = format!("$filter=servicePrincipalNames/any(n:n eq '{name}')&{select}");
+                // Of a name, there is one in a tenant.
+                let found: Listed<ServicePrincipal> =
+                    self.list(PRINCIPALS, &query, READ_APPLICATIONS).await?;
+                Ok(found.items.into_iter().next())
+            }
         }
-        // By filter: of a name, there is one in a tenant.
-        let found: Listed<ServicePrincipal> = self.list(path, query, READ_APPLICATIONS).await?;
-        Ok(found.items.into_iter().next())
     }
 
     async fn client(&self, id: ClientId) -> Client {
-        let principal = self.principal(&principal_path(id), OTHER_PRINCIPAL).await;
-        let grants = self.grants(&principal).await;
-        Client { id, principal, grants }
+        let name = id.to_string();
+        let consented = async {
+            let principal = self.principal(&Named::Id(name.clone()), OTHER_PRINCIPAL).await;
+            let grants = self.grants(&principal).await;
+            (principal, grants)
+        };
+        let registration = self.of_application(APPLICATIONS, &name, CLIENT_APPLICATION, READ_APPLICATIONS);
+        let ((principal, grants), registration) = tokio::join!(consented, registration);
+        Client { id, principal, grants, registration }
     }
 
     /// What was consented to for a client. Without a service principal there can be nothing.
@@ -304,17 +339,22 @@ impl Session<'_> {
     }
 }
 
-/// Where a downstream resource's service principal is found: by application id where that is the same in every
-/// tenant and cloud, else by the name it is asked for.
-pub(crate) fn resource_path(identifier: &str) -> (String, String) {
-    if let Some(id) = super::well_known::api(identifier) {
-        return (principal_path(id), OTHER_PRINCIPAL.to_owned());
-    }
-    let name = identifier.replace('\'', "''");
-    let filter = format!("$filter=servicePrincipalNames/any(n:n eq '{name}')");
-    ("servicePrincipals".to_owned(), format!("{filter}&{OTHER_PRINCIPAL}"))
+/// How an application's service principal is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By its application id.
+    Id(String),
+    /// By a name that it is asked for by.
+    Uri(String),
 }
 
-fn principal_path(id: impl std::fmt::Display) -> String {
-    format!("servicePrincipals(appId='{id}')")
+impl Named {
+    /// How a downstream resource is found: by application id where that is the same in every tenant and cloud, else by
+    /// the name it is asked for.
+    pub(crate) fn of_resource(identifier: &str) -> Self {
+        match super::well_known::api(identifier) {
+            Some(id) => Self::Id(id.to_owned()),
+            None => Self::Uri(identifier.to_owned()),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::preflight::{
     well_known,
 };
 
-const NO_CLIENTS: Untold = Untold::NotSet {
+pub(super) const NO_CLIENTS: Untold = Untold::NotSet {
     setting: "PREFLIGHT_CLIENT_IDS",
     to: "the application ids of the clients in use, separated by commas",
 };
@@ -191,14 +191,18 @@ fn pre_authorized(view: &View<'_>, client: &Client, scope: &str) -> Result<bool,
     let api = &application.api;
     let Some(id) = api.scopes.iter().find(|one| one.value.eq_ignore_ascii_case(scope)).map(|one| one.id)
     else {
-        return Ok(false);
+        // Nobody can be asked for what is not offered, so that this says nothing of the client.
+        return Err(Untold::Follows {
+            text: "the application does not offer this scope, so nothing can be said of the client",
+            from: "scopes",
+        });
     };
     let is = |text: &String, id: &Uuid| Uuid::parse_str(text).is_ok_and(|parsed| parsed == *id);
     let ours = api.pre_authorized_applications.iter().filter(|one| is(&one.app_id, client.id.as_uuid()));
     Ok(ours.into_iter().any(|one| one.delegated_permission_ids.iter().any(|permission| is(permission, &id))))
 }
 
-fn client_name(client: &Client) -> String {
+pub(super) fn client_name(client: &Client) -> String {
     let seen = client.principal.as_ref().ok().and_then(Option::as_ref).map(|sp| sp.display_name.as_str());
     let name = seen.filter(|name| !name.is_empty()).or_else(|| well_known::client(client.id));
     name.map_or_else(|| format!("the client {}", client.id), str::to_owned)

@@ -10,7 +10,9 @@ use super::*;
 use crate::{
     preflight::{
         Downstream, KnownClient, Needs,
-        graph::{Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing},
+        graph::{
+            ClientRegistration, Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing,
+        },
         tenant::Client,
     },
     testing::NOW,
@@ -64,7 +66,7 @@ fn right() -> World {
         {"id": Uuid::from_u128(12), "value": "Cost.Exporter", "isEnabled": true, "allowedMemberTypes": ["User"]},
     ]);
     let application = json!({
-        "displayName": "MCP cost server",
+        "appId": API, "displayName": "MCP cost server",
         "identifierUris": ["api://mcp-cost-server", "https://mcp.contoso.com/mcp"],
         "api": {"requestedAccessTokenVersion": 2, "oauth2PermissionScopes": scopes, "preAuthorizedApplications": []},
         "appRoles": roles,
@@ -72,7 +74,7 @@ fn right() -> World {
         "keyCredentials": [{"key": BASE64_STANDARD.encode(CERTIFICATE), "endDateTime": "2027-01-01T12:00:00Z"}],
     });
     let principal = json!({
-        "id": API_OBJECT, "displayName": "MCP cost server", "accountEnabled": true,
+        "id": API_OBJECT, "appId": API, "displayName": "MCP cost server", "accountEnabled": true,
         "appRoleAssignmentRequired": false, "appRoles": roles, "oauth2PermissionScopes": scopes, "replyUrls": null,
     });
     let other = |id: Uuid, name: &str| ServicePrincipal {
@@ -97,9 +99,18 @@ fn right() -> World {
             id: CLIENT.parse().unwrap(),
             principal: Ok(Some(other(CLIENT_OBJECT, "Contoso Assistant"))),
             grants: grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "  COST.EXPORT  Cost.Read ")]),
+            registration: Ok(Some(registered(
+                json!({"publicClient": {"redirectUris": ["http://localhost"]}}),
+            ))),
         }],
     };
     World { tenant, expected }
+}
+
+/// The client's registration with these members.
+fn registered(mut members: serde_json::Value) -> ClientRegistration {
+    members["appId"] = CLIENT.into();
+    serde_json::from_value(members).unwrap()
 }
 
 impl World {
@@ -115,6 +126,10 @@ impl World {
 
     fn principal(&mut self) -> &mut ServicePrincipal {
         self.tenant.principal.as_mut().unwrap().as_mut().unwrap()
+    }
+
+    fn register_client(&mut self, members: serde_json::Value) {
+        self.tenant.clients[0].registration = Ok(Some(registered(members)));
     }
 
     fn client_grants(&mut self, grants: Vec<Grant>) {
@@ -150,8 +165,7 @@ fn a_right_tenant_has_no_fault_and_every_check_speaks() {
 
 #[test]
 fn every_fault_is_named_and_nothing_else() {
-    type Fault = (&'static str, Outcome, &'static str, fn(&mut World));
-    let table: &[Fault] = &[
+    assert_named(&[
         ("clock", Missing, "90 s behind", |w| w.tenant.clock_ahead = Ok(SignedDuration::from_secs(-90))),
         ("clock", Unknown, "no date", |w| {
             w.tenant.clock_ahead = Err(Untold::Unavailable("no date".to_owned()));
@@ -223,10 +237,6 @@ fn every_fault_is_named_and_nothing_else() {
         ("client_consent", Missing, "is disabled in this tenant", |w| {
             w.tenant.clients[0].principal.as_mut().unwrap().as_mut().unwrap().account_enabled = Some(false);
         }),
-        ("client_consent", Unknown, "PREFLIGHT_CLIENT_IDS is not set", |w| {
-            w.expected.clients.clear();
-            w.tenant.clients.clear();
-        }),
         ("identifier_uris", Unknown, "GATEWAY_PUBLIC_URL is not set", |w| {
             (w.expected.public_url, w.expected.scope_prefix) = (None, None);
         }),
@@ -237,13 +247,88 @@ fn every_fault_is_named_and_nothing_else() {
         ("client_consent", Missing, "never consented", |w| {
             w.client_grants(vec![Grant::new(API_OBJECT, Consent::AllPrincipals, "cost.read")]);
         }),
-    ];
+    ]);
+}
+
+#[test]
+fn every_fault_of_a_redirect_uri_is_named_and_nothing_else() {
+    assert_named(&[
+        ("own_redirect_uris", Missing, "on the API's own registration", |w| {
+            w.application().public_client.redirect_uris = vec!["http://localhost".to_owned()];
+        }),
+        ("own_redirect_uris", Missing, "AADSTS90009", |w| {
+            w.application().spa.redirect_uris = vec!["https://mcp.contoso.com".to_owned()];
+        }),
+        ("client_redirect_uris", Missing, "it has none", |w| w.register_client(json!({"web": null}))),
+        ("client_redirect_uris", Missing, "AADSTS9002327", |w| {
+            w.register_client(json!({"spa": {"redirectUris": ["http://localhost"]}}));
+        }),
+        ("client_redirect_uris", Missing, "AADSTS7000218", |w| {
+            let web = json!(["https://claude.ai/api/mcp/auth_callback"]);
+            w.register_client(
+                json!({"web": {"redirectUris": web}, "publicClient": {"redirectUris": ["http://localhost"]}}),
+            );
+        }),
+        ("client_redirect_uris", Unknown, "in another tenant", |w| {
+            w.tenant.clients[0].registration = Ok(None);
+        }),
+        ("client_redirect_uris", Unknown, "lacks Application.Read.All", |w| {
+            w.tenant.clients[0].registration = Err(forbidden("Application.Read.All"));
+        }),
+    ]);
+}
+
+/// A check, its outcome, what it says, and the fault that makes it say so.
+type Fault = (&'static str, Outcome, &'static str, fn(&mut World));
+
+fn assert_named(table: &[Fault]) {
     for (name, outcome, detail, fault) in table {
         let findings = World::with(fault);
         assert_eq!(faults(&findings), [(*name, *outcome)], "{detail}");
         let finding = of(&findings, name);
         assert!(finding.detail.contains(detail), "{name}: {} does not say `{detail}`", finding.detail);
         assert!(!finding.fix.is_empty(), "{name}: no fix");
+    }
+}
+
+#[test]
+fn clients_that_nobody_named_are_not_called_right() {
+    let findings = World::with(|w| {
+        w.expected.clients.clear();
+        w.tenant.clients.clear();
+    });
+    assert_eq!(faults(&findings), [("client_redirect_uris", Unknown), ("client_consent", Unknown)]);
+    assert!(of(&findings, "client_consent").detail.contains("PREFLIGHT_CLIENT_IDS is not set"));
+}
+
+/// The API as a client of itself: its token cannot be refreshed.
+#[test]
+fn the_api_among_the_clients_is_named() {
+    let findings = World::with(|w| {
+        w.expected.clients[0].id = API.parse().unwrap();
+        w.tenant.clients[0].id = API.parse().unwrap();
+    });
+    assert_eq!(faults(&findings), [("own_redirect_uris", Missing)]);
+    assert!(of(&findings, "own_redirect_uris").detail.contains("PREFLIGHT_CLIENT_IDS names the API itself"));
+}
+
+/// A scope that is missing is one fault: no client, pre-authorized for the others or known to nobody, is blamed for it.
+#[test]
+fn a_scope_that_is_not_offered_blames_no_client() {
+    for known in [true, false] {
+        let findings = World::with(|w| {
+            w.application().api.scopes.remove(1);
+            let one = json!({"appId": CLIENT, "delegatedPermissionIds": [READ_ID]});
+            w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
+            w.client_grants(Vec::new());
+            if !known {
+                w.tenant.clients[0].principal = Ok(None);
+            }
+        });
+        assert_eq!(faults(&findings), [("scopes", Missing), ("client_consent", Unknown)], "{known}");
+        let of_client = of(&findings, "client_consent");
+        assert!(of_client.subject.ends_with("may ask for cost.export"), "{of_client:?}");
+        assert!(of_client.fix.contains("`scopes`"), "{of_client:?}");
     }
 }
 
@@ -282,6 +367,26 @@ fn what_is_allowed_is_no_fault() {
         ("another tenant's application tells its scopes by its service principal", |w| {
             w.expected.needs.auth_context = false;
             w.tenant.application = Ok(None);
+        }),
+        ("a confidential client's Web address", |w| {
+            let web = json!(["https://global.consent.azure-apim.net/redirect/x"]);
+            w.register_client(
+                json!({"web": {"redirectUris": web}, "passwordCredentials": [{"keyId": READ_ID}]}),
+            );
+        }),
+        ("a page in a browser beside a desktop application", |w| {
+            w.register_client(json!({
+                "publicClient": {"redirectUris": ["http://localhost"]},
+                "spa": {"redirectUris": ["http://localhost:6274/oauth/callback"]},
+            }));
+        }),
+        ("a Web address of the API, where administrators end up", |w| {
+            w.principal().reply_urls = vec!["https://mcp.contoso.com/consented".to_owned()];
+        }),
+        ("a client of Microsoft's, whose registration nobody sees", |w| {
+            let code = "aebc6443-996d-45c2-90f0-388ff96faa56".parse().unwrap();
+            (w.expected.clients[0].id, w.tenant.clients[0].id) = (code, code);
+            w.tenant.clients[0].registration = Ok(None);
         }),
         ("a client that is to have one scope only", |w| {
             w.expected.clients[0].scopes = ["cost.read".to_owned()].into();
@@ -439,15 +544,17 @@ fn without_any_permission_what_the_application_may_read_of_itself_is_still_told(
         world.tenant.downstream[0] = Err(forbidden("Application.Read.All"));
         world.tenant.clients[0].principal = Err(forbidden("Application.Read.All"));
         world.tenant.clients[0].grants = Err(forbidden("Application.Read.All"));
+        world.tenant.clients[0].registration = Err(forbidden("Application.Read.All"));
     });
-    let unknown = ("client_consent", Unknown);
-    assert_eq!(faults(&findings), [("downstream_consent", Unknown), unknown, unknown]);
+    let unknown = ["downstream_consent", "client_redirect_uris", "client_consent", "client_consent"];
+    assert_eq!(faults(&findings), unknown.map(|name| (name, Unknown)));
     assert!(of(&findings, "downstream_consent").fix.contains("Application.Read.All"));
 }
 
 #[test]
 fn names_from_the_directory_cannot_act_on_a_terminal() {
-    let principal = json!({"id": API_OBJECT, "displayName": "a\u{1b}[2Jb\n".to_owned() + &"x".repeat(500)});
+    let principal =
+        json!({"id": API_OBJECT, "appId": API, "displayName": "a\u{1b}[2Jb\n".to_owned() + &"x".repeat(500)});
     let principal: ServicePrincipal = serde_json::from_value(principal).unwrap();
     assert!(principal.display_name.starts_with("a[2Jbxxx") && principal.display_name.chars().count() == 80);
 }

@@ -4,11 +4,13 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use identity::ScopeSet;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use uuid::Uuid;
 
 /// The longest name that is shown.
 const MAX_NAME_CHARS: usize = 80;
+/// The longest redirect URI that Entra ID takes.
+const MAX_URI_CHARS: usize = 256;
 
 /// An application in this tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -16,6 +18,7 @@ const MAX_NAME_CHARS: usize = 80;
 pub(crate) struct ServicePrincipal {
     /// Object id: what grants name. Never the application id.
     pub(crate) id: Uuid,
+    pub(crate) app_id: Uuid,
     #[serde(default, deserialize_with = "name")]
     pub(crate) display_name: String,
     #[serde(default, deserialize_with = "or_default")]
@@ -33,21 +36,85 @@ pub(crate) struct ServicePrincipal {
 }
 
 /// An application's registration, which its home tenant alone sees.
+///
+/// What an answer must hold to be one has no default: `{}`, and what a proxy writes, is no empty registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Application {
+    pub(crate) app_id: Uuid,
     #[serde(default, deserialize_with = "name")]
     pub(crate) display_name: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) identifier_uris: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) app_roles: Vec<AppRole>,
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) api: Api,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) public_client: Platform,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) spa: Platform,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) optional_claims: OptionalClaims,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) key_credentials: Vec<KeyCredential>,
+}
+
+/// A client's registration: where its codes are sent, and what it may prove itself with.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientRegistration {
+    pub(crate) app_id: Uuid,
+    /// "Mobile and desktop applications".
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) public_client: Platform,
+    /// "Single-page application".
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) spa: Platform,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) web: Platform,
+    #[serde(default, deserialize_with = "or_default")]
+    password_credentials: Vec<IgnoredAny>,
+    #[serde(default, deserialize_with = "or_default")]
+    key_credentials: Vec<IgnoredAny>,
+}
+
+impl ClientRegistration {
+    /// Whether there is anything that the client could prove itself with.
+    pub(crate) fn has_secret(&self) -> bool {
+        !self.password_credentials.is_empty() || !self.key_credentials.is_empty()
+    }
+}
+
+/// The redirect URIs of one platform. It decides how a code that is sent there can be redeemed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Platform {
+    #[serde(default, deserialize_with = "uris")]
+    pub(crate) redirect_uris: Vec<String>,
+}
+
+/// What tells whose object it is.
+pub(crate) trait OfApplication {
+    /// The application's id.
+    fn app_id(&self) -> Uuid;
+}
+
+impl OfApplication for ServicePrincipal {
+    fn app_id(&self) -> Uuid {
+        self.app_id
+    }
+}
+
+impl OfApplication for Application {
+    fn app_id(&self) -> Uuid {
+        self.app_id
+    }
+}
+
+impl OfApplication for ClientRegistration {
+    fn app_id(&self) -> Uuid {
+        self.app_id
+    }
 }
 
 /// What the application offers as an API.
@@ -200,6 +267,13 @@ where
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name: String = or_default(deserializer)?;
     Ok(name.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect())
+}
+
+/// URIs that people registered. They are shown, as names are.
+fn uris<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let uris: Vec<String> = or_default(deserializer)?;
+    let fit = |uri: String| uri.chars().filter(|c| !c.is_control()).take(MAX_URI_CHARS).collect();
+    Ok(uris.into_iter().map(fit).collect())
 }
 
 fn certificate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
