@@ -11,6 +11,7 @@ use telemetry::report::{Finding, Outcome, Report};
 use self::proxy::Fault;
 
 mod brokers;
+mod clients;
 mod proxy;
 mod tokens;
 

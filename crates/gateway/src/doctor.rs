@@ -24,6 +24,7 @@ use self::site::Site;
 
 mod audiences;
 mod broker;
+mod client;
 mod command;
 mod discovery;
 mod files;
@@ -114,6 +115,8 @@ pub struct Request {
     pub json: bool,
     /// Whether a token comes on standard input.
     pub token_stdin: bool,
+    /// The MCP client that is asked about.
+    client: Option<String>,
 }
 
 impl Request {
@@ -129,8 +132,12 @@ impl Request {
     pub async fn examine(self, token: Option<SecretSlice<u8>>, clock: SharedClock) -> Report {
         let checked_at = clock.now();
         let Given { args, unusable, mut findings } = self.given;
+        let client = self.client;
         let site = Arc::new(Site::new(args, unusable, token, clock));
         findings.extend(join_all(CHECKS.iter().map(|check| check.run(&site))).await.into_iter().flatten());
+        if let Some(client) = client {
+            findings.extend(client::look(&site, &client, &findings));
+        }
         Report { tool: "gateway doctor", checked_at, findings }
     }
 }

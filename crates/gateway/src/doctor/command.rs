@@ -16,6 +16,9 @@ mod line;
 /// The flag that a token is announced by.
 const TOKEN_STDIN: &str = "token-stdin";
 
+/// The flag that names an MCP client.
+const CLIENT: &str = "client";
+
 /// What `gateway --help` says of the doctor.
 pub(crate) const HINT: &str = "\
 Commands:
@@ -29,7 +32,10 @@ preflight. Takes the settings of the gateway, as flags or environment. Changes n
 With --token-stdin it explains one access token, read from standard input: each check with what is expected and what was
 found, which tools the token can call, and whether it can be exchanged. The token is never printed:
 
-  az account get-access-token --scope https://mcp.contoso.com/mcp/cost.read | gateway doctor --token-stdin";
+  az account get-access-token --scope https://mcp.contoso.com/mcp/cost.read | gateway doctor --token-stdin
+
+With --client NAME it says what to register for that MCP client, what the client does with scopes and refusals, and whether
+the redirect URI is registered on the right platform, as far as the broker's preflight sees it. A wrong name lists all.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -49,7 +55,8 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
     let mut given = settings::read(&matches);
     given.findings.splice(0..0, mistakes);
     let on = |name| matches.get_flag(name);
-    Ok(Request { given, json: on("json"), token_stdin: on(TOKEN_STDIN) })
+    let client = raw(&matches, CLIENT).map(|name| name.to_string_lossy().into_owned());
+    Ok(Request { given, json: on("json"), token_stdin: on(TOKEN_STDIN), client })
 }
 
 fn command() -> Command {
@@ -62,6 +69,9 @@ fn command() -> Command {
         .long_about(LONG_HELP)
         .after_help(EXIT_CODES)
         .mut_args(loosened)
+        .arg(Arg::new(CLIENT).long(CLIENT).value_name("NAME").value_parser(ValueParser::os_string()).help(
+            "Say what to register for an MCP client (claude, chatgpt, cursor, …), and whether it is registered",
+        ))
         .arg(flag("json", "Print one JSON document in place of the table").display_order(0))
         .arg(flag(TOKEN_STDIN, "Explain one access token, read from standard input").display_order(0))
 }

@@ -1,0 +1,353 @@
+//! The MCP clients: one table, which `gateway doctor --client` prints from and docs/clients.md is held to by a test.
+//!
+//! What stands here was measured, read in a source, or reported by people who set these clients up with Entra ID; each row
+//! says which. Nothing was run against a real tenant.
+
+/// An MCP client and what it needs of Entra ID.
+pub(super) struct Client {
+    /// As `--client` takes it.
+    pub(super) name: &'static str,
+    /// As people call it.
+    pub(super) title: &'static str,
+    pub(super) id: Id,
+    /// Redirect URIs that it needs. `<id>` stands for a part that the client shows.
+    pub(super) redirect_uris: &'static [&'static str],
+    /// Redirect URIs of some of its versions or editions.
+    pub(super) further_uris: &'static [&'static str],
+    pub(super) platform: Platform,
+    /// What it does with scopes and with `resource`.
+    pub(super) scopes: &'static str,
+    /// What it does with refusals that ask for more, and what else to know.
+    pub(super) challenges: &'static str,
+    pub(super) evidence: Evidence,
+}
+
+/// Where its client id comes from. Entra ID has no dynamic registration and reads no client metadata.
+pub(super) enum Id {
+    /// It has one of Microsoft's own, which is pre-authorized on the API.
+    BuiltIn(&'static str),
+    /// One is registered, and entered here.
+    EnteredIn(&'static str),
+    /// None can be given.
+    Nowhere,
+}
+
+/// The platform of its redirect URIs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Platform {
+    /// "Mobile and desktop applications": no secret.
+    Mobile,
+    /// "Web": with a secret.
+    Web,
+    /// Nothing is to be registered.
+    Nothing,
+}
+
+/// How it is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// The released client was run against this server and the emulated Entra ID.
+    Measured,
+    /// Read in source, or in the vendor's documentation.
+    Read,
+    /// From public reports.
+    Reported,
+}
+
+use Evidence::{Measured, Read, Reported};
+use Id::{BuiltIn, EnteredIn, Nowhere};
+use Platform::{Mobile, Nothing, Web};
+
+/// Every client, in the order of docs/clients.md.
+pub(super) const CLIENTS: &[Client] = &[
+    Client {
+        name: "vscode",
+        title: "VS Code",
+        id: BuiltIn("aebc6443-996d-45c2-90f0-388ff96faa56"),
+        redirect_uris: &[],
+        further_uris: &["http://127.0.0.1:33418", "https://vscode.dev/redirect"],
+        platform: Mobile,
+        scopes: "takes the challenge's scopes in place of its own",
+        challenges: "treats 403 like 401 and tries once more; does not pass `claims` on; through the Windows broker it may send tokens bound to a key (`cnf`)",
+        evidence: Read,
+    },
+    Client {
+        name: "copilot-cli",
+        title: "Copilot CLI",
+        id: BuiltIn("its own, seen in Entra's sign-in log"),
+        redirect_uris: &[],
+        further_uris: &[],
+        platform: Nothing,
+        scopes: "not reported",
+        challenges: "signs in through the Windows broker since 1.0.81-12; holds no token longer than 8 KiB (github/copilot-cli#2960), which people in many groups have",
+        evidence: Reported,
+    },
+    Client {
+        name: "claude",
+        title: "claude.ai and Claude Desktop",
+        id: EnteredIn("the connector's advanced settings; leave the secret empty"),
+        redirect_uris: &[
+            "https://claude.ai/api/mcp/auth_callback",
+            "https://claude.com/api/mcp/auth_callback",
+        ],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "sends the metadata's `resource` unchanged; bare scopes were seen though full ones were advertised (anthropics/claude-ai-mcp#514); adds `prompt=consent`",
+        challenges: "redeems the code from Anthropic's network (160.79.104.0/21), which a policy by location may block; refreshes without `scope` (#228, #840)",
+        evidence: Reported,
+    },
+    Client {
+        name: "claude-code",
+        title: "Claude Code",
+        id: EnteredIn("`claude mcp add --client-id <id> --callback-port <port>`"),
+        redirect_uris: &["http://localhost/callback"],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "`oauth.scopes` pins them; a reconnect drops their prefix (anthropics/claude-code#89438); adds `prompt=consent` (#94804)",
+        challenges: "steps up since 2.1.118, but not inside a tool call (#68720): sign in again with `/mcp` there",
+        evidence: Reported,
+    },
+    Client {
+        name: "chatgpt",
+        title: "ChatGPT",
+        id: EnteredIn("the connector's settings, as a predefined client"),
+        redirect_uris: &["https://chatgpt.com/connector/oauth/<id>"],
+        further_uris: &["https://chatgpt.com/connector_platform_oauth_redirect"],
+        platform: Mobile,
+        scopes: "sends `resource` as advertised",
+        challenges: "said to sign in again at `_meta[\"mcp/www_authenticate\"]` of a tool result alone, which this server does not send",
+        evidence: Reported,
+    },
+    Client {
+        name: "codex",
+        title: "Codex",
+        id: Nowhere,
+        redirect_uris: &[],
+        further_uris: &[],
+        platform: Nothing,
+        scopes: "`scopes` of its configuration; else none are asked for (openai/codex#5480)",
+        challenges: "ignores the challenge's scopes and the metadata (#15643); takes no issuer that is not the advertised one (#38973, #40885)",
+        evidence: Reported,
+    },
+    Client {
+        name: "cursor",
+        title: "Cursor",
+        id: EnteredIn("`auth.CLIENT_ID` of mcp.json"),
+        redirect_uris: &["http://localhost:8787/callback"],
+        further_uris: &[
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "https://www.cursor.com/agents/mcp/oauth/callback",
+        ],
+        platform: Mobile,
+        scopes: "`auth.scopes`; without, all that the metadata list",
+        challenges: "not reported",
+        evidence: Reported,
+    },
+    Client {
+        name: "gemini-cli",
+        title: "Gemini CLI",
+        id: EnteredIn("`oauth.clientId` of its settings"),
+        redirect_uris: &["http://localhost:7777/oauth/callback"],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "not reported",
+        challenges: "compares `iss` of the sign-in's answer where there is one",
+        evidence: Reported,
+    },
+    Client {
+        name: "copilot-studio",
+        title: "Copilot Studio",
+        id: EnteredIn("its wizard, OAuth 2.0, manual; with a secret of the client"),
+        redirect_uris: &["https://global.consent.azure-apim.net/redirect/<id>"],
+        further_uris: &[],
+        platform: Web,
+        scopes: "those that the wizard is given: write them in full",
+        challenges: "not reported; it accepts `application/json` alone",
+        evidence: Reported,
+    },
+    Client {
+        name: "foundry",
+        title: "Azure AI Foundry, as the user",
+        id: EnteredIn("the connection, OAuth identity passthrough; with a secret of the client"),
+        redirect_uris: &["https://global.consent.azure-apim.net/redirect/<id>"],
+        further_uris: &[],
+        platform: Web,
+        scopes: "those that the connection is given: write them in full",
+        challenges: "its *agent identity* is an application without a user, and is refused as `app_only_token`",
+        evidence: Reported,
+    },
+    Client {
+        name: "zed",
+        title: "Zed",
+        id: Nowhere,
+        redirect_uris: &[],
+        further_uris: &[],
+        platform: Nothing,
+        scopes: "not reported",
+        challenges: "not reported",
+        evidence: Reported,
+    },
+    Client {
+        name: "python",
+        title: "Python `mcp`",
+        id: EnteredIn("the application's token storage"),
+        redirect_uris: &[],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "those of the challenge; adds `prompt=consent`",
+        challenges: "steps up with the union of scopes; hands `claims` to the application",
+        evidence: Measured,
+    },
+    Client {
+        name: "fastmcp",
+        title: "`fastmcp`",
+        id: EnteredIn("`OAuth(client_id=…)`"),
+        redirect_uris: &["http://localhost/callback"],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "those of the challenge; adds `prompt=consent`",
+        challenges: "steps up with the union of scopes; stops at `claims`",
+        evidence: Measured,
+    },
+    Client {
+        name: "mcp-remote",
+        title: "mcp-remote",
+        id: EnteredIn("`--static-oauth-client-info`"),
+        redirect_uris: &["http://localhost/oauth/callback"],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "those of the challenge; adds `prompt=consent` unless told another",
+        challenges: "steps up with the union of scopes; stops at `claims`",
+        evidence: Measured,
+    },
+    Client {
+        name: "typescript",
+        title: "TypeScript SDK, v1 and v2",
+        id: EnteredIn("the application's `OAuthClientProvider`"),
+        redirect_uris: &[],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "those of the challenge; v2 adds `prompt=consent`",
+        challenges: "steps up with the union of scopes, v1 only without a refresh token; stops at `claims`",
+        evidence: Measured,
+    },
+    Client {
+        name: "inspector",
+        title: "Inspector CLI",
+        id: EnteredIn("`--client-id <id>`"),
+        redirect_uris: &["http://127.0.0.1/oauth/callback"],
+        further_uris: &[],
+        platform: Mobile,
+        scopes: "those of the challenge; adds `prompt=consent`",
+        challenges: "asks, then steps up with the union of scopes; stops at `claims`",
+        evidence: Measured,
+    },
+];
+
+impl Client {
+    /// The client of that name.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        CLIENTS.iter().find(|client| client.name == name)
+    }
+}
+
+impl Id {
+    /// In words.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::BuiltIn(id) => format!("built in: {id}"),
+            Self::EnteredIn(place) => format!("entered in {place}"),
+            Self::Nowhere => {
+                "none can be given: it registers itself, which Entra ID does not offer".to_owned()
+            }
+        }
+    }
+}
+
+impl Platform {
+    /// As the portal calls it.
+    pub(super) const fn told(self) -> &'static str {
+        match self {
+            Self::Mobile => "Mobile and desktop applications",
+            Self::Web => "Web, with a secret",
+            Self::Nothing => "–",
+        }
+    }
+}
+
+impl Evidence {
+    /// In a word.
+    pub(super) const fn told(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Read => "read",
+            Self::Reported => "reported",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../../../docs/clients.md");
+
+    fn uris(client: &Client) -> String {
+        let quoted = |uri: &&str| format!("`{uri}`");
+        let needed: Vec<_> = client.redirect_uris.iter().map(quoted).collect();
+        let further: Vec<_> = client.further_uris.iter().map(quoted).collect();
+        match (needed.is_empty(), further.is_empty()) {
+            (true, true) if client.platform == Nothing => "–".to_owned(),
+            (true, true) => "its handler's".to_owned(),
+            (false, true) => needed.join(", "),
+            (true, false) => format!("none; with an id of your own {}", further.join(", ")),
+            (false, false) => format!("{}; some versions {}", needed.join(", "), further.join(", ")),
+        }
+    }
+
+    fn rows(client: &Client) -> [String; 2] {
+        let Client { name, title, id, platform, scopes, challenges, evidence, .. } = client;
+        [
+            format!(
+                "| {title} | `{name}` | {} | {} | {} | {} |",
+                id.told(),
+                uris(client),
+                platform.told(),
+                evidence.told()
+            ),
+            format!("| {title} | {scopes} | {challenges} |"),
+        ]
+    }
+
+    #[test]
+    fn the_document_says_what_the_table_says() {
+        let lines: Vec<_> = DOCUMENT.lines().collect();
+        for row in CLIENTS.iter().flat_map(rows) {
+            assert!(lines.contains(&row.as_str()), "docs/clients.md lacks the row\n{row}");
+        }
+        // Those of the first table have six columns.
+        let registered = |line: &&&str| line.starts_with("| ") && line.split(" | ").count() == 6;
+        let rows = lines.iter().filter(registered).filter(|line| !line.starts_with("| client |")).count();
+        assert_eq!(rows, CLIENTS.len(), "the document has a row of its own");
+    }
+
+    #[test]
+    fn names_stand_once_and_what_is_registered_has_a_platform() {
+        for client in CLIENTS {
+            assert_eq!(
+                CLIENTS.iter().filter(|other| other.name == client.name).count(),
+                1,
+                "{}",
+                client.name
+            );
+            let registered = matches!(client.id, EnteredIn(_));
+            assert!(!registered || client.platform != Nothing, "{}", client.name);
+            let uris = client.redirect_uris.iter().chain(client.further_uris);
+            // Entra ID takes no other without TLS.
+            let takes = |uri: &&str| {
+                !uri.starts_with("http://") || uri.contains("//localhost") || uri.contains("//127.0.0.1")
+            };
+            assert!(uris.clone().all(takes), "{}", client.name);
+        }
+    }
+}
