@@ -42,6 +42,11 @@ export async function visit(address, { drop = [] } = {}) {
   return { note, location };
 }
 
+/** Tells whoever runs the script that the first call is answered, and waits until they answer: time passes meanwhile. */
+export async function afterFirstCall() {
+  if (process.env.AFTER_FIRST_CALL) await fetch(process.env.AFTER_FIRST_CALL);
+}
+
 /** Calls the redirect URI, once somebody listens there. */
 async function callBack(location) {
   for (let attempt = 0; attempt < 100; attempt += 1) {

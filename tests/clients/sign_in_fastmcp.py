@@ -25,7 +25,7 @@ from fastmcp.client.auth import OAuth
 from fastmcp.client.transports import StreamableHttpTransport
 
 from mcp_python import innermost
-from sign_in_browser import DEADLINE_SECONDS, Browser, trust
+from sign_in_browser import DEADLINE_SECONDS, Browser, after_first_call, trust
 
 # The tokens of this run are meant to be lost.
 warnings.filterwarnings("ignore", message="Using in-memory token storage")
@@ -62,6 +62,8 @@ async def converse(args: argparse.Namespace, calls: list[dict]) -> None:
     async with Client(transport, timeout=DEADLINE_SECONDS) as client:
         for tool, parameters in args.call:
             calls.append(await call(client, tool, parameters))
+            if len(calls) == 1:
+                await asyncio.to_thread(after_first_call)
 
 
 async def main(args: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@
 // was shown. Exit code 0 if every call was answered, 3 if not.
 
 import { execFile } from 'node:child_process';
+import { afterFirstCall } from './sign_in_browser.mjs';
 import { Place, freePort, packaged, packageVersion } from './sign_in_process.mjs';
 
 const DEADLINE_MS = 45_000;
@@ -54,6 +55,7 @@ async function main() {
       '--format', 'json', '-q', ...options,
     ];
     report.calls.push({ tool, ...shown(await inspect(args, env)) });
+    if (report.calls.length === 1) await afterFirstCall();
   }
   report.sign_ins = place.signIns;
   place.close();

@@ -9,6 +9,7 @@
 
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { afterFirstCall } from './sign_in_browser.mjs';
 import { Place, freePort, packaged, packageVersion } from './sign_in_process.mjs';
 
 const DEADLINE_MS = 45_000;
@@ -51,6 +52,7 @@ async function main() {
         const { message, code = null } = error;
         report.calls.push({ tool: wanted.name, refused: { type: error.constructor.name, message, code } });
       }
+      if (report.calls.length === 1) await afterFirstCall();
     }
   } catch (error) {
     report.failed = `${error.constructor.name}: ${error.message}`;

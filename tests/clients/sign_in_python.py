@@ -28,7 +28,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata
 
 from mcp_python import call, innermost
-from sign_in_browser import DEADLINE_SECONDS, Browser, trust
+from sign_in_browser import DEADLINE_SECONDS, Browser, after_first_call, trust
 
 REDIRECT_URI = "http://localhost:3030/callback"
 
@@ -99,6 +99,8 @@ async def converse(args: argparse.Namespace, browser: Browser, calls: list[dict]
                 browser.claims = json.dumps(claims)
                 oauth.context.clear_tokens()
                 calls.append(await call(client, tool, parameters))
+            if len(calls) == 1:
+                await asyncio.to_thread(after_first_call)
             if args.revoke and len(calls) == 1:
                 async with httpx2.AsyncClient(verify=trust()) as control:
                     (await control.delete(args.revoke)).raise_for_status()

@@ -14,7 +14,7 @@
 // Exit code 0 if every call was answered, 3 if one was refused, 1 if nothing worked.
 
 import { readFileSync } from 'node:fs';
-import { visit } from './sign_in_browser.mjs';
+import { afterFirstCall, visit } from './sign_in_browser.mjs';
 
 const REDIRECT_URI = 'http://localhost:3030/callback';
 const DEADLINE_MS = 30_000;
@@ -149,6 +149,7 @@ async function main() {
     } catch (error) {
       report.calls.push({ tool: wanted.name, refused: { type: error.constructor.name, message: error.message } });
     }
+    if (report.calls.length === 1) await afterFirstCall();
   }
   console.log(JSON.stringify(report));
   if (report.failed) return 1;

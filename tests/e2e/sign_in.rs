@@ -2,9 +2,14 @@
 //!
 //! What each client does, and what to configure, stands in `docs/clients.md`; these tests are where it was measured.
 
+use std::time::Duration;
+
 use e2e::Stack;
-use emulator::WhoCanConsent;
+use emulator::{OwnRefresh, RedirectUri, WhoCanConsent};
+use jiff::SignedDuration;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::interop::Client;
 
@@ -66,20 +71,60 @@ impl Run {
 
 /// Lets a client sign `person` in and make `calls`; `options` go between.
 async fn run(stack: &Stack, client: &[&str], options: &[&str], person: &str, calls: &[[&str; 3]]) -> Run {
+    run_with(stack, client, options, person, calls, &[("MCP_CLIENT_ID", emulator::PUBLIC_CLIENT_ID)]).await
+}
+
+/// The same, with more in the client's environment.
+async fn run_with(
+    stack: &Stack,
+    client: &[&str],
+    options: &[&str],
+    person: &str,
+    calls: &[[&str; 3]],
+    environment: &[(&str, &str)],
+) -> Run {
     let url = stack.public_url();
     let (script, first) = client.split_first().expect("a client has a script");
     let deeds = format!("emulator_person={person}&emulator_consent=accept&emulator_mfa=true");
     let calls: Vec<_> = calls.iter().flatten().copied().collect();
-    let (code, printed) = Client::new(script, stack)
-        .args(first)
-        .args(&[&url])
-        .args(options)
-        .args(&calls)
-        .env("SIGN_IN", &deeds)
-        .env("MCP_CLIENT_ID", emulator::PUBLIC_CLIENT_ID)
-        .run()
-        .await;
+    let client = Client::new(script, stack).args(first).args(&[&url]).args(options).args(&calls);
+    let client = environment.iter().fold(client, |client, (name, value)| client.env(name, value));
+    let (code, printed) = client.env("SIGN_IN", &deeds).run().await;
     Run { code, printed }
+}
+
+/// How long tokens live where one is to end: by the client's own clock, which nobody sets forward.
+const SHORT_LIFE: Duration = Duration::from_secs(6);
+
+/// A stack whose tokens end soon.
+async fn with_short_lives() -> Stack {
+    let seconds = u32::try_from(SHORT_LIFE.as_secs()).unwrap();
+    Stack::builder().emulator(|config| config.access_token_lifetime = Some(seconds)).start().await
+}
+
+/// Two calls of alice's. Her token has ended in between, for the client, which is told so by `expires_in`, and for
+/// everybody else, who allow for clocks that differ.
+async fn run_over_an_expiry(stack: &Stack, client: &[&str], options: &[&str], client_id: &str) -> Run {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let between = format!("http://{}/", listener.local_addr().unwrap());
+    let environment = [("MCP_CLIENT_ID", client_id), ("AFTER_FIRST_CALL", between.as_str())];
+    let time_passes = async {
+        loop {
+            let (mut caller, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = caller.read(&mut request).await.unwrap();
+            tokio::time::sleep(SHORT_LIFE).await;
+            stack.advance(SignedDuration::from_hours(3));
+            caller
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
+        }
+    };
+    tokio::select! {
+        done = run_with(stack, client, options, "alice", &[LIST, LIST], &environment) => done,
+        () = time_passes => unreachable!("it never ends"),
+    }
 }
 
 #[track_caller]
@@ -266,4 +311,81 @@ async fn clients_whose_session_was_revoked_sign_in_again_and_go_on() {
     let done = run(&stack, &["sign_in_python.py"], &options, "alice", &[LIST, LIST]).await;
     assert_eq!((done.code, done.sign_ins().len()), (0, 2), "{}", done.printed);
     done.assert_answered(1);
+}
+
+/// What the measured clients do when their token ends: those with a refresh token refresh, and nobody sees a page.
+#[tokio::test]
+async fn clients_whose_token_expires_refresh_and_go_on() {
+    let stack = with_short_lives().await;
+    for client in CLIENTS {
+        stack.emulator.reset_counts();
+        let done = run_over_an_expiry(&stack, client, &[], emulator::PUBLIC_CLIENT_ID).await;
+        assert_eq!(done.code, 0, "{client:?}: {}", done.printed);
+        done.assert_answered(1);
+        let refreshed =
+            stack.emulator.counts().token_requests.get("refresh_token").copied().unwrap_or_default();
+        // v1 asks for no refresh token unless the application does.
+        let expected = if client == ["sign_in_ts.mjs", "v1"] { (2, false) } else { (1, true) };
+        assert_eq!((done.sign_ins().len(), refreshed > 0), expected, "{client:?}: {}", done.printed);
+    }
+    let done =
+        run_over_an_expiry(&stack, &["sign_in_ts.mjs", "v1"], &["--offline"], emulator::PUBLIC_CLIENT_ID)
+            .await;
+    assert_eq!((done.code, done.sign_ins().len()), (0, 1), "{}", done.printed);
+}
+
+/// Client and API in one registration: the first token is right, and the refresh is AADSTS90009, or a token that can call
+/// nothing. No client says so, which is why the preflight and the doctor do.
+#[tokio::test]
+async fn clients_that_are_the_apis_own_registration_cannot_refresh() {
+    let stack = with_short_lives().await;
+    let own = vec![RedirectUri::mobile("http://localhost")];
+    stack.emulator.register(|api| api.redirect_uris = own).unwrap();
+    for client in CLIENTS {
+        stack.emulator.reset_counts();
+        // v1 has a refresh token only if the application asks for one.
+        let options: &[_] = if client == ["sign_in_ts.mjs", "v1"] { &["--offline"] } else { &[] };
+        let done = run_over_an_expiry(&stack, client, options, emulator::API_CLIENT_ID).await;
+        done.assert_answered(0);
+        // One of them sends `scope` with a refresh.
+        let expected = client != ["sign_in_mcp_remote.mjs"];
+        let refused = stack.emulator.counts().token_errors.contains_key(&90_009);
+        assert_eq!(refused, expected, "{client:?}: {}", done.printed);
+    }
+
+    stack.emulator.register(|api| api.own_refresh = OwnRefresh::OddScope).unwrap();
+    let done = run_over_an_expiry(&stack, &["sign_in_python.py"], &[], emulator::API_CLIENT_ID).await;
+    done.assert_answered(0);
+    // The refreshed token has no scope that a tool needs: the client signs in once more.
+    assert_eq!(done.sign_ins().len(), 2, "{}", done.printed);
+}
+
+/// A tenant in which people may consent to nothing: what an administrator granted is of no use to a client that insists on
+/// the consent page.
+#[tokio::test]
+async fn clients_that_insist_on_a_consent_page_stop_where_people_may_consent_to_nothing() {
+    let stack = Stack::builder().emulator(|config| config.users_may_consent = false).start().await;
+    stack.emulator.grant_consent(None, &["cost.read"]).unwrap();
+    for (client, options, signs_in) in [
+        (&["sign_in_python.py"][..], &[][..], false),
+        (&["sign_in_python.py"], &["--no-prompt"], true),
+        (&["sign_in_mcp_remote.mjs"], &["--authorize-param", "prompt=select_account"], true),
+        (&["sign_in_ts.mjs", "v1"], &[], true),
+    ] {
+        let done = run(&stack, client, options, "alice", &[LIST]).await;
+        assert_eq!(done.code == 0, signs_in, "{client:?}: {}", done.printed);
+        if !signs_in {
+            assert!(done.answer(0).contains("AADSTS65004"), "{}", done.printed);
+        }
+    }
+}
+
+/// `iss` in the answer (RFC 9207) is on a switch: all clients do the same with it and without.
+#[tokio::test]
+async fn clients_sign_in_where_the_answer_names_its_issuer() {
+    let stack = Stack::builder().emulator(|config| config.authorization_response_iss = true).start().await;
+    for client in CLIENTS {
+        let done = run(&stack, client, &[], "alice", &[LIST]).await;
+        assert_eq!((done.code, done.answer(0)), (0, "code"), "{}", done.printed);
+    }
 }
