@@ -136,8 +136,8 @@ async fn fields_have_one_limit_over_both_protocols() {
         (70_000, 431, "headers_too_large"),
         (100_000, 431, "headers_too_large"),
     ] {
-        let fields: String =
-            (0..padding / 5000).map(|n| format!("X-Padding-{n}: {}\r\n", "p".repeat(4985))).collect();
+        let field = |n: usize| format!("X-Padding-{n}: {}\r\n", "p".repeat(4985));
+        let fields = (0..padding / 5000).map(field).collect::<Vec<_>>().concat();
         let more =
             format!("Authorization: Bearer {token}\r\n{fields}Content-Length: {}\r\n\r\n{list}", list.len());
         let answer = answer_to(&stack, head(&stack, &more).as_bytes()).await;
