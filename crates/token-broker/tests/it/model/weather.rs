@@ -1,6 +1,7 @@
 //! What goes wrong while the run goes on: at Redis, by whoever else writes to it, and on the way to it, at Entra ID, with keys, and with the time.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -118,10 +119,16 @@ fn forge(server: &RedisServer, pause: Duration, rng: &mut Rng) {
         server.run::<String>(&[b"SET", lease.as_bytes(), &rng.next().to_be_bytes().repeat(7)]);
     }
     let mut kept = vec![vec![7; 32]];
+    let mut known: HashSet<_> = keys("confirmed:*").into_iter().collect();
     let until = Instant::now() + pause;
     while Instant::now() < until {
         for confirmations in keys("confirmed:*") {
-            kept.extend(fields(&confirmations).into_iter().map(|(_, tag)| tag));
+            let said = fields(&confirmations);
+            if known.insert(confirmations.clone()) && said.len() < 2 && rng.percent(70) {
+                // Whoever has not read it shall not.
+                delete_latest_purge(server, &keys("purges"));
+            }
+            kept.extend(said.into_iter().map(|(_, tag)| tag));
             for (replica, _) in &replicas {
                 let tag: &Vec<u8> = rng.one_of(&kept[kept.len().saturating_sub(8)..]);
                 // In place of those who have not said it themselves.
@@ -142,6 +149,19 @@ fn forge(server: &RedisServer, pause: Duration, rng: &mut Rng) {
             _ => {}
         }
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Deletes the last purge from the log, if it was told just now: one that has been answered may count on being there.
+fn delete_latest_purge(server: &RedisServer, logs: &[Vec<u8>]) {
+    let [log] = logs else { return };
+    let latest: Vec<(String, Vec<Vec<u8>>)> = server.run(&[b"XREVRANGE", log, b"+", b"-", b"COUNT", b"1"]);
+    let (seconds, micros): (u64, u64) = server.run(&[b"TIME"]);
+    for (id, _) in latest {
+        let told: u64 = id.split('-').next().unwrap().parse().unwrap();
+        if told + 1000 > seconds * 1000 + micros / 1000 {
+            server.run::<i64>(&[b"XDEL", log, id.as_bytes()]);
+        }
     }
 }
 
