@@ -56,6 +56,7 @@ check: setup-check ## Formatting, lints, docs, licences, sources, contract, link
 	$(CARGO) deny --log-level error check licenses bans sources
 	@tests/check_proto.sh
 	python3 tests/check_links.py
+	python3 tests/check_threats.py
 	@tests/check_scripts.sh
 
 .PHONY: advisories

@@ -152,6 +152,7 @@ async fn a_proxy_that_changes_what_passes_is_named() {
         (Fault::NoAuthorization, "authorization", "takes the header away"),
         (Fault::NoWellKnown, "metadata", "what stands in front does not pass"),
         (Fault::OtherResource, "resource", "does not match"),
+        (Fault::ShortHeads, "long_tokens", "status 400 with an HTML page of nginx"),
     ] {
         let (url, upstream) = proxy::start(fault).await;
         let stack = Stack::builder().public_url(&url).start().await;

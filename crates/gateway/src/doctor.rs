@@ -28,6 +28,7 @@ mod client;
 mod command;
 mod discovery;
 mod files;
+mod heads;
 mod hosts;
 mod metadata;
 mod settings;

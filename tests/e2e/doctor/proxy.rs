@@ -20,6 +20,7 @@ pub(super) enum Fault {
     NoChallenge,
     NoAuthorization,
     NoWellKnown,
+    ShortHeads,
     OtherResource,
     OwnSignIn,
 }
@@ -48,6 +49,11 @@ async fn forward(State(proxy): State<Proxy>, mut request: Request) -> Response<B
     match proxy.fault {
         Fault::NoWellKnown if path.path().starts_with("/.well-known") => {
             return StatusCode::NOT_FOUND.into_response();
+        }
+        Fault::ShortHeads if request.headers().values().any(|value| value.len() > 8 * 1024) => {
+            let page = "<html><center><h1>400 Bad Request</h1></center></html>";
+            let fields = [(header::CONTENT_TYPE, "text/html"), (header::SERVER, "nginx")];
+            return (StatusCode::BAD_REQUEST, fields, page).into_response();
         }
         Fault::NoAuthorization => drop(request.headers_mut().remove(header::AUTHORIZATION)),
         _ => {}

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use telemetry::report::Finding;
 use url::Url;
 
+use super::heads;
 use super::site::{Site, ask, body, listens};
 
 const DOCUMENT: &str = "metadata";
@@ -14,7 +15,7 @@ const CHALLENGE: &str = "challenge";
 /// What a proxy that rewrites answers has to be told.
 const LEAVE_ALONE: &str = "Let the proxy pass path, Host and headers on as they are, in both directions.";
 /// A token that no one accepts, to see whether the header arrives.
-const NO_TOKEN: &str = "Bearer doctor.is.looking";
+pub(super) const NO_TOKEN: &str = "Bearer doctor.is.looking";
 
 /// Looks at the gateway as a client that was told nothing but the public URL.
 pub(super) async fn look(site: &Site) -> Vec<Finding> {
@@ -186,7 +187,12 @@ impl View<'_> {
         let mut findings = vec![self.judge_challenge(subject, &response)];
         // Whether the header arrives shows only where the gateway answers.
         if response.status() == StatusCode::UNAUTHORIZED {
-            findings.extend(self.bearer(&host).await);
+            let bearer = self.bearer(&host).await;
+            let arrives = bearer.as_ref().is_some_and(|finding| finding.fix.is_empty());
+            findings.extend(bearer);
+            if arrives {
+                findings.push(heads::look(|| self.call(), &host).await);
+            }
         }
         findings
     }
@@ -264,7 +270,7 @@ impl View<'_> {
 }
 
 /// What answered, in words.
-fn described(response: &Response) -> String {
+pub(super) fn described(response: &Response) -> String {
     let status = response.status().as_u16();
     let header =
         |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
