@@ -52,3 +52,28 @@ impl Clock for ManualClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_clock_goes_on() {
+        let before = SystemClock.now();
+        // Later than this was written, and earlier than nobody would run it any more.
+        assert!((2025..2200).contains(&before.to_zoned(jiff::tz::TimeZone::UTC).year()));
+        assert!(SystemClock.now() >= before);
+    }
+
+    #[test]
+    fn a_manual_clock_goes_where_it_is_told() {
+        let noon = Timestamp::from_second(1_795_348_800).unwrap();
+        let clock = ManualClock::at(noon);
+        let other = clock.clone();
+        assert_eq!(clock.now(), noon);
+        clock.advance(SignedDuration::from_secs(-60));
+        assert_eq!(other.now(), noon - SignedDuration::from_secs(60), "clones share the time");
+        other.set(noon);
+        assert_eq!(clock.now(), noon);
+    }
+}

@@ -173,8 +173,27 @@ mod tests {
     }
 
     #[test]
+    fn an_override_takes_the_place_of_one_host() {
+        let default = args(Cloud::AzureCloud).endpoints().unwrap();
+        let own: Url = "https://localhost:8443".parse().unwrap();
+        let mut args = args(Cloud::AzureCloud);
+        args.graph_endpoint = Some(own.clone());
+        args.blob_hosts = vec!["localhost:8446".to_owned()];
+        let blob_hosts = args.blob_hosts.clone();
+        assert_eq!(args.endpoints().unwrap(), Endpoints { graph: own, blob_hosts, ..default });
+    }
+
+    #[test]
     fn an_override_must_be_an_https_origin() {
-        for bad in ["http://localhost:1", "https://host/path", "https://user:pw@host", "https://host?x=1"] {
+        for bad in [
+            "http://localhost:1",
+            "https://host/path",
+            "https://user:pw@host",
+            "https://user@host",
+            "https://:pw@host",
+            "https://host?x=1",
+            "https://host#x",
+        ] {
             let mut args = args(Cloud::AzureCloud);
             args.authority_host = Some(Url::parse(bad).unwrap());
             let error = args.endpoints().unwrap_err().to_string();

@@ -135,6 +135,17 @@ mod tests {
     use crate::unverified::MAX_HEADER_CHARS;
 
     #[test]
+    fn a_refusal_has_its_code_and_says_when() {
+        let expired = InvalidToken::at(Reason::Expired, Timestamp::from_second(1_795_348_800).unwrap());
+        let text = "the token has expired; sign in again or refresh it (2026-11-22T12:00:00Z)";
+        assert_eq!((expired.reason(), expired.to_string().as_str()), (Reason::Expired, text));
+        assert_eq!(ValidationError::from(expired).code(), "invalid_token");
+        assert_eq!(ValidationError::KeysUnavailable.code(), "identity_provider_unavailable");
+        let undated = InvalidToken::from(Reason::WrongTenant);
+        assert_eq!(undated.to_string(), "the token belongs to another tenant");
+    }
+
+    #[test]
     fn a_bound_is_said_in_the_text_of_its_refusal() {
         for (reason, bound) in [
             (Reason::TooLarge, format!("{} KiB", MAX_TOKEN_BYTES / 1024)),

@@ -17,6 +17,12 @@ mod tests {
 
     use super::*;
 
+    /// What the documentation promises of keys that are withdrawn, or cannot be had.
+    #[test]
+    fn keys_are_refreshed_hourly_and_believed_for_a_day() {
+        assert_eq!((REFRESH_INTERVAL.as_secs(), KEY_MAX_AGE), (3600, SignedDuration::from_hours(24)));
+    }
+
     /// A fetch is two documents. Whoever raises one of the terms raises what SECURITY.md promises.
     #[test]
     fn the_longest_fetch_fits_into_the_bound() {

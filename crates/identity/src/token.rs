@@ -59,3 +59,24 @@ fn sha256(text: &str) -> [u8; 32] {
     bytes.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_in_up_to_its_bound() {
+        assert!(BearerToken::parse("a".repeat(MAX_TOKEN_BYTES)).is_ok());
+        let refusal = BearerToken::parse("a".repeat(MAX_TOKEN_BYTES + 1)).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::TooLarge);
+    }
+
+    #[test]
+    fn its_digest_is_sha_256_of_its_text() {
+        let token = BearerToken::parse("abc").unwrap();
+        // FIPS 180-2, appendix B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let hex: String = token.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((hex.as_str(), token.expose()), (expected, "abc"));
+    }
+}

@@ -127,7 +127,7 @@ impl KeyCache {
                 tokio::time::sleep(REFRESH_INTERVAL).await;
             } else {
                 tokio::time::sleep(retry).await;
-                retry = (retry * 2).min(MAX_RETRY_PAUSE);
+                retry = longer(retry);
             }
         }
     }
@@ -193,5 +193,22 @@ impl KeyCache {
     fn flight(&self) -> std::sync::MutexGuard<'_, Flight> {
         // Nothing under this lock can panic half-way, so a poisoned one still holds sound data.
         self.0.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pause after one more failure.
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(MAX_RETRY_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let pauses = std::iter::successors(Some(MIN_RETRY_PAUSE), |pause| Some(longer(*pause)));
+        let seconds: Vec<_> = pauses.take(8).map(|pause| pause.as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

@@ -3,6 +3,7 @@
 mod explained;
 mod pins;
 mod proved;
+mod ready;
 mod rollover;
 mod support;
 mod unsigned;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::RULES;
-use super::support::{API, Authority, TestKey, claims, token, without};
+use super::support::{API, Authority, TENANT, TestKey, claims, token, without};
 use crate::{BearerToken, Explanation, LEEWAY, Reason, ValidationError, Validator, Verdict};
 
 const OTHER: &str = "99999999-0000-4000-8000-000000000000";
@@ -47,6 +47,97 @@ async fn of_a_right_token_every_pin_passes_and_says_what_it_is() {
     assert!(explanation.pins.iter().all(|pin| !pin.expected.is_empty()), "{explanation:#?}");
     let audience = explanation.pins.iter().find(|pin| pin.name == "audience").unwrap();
     assert_eq!((audience.expected.as_str(), audience.found.as_str()), (API, API));
+}
+
+/// What a person reads, to the letter.
+#[tokio::test]
+async fn every_pin_says_what_would_hold_and_what_there_is() {
+    let authority = Authority::start().await;
+    let issuer = authority.issuer_of(TENANT);
+    let limited = authority.validator_with_key_of(&authority.issuer_of("{tenantid}")).await;
+    let explanation = agreed(&limited, &token(&authority.key, &claims(&authority))).await;
+    let said: Vec<_> =
+        explanation.pins.iter().map(|pin| (pin.name, pin.expected.as_str(), pin.found.as_str())).collect();
+    let header =
+        "alg RS256, typ JWT or at+jwt, a kid, and no parameter that names a key of the sender's choice";
+    let expected = [
+        (
+            "form",
+            "three parts of base64url; a short header, in JSON in which no name stands twice",
+            "a JSON Web Token",
+        ),
+        ("header", header, "alg RS256, typ JWT, kid key-1"),
+        ("key", "one of the 1 signing keys that the tenant publishes", "key-1"),
+        ("signature", "a signature that verifies with the tenant's key key-1", ""),
+        ("version", "2.0", "2.0"),
+        ("claims", "iss, aud, tid, nbf, exp, each of its form", "all of them"),
+        ("issuer", &issuer, &issuer),
+        ("issuer of the key", &issuer, &issuer),
+        ("audience", API, API),
+        ("tenant", TENANT, TENANT),
+        ("not before", "not after 2026-11-22T20:01:00Z", "2026-11-22T20:00:00Z"),
+        ("expiry", "after 2026-11-22T19:59:00Z", "2026-11-22T21:00:00Z"),
+        (
+            "kind",
+            "an access token: oid, azp or appid, and scp or roles",
+            "oid 00000000-0000-4000-8000-00000000a11c, azp 22223333-cccc-4444-dddd-5555eeee6666, scp cost.read",
+        ),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn what_is_odd_about_a_token_is_shown() {
+    let authority = Authority::start().await;
+    let header = json!({"alg": "RS256", "kid": "another", "jku": "https://evil.example", "x5t": "another"});
+    let odd = without(without(claims(&authority), "ver"), "azp");
+    let token = authority.key.sign_raw(&header.to_string(), &odd.to_string());
+    let explanation = agreed(&authority.validator_accepting_v1(), &token).await;
+    let said = |name: &str| {
+        let pin = explanation.pins.iter().find(|pin| pin.name == name).unwrap();
+        (pin.verdict, pin.expected.as_str(), pin.found.as_str())
+    };
+    assert_eq!(said("header").2, "alg RS256, typ none, kid another; further parameters: jku");
+    assert_eq!(said("key").0, Verdict::Unknown("the header is refused, so no key is looked up"));
+    assert_eq!(said("signature").0, Verdict::Unknown("there is no key to check it with"));
+    assert_eq!((said("version").1, said("version").2), ("2.0 or 1.0", "none"));
+    let unaccepted = "tokens of this version are not accepted, so their issuer is not looked up";
+    assert_eq!(said("issuer").0, Verdict::Unknown(unaccepted));
+    assert_eq!(said("issuer of the key").0, Verdict::Unknown(unaccepted));
+}
+
+#[tokio::test]
+async fn why_a_pin_is_unknown_is_told() {
+    let authority = Authority::start().await;
+    let unknown = |explanation: &Explanation| -> Vec<_> {
+        let why = |pin: &crate::Pin| match pin.verdict {
+            Verdict::Unknown(why) => Some((pin.name, why)),
+            Verdict::Passed | Verdict::Failed(_) => None,
+        };
+        explanation.pins.iter().filter_map(why).collect()
+    };
+    let of_another_key = token(&TestKey::generate("another"), &claims(&authority));
+    let no_key = "the tenant publishes no key of this id";
+    let explanation = agreed(authority.validator(), &of_another_key).await;
+    let expected = [("signature", "there is no key to check it with"), ("issuer of the key", no_key)];
+    assert_eq!(unknown(&explanation), expected);
+    let mut wrong = claims(&authority);
+    wrong["oid"] = json!("alice");
+    wrong["aud"] = json!([]);
+    let explanation = agreed(authority.validator(), &token(&authority.key, &wrong)).await;
+    let expected =
+        [("audience", "the claim cannot be read"), ("kind", "a claim that tells the kind cannot be read")];
+    assert_eq!(unknown(&explanation), expected);
+    authority.go_down().await;
+    let explanation = authority.another_validator().explain(&of_another_key).await;
+    let unreachable = "the signing keys of the tenant cannot be fetched";
+    let expected = [
+        ("key", unreachable),
+        ("signature", "there is no key to check it with"),
+        ("issuer", unreachable),
+        ("issuer of the key", unreachable),
+    ];
+    assert_eq!(unknown(&explanation), expected);
 }
 
 #[tokio::test]
@@ -221,9 +312,12 @@ async fn nothing_of_the_person_or_of_the_token_itself_is_shown() {
 async fn a_claim_as_long_as_a_book_is_cut() {
     let authority = Authority::start().await;
     let mut long = claims(&authority);
-    long["aud"] = json!("a".repeat(4000));
-    let explanation = agreed(authority.validator(), &token(&authority.key, &long)).await;
-    assert!(explanation.pins.iter().all(|pin| pin.found.len() < 400));
+    for (length, found) in [(160, "a".repeat(160)), (161, format!("{}…", "a".repeat(160)))] {
+        long["aud"] = json!("a".repeat(length));
+        let explanation = agreed(authority.validator(), &token(&authority.key, &long)).await;
+        let audience = explanation.pins.iter().find(|pin| pin.name == "audience").unwrap();
+        assert_eq!(audience.found, found);
+    }
 }
 
 #[tokio::test]
