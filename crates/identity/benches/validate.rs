@@ -1,5 +1,5 @@
 //! What proving a token costs when its key is known, the first time and from then on; beside it the RSA signature
-//! alone, which is the floor of the first.
+//! alone, which is the floor of the first. And what a token costs that nobody signed, small and as large as can be.
 //!
 //! `cargo bench -p identity`
 
@@ -66,6 +66,16 @@ fn validate(criterion: &mut Criterion) {
     group.bench_function("forged_signature", |bencher| {
         bencher.to_async(&runtime).iter(async || black_box(validator.validate(black_box(&forged)).await));
     });
+    let large = key.forge(&json!({"ver": "2.0", "scp": words(3_800).join(" ")}));
+    assert!((15_000..16_384).contains(&large.expose().len()), "{} bytes", large.expose().len());
+    group.bench_function("forged_with_3800_scopes", |bencher| {
+        bencher.to_async(&runtime).iter(async || black_box(validator.validate(black_box(&large)).await));
+    });
+    // The floor of that one: nothing but its bytes and the signature check.
+    let (message, signature) = large.expose().rsplit_once('.').expect("three parts");
+    group.bench_function("rs256_alone_of_15_kb", |bencher| {
+        bencher.iter(|| crypto::verify(signature, message.as_bytes(), &key.public, Algorithm::RS256));
+    });
     let (message, signature) = token.expose().rsplit_once('.').expect("three parts");
     group.bench_function("rs256_alone", |bencher| {
         bencher.iter(|| crypto::verify(signature, message.as_bytes(), &key.public, Algorithm::RS256));
@@ -122,6 +132,12 @@ fn claims(authority: &str) -> Value {
         "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", "tid": TENANT, "uti": "fqiBqXLPj0eQa82S-IYFAA",
         "ver": "2.0", "xms_cc": ["cp1"], "xms_ftd": "0Zs1Zx4nVYvZ8b4a0b1mF9cM7VbQbU7gq1dXN3ZWRlbmMtZHNtcw",
     })
+}
+
+/// Different words of two letters each.
+fn words(count: usize) -> Vec<String> {
+    let letters = || ('0'..='9').chain('a'..='z').chain('A'..='Z');
+    letters().flat_map(|a| letters().map(move |b| format!("{a}{b}"))).take(count).collect()
 }
 
 /// A signing key as Entra ID's are: RSA, 2048 bits.

@@ -1,4 +1,5 @@
-//! A closed loop: each caller asks, reads the whole answer, and asks again.
+//! A closed loop: each caller asks, reads the whole answer, and asks again. And an open one, that asks at a fixed rate
+//! whatever the answers do.
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,15 @@ pub(crate) trait Target {
 pub(crate) struct Load<'a, T> {
     pub(crate) target: &'a T,
     pub(crate) callers: usize,
+}
+
+/// Calls at a fixed rate.
+pub(crate) struct Paced<'a, T> {
+    pub(crate) target: &'a T,
+    /// Enough that a slow answer does not keep the next call waiting for a connection.
+    pub(crate) callers: u32,
+    /// Calls per second, of all callers together.
+    pub(crate) rate: u32,
 }
 
 /// What was measured.
@@ -60,6 +70,45 @@ impl<T: Target> Load<'_, T> {
             let started = Instant::now();
             self.target.ask(&mut connection).await?;
             latencies.push(started.elapsed());
+        }
+        Ok(latencies)
+    }
+}
+
+impl<T: Target> Paced<'_, T> {
+    /// Calls for this long, by the clock. A call that waits for its connection counts from when it was due.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub(crate) async fn run(&self, duration: Duration) -> anyhow::Result<Sample> {
+        let connections = self.target.connect(self.callers as usize).await?;
+        let started = Instant::now();
+        let loops = (0..).zip(connections).map(|(n, connection)| {
+            let (first, step) =
+                (Duration::from_secs(1) * n / self.rate, Duration::from_secs(1) * self.callers / self.rate);
+            self.keep_pace(connection, started + first, step, started + duration)
+        });
+        let all = tokio::time::timeout(duration + DEADLINE, try_join_all(loops));
+        let latencies = all.await.context("a call does not end")??.concat();
+        Ok(Sample { latencies, elapsed: started.elapsed() })
+    }
+
+    async fn keep_pace(
+        &self,
+        mut connection: T::Connection,
+        mut due: Instant,
+        step: Duration,
+        end: Instant,
+    ) -> anyhow::Result<Vec<Duration>> {
+        let mut latencies = Vec::new();
+        while due < end {
+            // A timer rings up to a millisecond late: that is not the server's.
+            let late = Instant::now() >= due;
+            tokio::time::sleep_until(due.into()).await;
+            let started = if late { due } else { Instant::now() };
+            self.target.ask(&mut connection).await?;
+            latencies.push(started.elapsed());
+            due += step;
         }
         Ok(latencies)
     }

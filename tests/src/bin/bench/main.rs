@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`bare`], [`constant`], [`child`] | the servers to compare with, as processes |
 //! | [`tool_call`], [`exchange`] | who is asked, what, and what the answer must be |
-//! | [`load`] | the closed loop |
+//! | [`forged`] | tokens that nobody signed |
+//! | [`load`] | the closed loop, and calls at a fixed rate |
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
 
@@ -17,6 +18,7 @@ mod bare;
 mod child;
 mod constant;
 mod exchange;
+mod forged;
 mod load;
 mod report;
 mod tool_call;
@@ -35,7 +37,8 @@ use serde_json::{Value, json};
 
 use self::child::Child;
 use self::exchange::Exchange;
-use self::load::{Load, Target};
+use self::forged::Forged;
+use self::load::{Load, Paced, Sample, Target};
 use self::report::{Aim, Aims, Comparison, Round};
 use self::tool_call::{Question, ToolCall};
 use self::usage::Usage;
@@ -48,6 +51,8 @@ const NO_LIMIT: &str = "1000000000";
 const GATEWAY_AIMS: Aims = Aims { throughput: Aim::AtLeast(0.5), p99: Aim::AtMost(3.0) };
 /// Of the constant service's throughput.
 const BROKER_AIMS: Aims = Aims { throughput: Aim::AtLeast(0.6), p99: Aim::None };
+/// Of the 99th percentile of honest calls while nobody forges.
+const FORGED_AIMS: Aims = Aims { throughput: Aim::None, p99: Aim::AtMost(2.0) };
 const NO_AIMS: Aims = Aims { throughput: Aim::None, p99: Aim::None };
 
 /// Compares the gateway with a bare server under load, and the broker with a service that answers a constant.
@@ -68,6 +73,12 @@ struct Args {
     /// Seconds measured in each turn.
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
+    /// Honest calls per second, while tokens are forged.
+    #[arg(long, default_value_t = 50)]
+    honest_rate: u32,
+    /// Forged tokens per second.
+    #[arg(long, default_value_t = 500)]
+    forged_rate: u32,
     /// The services' log filter.
     #[arg(long, default_value = "warn")]
     log: String,
@@ -88,6 +99,8 @@ enum Subject {
     Gateway,
     /// The broker, next to a service that answers a constant.
     Broker,
+    /// Honest calls beside forged tokens, next to the same calls alone.
+    Forged,
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,11 +139,15 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let stack = Processes::start_with(folder.path(), Ports::free()?, 0, &settings).await?;
     let bench = Bench { args, stack };
     report::machine();
-    if args.only != Some(Subject::Broker) {
+    let wanted = |subject| args.only.is_none_or(|only| only == subject);
+    if wanted(Subject::Gateway) {
         bench.gateway().await?;
     }
-    if args.only != Some(Subject::Gateway) {
+    if wanted(Subject::Broker) {
         bench.broker().await?;
+    }
+    if wanted(Subject::Forged) {
+        bench.forged().await?;
     }
     Ok(())
 }
@@ -212,6 +229,44 @@ impl Bench<'_> {
         exchange.print();
         exchange.print_details();
         Ok(())
+    }
+
+    /// Honest calls at a fixed rate, alone and beside forged tokens at another.
+    async fn forged(&self) -> anyhow::Result<()> {
+        let Args { rounds, seconds, honest_rate, forged_rate, .. } = *self.args;
+        // Of few calls the 99th percentile is an accident: longer turns.
+        let seconds = seconds * 2.5;
+        let (url, today) = (self.stack.public_url(), SystemClock.now().to_zoned(TimeZone::UTC).date());
+        let token = self.stack.control().token(PERSON, Value::Null).await?;
+        let question = Question::CostByService;
+        let honest = ToolCall::new(&url, Some(&token), question, Era::Legacy, today).await?;
+        let forged = Forged::new(&url, &token)?;
+        let honest = Paced { target: &honest, callers: 16, rate: honest_rate };
+        let flood = Paced { target: &forged, callers: 32, rate: forged_rate };
+        let load = format!(
+            "{honest_rate} calls a second, alone and beside {forged_rate} forged tokens a second with {} scopes, {rounds} rounds of {seconds} s",
+            forged::WORDS
+        );
+        report::head(&load, "beside forged tokens", report::ALONE);
+        let turn = Duration::from_secs_f64(seconds);
+        let mut comparison = Comparison::new(question.tool(), FORGED_AIMS, honest.target.answer_bytes());
+        for _ in 0..rounds {
+            comparison.theirs.push(self.round(honest.run(turn)).await?);
+            let beside = async { Ok(tokio::try_join!(honest.run(turn), flood.run(turn))?.0) };
+            comparison.ours.push(self.round(beside).await?);
+        }
+        comparison.print_paced();
+        comparison.print_beside(forged_rate, forged.token_bytes());
+        Ok(())
+    }
+
+    /// What a load took of the services.
+    async fn round(&self, load: impl Future<Output = anyhow::Result<Sample>>) -> anyhow::Result<Round> {
+        let usage = || self.stack.pids().into_iter().map(|(name, pid)| (name, usage::processor(pid)));
+        let before: Vec<_> = usage().collect();
+        let sample = load.await?;
+        let used = usage().zip(before).map(|((name, after), (_, before))| (name, after - before));
+        Ok(Round { sample, used: used.collect() })
     }
 
     /// Asks both servers in turns, so that whatever else the machine does meets both.

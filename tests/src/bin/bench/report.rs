@@ -11,6 +11,8 @@ use super::usage::{Memory, Usage};
 const AIM_MEMORY: f64 = 40.0;
 /// What is deployed, and so what the aim for memory holds for.
 const SERVICES: [&str; 2] = ["gateway", "token-broker"];
+/// What calls beside forged tokens are compared with.
+pub(crate) const ALONE: &str = "alone";
 /// What both together are compared with.
 pub(crate) const BARE: &str = "bare server";
 /// What the broker alone is compared with.
@@ -49,6 +51,31 @@ impl Comparison {
         self.line("p50, ms", |summary| summary.quantile(0.50), 2, Aim::None);
         self.line("p99, ms", |summary| summary.quantile(0.99), 2, self.aims.p99);
         self.line("processor time of a call, µs", Summary::processor, 1, Aim::None);
+    }
+
+    /// The lines of calls that come at a fixed rate: how long they took.
+    pub(crate) fn print_paced(&self) {
+        self.line("calls per second", Summary::throughput, 1, Aim::None);
+        self.line("p50, ms", |summary| summary.quantile(0.50), 2, Aim::None);
+        self.line("p99, ms", |summary| summary.quantile(0.99), 2, self.aims.p99);
+    }
+
+    /// What the calls beside them cost, of which there were so many in each second.
+    pub(crate) fn print_beside(&self, rate: u32, token_bytes: usize) {
+        let seconds = |rounds: &[Round]| {
+            let summary = Summary::of(rounds);
+            SERVICES
+                .map(|name| summary.processor_of(name) * count(summary.latencies.len()) / 1e6)
+                .iter()
+                .sum::<f64>()
+        };
+        let elapsed = Summary::of(&self.ours).elapsed.as_secs_f64();
+        let taken = seconds(&self.ours) - seconds(&self.theirs);
+        println!(
+            "\na forged token of {token_bytes} bytes takes {:.0} µs of processor time; {rate} a second take {:.0} % of a processor",
+            taken / (elapsed * f64::from(rate)) * 1e6,
+            taken / elapsed * 100.0,
+        );
     }
 
     fn line(&self, measure: &str, value: fn(&Summary) -> f64, digits: usize, aim: Aim) {

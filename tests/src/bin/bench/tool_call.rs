@@ -69,11 +69,10 @@ impl ToolCall {
         if let Some(token) = token {
             prepared = prepared.bearer_auth(token);
         }
-        let request = same_request(&prepared.try_clone().context("the body is text")?.build()?)?;
+        let request = lean(&prepared.try_clone().context("the body is text")?.build()?)?;
         let answer = Caller::send(prepared).await;
         ensure!(answer.status == 200 && !answer.is_tool_error(), "{url} answers {}", answer.text);
-        let address = url.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
-        Ok(Self { address, request, document: answer.document, answer: answer.text.into() })
+        Ok(Self { address: address(url), request, document: answer.document, answer: answer.text.into() })
     }
 
     /// How long an answer is.
@@ -100,16 +99,7 @@ impl Target for ToolCall {
     type Connection = SendRequest<Full<Bytes>>;
 
     async fn connect(&self, callers: usize) -> anyhow::Result<Vec<Self::Connection>> {
-        let mut connections = Vec::new();
-        for _ in 0..callers {
-            let stream = TcpStream::connect(&self.address).await?;
-            stream.set_nodelay(true)?;
-            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-            // Ends with the sender; what goes wrong, the sender tells.
-            tokio::spawn(connection);
-            connections.push(sender);
-        }
-        Ok(connections)
+        connect(&self.address, callers).await
     }
 
     async fn ask(&self, connection: &mut Self::Connection) -> anyhow::Result<()> {
@@ -126,8 +116,33 @@ impl Target for ToolCall {
     }
 }
 
+/// Host and port of a server's URL.
+pub(crate) fn address(url: &str) -> String {
+    url.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned()
+}
+
+/// Connections over HTTP/1.1, one for each caller.
+///
+/// # Errors
+/// When the server takes none.
+pub(crate) async fn connect(address: &str, callers: usize) -> anyhow::Result<Vec<SendRequest<Full<Bytes>>>> {
+    let mut connections = Vec::new();
+    for _ in 0..callers {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with the sender; what goes wrong, the sender tells.
+        tokio::spawn(connection);
+        connections.push(sender);
+    }
+    Ok(connections)
+}
+
 /// The request as the lean client sends it: no more headers than it must.
-fn same_request(request: &reqwest::Request) -> anyhow::Result<Request<Full<Bytes>>> {
+///
+/// # Errors
+/// When it has no body of text.
+pub(crate) fn lean(request: &reqwest::Request) -> anyhow::Result<Request<Full<Bytes>>> {
     let body = request.body().and_then(reqwest::Body::as_bytes).context("the body is text")?;
     let host = request.url().authority();
     let mut built =
