@@ -59,6 +59,13 @@ check: setup-check ## Formatting, lints, docs, licences, sources, contract, link
 	python3 tests/check_threats.py
 	@tests/check_scripts.sh
 
+# What decides who may do what: everything in it that no test would miss is named in docs/mutants.md.
+MUTANTS ?= -p identity
+
+.PHONY: mutants
+mutants: setup-mutants ## Break the code that guards, line by line: some test must miss each (docs/mutants.md; hours)
+	$(CARGO) mutants $(MUTANTS) --output target
+
 .PHONY: advisories
 advisories: setup-check ## Known vulnerabilities of the dependencies; needs the network (RustSec's database)
 	$(CARGO) deny check advisories
@@ -86,15 +93,17 @@ bench: setup-build ## Throughput and latency against a bare server, then the mic
 
 # --- Set-up ---------------------------------------------------------------------------------------
 
-.PHONY: setup setup-build setup-test setup-check
+.PHONY: setup setup-build setup-test setup-check setup-mutants
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients services nextest checks
+	@tests/setup.sh build clients services nextest checks mutants
 setup-build:
 	@tests/setup.sh build
 setup-test:
 	@tests/setup.sh nextest clients services
 setup-check:
 	@tests/setup.sh checks
+setup-mutants: setup-test
+	@tests/setup.sh mutants
 
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder

@@ -6,6 +6,7 @@
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, buf
+#   tests/setup.sh mutants   cargo-mutants, which breaks the code to see whether a test goes red
 #
 # Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
 # it says what is missing and stops. Costs milliseconds when everything is there.
@@ -14,6 +15,7 @@ cd "$(dirname "$0")"
 
 readonly NEXTEST_VERSION=0.9.143
 readonly DENY_VERSION=0.20.2
+readonly MUTANTS_VERSION=27.1.0
 readonly BUF_VERSION=1.75.0
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -109,10 +111,15 @@ checks() {
   buf
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks..."
+mutants() {
+  nextest
+  cargo_install cargo-mutants "$MUTANTS_VERSION"
+}
+
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks|mutants..."
 for part in "$@"; do
   case "$part" in
-  build | clients | services | nextest | checks) "$part" ;;
+  build | clients | services | nextest | checks | mutants) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done
