@@ -207,7 +207,6 @@ async fn a_person_who_asks_too_often_is_told_when_to_come_back() {
     assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() <= 20);
     assert!(matches!(refused.document["retry_after_seconds"], Value::Number(_)));
     assert_eq!(list(&stack, &stack.token("bob")).await.status, 200, "bob's limit is his own");
-    // Listing tools costs nothing.
     let listed = stack.caller.request(Some(&token), "tools/list", json!({})).await;
-    assert_eq!(listed.status, 200);
+    assert_eq!(listed.status, 429, "every request counts");
 }

@@ -149,7 +149,7 @@ impl Message {
         }
         let params = Params::read(members.params, &id)?;
         let era = era(headers, params.version());
-        let (kind, params) = params.of(method, &id)?;
+        let (kind, params) = params.of(method, era, &id)?;
         let rewritten = params.map(|params| rewritten(&id, &kind, &params));
         Ok(Self { id, era, kind, rewritten })
     }
@@ -194,7 +194,7 @@ impl Params {
     }
 
     /// What is asked, and the parameters where they had to be set right.
-    fn of(self, method: String, id: &Id) -> Result<(Kind, Option<Map<String, Value>>), Fault> {
+    fn of(self, method: String, era: Era, id: &Id) -> Result<(Kind, Option<Map<String, Value>>), Fault> {
         let invalid = |text: &'static str| Fault::invalid_params(id.clone(), text);
         let mut params = self.0.unwrap_or_default();
         let mut changed = false;
@@ -209,7 +209,8 @@ impl Params {
                 })?;
                 Kind::Call { tool }
             }
-            "initialize" => {
+            // The newer protocol has no such method, whatever its parameters: that is for MCP to say.
+            "initialize" if era == Era::Legacy => {
                 if !params.get("protocolVersion").is_some_and(Value::is_string) {
                     return Err(invalid("`protocolVersion` must be a string"));
                 }

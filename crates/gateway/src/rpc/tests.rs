@@ -166,6 +166,13 @@ fn the_era_is_told_by_the_message_or_its_field() {
 }
 
 #[test]
+fn the_handshake_of_the_older_protocol_is_looked_at_in_that_protocol_alone() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+    assert!(Body::read(body.as_bytes(), &versioned("2025-11-25")).is_err());
+    assert!(Body::read(body.as_bytes(), &versioned("2026-07-28")).is_ok());
+}
+
+#[test]
 fn json_is_sent_to_everybody_who_does_not_refuse_it() {
     for (accept, expected) in [
         (&[][..], true),
