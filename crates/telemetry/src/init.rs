@@ -9,6 +9,7 @@ use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
@@ -36,7 +37,7 @@ pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, I
         }
         None => None,
     };
-    let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name));
+    let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name, traced()));
     let logs = log_layer(args.log_format).with_filter(filter);
 
     tracing_subscriber::registry()
@@ -96,17 +97,18 @@ pub enum InitError {
 
 /// The layer that turns `tracing` spans into OpenTelemetry ones.
 ///
-/// It has its own filter, of our own spans: the exporter's HTTP/2 stack must never be traced, or each export would cause
-/// the next, and what other libraries put into spans is the callers' text.
+/// It has its own filter. A service's is of our own spans: the exporter's HTTP/2 stack must never be traced, or each export
+/// would cause the next, and what other libraries put into spans is the callers' text.
 pub(crate) fn trace_layer(
     provider: &SdkTracerProvider,
     service_name: &'static str,
+    traced: Targets,
 ) -> impl Layer<Registry> + Send + Sync + use<> {
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(service_name))
         .with_threads(false)
         .with_tracked_inactivity(false)
-        .with_filter(traced())
+        .with_filter(traced)
 }
 
 fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {

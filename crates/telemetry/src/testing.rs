@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aho_corasick::AhoCorasick;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -86,8 +87,13 @@ impl Captured {
             .with_ansi(false)
             .with_writer(captured.logs.clone())
             .with_filter(filter);
-        let subscriber =
-            tracing_subscriber::registry().with(trace_layer(&captured.provider, "test")).with(logs);
+        // The spans of tests and examples too, which stand for services of others.
+        let quiet = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
+        let targets = Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_targets(quiet.map(|target| (target, LevelFilter::OFF)));
+        let traces = trace_layer(&captured.provider, "test", targets);
+        let subscriber = tracing_subscriber::registry().with(traces).with(logs);
         // Somebody else's subscriber: documented above, and visible as an empty capture.
         let _taken = subscriber.try_init();
         captured
