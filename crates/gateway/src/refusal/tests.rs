@@ -182,7 +182,9 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
 
 #[tokio::test]
 async fn every_reason_of_an_invalid_token_reaches_the_client() {
-    for reason in Reason::ALL {
+    // One reason is no 401, for a new sign-in brings the same token.
+    assert_eq!(Refusal::invalid(Reason::TooLarge.into()), RequestFault::TokenTooLarge.into());
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::TooLarge) {
         let invalid = Refusal::invalid((*reason).into());
         let (status, challenge, body) = rendered(&invalid, &[]).await;
         assert_eq!((status, body["reason"].as_str().unwrap()), (401, reason.as_str()));
