@@ -1,5 +1,8 @@
 //! An authority on loopback: metadata and keys that a test can change, over plain HTTP.
 
+use std::cell::Cell;
+use std::sync::OnceLock;
+
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
@@ -21,6 +24,7 @@ pub(super) const V1_ISSUER: &str = "https://sts.windows.net/aaaabbbb-0000-cccc-1
 pub(super) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 pub(super) const OWN_URI: &str = "https://mcp.contoso.com/mcp";
 
+#[derive(Clone)]
 pub(super) struct TestKey {
     pub(super) kid: String,
     pub(super) modulus: String,
@@ -28,8 +32,22 @@ pub(super) struct TestKey {
     signing: EncodingKey,
 }
 
+/// The keys of this process. Making one takes longer than most tests, so tests of one process share them.
+static POOL: [OnceLock<TestKey>; 8] = [const { OnceLock::new() }; 8];
+
+thread_local! {
+    /// How many keys this test took: each test has a thread of its own, or they follow each other on one.
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
 impl TestKey {
+    /// Another key than the last ones of this test.
     pub(super) fn generate(kid: &str) -> Self {
+        let taken = TAKEN.replace(TAKEN.get() + 1);
+        Self { kid: kid.to_owned(), ..POOL[taken % POOL.len()].get_or_init(Self::make).clone() }
+    }
+
+    fn make() -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let pkcs8 = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
         let pem = format!(
@@ -37,7 +55,7 @@ impl TestKey {
             base64::prelude::BASE64_STANDARD.encode(pkcs8.as_ref())
         );
         Self {
-            kid: kid.to_owned(),
+            kid: String::new(),
             modulus: B64.encode(pair.public_key().modulus().big_endian_without_leading_zero()),
             exponent: B64.encode(pair.public_key().exponent().big_endian_without_leading_zero()),
             signing: EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
