@@ -68,6 +68,8 @@ async fn idle_connections_make_room_for_an_honest_call() {
         line.starts_with("gateway_connections_refused_total{") && line.contains("cause=\"full\"")
     });
     assert!(full.is_some(), "{metrics}");
+    let open = metrics.lines().filter(|line| line.starts_with("gateway_connections ")).count();
+    assert_eq!(open, 1, "one series for both addresses, or a scrape is refused: {metrics}");
     assert_eq!(stack.logs().matches("no room for another connection").count(), 1, "told, and not each time");
     drop(silent);
 }

@@ -259,7 +259,7 @@ fn places(args: &Args, metrics: &Metrics) -> (Arc<Places>, Arc<Places>) {
     let meter = metrics.meter("gateway");
     let limits = Limits { in_all, of_one: args.max_connections_per_address.min(in_all) };
     let for_admin = Limits { in_all: FOR_ADMIN, of_one: FOR_ADMIN };
-    (Places::new(limits, &meter), Places::new(for_admin, &metrics.meter("gateway.admin")))
+    (Places::new(limits, &meter), Places::new(for_admin, &meter))
 }
 
 /// Why the service cannot run.
