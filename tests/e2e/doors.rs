@@ -245,6 +245,16 @@ async fn who_waits_to_be_asked_for_the_body_is_refused_without_being_asked() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_is_no_message() {
+    let stack = Stack::start().await;
+    let token = stack.token("alice");
+    let more =
+        format!("Authorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n");
+    let answer = answer_to(&stack, head(&stack, &more).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("-32700"), "{answer}");
+}
+
+#[tokio::test]
 async fn only_the_clients_of_the_list_may_call() {
     let other = "00001111-aaaa-2222-bbbb-3333cccc4444";
     let stack = Stack::builder().gateway(&[&format!("--client-ids={other}")]).start().await;

@@ -89,9 +89,105 @@ async fn sizes_and_methods_are_bounded() {
     let answer = Caller::send(large).await;
     assert_eq!((answer.status, answer.code()), (413, "body_too_large"));
     let garbage = stack.caller.prepared("x", json!({})).body("{\"jsonrpc\"").bearer_auth(&token);
-    assert!(matches!(Caller::send(garbage).await.status, 400 | 415));
+    let answer = Caller::send(garbage).await;
+    assert_eq!((answer.status, &answer.document["error"]["code"]), (400, &json!(-32700)), "{}", answer.text);
+    let text =
+        stack.caller.requesting(reqwest::Method::POST, &stack.public_url()).body("{}").bearer_auth(&token);
+    assert_eq!(Caller::send(text).await.code(), "unsupported_media_type");
     let (status, _) = stack.caller.get(&stack.public_url()).await;
     assert_eq!(status, 401, "a GET is authenticated before it is refused");
+}
+
+/// Clients look for metadata in many places, and people mistype the path.
+#[tokio::test]
+async fn where_there_is_nothing_the_answer_names_where_there_is() {
+    let stack = Stack::start().await;
+    let url = stack.public_url();
+    let origin = url.trim_end_matches("/mcp");
+    for path in
+        ["/mcp/", "/", "/sse", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
+    {
+        let post = stack.caller.requesting(reqwest::Method::POST, &format!("{origin}{path}")).body("{}");
+        let get = stack.caller.requesting(reqwest::Method::GET, &format!("{origin}{path}"));
+        for request in [post, get] {
+            let answer = Caller::send(request).await;
+            assert_eq!((answer.status, answer.code()), (404, "not_found"), "{path}: {}", answer.text);
+            assert_eq!(answer.document["mcp_url"], url, "{path}");
+        }
+    }
+    let token = stack.token("alice");
+    let get = Caller::send(stack.caller.requesting(reqwest::Method::GET, &url).bearer_auth(&token)).await;
+    assert_eq!((get.status, get.code()), (405, "method_not_allowed"), "{}", get.text);
+    assert_eq!(get.headers["allow"], "POST");
+}
+
+/// What is answered is JSON in any case: whoever takes JSON gets it, and who does not is told so in JSON-RPC's words.
+#[tokio::test]
+async fn any_accept_that_takes_json_is_served() {
+    let stack = Stack::start().await;
+    let token = stack.token("alice");
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+    let send = |accept: Option<&'static str>| {
+        let request = stack.caller.requesting(reqwest::Method::POST, &stack.public_url());
+        let request =
+            request.header("Content-Type", "application/json").body(list.clone()).bearer_auth(&token);
+        Caller::send(match accept {
+            Some(accept) => request.header("Accept", accept),
+            None => request,
+        })
+    };
+    for accept in [
+        None,
+        Some("application/json"),
+        Some("*/*"),
+        Some("application/*"),
+        Some("text/event-stream, */*;q=0.1"),
+    ] {
+        let answer = send(accept).await;
+        assert_eq!(answer.status, 200, "{accept:?}: {}", answer.text);
+        assert!(answer.document["result"]["tools"].is_array(), "{accept:?}");
+    }
+    let refused = send(Some("text/html")).await;
+    assert_eq!((refused.status, refused.code()), (406, "not_acceptable"), "{}", refused.text);
+    let message = refused.document["error"]["message"].as_str().unwrap();
+    assert!(message.contains("application/json") && message.contains("text/event-stream"), "{message}");
+}
+
+/// Version 2025-03-26 asks servers to take several messages at once.
+#[tokio::test]
+async fn each_message_of_a_batch_is_answered_and_decided_by_itself() {
+    let stack = Stack::start().await;
+    let send = |token: String, messages: serde_json::Value| {
+        Caller::send(stack.caller.prepared("x", json!({})).body(messages.to_string()).bearer_auth(token))
+    };
+    let call = |id: u8, tool: &str| json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {}}});
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let messages = json!([
+        call(1, "list_subscriptions"),
+        notification,
+        call(2, "no_such_tool"),
+        {"jsonrpc": "2.0", "id": 3, "method": "initialize", "params": {
+            "protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}
+        }},
+        {"jsonrpc": "2.0", "id": "four", "method": "ping"},
+        {"id": 5},
+    ]);
+    let answer = send(stack.token("alice"), messages).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let answers = answer.document.as_array().unwrap();
+    let ids: Vec<_> = answers.iter().map(|answer| answer["id"].clone()).collect();
+    assert_eq!(ids, [json!(1), json!(2), json!(3), json!("four"), json!(5)]);
+    assert!(answers[0]["result"]["structuredContent"].is_object(), "{}", answers[0]);
+    let codes: Vec<_> = answers[1..].iter().map(|answer| answer["error"]["code"].clone()).collect();
+    assert_eq!(codes, [json!(-32602), json!(-32600), json!(null), json!(-32600)]);
+
+    assert_eq!(send(stack.token("alice"), json!([notification])).await.status, 202);
+    // What one message is refused for refuses them all: the challenge stands in the head of the one answer.
+    let refused =
+        send(stack.token("bob"), json!([call(1, "list_subscriptions"), call(2, "cost_export")])).await;
+    assert_eq!((refused.status, refused.code()), (403, "missing_scope:cost.export"), "{}", refused.text);
+    let dave = send(stack.token("dave"), json!([call(1, "list_subscriptions")])).await;
+    assert_eq!((dave.status, dave.code()), (403, "claims_challenge"), "{}", dave.text);
 }
 
 #[tokio::test]

@@ -32,6 +32,21 @@ async fn a_missing_scope_is_a_step_up_that_keeps_what_is_granted() {
     assert_eq!(stack.emulator.counts().exchanges, 0);
 }
 
+/// What Entra ID makes up where client and API share a registration, and scopes that are no API's: asked for again, they
+/// would fail the sign-in (AADSTS650053).
+#[tokio::test]
+async fn the_challenge_asks_only_for_scopes_that_can_be_had() {
+    let stack = Stack::start().await;
+    let url = stack.public_url();
+    let odd = ["openid", "profile", "cost.read", ".4f0c7c3e-0000-4000-8000-000000000000"];
+    let token = stack.mint(&TokenSpec::for_person("alice").claim("scp", odd.join(" ")));
+    let answer = stack.caller.call(&token, "cost_export", json!({"subscription": "Contoso Dev"})).await;
+    assert_eq!((answer.status, answer.code()), (403, "missing_scope:cost.export"), "{}", answer.text);
+    let expected = format!("scope=\"{url}/cost.read {url}/cost.export\", error=");
+    assert!(answer.challenge().contains(&expected), "{}", answer.challenge());
+    assert_eq!(answer.document["scope"], format!("{url}/cost.read {url}/cost.export"));
+}
+
 const STRICT_EXPORT: &str = r#"
 [tools.list_subscriptions]
 scopes = ["cost.read"]

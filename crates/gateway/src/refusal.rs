@@ -60,8 +60,10 @@ impl Refusal {
     /// The refusal of a token that is at fault.
     pub(crate) fn invalid(token: identity::InvalidToken) -> Self {
         // No 401, which asks for a new sign-in: it would bring the same token.
-        if token.reason() == Reason::TooLarge {
-            return RequestFault::TokenTooLarge.into();
+        match token.reason() {
+            Reason::TooLarge => return RequestFault::TokenTooLarge.into(),
+            Reason::TooManyValues => return RequestFault::TooManyValues.into(),
+            _ => {}
         }
         Self::InvalidToken {
             reason: token.reason().as_str().to_owned(),

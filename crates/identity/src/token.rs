@@ -76,7 +76,7 @@ mod tests {
         let token = BearerToken::parse("abc").unwrap();
         // FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let hex: String = token.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = token.digest().map(|byte| format!("{byte:02x}")).concat();
         assert_eq!((hex.as_str(), token.expose()), (expected, "abc"));
     }
 }

@@ -42,6 +42,9 @@ async fn three_tries_are_enough() {
     always(&azure, refusal(429, "429").insert_header("retry-after", "0")).await;
     let error = ask(&client(&azure)).await.unwrap_err();
     assert_eq!((error.code(), error.retry_after()), ("throttled", Some(Duration::ZERO)));
+    // One number for people and programs, and never at once.
+    assert_eq!(error.retry_after_seconds(), Some(1));
+    assert!(error.detail().contains("in 1 seconds"), "{}", error.detail());
     assert_eq!(requests(&azure).await.len(), 3);
 }
 

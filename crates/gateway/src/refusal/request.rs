@@ -31,6 +31,8 @@ pub(crate) enum RequestFault {
     OriginNotAllowed,
     /// The token is longer than any that is looked at.
     TokenTooLarge,
+    /// A list in the token is longer than any that is read.
+    TooManyValues,
 }
 
 impl RequestFault {
@@ -83,6 +85,9 @@ impl RequestFault {
             )),
             Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "origin_not_allowed", text(
                 "pages of this origin may not call this server; its operator may add the origin to GATEWAY_ALLOWED_ORIGINS",
+            )),
+            Self::TooManyValues => (StatusCode::FORBIDDEN, "too_many_values", text(
+                "the token lists more scopes or roles than this server reads, and a new sign-in brings the same ones; an administrator assigns fewer app roles of this API",
             )),
             Self::TokenTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "token_too_large", text(
                 "the token is larger than 16 KiB, and a new sign-in brings the same one: it names too many groups; an administrator chooses \"Groups assigned to the application\" in the token configuration of this API's app registration",

@@ -162,6 +162,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
         (RequestFault::BodyTimeout.into(), 408, "body_timeout"),
         (RequestFault::FieldsTooLarge.into(), 431, "headers_too_large"),
         (RequestFault::TokenTooLarge.into(), 431, "token_too_large"),
+        (RequestFault::TooManyValues.into(), 403, "too_many_values"),
         (RequestFault::AmbiguousHost.into(), 400, "ambiguous_host"),
         (RequestFault::HostNotAllowed.into(), 403, "host_not_allowed"),
         (RequestFault::OriginNotAllowed.into(), 403, "origin_not_allowed"),
@@ -182,9 +183,11 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
 
 #[tokio::test]
 async fn every_reason_of_an_invalid_token_reaches_the_client() {
-    // One reason is no 401, for a new sign-in brings the same token.
+    // Two are no 401, for a new sign-in brings the same token.
     assert_eq!(Refusal::invalid(Reason::TooLarge.into()), RequestFault::TokenTooLarge.into());
-    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::TooLarge) {
+    assert_eq!(Refusal::invalid(Reason::TooManyValues.into()), RequestFault::TooManyValues.into());
+    let others = |reason: &&Reason| !matches!(reason, Reason::TooLarge | Reason::TooManyValues);
+    for reason in Reason::ALL.iter().filter(others) {
         let invalid = Refusal::invalid((*reason).into());
         let (status, challenge, body) = rendered(&invalid, &[]).await;
         assert_eq!((status, body["reason"].as_str().unwrap()), (401, reason.as_str()));
