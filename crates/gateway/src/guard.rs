@@ -122,9 +122,7 @@ impl Guard {
         request.headers_mut().remove(header::AUTHORIZATION);
         let (mut parts, body) = request.into_parts();
         let body = self.read(body).await?;
-        for (name, value) in EXPECTED_BY_MCP {
-            parts.headers.insert(name, HeaderValue::from_static(value));
-        }
+        parts.headers.insert(header::ACCEPT, ACCEPTED_BY_MCP);
         parts.extensions.insert(caller.clone());
         let response = match rpc::Body::read(&body, &parts.headers).map_err(Stop::Fault)? {
             rpc::Body::One(message) => {
@@ -220,8 +218,7 @@ impl Guard {
 }
 
 /// What rmcp wants to see in every request. What the client accepts has been looked at, and the answer is JSON anyhow.
-const EXPECTED_BY_MCP: [(header::HeaderName, &str); 1] =
-    [(header::ACCEPT, "application/json, text/event-stream")];
+const ACCEPTED_BY_MCP: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 /// Reads a small body to its end. With a body left unread, hyper closes the connection without a word in the answer,
 /// and a client that sends its next request on it, as OAuth clients do after a 401, finds it gone.

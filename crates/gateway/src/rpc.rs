@@ -149,8 +149,8 @@ impl Message {
         }
         let params = Params::read(members.params, &id)?;
         let era = era(headers, params.version());
-        let (kind, params) = params.of(method, era, &id)?;
-        let rewritten = params.map(|params| rewritten(&id, &kind, &params));
+        let (kind, params) = params.of(&method, era, &id)?;
+        let rewritten = params.map(|params| rewritten(&id, &method, &params));
         Ok(Self { id, era, kind, rewritten })
     }
 }
@@ -166,12 +166,7 @@ fn notification(method: &str, params: Option<&RawValue>) -> Kind {
 }
 
 /// The message again, where its parameters were set right.
-fn rewritten(id: &Id, kind: &Kind, params: &Map<String, Value>) -> Bytes {
-    let method = match kind {
-        Kind::Call { .. } => "tools/call",
-        Kind::Request { method } => method,
-        Kind::Notification | Kind::Cancelled { .. } | Kind::Response => "",
-    };
+fn rewritten(id: &Id, method: &str, params: &Map<String, Value>) -> Bytes {
     json!({"jsonrpc": "2.0", "id": id.value(), "method": method, "params": params}).to_string().into()
 }
 
@@ -194,11 +189,11 @@ impl Params {
     }
 
     /// What is asked, and the parameters where they had to be set right.
-    fn of(self, method: String, era: Era, id: &Id) -> Result<(Kind, Option<Map<String, Value>>), Fault> {
+    fn of(self, method: &str, era: Era, id: &Id) -> Result<(Kind, Option<Map<String, Value>>), Fault> {
         let invalid = |text: &'static str| Fault::invalid_params(id.clone(), text);
         let mut params = self.0.unwrap_or_default();
         let mut changed = false;
-        let kind = match method.as_str() {
+        let kind = match method {
             "tools/call" => {
                 let Some(Value::String(tool)) = params.get("name") else {
                     return Err(invalid("`name` must be a string: the name of a tool"));
@@ -224,9 +219,9 @@ impl Params {
                 if !named("name") || !named("version") {
                     return Err(invalid("`clientInfo` must be an object with `name` and `version`"));
                 }
-                Kind::Request { method }
+                Kind::Request { method: method.to_owned() }
             }
-            _ => Kind::Request { method },
+            _ => Kind::Request { method: method.to_owned() },
         };
         Ok((kind, changed.then_some(params)))
     }
