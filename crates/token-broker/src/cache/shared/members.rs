@@ -51,6 +51,13 @@ struct Member {
     left: bool,
 }
 
+impl Member {
+    /// One that has not spoken here yet.
+    const fn heard_of(heard_at: Timestamp) -> Self {
+        Self { said_at: Timestamp::MIN, heard_at, lives_at: None, counts_me: false, left: false }
+    }
+}
+
 /// What is known of the confirmations of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Confirmed {
@@ -126,13 +133,7 @@ impl Members {
             return;
         }
         let heard_at = believed(heartbeat.said_at, now);
-        let member = self.others.entry(id).or_insert(Member {
-            said_at: Timestamp::MIN,
-            heard_at,
-            lives_at: None,
-            counts_me: false,
-            left: false,
-        });
+        let member = self.others.entry(id).or_insert(Member::heard_of(heard_at));
         if heartbeat.said_at > member.said_at && !member.left {
             *member = Member {
                 said_at: heartbeat.said_at,
@@ -150,13 +151,7 @@ impl Members {
         if id == self.me || !is_remembered(heard_at, now) || !self.has_room_for(id) {
             return;
         }
-        let member = self.others.entry(id).or_insert(Member {
-            said_at: Timestamp::MIN,
-            heard_at,
-            lives_at: None,
-            counts_me: false,
-            left: false,
-        });
+        let member = self.others.entry(id).or_insert(Member::heard_of(heard_at));
         member.heard_at = member.heard_at.max(heard_at);
     }
 
