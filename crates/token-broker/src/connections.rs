@@ -323,16 +323,19 @@ mod tests {
     async fn a_strangers_connection_is_short_and_a_consumers_of_late_goes_on() {
         let entrance = Entrance::mutual_tls([9, 9, 9]);
         let age = Duration::from_secs(3600);
-        let stranger = |name: &str| {
+        let stranger = async |name: &str| {
             let (here, there) = tokio::io::duplex(64);
             let connection = Connection::new(Box::new(here), peer(&[name]), Some(age), &entrance.door);
             let mut connection = connection.unwrap();
             assert!(left(&connection) <= STRANGER_AGE);
-            // As if that time were over.
-            connection.end = Some(Box::pin(time::sleep(Duration::ZERO)));
+            // As if that time were over. A timer of no length is over only at the next tick: that is waited for.
+            let mut over = Box::pin(time::sleep(Duration::ZERO));
+            over.as_mut().await;
+            connection.end = Some(over);
             (connection, there)
         };
-        let ((mut one, _theirs), (mut late, mut there)) = (stranger("one.test"), stranger("late.test"));
+        let ((mut one, _theirs), (mut late, mut there)) =
+            (stranger("one.test").await, stranger("late.test").await);
 
         entrance.change(&CONSUMERS.replace("b.test", "late.test"));
 
