@@ -265,6 +265,12 @@ fn help_documents_exit_codes_and_the_document() {
     {
         assert!(text.contains(words), "{words}: {text}");
     }
-    let whole = Command::new(env!("CARGO_BIN_EXE_gateway")).arg("--help").output().unwrap();
-    assert!(String::from_utf8(whole.stdout).unwrap().contains("gateway doctor --help"));
+    insta::assert_snapshot!("help_doctor", text);
+    let whole = Command::new(env!("CARGO_BIN_EXE_gateway")).arg("--help").env_clear().output().unwrap();
+    insta::assert_snapshot!("help", self::text(&whole));
+}
+
+#[test]
+fn the_table_reads_as_it_did() {
+    insta::assert_snapshot!("table", text(&doctor(&right(), &[])));
 }

@@ -10,6 +10,7 @@ mod discovery;
 mod federation;
 mod graph;
 mod harness;
+mod help;
 mod hostile;
 mod load;
 mod metadata;

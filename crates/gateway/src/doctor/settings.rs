@@ -193,7 +193,7 @@ fn odd_hosts(args: &mut Args, unusable: &mut BTreeSet<String>) -> Vec<Finding> {
 fn told(text: &str) -> (String, String) {
     match text.rsplit_once(": ") {
         Some((why, fix)) => (why.to_owned(), sentence(fix)),
-        None => (text.to_owned(), "Set it as the README says.".to_owned()),
+        None => (text.to_owned(), "Set it as docs/settings.md says.".to_owned()),
     }
 }
 

@@ -7,6 +7,8 @@ use http_body_util::BodyExt;
 use super::*;
 use crate::config::{Args, Config};
 
+mod documents;
+
 fn refusals(more: &[&str]) -> Refusals {
     let args = [
         "gateway",

@@ -6,6 +6,7 @@ mod consumers;
 mod credentials;
 mod exchange;
 mod heartbeats;
+mod help;
 mod limits;
 mod metadata;
 mod model;
