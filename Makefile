@@ -56,7 +56,7 @@ check: setup-check ## Formatting, lints, docs, licences, sources, contract, link
 	$(CARGO) deny --log-level error check licenses bans sources
 	@tests/check_proto.sh
 	python3 tests/check_links.py
-	python3 tests/check_threats.py
+	python3 tests/check_names.py
 	@tests/check_scripts.sh
 
 # What decides who may do what: everything in it that no test would miss is named in docs/mutants.md. In one process the

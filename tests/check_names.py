@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds SECURITY.md to the tests: each test that its table names must exist in the crate it is said to be in."""
+"""Holds the documents to the code: tests, metrics and error codes that they name must exist, and none may be missing."""
 
 import pathlib
 import re
@@ -7,39 +7,120 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = {"e2e": "tests/e2e"}
+# Names of metrics in a document; what follows them in Prometheus' text form is cut off.
+METRIC = re.compile(r"`((?:gateway|broker|identity|http_server)(?:_[a-z0-9]+)+)(?:_bucket|_sum|_count)?[`{]")
+# A test's name is a sentence; other names in backticks are shorter.
+SENTENCE = re.compile(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`")
 
 
-def tests_of(crate: str) -> set[str]:
-    folder = ROOT / FOLDERS.get(crate, f"crates/{crate}")
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def tests_of(folder: str) -> set[str]:
     found: set[str] = set()
-    for file in folder.rglob("*.rs"):
+    for file in (ROOT / folder).rglob("*.rs"):
         if "target" not in file.parts:
             # Tests of proptest are functions as well; clients' tests stand in the same files.
             found.update(re.findall(r"\bfn (\w+)", file.read_text(encoding="utf-8")))
     return found
 
 
-def main() -> int:
+def rows(page: str, columns: int) -> list[tuple[int, list[str]]]:
+    """The rows of a page's tables of threats: their lines and cells."""
+    found = []
+    for number, line in enumerate(read(page).splitlines(), 1):
+        cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        if line.startswith("| ") and len(cells) == columns and cells[0] != "threat":
+            found.append((number, cells))
+    return found
+
+
+def threats() -> list[str]:
+    """Each threat has its tests on the page of tests, and each test there is in the crate it is said to be in."""
+    page = "docs/threats.md"
     known: dict[str, set[str]] = {}
-    faults, rows = [], 0
-    for number, line in enumerate((ROOT / "SECURITY.md").read_text(encoding="utf-8").splitlines(), 1):
-        cells = line.split(" | ")
-        if not line.startswith("| ") or len(cells) != 3 or cells[2].startswith("test that"):
-            continue
-        rows += 1
-        crate = None
-        for word in re.findall(r"`(\w+)`|\b(e2e|[a-z]+(?:-[a-z]+)?)(?= `)", cells[2]):
-            test, said = word
+    faults, tests = [], rows(page, 2)
+    for number, cells in tests:
+        crate = ""
+        for test, said in re.findall(r"`(\w+)`|\b(e2e|[a-z]+(?:-[a-z]+)?)(?= `)", cells[1]):
             if said:
                 crate = said
                 continue
             if crate not in known:
-                known[crate or ""] = tests_of(crate or "")
-            if test not in known[crate or ""]:
-                faults.append(f"SECURITY.md:{number}: {crate} has no test `{test}`")
-    if rows < 20:
-        faults.append(f"SECURITY.md: only {rows} rows were understood: its table has changed its form")
-    print("\n".join(faults) or f"threats: {rows} rows, every test exists")
+                known[crate] = tests_of(FOLDERS.get(crate, f"crates/{crate}"))
+            if test not in known[crate]:
+                faults.append(f"{page}:{number}: {crate} has no test `{test}`")
+    said = [cells[0] for _, cells in rows("SECURITY.md", 2)]
+    shown = [cells[0] for _, cells in tests]
+    faults += [f"{page} has no row for the threat: {threat}" for threat in said if threat not in shown]
+    faults += [f"SECURITY.md has no row for the threat: {threat}" for threat in shown if threat not in said]
+    if len(said) < 40:
+        faults.append(f"SECURITY.md: only {len(said)} rows were understood: its tables have changed their form")
+    return faults
+
+
+def sentences(metrics: set[str]) -> list[str]:
+    """Each test that the architecture and the decisions name exists."""
+    known = tests_of("crates") | tests_of("tests")
+    files = [ROOT / "docs/architecture.md", *sorted((ROOT / "docs/adr").glob("*.md"))]
+    return [
+        f"{file.relative_to(ROOT)}: there is no test `{name}`"
+        for file in files
+        for name in SENTENCE.findall(file.read_text(encoding="utf-8"))
+        if name not in known and name not in metrics
+    ]
+
+
+def metrics_in_code() -> set[str]:
+    """The metrics of telemetry's names, as Prometheus writes them: kind and unit stand in their doc comments."""
+    text = read("crates/telemetry/src/names.rs")
+    found = set()
+    for section in re.findall(r"// === Metrics.*?(?=// === |\Z)", text, re.S):
+        for comment, name in re.findall(r"((?:^///.*\n)+)pub const \w+: &str =\s*\"([^\"]+)\"", section, re.M):
+            prometheus = name.replace(".", "_")
+            if ", seconds:" in comment:
+                prometheus += "_seconds"
+            if ", bytes:" in comment:
+                prometheus += "_bytes"
+            if comment.startswith("/// Counter"):
+                prometheus += "_total"
+            found.add(prometheus)
+    return found
+
+
+def codes_on_page() -> set[str]:
+    return set(re.findall(r"`([a-z_]+)`", read("docs/refusals.md")))
+
+
+def metrics(in_code: set[str]) -> list[str]:
+    """Each metric is in the pages for operators, and each one there exists."""
+    pages = ["docs/operations.md", "docs/shared-cache.md", "docs/preflight.md", "docs/troubleshooting.md"]
+    said = {page: set(METRIC.findall(read(page))) for page in pages}
+    faults = [f"{page}: there is no metric `{name}`" for page in pages for name in sorted(said[page] - in_code - codes_on_page())]
+    if len(in_code) < 25:
+        faults.append(f"telemetry's names: only {len(in_code)} metrics were understood")
+    everywhere = set().union(*said.values())
+    return faults + [f"no page for operators lists the metric `{name}`" for name in sorted(in_code - everywhere)]
+
+
+def codes() -> list[str]:
+    """Each error code of a tool is in docs/refusals.md. Those of refusals are held to it by a test of the gateway."""
+    page = codes_on_page()
+    code = read("crates/cost/src/error.rs")
+    found = set(re.findall(r'=> "([a-z_]+)",', code[code.index("const fn code") :]))
+    for file in (ROOT / "crates/gateway/src/mcp").rglob("*.rs"):
+        found.update(re.findall(r'(?:ToolError|Self)::new\(\s*"([a-z_]+)"', file.read_text(encoding="utf-8")))
+    faults = [f"docs/refusals.md does not list the code `{name}`" for name in sorted(found - page)]
+    if len(found) < 20:
+        faults.append(f"only {len(found)} codes of tools were understood")
+    return faults
+
+
+def main() -> int:
+    in_code = metrics_in_code()
+    faults = threats() + sentences(in_code) + metrics(in_code) + codes()
+    print("\n".join(faults) or f"names: tests, {len(in_code)} metrics and all codes are as the documents say")
     return 1 if faults else 0
 
 

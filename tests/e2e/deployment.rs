@@ -39,18 +39,21 @@ fn plain_text_beyond_loopback_is_refused_at_start() {
 }
 
 #[test]
-fn the_readme_lists_every_setting() {
-    let readme = include_str!("../../README.md");
+fn the_settings_page_lists_every_setting_and_no_other() {
+    let page = include_str!("../../docs/settings.md");
+    let mut known = std::collections::BTreeSet::new();
     for command in [gateway::config::Args::command(), token_broker::Args::command()] {
         for argument in command.get_arguments() {
             let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
-            assert!(
-                readme.contains(&format!("`{name}`")),
-                "{}: the README does not list {name}",
-                command.get_name()
-            );
+            let long = argument.get_long().unwrap_or_default();
+            let row = format!("| `--{long}` | `{name}` |");
+            assert!(page.contains(&row), "{}: docs/settings.md has no row {row}", command.get_name());
+            known.insert(row);
             assert!(argument.get_help().is_some(), "{}: --help does not explain {name}", command.get_name());
         }
+    }
+    for line in page.lines().filter(|line| line.starts_with("| `--")) {
+        assert!(known.iter().any(|row| line.starts_with(row)), "no service has the setting of {line}");
     }
 }
 
