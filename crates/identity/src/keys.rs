@@ -9,7 +9,7 @@ pub use budget::{UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
 pub use cache::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL};
 
 pub(crate) use cache::{KeyCache, KeyError};
-pub(crate) use metadata::{MetadataSource, SigningKey, Snapshot};
+pub(crate) use metadata::{ALGORITHM, MetadataSource, SigningKey, Snapshot};
 
 #[cfg(test)]
 mod tests {

@@ -10,13 +10,9 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::error::{InvalidToken, Reason};
-use crate::keys::SigningKey;
+use crate::keys::{ALGORITHM, SigningKey};
 use crate::strict_json::parse_object;
 use crate::token::BearerToken;
-
-/// The only algorithm Entra ID signs access tokens with; the list is checked before any signature work
-/// (RFC 8725 section 3.1).
-pub(crate) const ALGORITHM: &str = "RS256";
 
 /// The longest header that is read, in characters of base64url. Entra's have about 200.
 pub(crate) const MAX_HEADER_CHARS: usize = 2 * 1024;

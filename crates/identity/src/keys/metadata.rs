@@ -14,11 +14,13 @@ use crate::claims::TokenVersion;
 use crate::ids::TenantId;
 use crate::outbound::{ReadError, read_bounded};
 use crate::proved::ProvedTokens;
-use crate::unverified::ALGORITHM;
 
 #[cfg(test)]
 mod tests;
 
+/// The only algorithm Entra ID signs access tokens with; the list is checked before any signature work
+/// (RFC 8725 section 3.1).
+pub(crate) const ALGORITHM: &str = "RS256";
 /// How long one document may take; a fetch is two of them.
 pub(super) const FETCH_DEADLINE: Duration = Duration::from_secs(5);
 /// Entra's key sets are about 20 KiB.
