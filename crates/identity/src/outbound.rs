@@ -1,9 +1,13 @@
-//! The one place that builds outgoing HTTP clients: one pool per service, verified TLS, no redirects.
+//! The one place that builds outgoing HTTP clients: one pool per service, verified TLS, no redirects. And what is read of
+//! every answer in the same way: so much of its body, and the wait that it asks for.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
+use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{Certificate, Client, Response, redirect};
 
 #[cfg(test)]
@@ -107,6 +111,21 @@ pub async fn read_bounded(mut response: Response, limit: usize) -> Result<Vec<u8
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// How long an answer asks to be left alone: `Retry-After` (RFC 9110, section 10.2.3), in seconds, as Entra ID writes it,
+/// or as a date, as what stands before it may.
+pub fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
+    wait(response.headers().get("retry-after")?.to_str().ok()?, now)
+}
+
+fn wait(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -35,7 +35,6 @@ use endpoint::{Answer, Endpoint, Outcome};
 
 pub(crate) use aadsts::{is_known as is_known_number, is_of_credential, sign_in_again};
 pub(crate) use claims::ClaimsRequest;
-pub(crate) use endpoint::retry_after;
 
 /// How long one exchange may take, retry and wait for a free slot included.
 const DEADLINE: Duration = Duration::from_secs(15);

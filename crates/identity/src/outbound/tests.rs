@@ -209,3 +209,20 @@ async fn no_proxy_comes_between_this_machine_and_itself() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(local.received_requests().await.unwrap().len(), 1);
 }
+
+#[test]
+fn the_wait_comes_as_seconds_or_as_a_date() {
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    for (value, seconds) in [
+        ("30", Some(30)),
+        (" 0 ", Some(0)),
+        ("Sun, 22 Nov 2026 12:01:30 GMT", Some(90)),
+        ("Sun, 22 Nov 2026 11:59:00 GMT", Some(0)),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+    ] {
+        assert_eq!(wait(value, now), seconds.map(Duration::from_secs), "{value}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use identity::outbound::read_bounded;
-use jiff::{Timestamp, fmt::rfc2822};
+use identity::outbound::{read_bounded, retry_after};
+use jiff::Timestamp;
 use opentelemetry::KeyValue;
 use reqwest::{Client, StatusCode};
 use telemetry::names;
@@ -95,8 +95,7 @@ impl Endpoint {
             .map_err(|error| {
                 if error.is_connect() { AttemptFailed::NotConnected } else { AttemptFailed::NoAnswer }
             })?;
-        let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let (status, retry_after) = (response.status(), header.and_then(|value| retry_after(value, now)));
+        let (status, retry_after) = (response.status(), retry_after(&response, now));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| AttemptFailed::BrokenOff)?;
         Ok(Answer { status, retry_after, body: Zeroizing::new(body) })
     }
@@ -113,36 +112,4 @@ fn allows_retry(result: &Outcome) -> bool {
 fn label(result: &Outcome) -> KeyValue {
     let ok = result.as_ref().is_ok_and(|answer| answer.status.is_success());
     KeyValue::new(names::OUTCOME, if ok { names::OUTCOME_OK } else { names::OUTCOME_ERROR })
-}
-
-/// `Retry-After` (RFC 9110, section 10.2.3): seconds, as Entra ID writes it, or a date, as what stands before it may.
-pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::NOW;
-
-    #[test]
-    fn the_wait_comes_as_seconds_or_as_a_date() {
-        for (value, seconds) in [
-            ("30", Some(30)),
-            (" 0 ", Some(0)),
-            ("Sun, 22 Nov 2026 12:01:30 GMT", Some(90)),
-            ("Sun, 22 Nov 2026 11:59:00 GMT", Some(0)),
-            ("-1", None),
-            ("1.5", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            assert_eq!(retry_after(value, NOW), seconds.map(Duration::from_secs), "{value}");
-        }
-    }
 }

@@ -8,9 +8,12 @@ mod sign_in;
 
 use std::{sync::Arc, time::Duration};
 
-use identity::{ClientId, clock::SharedClock, outbound::read_bounded};
-use jiff::Timestamp;
-use reqwest::{Client, Response, StatusCode};
+use identity::{
+    ClientId,
+    clock::SharedClock,
+    outbound::{read_bounded, retry_after},
+};
+use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{self, Instant};
@@ -18,7 +21,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::tenant::{Part, Untold};
-use crate::{credential::Credential, entra::retry_after};
+use crate::credential::Credential;
 pub(crate) use objects::{
     AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,
     OfApplication, PermissionScope, ServicePrincipal,
@@ -167,7 +170,7 @@ impl Session<'_> {
             .header("accept", "application/json")
             .send();
         let response = sent.await.map_err(|_| no_answer("at all"))?;
-        let (status, pause) = (response.status(), pause(&response, self.graph.clock.now()));
+        let (status, pause) = (response.status(), retry_after(&response, self.graph.clock.now()));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         Ok((status, pause, body.map_err(|error| Untold::Unavailable(format!("Microsoft Graph: {error}")))?))
     }
@@ -207,9 +210,4 @@ fn refused(status: StatusCode, body: &[u8]) -> Untold {
     let code = serde_json::from_slice(body).map(|refusal: Refusal| refusal.error.code).unwrap_or_default();
     let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
     Untold::Unavailable(format!("Microsoft Graph answers {} {code}", status.as_u16()).trim_end().to_owned())
-}
-
-/// How long an answer asks to be left alone.
-fn pause(response: &Response, now: Timestamp) -> Option<Duration> {
-    retry_after(response.headers().get("retry-after")?.to_str().ok()?, now)
 }

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use identity::{
     ClientId,
-    outbound::{OutboundError, local_client, read_bounded},
+    outbound::{OutboundError, local_client, read_bounded, retry_after},
 };
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, RequestBuilder, StatusCode, header::HeaderValue};
@@ -81,8 +81,7 @@ impl Source {
         let exchange = async {
             let response = self.request().send().await.map_err(|_| Failure::Unreachable)?;
             let status = response.status();
-            let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let retry_after = retry_after.and_then(|value| value.parse().ok()).map(Duration::from_secs);
+            let retry_after = retry_after(&response, now);
             let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| Failure::Unusable)?;
             Ok((status, retry_after, Zeroizing::new(body)))
         };

@@ -3,7 +3,7 @@
 //! credential, and what time it is there.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use identity::outbound::read_bounded;
+use identity::outbound::{read_bounded, retry_after};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::Response;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,7 +12,7 @@ use tokio::time::{self, Instant};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::{Graph, REQUEST_DEADLINE, Session, pause};
+use super::{Graph, REQUEST_DEADLINE, Session};
 use crate::{
     credential::Unavailable,
     preflight::tenant::{Part, Untold},
@@ -124,7 +124,7 @@ impl Graph {
             .send();
         let response = sent.await.map_err(|_| Untold::no_token("Entra ID does not answer"))?;
         let clock_ahead = clock_ahead(&response, self.clock.now());
-        let (status, pause) = (response.status().as_u16(), pause(&response, self.clock.now()));
+        let (status, pause) = (response.status().as_u16(), retry_after(&response, self.clock.now()));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         let body = body.map_err(|_| Untold::no_token("Entra ID's answer breaks off"))?;
         Ok(Answer { status, clock_ahead, pause, body: Zeroizing::new(body) })
