@@ -29,7 +29,7 @@ use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
 use crate::consumers::{Consumers, Peer};
-use door::{Door, Place, Refused};
+use door::{Door, Seat, Refused};
 pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
 use watched::Watched;
@@ -97,7 +97,7 @@ pub(crate) struct Connection {
     end: Option<Pin<Box<Sleep>>>,
     /// How long it may last if a consumer has it.
     max_age: Option<Duration>,
-    place: Place,
+    seat: Seat,
     door: Arc<Door>,
 }
 
@@ -108,17 +108,17 @@ impl Connection {
         max_age: Option<Duration>,
         door: &Arc<Door>,
     ) -> Result<Self, Refused> {
-        let place = door.enter(&peer)?;
-        let age = if place.is_strangers() { Some(STRANGER_AGE) } else { max_age };
+        let seat = door.enter(&peer)?;
+        let age = if seat.is_strangers() { Some(STRANGER_AGE) } else { max_age };
         let end = age.map(|age| Box::pin(time::sleep(age)));
-        Ok(Self { io, peer, end, max_age, place, door: Arc::clone(door) })
+        Ok(Self { io, peer, end, max_age, seat, door: Arc::clone(door) })
     }
 
     /// Whether its time is over. A stranger's is not if the stranger has become a consumer.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while let Some(end) = &mut self.end {
             ready!(end.as_mut().poll(context));
-            if !self.place.is_strangers() || !self.door.recognise(&self.peer, &mut self.place) {
+            if !self.seat.is_strangers() || !self.door.recognise(&self.peer, &mut self.seat) {
                 return Poll::Ready(());
             }
             self.end = self.max_age.map(|age| Box::pin(time::sleep(age)));

@@ -26,12 +26,12 @@ use watched::{Content, WatchError, Watched};
 /// The services that may call.
 #[derive(Debug)]
 pub(crate) struct Consumers {
-    source: Source,
+    origin: Origin,
     refusals: Counter<u64>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum Origin {
     File(Arc<Watched<Registry>>),
     BuiltIn(Arc<Registry>),
 }
@@ -48,7 +48,7 @@ impl Consumers {
         meter: &Meter,
     ) -> Result<Self, WatchError> {
         let calls = CallsByName::default();
-        let source = match file {
+        let origin = match file {
             Some(path) => {
                 let rules = Rules::new(path, transport, resources);
                 let parse = move |contents: &[_]| {
@@ -57,18 +57,18 @@ impl Consumers {
                 };
                 let watched = Watched::load("consumers file", vec![path.to_owned()], parse)?;
                 watched.observe(meter, names::BROKER_FILES_STALE);
-                Source::File(watched)
+                Origin::File(watched)
             }
-            None => Source::BuiltIn(Arc::new(Registry::built_in(&calls))),
+            None => Origin::BuiltIn(Arc::new(Registry::built_in(&calls))),
         };
-        Ok(Self { source, refusals: meter.u64_counter(names::BROKER_CONSUMER_REFUSALS).build() })
+        Ok(Self { origin, refusals: meter.u64_counter(names::BROKER_CONSUMER_REFUSALS).build() })
     }
 
     /// Follows the consumers file, if there is one. Never returns.
     pub(crate) async fn follow(&self) {
-        match &self.source {
-            Source::File(watched) => Arc::clone(watched).follow().await,
-            Source::BuiltIn(_) => std::future::pending().await,
+        match &self.origin {
+            Origin::File(watched) => Arc::clone(watched).follow().await,
+            Origin::BuiltIn(_) => std::future::pending().await,
         }
     }
 
@@ -88,14 +88,14 @@ impl Consumers {
     /// Has what stands in the file now in force.
     #[cfg(test)]
     pub(crate) fn look_again(&self) {
-        let Source::File(watched) = &self.source else { panic!("there is no file") };
+        let Origin::File(watched) = &self.origin else { panic!("there is no file") };
         while watched.look() != watched::Look::Replaced {}
     }
 
     fn registry(&self) -> Arc<Registry> {
-        match &self.source {
-            Source::File(watched) => watched.current(),
-            Source::BuiltIn(registry) => Arc::clone(registry),
+        match &self.origin {
+            Origin::File(watched) => watched.current(),
+            Origin::BuiltIn(registry) => Arc::clone(registry),
         }
     }
 

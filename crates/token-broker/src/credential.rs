@@ -43,14 +43,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The broker's own credential, whichever kind it is.
 #[derive(Debug)]
 pub(crate) struct Credential {
-    kind: Kind,
+    means: Means,
     clock: SharedClock,
     verdict: Verdict,
     reminder: Reminder,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Means {
     Certificate(Rotation),
     Federated(Federated, Mutex<Timestamp>),
     ManagedIdentity(ManagedIdentity),
@@ -82,7 +82,7 @@ impl Credential {
     /// # Errors
     /// [`CredentialError`] names the setting that cannot be used.
     pub(crate) fn load(config: &Config, clock: &SharedClock) -> Result<Self, CredentialError> {
-        let kind = match &config.credential {
+        let means = match &config.credential {
             CredentialConfig::Certificate { path, password_file } => {
                 let token_endpoint = config.token_endpoint();
                 Rotation::load(
@@ -92,44 +92,44 @@ impl Credential {
                     token_endpoint,
                     Arc::clone(clock),
                 )
-                .map(Kind::Certificate)
+                .map(Means::Certificate)
                 .map_err(|source| CredentialError::Certificate { path: path.clone(), source })?
             }
             CredentialConfig::FederatedToken { path } => {
                 let federated = Federated::load(path.clone())
                     .map_err(|source| CredentialError::FederatedToken { path: path.clone(), source })?;
                 let seen = Mutex::new(federated.expires_at());
-                Kind::Federated(federated, seen)
+                Means::Federated(federated, seen)
             }
-            CredentialConfig::ManagedIdentity { client_id, endpoint } => Kind::ManagedIdentity(
+            CredentialConfig::ManagedIdentity { client_id, endpoint } => Means::ManagedIdentity(
                 ManagedIdentity::new(*client_id, endpoint.clone(), config.token_exchange_audience.clone())?,
             ),
         };
         let credential =
-            Self { kind, clock: Arc::clone(clock), verdict: Verdict::new(), reminder: Reminder::default() };
+            Self { means, clock: Arc::clone(clock), verdict: Verdict::new(), reminder: Reminder::default() };
         credential.remind(clock.now());
         Ok(credential)
     }
 
     /// Shows in the metrics whether its files are in force.
     pub(crate) fn observe(&self, meter: &Meter) {
-        match &self.kind {
-            Kind::Certificate(rotation) => rotation.file().observe(meter, names::BROKER_FILES_STALE),
-            Kind::Federated(federated, _) => federated.file().observe(meter, names::BROKER_FILES_STALE),
-            Kind::ManagedIdentity(_) => {}
+        match &self.means {
+            Means::Certificate(rotation) => rotation.file().observe(meter, names::BROKER_FILES_STALE),
+            Means::Federated(federated, _) => federated.file().observe(meter, names::BROKER_FILES_STALE),
+            Means::ManagedIdentity(_) => {}
         }
     }
 
     /// Keeps the credential current: follows its files, or renews the managed identity's token. Never returns.
     pub(crate) async fn keep(&self) {
-        match &self.kind {
-            Kind::Certificate(rotation) => {
+        match &self.means {
+            Means::Certificate(rotation) => {
                 tokio::join!(Arc::clone(rotation.file()).follow(), self.look());
             }
-            Kind::Federated(federated, _) => {
+            Means::Federated(federated, _) => {
                 tokio::join!(Arc::clone(federated.file()).follow(), self.look());
             }
-            Kind::ManagedIdentity(identity) => identity.keep(&self.clock).await,
+            Means::ManagedIdentity(identity) => identity.keep(&self.clock).await,
         }
     }
 
@@ -138,25 +138,25 @@ impl Credential {
     /// # Errors
     /// [`Unavailable`] if there is none just now.
     pub(crate) async fn prove(&self, now: Timestamp) -> Result<Proof, Unavailable> {
-        match &self.kind {
-            Kind::Certificate(rotation) => rotation.prove(now),
-            Kind::Federated(federated, _) => federated.prove(now),
-            Kind::ManagedIdentity(identity) => identity.prove(&self.clock).await,
+        match &self.means {
+            Means::Certificate(rotation) => rotation.prove(now),
+            Means::Federated(federated, _) => federated.prove(now),
+            Means::ManagedIdentity(identity) => identity.prove(&self.clock).await,
         }
     }
 
     /// Another client assertion, after Entra ID did not know the certificate of this one: once after a swap the
     /// certificate before, or the one in force where that one went first.
     pub(crate) fn prove_otherwise(&self, refused: &Proof, now: Timestamp) -> Option<Proof> {
-        match (&self.kind, &refused.thumbprint) {
-            (Kind::Certificate(rotation), Some(thumbprint)) => rotation.prove_otherwise(thumbprint, now),
+        match (&self.means, &refused.thumbprint) {
+            (Means::Certificate(rotation), Some(thumbprint)) => rotation.prove_otherwise(thumbprint, now),
             _ => None,
         }
     }
 
     /// Entra ID knew this one, and not the other.
     pub(crate) fn prefer(&self, proof: &Proof, now: Timestamp) {
-        if let (Kind::Certificate(rotation), Some(thumbprint)) = (&self.kind, &proof.thumbprint) {
+        if let (Means::Certificate(rotation), Some(thumbprint)) = (&self.means, &proof.thumbprint) {
             rotation.prefer(thumbprint, now);
         }
     }
@@ -168,19 +168,19 @@ impl Credential {
 
     /// Whether there is a credential that has not expired, and Entra ID does not refuse it.
     pub(crate) fn is_good(&self, now: Timestamp) -> bool {
-        let valid = match &self.kind {
-            Kind::Certificate(rotation) => rotation.is_valid_at(now),
-            Kind::Federated(federated, _) => federated.expires_at() > now,
-            Kind::ManagedIdentity(identity) => identity.has_token(now),
+        let valid = match &self.means {
+            Means::Certificate(rotation) => rotation.is_valid_at(now),
+            Means::Federated(federated, _) => federated.expires_at() > now,
+            Means::ManagedIdentity(identity) => identity.has_token(now),
         };
         valid && self.verdict.is_good()
     }
 
     /// Days until the certificate ends. The other kinds renew themselves and have no such date.
     pub(crate) fn days_left(&self) -> Option<f64> {
-        match &self.kind {
-            Kind::Certificate(rotation) => Some(expiry::days_left(&rotation.current(), self.clock.now())),
-            Kind::Federated(..) | Kind::ManagedIdentity(_) => None,
+        match &self.means {
+            Means::Certificate(rotation) => Some(expiry::days_left(&rotation.current(), self.clock.now())),
+            Means::Federated(..) | Means::ManagedIdentity(_) => None,
         }
     }
 
@@ -188,14 +188,14 @@ impl Credential {
         loop {
             time::sleep(LOOK_EVERY).await;
             let now = self.clock.now();
-            let replaced = match &self.kind {
-                Kind::Certificate(rotation) => rotation.reload(now),
-                Kind::Federated(federated, seen) => {
+            let replaced = match &self.means {
+                Means::Certificate(rotation) => rotation.reload(now),
+                Means::Federated(federated, seen) => {
                     let expires_at = federated.expires_at();
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     std::mem::replace(&mut *seen, expires_at) != expires_at
                 }
-                Kind::ManagedIdentity(_) => false,
+                Means::ManagedIdentity(_) => false,
             };
             if replaced {
                 self.verdict.replaced(now);
@@ -205,7 +205,7 @@ impl Credential {
     }
 
     fn remind(&self, now: Timestamp) {
-        if let Kind::Certificate(rotation) = &self.kind {
+        if let Means::Certificate(rotation) = &self.means {
             self.reminder.remind(&rotation.current(), now);
         }
     }

@@ -31,7 +31,7 @@ use crate::{
 };
 use answer::Refusal;
 use bearing::{Bearing, Opinion};
-use endpoint::{Answer, Endpoint, Outcome};
+use endpoint::{Answer, Endpoint, Attempt};
 
 pub(crate) use aadsts::{is_known as is_known_number, is_of_credential, sign_in_again};
 pub(crate) use claims::ClaimsRequest;
@@ -173,9 +173,9 @@ impl Entra {
             fields.extend(claims.as_deref().map(|claims| ("claims", claims)));
             self.form(proof, &fields)
         };
-        let (outcome, proof) = self.ask(form, proof, correlation_id).await;
-        self.learn(&outcome, pass, kind);
-        let answer = outcome.map_err(|_| ExchangeError::unavailable())?;
+        let (attempt, proof) = self.ask(form, proof, correlation_id).await;
+        self.learn(&attempt, pass, kind);
+        let answer = attempt.map_err(|_| ExchangeError::unavailable())?;
         if !answer.status.is_success() {
             let refusal = Refusal::parse(&answer.body);
             let error = aadsts::classify(answer.status, answer.retry_after, &refusal, resource);
@@ -197,11 +197,11 @@ impl Entra {
         let form =
             |proof: &Proof| self.form(proof, &[("grant_type", "client_credentials"), ("scope", &scope)]);
         let asked = self.ask(form, proof, Uuid::new_v4());
-        let Ok((outcome, proof)) = time::timeout(DEADLINE, asked).await else {
+        let Ok((attempt, proof)) = time::timeout(DEADLINE, asked).await else {
             return verdict.unanswered(now);
         };
-        self.learn(&outcome, pass, OWN_PROOF);
-        match (&outcome, Bearing::of(&outcome).credential) {
+        self.learn(&attempt, pass, OWN_PROOF);
+        match (&attempt, Bearing::of(&attempt).credential) {
             (Ok(answer), Some(Opinion::Refused)) => {
                 let refusal = Refusal::parse(&answer.body);
                 self.log(answer, &refusal, &Kind::BrokerMisconfigured, &scope, &proof);
@@ -218,7 +218,7 @@ impl Entra {
         form: impl Fn(&Proof) -> Zeroizing<String>,
         proof: Proof,
         correlation_id: Uuid,
-    ) -> (Outcome, Proof) {
+    ) -> (Attempt, Proof) {
         let first = self.endpoint.send(&form(&proof), correlation_id, self.clock.now()).await;
         let now = self.clock.now();
         let unknown = Bearing::of(&first).unknown_certificate;
@@ -238,10 +238,10 @@ impl Entra {
         (second, other)
     }
 
-    /// Takes from an outcome what it means for everybody: whether to hold back, and what Entra ID thinks of the
+    /// Takes from an attempt what it means for everybody: whether to hold back, and what Entra ID thinks of the
     /// credential.
-    fn learn(&self, outcome: &Outcome, pass: Pass<'_>, kind: &str) {
-        let (bearing, now) = (Bearing::of(outcome), self.clock.now());
+    fn learn(&self, attempt: &Attempt, pass: Pass<'_>, kind: &str) {
+        let (bearing, now) = (Bearing::of(attempt), self.clock.now());
         if let Some((cause, pause)) = pass.end(bearing.ending, now) {
             self.metrics.entra_pause(kind, cause);
             tracing::warn!(resource = kind, ?cause, ?pause, "calls to Entra ID of this kind pause");

@@ -12,7 +12,7 @@ use opentelemetry::{
 };
 use telemetry::names;
 
-use crate::{entra, error::ExchangeError, exchange::Source, throttle};
+use crate::{entra, error::ExchangeError, exchange::Source, throttle::PauseCause};
 
 /// The broker's instruments. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,10 +114,10 @@ impl Metrics {
     }
 
     /// Counts one pause of the calls of a kind.
-    pub(crate) fn entra_pause(&self, kind: &str, cause: throttle::Cause) {
+    pub(crate) fn entra_pause(&self, kind: &str, cause: PauseCause) {
         let cause = match cause {
-            throttle::Cause::Asked => names::CAUSE_THROTTLED,
-            throttle::Cause::Faults => names::CAUSE_FAULTS,
+            PauseCause::Asked => names::CAUSE_THROTTLED,
+            PauseCause::Faults => names::CAUSE_FAULTS,
         };
         self.entra_pauses
             .add(1, &[KeyValue::new(names::RESOURCE, kind.to_owned()), KeyValue::new(names::CAUSE, cause)]);

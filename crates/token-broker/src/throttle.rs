@@ -78,7 +78,7 @@ pub(crate) enum Ending {
 
 /// What a pause began with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum PauseCause {
     /// Entra ID asked for it.
     Asked,
     /// Several faults in a row.
@@ -133,7 +133,7 @@ impl Throttle {
         Ok(Pass { throttle: self, kind: Arc::from(kind), phase_id, now, told: false })
     }
 
-    fn end(&self, kind: &str, phase_id: u64, ending: Ending, now: Timestamp) -> Option<(Cause, Duration)> {
+    fn end(&self, kind: &str, phase_id: u64, ending: Ending, now: Timestamp) -> Option<(PauseCause, Duration)> {
         let jitter = self.jitter;
         self.with(kind, |gate| {
             let current = gate.phase_id == phase_id;
@@ -147,7 +147,7 @@ impl Throttle {
                 }
                 Ending::Throttled { retry_after } => {
                     let pause = retry_after.unwrap_or(UNSAID_PAUSE + jitter(UNSAID_PAUSE)).min(MAX_PAUSE);
-                    gate.begin_pause(pause, now).then_some((Cause::Asked, pause))
+                    gate.begin_pause(pause, now).then_some((PauseCause::Asked, pause))
                 }
                 Ending::Fault if !current => None,
                 Ending::Fault => {
@@ -163,7 +163,7 @@ impl Throttle {
                     let doublings = gate.faults.saturating_sub(FAULTS_TO_PAUSE).min(10);
                     let most = (Duration::from_secs(1) * 2_u32.pow(doublings)).min(MAX_FAULT_PAUSE);
                     let pause = jitter(most);
-                    gate.begin_pause(pause, now).then_some((Cause::Faults, pause))
+                    gate.begin_pause(pause, now).then_some((PauseCause::Faults, pause))
                 }
             }
         })
@@ -221,7 +221,7 @@ impl Gate {
 
 impl Pass<'_> {
     /// Tells how the call ended; the pause that this began, if it did.
-    pub(crate) fn end(mut self, ending: Ending, now: Timestamp) -> Option<(Cause, Duration)> {
+    pub(crate) fn end(mut self, ending: Ending, now: Timestamp) -> Option<(PauseCause, Duration)> {
         self.told = true;
         self.throttle.end(&self.kind, self.phase_id, ending, now)
     }
@@ -279,7 +279,7 @@ mod tests {
         let throttle = throttle();
         let passes: Vec<_> = (0..100).map(|_| throttle.admit("arm", NOW).unwrap()).collect();
         let mut passes = passes.into_iter();
-        let pause = Some((Cause::Asked, Duration::from_secs(30)));
+        let pause = Some((PauseCause::Asked, Duration::from_secs(30)));
         assert_eq!(passes.next().unwrap().end(ASKED, NOW), pause);
         for seconds in [0_i64, 10, 29] {
             let left = Duration::from_secs(30 - seconds.unsigned_abs());
@@ -346,7 +346,7 @@ mod tests {
     fn no_header_makes_a_pause_endless_and_none_at_all_makes_one() {
         let throttle = throttle();
         let day = Ending::Throttled { retry_after: Some(Duration::from_secs(86_400)) };
-        assert_eq!(throttle.admit("a", NOW).unwrap().end(day, NOW), Some((Cause::Asked, MAX_PAUSE)));
+        assert_eq!(throttle.admit("a", NOW).unwrap().end(day, NOW), Some((PauseCause::Asked, MAX_PAUSE)));
         let unsaid = Ending::Throttled { retry_after: None };
         let pause = throttle.admit("b", NOW).unwrap().end(unsaid, NOW).unwrap().1;
         assert_eq!(pause, 2 * UNSAID_PAUSE);

@@ -1,6 +1,6 @@
 //! How many connections there may be: in all, and of one consumer, so that none of them can take the room of the others.
 //!
-//! Every certificate of the client authorities may connect, a consumer's or not. Those that are none share a few places,
+//! Every certificate of the client authorities may connect, a consumer's or not. Those that are none share a few seats,
 //! and for a short while only: long enough to be told why, and to become one when the consumers file changes.
 
 use std::{
@@ -28,7 +28,7 @@ const MAX_CONNECTIONS_OF_STRANGERS: usize = 64;
 /// Counts who is in and who was not let in.
 pub(super) struct Door {
     consumers: Arc<Consumers>,
-    places: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
     holders: Arc<Holders>,
     open: UpDownCounter<i64>,
     refused: Counter<u64>,
@@ -43,34 +43,34 @@ impl Door {
     fn bounded(consumers: Arc<Consumers>, meter: &Meter, [in_all, of_one, of_strangers]: [usize; 3]) -> Self {
         Self {
             consumers,
-            places: Arc::new(Semaphore::new(in_all)),
+            seats: Arc::new(Semaphore::new(in_all)),
             holders: Arc::new(Holders { of_one, of_strangers, counts: Mutex::default() }),
             open: meter.i64_up_down_counter(names::BROKER_CONNECTIONS).build(),
             refused: meter.u64_counter(names::BROKER_CONNECTIONS_REFUSED).build(),
         }
     }
 
-    /// Lets a connection in, if there is room. Only who finished the handshake takes a place.
+    /// Lets a connection in, if there is room. Only who finished the handshake takes a seat.
     ///
     /// # Errors
     /// [`Refused`] says whose room there is none of.
-    pub(super) fn enter(&self, peer: &Peer) -> Result<Place, Refused> {
+    pub(super) fn enter(&self, peer: &Peer) -> Result<Seat, Refused> {
         let holder = self.holder(peer);
         let is_strangers = holder == Holder::Stranger;
         let own = self.holders.enter(holder)?;
-        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Full)?;
+        let permit = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| Refused::Full)?;
         self.open.add(1, &[]);
-        Ok(Place { open: self.open.clone(), is_strangers, own, _permit: permit })
+        Ok(Seat { open: self.open.clone(), is_strangers, own, _permit: permit })
     }
 
-    /// Looks again who has a stranger's place. If that is a consumer by now, and has room, the place is its.
-    pub(super) fn recognise(&self, peer: &Peer, place: &mut Place) -> bool {
+    /// Looks again who has a stranger's seat. If that is a consumer by now, and has room, the seat is its.
+    pub(super) fn recognise(&self, peer: &Peer, seat: &mut Seat) -> bool {
         let holder = self.holder(peer);
         if holder == Holder::Stranger {
             return false;
         }
         let Ok(own) = self.holders.enter(holder) else { return false };
-        (place.own, place.is_strangers) = (own, false);
+        (seat.own, seat.is_strangers) = (own, false);
         true
     }
 
@@ -89,22 +89,22 @@ impl Door {
     }
 }
 
-/// A place among the connections, which is free again when this is dropped.
-pub(super) struct Place {
+/// A seat among the connections, which is free again when this is dropped.
+pub(super) struct Seat {
     open: UpDownCounter<i64>,
     is_strangers: bool,
-    own: OwnPlace,
+    own: OwnSeat,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl Seat {
     /// Whether it is one of those for who is no consumer.
     pub(super) fn is_strangers(&self) -> bool {
         self.is_strangers
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.open.add(-1, &[]);
     }
@@ -128,7 +128,7 @@ struct Holders {
 }
 
 impl Holders {
-    fn enter(self: &Arc<Self>, holder: Holder) -> Result<OwnPlace, Refused> {
+    fn enter(self: &Arc<Self>, holder: Holder) -> Result<OwnSeat, Refused> {
         let (most, full) = match holder {
             Holder::Consumer(_) => (self.of_one, Refused::PeerFull),
             Holder::Stranger => (self.of_strangers, Refused::StrangersFull),
@@ -141,7 +141,7 @@ impl Holders {
         }
         *count += 1;
         drop(counts);
-        Ok(OwnPlace { holders: Arc::clone(self), holder })
+        Ok(OwnSeat { holders: Arc::clone(self), holder })
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
@@ -149,13 +149,13 @@ impl Holders {
     }
 }
 
-/// A place among those of one holder.
-struct OwnPlace {
+/// A seat among those of one holder.
+struct OwnSeat {
     holders: Arc<Holders>,
     holder: Holder,
 }
 
-impl Drop for OwnPlace {
+impl Drop for OwnSeat {
     fn drop(&mut self) {
         let mut counts = self.holders.counts();
         if let Some(count) = counts.get_mut(&self.holder) {

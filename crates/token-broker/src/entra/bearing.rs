@@ -1,16 +1,16 @@
-//! What an outcome at the token endpoint means beyond the one exchange: for the pace of the others, and for the
+//! What an attempt at the token endpoint means beyond the one exchange: for the pace of the others, and for the
 //! credential. What it means for the caller is `aadsts`' business.
 
 use reqwest::StatusCode;
 
-use super::{aadsts, answer::Refusal, endpoint::Outcome};
+use super::{aadsts, answer::Refusal, endpoint::Attempt};
 use crate::throttle::Ending;
 
-/// What an outcome means for everybody.
+/// What an attempt means for everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bearing {
     pub(super) ending: Ending,
-    /// What Entra ID thinks of the credential, if the outcome shows it.
+    /// What Entra ID thinks of the credential, if the attempt shows it.
     pub(super) credential: Option<Opinion>,
     /// Whether Entra ID did not find the certificate, which another one may cure.
     pub(super) unknown_certificate: bool,
@@ -24,9 +24,9 @@ pub(super) enum Opinion {
 }
 
 impl Bearing {
-    pub(super) fn of(outcome: &Outcome) -> Self {
+    pub(super) fn of(attempt: &Attempt) -> Self {
         let says_nothing = |ending| Self { ending, credential: None, unknown_certificate: false };
-        let Ok(answer) = outcome else { return says_nothing(Ending::Fault) };
+        let Ok(answer) = attempt else { return says_nothing(Ending::Fault) };
         let (status, retry_after) = (answer.status, answer.retry_after);
         let accepted = Self {
             ending: Ending::Answered,

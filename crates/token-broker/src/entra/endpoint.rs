@@ -38,7 +38,7 @@ pub(super) struct Answer {
 }
 
 /// What came back, or why nothing did.
-pub(super) type Outcome = Result<Answer, AttemptFailed>;
+pub(super) type Attempt = Result<Answer, AttemptFailed>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AttemptFailed {
@@ -60,7 +60,7 @@ impl Endpoint {
     }
 
     /// Sends the form, twice at most.
-    pub(super) async fn send(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Outcome {
+    pub(super) async fn send(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Attempt {
         let mut attempt = 1;
         loop {
             let started = time::Instant::now();
@@ -78,7 +78,7 @@ impl Endpoint {
         }
     }
 
-    async fn attempt(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Outcome {
+    async fn attempt(&self, form: &str, correlation_id: Uuid, now: Timestamp) -> Attempt {
         let response = self
             .http
             .post(self.url.clone())
@@ -101,7 +101,7 @@ impl Endpoint {
     }
 }
 
-fn allows_retry(result: &Outcome) -> bool {
+fn allows_retry(result: &Attempt) -> bool {
     match result {
         // Entra ID says when to come back, or is asked to do the same work while it is overloaded: not now.
         Ok(answer) => answer.status.is_server_error() && answer.retry_after.is_none(),
@@ -109,7 +109,7 @@ fn allows_retry(result: &Outcome) -> bool {
     }
 }
 
-fn label(result: &Outcome) -> KeyValue {
+fn label(result: &Attempt) -> KeyValue {
     let ok = result.as_ref().is_ok_and(|answer| answer.status.is_success());
     KeyValue::new(names::OUTCOME, if ok { names::OUTCOME_OK } else { names::OUTCOME_ERROR })
 }
