@@ -15,9 +15,9 @@ use telemetry::{
     names,
     report::{Finding, Outcome, Report},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::{Request, Response, Status};
-use tracing::{Instrument as _, field};
+use tracing::{Instrument as _, Span, field};
 
 use crate::{
     consumers::{Admission, Cause, ConsumerRefused, Consumers, Peer, Right},
@@ -49,10 +49,15 @@ impl BrokerService {
         Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS) }
     }
 
-    /// Comes before all else, the span included: who is no consumer costs the trace collector nothing.
-    fn admit<T>(&self, request: &Request<T>, right: Right<'_>) -> Result<Admission, Status> {
+    /// Lets a call in that may be worked on. Comes before all else, the span included: who is no consumer costs the trace
+    /// collector nothing.
+    fn enter<T>(&self, request: &Request<T>, right: Right<'_>) -> Result<Entered<'_>, Status> {
         let peer = request.extensions().get::<Peer>();
-        self.consumers.admit(peer, right).map_err(|refused| not_admitted(&refused))
+        let admission = self.consumers.admit(peer, right).map_err(|refused| not_admitted(&refused))?;
+        let call = self.calls.try_acquire().map_err(|_| overloaded(TOO_MANY_CALLS))?;
+        let span = span(right, admission.consumer());
+        telemetry::grpc::adopt(&span, request.metadata());
+        Ok(Entered { admission, span, _call: call })
     }
 
     async fn purge(&self, tenant: &str, oid: &str) -> Result<Timestamp, ExchangeError> {
@@ -70,20 +75,8 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<ExchangeRequest>,
     ) -> Result<Response<ExchangeResponse>, Status> {
-        let admission = self.admit(&request, Right::Resource(&request.get_ref().resource))?;
-        let Ok(_call) = self.calls.try_acquire() else {
-            return Err(overloaded(TOO_MANY_CALLS));
-        };
-        let span = tracing::info_span!(
-            names::SPAN_BROKER_EXCHANGE,
-            otel.kind = "server",
-            consumer = %admission.consumer(),
-            resource = field::Empty,
-            cache = field::Empty,
-            error.type = field::Empty,
-            reason = field::Empty,
-        );
-        telemetry::grpc::adopt(&span, request.metadata());
+        let right = Right::Resource(&request.get_ref().resource);
+        let Entered { admission, span, _call } = self.enter(&request, right)?;
         let ExchangeRequest { assertion, resource, claims } = request.into_inner();
         let consumer = Arc::clone(admission.consumer());
         let command = ExchangeCommand { consumer, assertion, resource, claims };
@@ -101,18 +94,7 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<PurgeUserRequest>,
     ) -> Result<Response<PurgeUserResponse>, Status> {
-        let admission = self.admit(&request, Right::Purge)?;
-        let Ok(_call) = self.calls.try_acquire() else {
-            return Err(overloaded(TOO_MANY_CALLS));
-        };
-        let span = tracing::info_span!(
-            names::SPAN_BROKER_PURGE,
-            otel.kind = "server",
-            consumer = %admission.consumer(),
-            error.type = field::Empty,
-            reason = field::Empty,
-        );
-        telemetry::grpc::adopt(&span, request.metadata());
+        let Entered { admission: _admission, span, _call } = self.enter(&request, Right::Purge)?;
         async {
             let PurgeUserRequest { tenant_id, user_oid } = request.into_inner();
             match self.purge(&tenant_id, &user_oid).await {
@@ -128,12 +110,39 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<PreflightRequest>,
     ) -> Result<Response<PreflightResponse>, Status> {
-        let _admission = self.admit(&request, Right::Known)?;
-        let Ok(_call) = self.calls.try_acquire() else {
-            return Err(overloaded(TOO_MANY_CALLS));
-        };
+        let _entered = self.enter(&request, Right::Known)?;
         let report = self.preflight.report(request.into_inner().refresh).await;
         Ok(Response::new(report.map(preflight_response).unwrap_or_default()))
+    }
+}
+
+/// A call that was let in: it counts, as its consumer's and in all, until this is dropped.
+struct Entered<'a> {
+    admission: Admission,
+    span: Span,
+    _call: SemaphorePermit<'a>,
+}
+
+/// What is learned of no user is in no trace.
+fn span(right: Right<'_>, consumer: &str) -> Span {
+    match right {
+        Right::Resource(_) => tracing::info_span!(
+            names::SPAN_BROKER_EXCHANGE,
+            otel.kind = "server",
+            %consumer,
+            resource = field::Empty,
+            cache = field::Empty,
+            error.type = field::Empty,
+            reason = field::Empty,
+        ),
+        Right::Purge => tracing::info_span!(
+            names::SPAN_BROKER_PURGE,
+            otel.kind = "server",
+            %consumer,
+            error.type = field::Empty,
+            reason = field::Empty,
+        ),
+        Right::Known => Span::none(),
     }
 }
 
@@ -181,7 +190,7 @@ fn refused(error: &ExchangeError) -> Status {
         Kind::InvalidToken { reason, .. } => Some(*reason),
         _ => None,
     };
-    let span = tracing::Span::current();
+    let span = Span::current();
     span.record("error.type", error.code());
     span.record("reason", reason);
     let evidence = error.evidence();
