@@ -16,16 +16,11 @@ mod terms;
 
 use std::sync::Arc;
 
-use crate::{entra::DownstreamToken, error::ExchangeError};
-
 pub(crate) use key::{CacheKey, Place, UserKey};
 pub(crate) use local::{Asked, LocalCache, Sequence};
 pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket, Wait};
 pub use shared::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub(crate) use terms::{Terms, terms};
-
-/// What an exchange ended with.
-pub(crate) type Outcome = Result<DownstreamToken, ExchangeError>;
 
 /// Both levels: the process's own memory, and what all replicas share if that is configured.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
 use crate::consumers::{Consumers, Peer};
-use door::{Door, Seat, Refused};
+use door::{Door, Refused, Seat};
 pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
 use watched::Watched;

@@ -18,6 +18,7 @@ use opentelemetry::{
 use telemetry::names;
 
 use crate::resource::Resources;
+pub(crate) use calls::MAX_CALLS;
 use calls::{Call, CallsByName};
 pub(crate) use peer::{InvalidCertificate, Peer, Transport};
 use registry::{NoConsumer, Registry, Rules};

@@ -3,18 +3,17 @@
 //! The request is Microsoft's, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow", on top of RFC 7523.
 //! This module must not know who calls the broker, nor what is cached.
 
-mod aadsts;
 mod answer;
 mod bearing;
 mod claims;
+mod classify;
 mod endpoint;
 
 use std::{sync::Arc, time::Duration};
 
 use identity::{BearerToken, ClientId, clock::SharedClock};
-use jiff::Timestamp;
 use reqwest::Client;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use telemetry::names;
 use tokio::{sync::Semaphore, time};
 use tracing::{Instrument as _, Span, field};
@@ -23,17 +22,18 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
+    aadsts,
     credential::{Credential, Proof, Unavailable},
     error::{ExchangeError, Kind},
     metrics::Metrics,
+    outcome::DownstreamToken,
     resource::Resource,
     throttle::{Pass, Throttle},
 };
 use answer::Refusal;
 use bearing::{Bearing, Opinion};
-use endpoint::{Answer, Endpoint, Attempt};
+use endpoint::{Answer, Attempt, Endpoint};
 
-pub(crate) use aadsts::{is_known as is_known_number, is_of_credential, sign_in_again};
 pub(crate) use claims::ClaimsRequest;
 
 /// How long one exchange may take, retry and wait for a free slot included.
@@ -56,25 +56,6 @@ pub(crate) struct Entra {
     metrics: Metrics,
     slots: Semaphore,
     throttle: Throttle,
-}
-
-/// A downstream token. Its holder must not look inside: the downstream API alone may parse it.
-#[derive(Clone, Debug)]
-pub struct DownstreamToken {
-    /// The access token.
-    pub access_token: Arc<SecretString>,
-    /// When it expires.
-    pub expires_at: Timestamp,
-    /// From when Entra ID would have it refreshed (`refresh_in`), if it says so.
-    pub refresh_at: Option<Timestamp>,
-}
-
-#[cfg(test)]
-impl DownstreamToken {
-    /// A token for tests.
-    pub(crate) fn sample(text: &str, expires_at: Timestamp) -> Self {
-        Self { access_token: Arc::new(SecretString::from(text)), expires_at, refresh_at: None }
-    }
 }
 
 impl Entra {
@@ -178,7 +159,7 @@ impl Entra {
         let answer = attempt.map_err(|_| ExchangeError::unavailable())?;
         if !answer.status.is_success() {
             let refusal = Refusal::parse(&answer.body);
-            let error = aadsts::classify(answer.status, answer.retry_after, &refusal, resource);
+            let error = classify::classify(answer.status, answer.retry_after, &refusal, resource);
             self.log(&answer, &refusal, error.kind(), &resource.scope, &proof);
             return Err(error.with_evidence(refusal.evidence()));
         }

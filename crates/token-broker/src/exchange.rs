@@ -10,12 +10,13 @@ use tokio::time;
 use tracing::Span;
 
 use crate::{
-    cache::{CacheKey, Caches, Outcome, Place, Purged, Sequence, UserKey},
+    cache::{CacheKey, Caches, Place, Purged, Sequence, UserKey},
     consumers::Admission,
-    entra::{ClaimsRequest, DownstreamToken, Entra},
+    entra::{ClaimsRequest, Entra},
     error::{ExchangeError, Kind},
     flights::{Flights, NoResult},
     metrics::{Metrics, Observation},
+    outcome::{DownstreamToken, Outcome, Source},
     resource::Resources,
 };
 use work::{Job, Work};
@@ -44,17 +45,6 @@ pub struct Granted {
     pub token: DownstreamToken,
     /// Where it came from.
     pub source: Source,
-}
-
-/// Where an outcome came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// This process held it.
-    Local,
-    /// Another replica had left it for all.
-    Shared,
-    /// Entra ID was asked.
-    Entra,
 }
 
 /// A place, and the last purge of its user: whoever comes after a purge does not wait for an exchange of before.

@@ -20,15 +20,13 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, field};
 
 use crate::{
-    consumers::{Admission, Cause, ConsumerRefused, Consumers, Peer, Right},
+    consumers::{Admission, Cause, ConsumerRefused, Consumers, MAX_CALLS, Peer, Right},
     error::{ExchangeError, Kind},
-    exchange::{ExchangeCommand, Exchanger, Granted, Source},
+    exchange::{ExchangeCommand, Exchanger, Granted},
+    outcome::Source,
     preflight::Preflight,
 };
 
-/// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
-/// once.
-pub(crate) const MAX_CALLS: usize = 8192;
 const TOO_MANY_CALLS: &str = "too many calls at the same time; try again shortly";
 /// How long a caller is asked to wait where there are too many.
 const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`config`] | settings and the rules between them |
 //! | `credential`, `client_assertion` | how the broker proves to Entra ID who it is |
-//! | `entra` | the token endpoint: request, answer, and what its errors mean |
+//! | `entra` | the token endpoint: request, answer, and what they mean |
+//! | `aadsts` | what the numbers of its errors mean |
 //! | `consumers` | which service calls, and what it may do |
 //! | `connections`, [`Listeners`] | sockets, mutual TLS, who is at the other end |
+//! | `outcome`, `error` | what an exchange ends with |
 //! | `throttle` | the pause that Entra ID asks for, kept by all |
 //! | `cache`, `flights` | what was exchanged already, here and by other replicas; one exchange at a time per key |
 //! | `watched` | values that follow their files |
@@ -19,6 +21,7 @@
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
+mod aadsts;
 mod background;
 mod broker;
 mod cache;
@@ -35,6 +38,7 @@ mod flights;
 mod grpc;
 mod listeners;
 mod metrics;
+mod outcome;
 mod preflight;
 mod resource;
 mod server;
@@ -49,10 +53,10 @@ pub use cache::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub use config::{Args, Command, Config, ConfigError};
 pub use connections::TlsError;
 pub use credential::CredentialError;
-pub use entra::DownstreamToken;
 pub use error::{Block, Evidence, ExchangeError, Kind};
-pub use exchange::{ExchangeCommand, Exchanger, Granted, Source};
+pub use exchange::{ExchangeCommand, Exchanger, Granted};
 pub use listeners::{BindError, Listeners};
+pub use outcome::{DownstreamToken, Source};
 pub use preflight::{Needs, NeedsError};
 pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};

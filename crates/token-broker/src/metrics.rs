@@ -12,7 +12,7 @@ use opentelemetry::{
 };
 use telemetry::names;
 
-use crate::{entra, error::ExchangeError, exchange::Source, throttle::PauseCause};
+use crate::{aadsts, error::ExchangeError, outcome::Source, throttle::PauseCause};
 
 /// The broker's instruments. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -191,7 +191,7 @@ fn outcome_of(ok: bool) -> KeyValue {
 
 /// A number of the table, or `other`: Entra ID has thousands, and new ones every month.
 fn aadsts_label(number: u32) -> KeyValue {
-    let text = if entra::is_known_number(number) { number.to_string() } else { "other".to_owned() };
+    let text = if aadsts::is_known(number) { number.to_string() } else { "other".to_owned() };
     KeyValue::new(names::AADSTS, text)
 }
 

@@ -133,7 +133,13 @@ impl Throttle {
         Ok(Pass { throttle: self, kind: Arc::from(kind), phase_id, now, told: false })
     }
 
-    fn end(&self, kind: &str, phase_id: u64, ending: Ending, now: Timestamp) -> Option<(PauseCause, Duration)> {
+    fn end(
+        &self,
+        kind: &str,
+        phase_id: u64,
+        ending: Ending,
+        now: Timestamp,
+    ) -> Option<(PauseCause, Duration)> {
         let jitter = self.jitter;
         self.with(kind, |gate| {
             let current = gate.phase_id == phase_id;

@@ -19,11 +19,10 @@ use moka::{Expiry, future::Cache, notification::RemovalCause, ops::compute::Op, 
 use secrecy::ExposeSecret as _;
 
 use super::{
-    Outcome,
     key::{CacheKey, Place, UserKey},
     terms::{MAX_LIFE, Terms},
 };
-use crate::entra::DownstreamToken;
+use crate::outcome::{DownstreamToken, Outcome};
 
 /// What an entry takes besides its token, or its refusal's texts: measured with a million entries, and rounded up.
 const ENTRY_OVERHEAD_BYTES: usize = 640;

@@ -42,8 +42,8 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Outcome, Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
-use crate::{error::ExchangeError, metrics::Metrics};
+use super::{Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
+use crate::{error::ExchangeError, metrics::Metrics, outcome::Outcome};
 use lease::{Lease, Owner};
 use link::{Down, Link};
 use members::Members;

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Outcome;
-use crate::{entra::DownstreamToken, error::Kind};
+use crate::{
+    error::Kind,
+    outcome::{DownstreamToken, Outcome},
+};
 
 /// The longest a token is served without asking Entra ID again, so that no policy lags by more.
 pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_mins(30);

@@ -9,6 +9,10 @@ use std::{
     },
 };
 
+/// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
+/// once.
+pub(crate) const MAX_CALLS: usize = 8192;
+
 /// The calls of one consumer under way.
 #[derive(Debug, Default)]
 pub(super) struct Calls(AtomicUsize);

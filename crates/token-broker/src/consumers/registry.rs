@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    calls::{Calls, CallsByName},
+    calls::{Calls, CallsByName, MAX_CALLS},
     name::Name,
     peer::{CertificateNames, Peer, Transport},
 };
@@ -29,7 +29,7 @@ const MAX_CONSUMERS: usize = 256;
 /// Calls of one consumer at the same time, where the file does not say.
 const DEFAULT_MAX_CONCURRENT: usize = 1024;
 /// More than the broker takes in all would be no limit.
-const MAX_MAX_CONCURRENT: usize = crate::grpc::MAX_CALLS;
+const MAX_MAX_CONCURRENT: usize = MAX_CALLS;
 /// What the system calls every user who has no id in this user namespace (user_namespaces(7)).
 const OVERFLOW_UID: u32 = 65534;
 /// The one consumer there is without a file.

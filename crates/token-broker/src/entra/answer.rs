@@ -8,8 +8,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use uuid::Uuid;
 
-use super::{DownstreamToken, claims::MAX_CLAIMS_BYTES};
-use crate::error::{Evidence, ExchangeError};
+use super::claims::MAX_CLAIMS_BYTES;
+use crate::{
+    error::{Evidence, ExchangeError},
+    outcome::DownstreamToken,
+};
 
 /// The longest life believed: CAE tokens last up to 28 hours.
 const MAX_LIFE_SECONDS: i64 = 48 * 3600;

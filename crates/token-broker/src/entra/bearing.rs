@@ -1,9 +1,9 @@
 //! What an attempt at the token endpoint means beyond the one exchange: for the pace of the others, and for the
-//! credential. What it means for the caller is `aadsts`' business.
+//! credential. What it means for the caller is `classify`'s business.
 
 use reqwest::StatusCode;
 
-use super::{aadsts, answer::Refusal, endpoint::Attempt};
+use super::{answer::Refusal, classify, endpoint::Attempt};
 use crate::throttle::Ending;
 
 /// What an attempt means for everybody.
@@ -40,13 +40,13 @@ impl Bearing {
             return says_nothing(Ending::Throttled { retry_after });
         }
         let refusal = Refusal::parse(&answer.body);
-        if status.is_server_error() || aadsts::is_transient(&refusal) {
+        if status.is_server_error() || classify::is_transient(&refusal) {
             return says_nothing(Ending::Fault);
         }
-        if !aadsts::is_about_credential(&refusal) {
+        if !classify::is_about_credential(&refusal) {
             return accepted;
         }
-        let unknown_certificate = aadsts::is_unknown_certificate(&refusal);
+        let unknown_certificate = classify::is_unknown_certificate(&refusal);
         Self { credential: Some(Opinion::Refused), unknown_certificate, ..accepted }
     }
 }
@@ -120,7 +120,7 @@ mod tests {
             let resources = Resources::of(Cloud::AzureCloud).unwrap();
             let refusal = Refusal::parse(body.to_string().as_bytes());
             let status = StatusCode::from_u16(status).unwrap();
-            let error = aadsts::classify(status, None, &refusal, resources.find("arm").unwrap());
+            let error = classify::classify(status, None, &refusal, resources.find("arm").unwrap());
             // Of Microsoft's numbers a few do mean "not now": for this one request.
             let not_now = [50033, 90006, 90024, 90033, 90055, 50000, 50196];
             prop_assume!(!refusal.number().is_some_and(|number| not_now.contains(&number)));

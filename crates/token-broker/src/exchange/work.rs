@@ -7,14 +7,14 @@ use identity::{BearerToken, clock::SharedClock};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{self, Instant};
 
-use super::Source;
 use crate::{
-    cache::{Asked, Caches, Claim, Found, Outcome, Place, SharedCache, Terms, Ticket, Wait, terms},
+    cache::{Asked, Caches, Claim, Found, Place, SharedCache, Terms, Ticket, Wait, terms},
     challenges::Challenges,
     consumers::Admission,
     entra::{ClaimsRequest, Entra},
     error::ExchangeError,
     metrics::Metrics,
+    outcome::{Outcome, Source},
     resource::Resource,
     throttle::jittered,
 };

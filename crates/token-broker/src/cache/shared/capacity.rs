@@ -5,7 +5,7 @@ use futures::{StreamExt as _, stream};
 use super::{tests::Replica, *};
 use crate::{
     cache::key::CacheKey,
-    entra::DownstreamToken,
+    outcome::DownstreamToken,
     testing::{NOW, RedisServer},
 };
 

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    cache::{Outcome, Terms},
-    entra::{self, DownstreamToken},
+    aadsts,
+    cache::Terms,
     error::{Block, Evidence, ExchangeError, Kind},
+    outcome::{DownstreamToken, Outcome},
 };
 
 /// Writes an outcome; `None` if it is not to be shared.
@@ -119,7 +120,7 @@ impl<'a> Refusal<'a> {
 
     fn into_kind(self) -> Option<Kind> {
         Some(match self {
-            Self::InvalidToken { reason } => entra::sign_in_again(&reason)?,
+            Self::InvalidToken { reason } => aadsts::sign_in_again(&reason)?,
             Self::AppOnlyToken => Kind::AppOnlyToken,
             Self::BlockedByPolicy { cause } => Kind::BlockedByPolicy { cause: Block::from_str(&cause)? },
             Self::ClaimsChallenge { claims } => Kind::ClaimsChallenge { claims: Arc::from(claims.as_ref()) },
@@ -179,9 +180,9 @@ mod tests {
     fn refusals_of_a_user_are_shared_and_outages_are_not() {
         let evidence = Evidence { aadsts: Some(50076), correlation_id: Some("c".into()), trace_id: None };
         for kind in [
-            entra::sign_in_again("interaction_required").unwrap(),
+            aadsts::sign_in_again("interaction_required").unwrap(),
             Kind::AppOnlyToken,
-            entra::sign_in_again("sign_in_frequency").unwrap(),
+            aadsts::sign_in_again("sign_in_frequency").unwrap(),
             Kind::ClaimsChallenge { claims: Arc::from(r#"{"access_token":{"a":"\n"}}"#) },
             Kind::ConsentRequired { permission: "Azure".into() },
         ]

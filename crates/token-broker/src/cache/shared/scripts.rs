@@ -20,7 +20,8 @@ pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include
 /// Keys: entry, generation, lease. Arguments: owner of the lease, with whom it begins; the generation the entry was asked for under, and
 /// its milliseconds; the entry, or nothing if only the lease goes back; the entry's milliseconds; the milliseconds of a
 /// mark in place of the lease, or 0. Answers 1 if the entry was stored: not after a purge.
-pub(super) static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/finish.lua")));
+pub(super) static FINISH: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/finish.lua")));
 
 /// Prolongs a lease. Key: lease. Arguments: owner, the lease in its place, milliseconds. Answers 1 if it still was the
 /// owner's.
@@ -30,7 +31,8 @@ pub(super) static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include
 ///
 /// Keys: entry, generation, lease. Arguments: a new generation and its milliseconds, used if there is none; the
 /// lease and its milliseconds. Answers the generation.
-pub(super) static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/forget.lua")));
+pub(super) static FORGET: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/forget.lua")));
 
 /// Leaves a replica's heartbeat, forgets heartbeats that are worth nothing and purges of long ago, and reads both lists.
 ///

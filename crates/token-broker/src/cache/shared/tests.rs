@@ -14,8 +14,8 @@ use watched::Look;
 use super::*;
 use crate::{
     cache::{LocalCache, key::CacheKey, local::MAX_SILENCE},
-    entra::DownstreamToken,
     error::{ExchangeError, Kind},
+    outcome::DownstreamToken,
     testing::{NOW, RedisServer, RedisWay, cache_keys},
 };
 

@@ -76,7 +76,7 @@ async fn work_ends_in_time_with_a_reason_that_is_remembered_for_a_moment() {
 async fn a_refresh_that_takes_too_long_leaves_the_token() {
     let silent = Silent::with_deadline(Duration::from_millis(100)).unwrap();
     let (job, local) = (job(), Arc::clone(&silent.work.caches.local));
-    let (place, token) = (job.place, crate::entra::DownstreamToken::sample("t", job.assertion_expires_at));
+    let (place, token) = (job.place, crate::outcome::DownstreamToken::sample("t", job.assertion_expires_at));
     let terms = Terms { fresh_until: NOW + SignedDuration::from_mins(5), refresh_at: Some(NOW) };
     local.put(place, Ok(token), terms, NOW, local.asked(NOW)).await;
     assert!(silent.work.clone().refresh(job).await.0.is_err());

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 
 use super::{Found, View};
 use crate::{
+    aadsts::is_of_credential,
     credential::URGENT_BELOW,
-    entra::is_of_credential,
     preflight::{
         graph::{KeyCredential, Own, Standing},
         tenant::Untold,
