@@ -2,37 +2,36 @@
 //!
 //! | kind | what the client assertion is |
 //! |---|---|
-//! | certificate (`rotation`) | signed here, with a key from a file that is followed |
+//! | certificate (`rotation`) | signed here (`client_assertion`), with a key from a file that is followed |
 //! | federated token (`federated`) | the token in a file that the platform rewrites |
 //! | managed identity (`managed_identity`) | the identity's token, asked of this machine's metadata service |
 //!
 //! `verdict` is what Entra ID thinks of it. This module must not know what the assertion is used for.
 
 mod certificate;
+mod client_assertion;
 mod expiry;
 mod federated;
 mod managed_identity;
+mod proof;
 mod rotation;
 mod verdict;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use identity::{clock::SharedClock, outbound::OutboundError};
 use jiff::Timestamp;
 use opentelemetry::metrics::Meter;
-use secrecy::SecretString;
 use telemetry::names;
 use tokio::time;
 
 use crate::config::{Config, CredentialConfig};
-pub(crate) use certificate::{SigningCertificate, SigningFailed};
+use certificate::{SigningCertificate, SigningFailed};
 use expiry::Reminder;
 pub(crate) use expiry::URGENT_BELOW;
 use federated::Federated;
 use managed_identity::ManagedIdentity;
+pub(crate) use proof::{Proof, Unavailable};
 use rotation::Rotation;
 pub(crate) use verdict::Verdict;
 use watched::WatchError;
@@ -52,28 +51,8 @@ pub(crate) struct Credential {
 #[derive(Debug)]
 enum Means {
     Certificate(Rotation),
-    Federated(Federated, Mutex<Timestamp>),
+    Federated(Federated),
     ManagedIdentity(ManagedIdentity),
-}
-
-/// A client assertion (RFC 7523, section 2.2): proof of who the broker is, a live credential.
-#[derive(Debug)]
-pub(crate) struct Proof {
-    pub(crate) jwt: SecretString,
-    /// Of the certificate that signed it, if one did.
-    pub(crate) thumbprint: Option<Arc<str>>,
-}
-
-/// There is no client assertion just now. Why was logged where it was found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unavailable {
-    /// It may come by itself.
-    ForNow {
-        /// When it is worth trying again, where that is known.
-        retry_after: Option<Duration>,
-    },
-    /// An operator has to act.
-    Misconfigured,
 }
 
 impl Credential {
@@ -95,12 +74,9 @@ impl Credential {
                 .map(Means::Certificate)
                 .map_err(|source| CredentialError::Certificate { path: path.clone(), source })?
             }
-            CredentialConfig::FederatedToken { path } => {
-                let federated = Federated::load(path.clone())
-                    .map_err(|source| CredentialError::FederatedToken { path: path.clone(), source })?;
-                let seen = Mutex::new(federated.expires_at());
-                Means::Federated(federated, seen)
-            }
+            CredentialConfig::FederatedToken { path } => Federated::load(path.clone())
+                .map(Means::Federated)
+                .map_err(|source| CredentialError::FederatedToken { path: path.clone(), source })?,
             CredentialConfig::ManagedIdentity { client_id, endpoint } => Means::ManagedIdentity(
                 ManagedIdentity::new(*client_id, endpoint.clone(), config.token_exchange_audience.clone())?,
             ),
@@ -115,7 +91,7 @@ impl Credential {
     pub(crate) fn observe(&self, meter: &Meter) {
         match &self.means {
             Means::Certificate(rotation) => rotation.file().observe(meter, names::BROKER_FILES_STALE),
-            Means::Federated(federated, _) => federated.file().observe(meter, names::BROKER_FILES_STALE),
+            Means::Federated(federated) => federated.file().observe(meter, names::BROKER_FILES_STALE),
             Means::ManagedIdentity(_) => {}
         }
     }
@@ -126,7 +102,7 @@ impl Credential {
             Means::Certificate(rotation) => {
                 tokio::join!(Arc::clone(rotation.file()).follow(), self.look());
             }
-            Means::Federated(federated, _) => {
+            Means::Federated(federated) => {
                 tokio::join!(Arc::clone(federated.file()).follow(), self.look());
             }
             Means::ManagedIdentity(identity) => identity.keep(&self.clock).await,
@@ -140,7 +116,7 @@ impl Credential {
     pub(crate) async fn prove(&self, now: Timestamp) -> Result<Proof, Unavailable> {
         match &self.means {
             Means::Certificate(rotation) => rotation.prove(now),
-            Means::Federated(federated, _) => federated.prove(now),
+            Means::Federated(federated) => federated.prove(now),
             Means::ManagedIdentity(identity) => identity.prove(&self.clock).await,
         }
     }
@@ -170,7 +146,7 @@ impl Credential {
     pub(crate) fn is_good(&self, now: Timestamp) -> bool {
         let valid = match &self.means {
             Means::Certificate(rotation) => rotation.is_valid_at(now),
-            Means::Federated(federated, _) => federated.expires_at() > now,
+            Means::Federated(federated) => federated.expires_at() > now,
             Means::ManagedIdentity(identity) => identity.has_token(now),
         };
         valid && self.verdict.is_good()
@@ -180,7 +156,7 @@ impl Credential {
     pub(crate) fn days_left(&self) -> Option<f64> {
         match &self.means {
             Means::Certificate(rotation) => Some(expiry::days_left(&rotation.current(), self.clock.now())),
-            Means::Federated(..) | Means::ManagedIdentity(_) => None,
+            Means::Federated(_) | Means::ManagedIdentity(_) => None,
         }
     }
 
@@ -190,11 +166,7 @@ impl Credential {
             let now = self.clock.now();
             let replaced = match &self.means {
                 Means::Certificate(rotation) => rotation.reload(now),
-                Means::Federated(federated, seen) => {
-                    let expires_at = federated.expires_at();
-                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    std::mem::replace(&mut *seen, expires_at) != expires_at
-                }
+                Means::Federated(federated) => federated.reload(),
                 Means::ManagedIdentity(_) => false,
             };
             if replaced {

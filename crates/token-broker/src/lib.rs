@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`] | settings and the rules between them |
-//! | `credential`, `client_assertion` | how the broker proves to Entra ID who it is |
+//! | `credential` | how the broker proves to Entra ID who it is |
 //! | `entra` | the token endpoint: request, answer, and what they mean |
 //! | `aadsts` | what the numbers of its errors mean |
 //! | `consumers` | which service calls, and what it may do |
@@ -26,7 +26,6 @@ mod background;
 mod broker;
 mod cache;
 mod challenges;
-mod client_assertion;
 pub mod config;
 mod connections;
 mod consumers;

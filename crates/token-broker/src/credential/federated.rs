@@ -4,7 +4,11 @@
 //! The token is not proved here: Entra ID does that. It is read for when it ends, and for the three claims that a
 //! federated identity credential must match, because the operator needs them where they do not.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -23,6 +27,8 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Federated {
     file: Arc<Watched<Token>>,
+    /// When the token ended that was last seen in the file.
+    seen: Mutex<Timestamp>,
 }
 
 pub(super) struct Token {
@@ -49,12 +55,20 @@ impl Federated {
     /// If there is no token.
     pub(super) fn load(path: PathBuf) -> Result<Self, WatchError> {
         let file = Watched::load("federated token", vec![path], |contents| Ok(Token::parse(&contents[0])?))?;
-        Ok(Self { file })
+        let seen = Mutex::new(file.current().expires_at);
+        Ok(Self { file, seen })
     }
 
     /// What follows the file.
     pub(super) fn file(&self) -> &Arc<Watched<Token>> {
         &self.file
+    }
+
+    /// Whether the file holds another token by now.
+    pub(super) fn reload(&self) -> bool {
+        let expires_at = self.expires_at();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *seen, expires_at) != expires_at
     }
 
     /// The token that is in force.

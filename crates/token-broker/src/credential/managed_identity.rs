@@ -13,7 +13,6 @@ use std::{
 
 use identity::{ClientId, clock::SharedClock, outbound::OutboundError};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 use tokio::{
     sync::{Notify, watch},
     time,
@@ -21,7 +20,7 @@ use tokio::{
 
 use super::{Proof, Unavailable};
 use crate::{config::IdentityEndpoint, throttle::jittered};
-use source::{Failure, Source};
+use source::{Failure, Source, Token};
 
 /// How often it is looked whether the token needs renewal.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -52,12 +51,6 @@ struct State {
     failures: u32,
     last_failure: Option<Failure>,
     next: Option<Timestamp>,
-}
-
-/// A token of the identity.
-struct Token {
-    jwt: SecretString,
-    expires_at: Timestamp,
 }
 
 impl ManagedIdentity {
@@ -209,6 +202,8 @@ impl fmt::Debug for ManagedIdentity {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::testing::NOW;
 

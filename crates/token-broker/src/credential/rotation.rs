@@ -4,7 +4,7 @@
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use identity::{ClientId, clock::SharedClock};
@@ -13,8 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 use watched::{WatchError, Watched};
 
-use super::{Proof, SigningCertificate, Unavailable, certificate};
-use crate::client_assertion::ClientAssertions;
+use super::{Proof, SigningCertificate, Unavailable, certificate, client_assertion::ClientAssertions};
 
 /// How long the certificate before stays at hand after a swap. Entra ID's servers learn of a new one within minutes,
 /// as a rule.
@@ -75,7 +74,7 @@ impl Rotation {
 
     /// Takes over what the file holds by now; whether that is another certificate.
     pub(super) fn reload(&self, now: Timestamp) -> bool {
-        self.with(now, |_| ()).1
+        self.take_over(&mut self.signers(), now)
     }
 
     /// Signs with the certificate that Entra ID is thought to know.
@@ -83,7 +82,7 @@ impl Rotation {
     /// # Errors
     /// If the key would not sign.
     pub(super) fn prove(&self, now: Timestamp) -> Result<Proof, Unavailable> {
-        let signer = self.with(now, |signers| Arc::clone(signers.first(now))).0;
+        let signer = self.with(now, |signers| Arc::clone(signers.first(now)));
         proof(&signer, now)
     }
 
@@ -98,7 +97,7 @@ impl Rotation {
             let former = signers.former.as_ref().map(|former| &former.signer);
             [Some(&signers.current), former].into_iter().flatten().find(is_other).cloned()
         };
-        let other = self.with(now, other).0?;
+        let other = self.with(now, other)?;
         proof(&other, now).ok()
     }
 
@@ -114,7 +113,7 @@ impl Rotation {
 
     /// Whether there is a valid certificate.
     pub(super) fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.with(now, |signers| signers.first(now).certificate().is_valid_at(now)).0
+        self.with(now, |signers| signers.first(now).certificate().is_valid_at(now))
     }
 
     /// The certificate in force.
@@ -122,12 +121,21 @@ impl Rotation {
         self.file.current()
     }
 
-    fn with<T>(&self, now: Timestamp, work: impl FnOnce(&mut Signers) -> T) -> (T, bool) {
-        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
-        let swapped = signers.take(self.file.current(), now, |certificate| {
+    /// Works with the signers as the file has them now.
+    fn with<T>(&self, now: Timestamp, work: impl FnOnce(&mut Signers) -> T) -> T {
+        let mut signers = self.signers();
+        self.take_over(&mut signers, now);
+        work(&mut signers)
+    }
+
+    fn take_over(&self, signers: &mut Signers, now: Timestamp) -> bool {
+        signers.take(self.file.current(), now, |certificate| {
             Arc::new(ClientAssertions::new(certificate, self.client_id, self.token_endpoint.clone()))
-        });
-        (work(&mut signers), swapped)
+        })
+    }
+
+    fn signers(&self) -> MutexGuard<'_, Signers> {
+        self.signers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,7 +18,6 @@ use serde_json::Value;
 use tokio::time;
 use zeroize::Zeroizing;
 
-use super::Token;
 use crate::config::IdentityEndpoint;
 
 /// How long one request may take: the first token of an identity takes the metadata service some seconds.
@@ -34,6 +33,12 @@ pub(super) struct Source {
     endpoint: IdentityEndpoint,
     client_id: ClientId,
     audience: String,
+}
+
+/// A token of the identity.
+pub(super) struct Token {
+    pub(super) jwt: SecretString,
+    pub(super) expires_at: Timestamp,
 }
 
 /// Why there is no token.

@@ -1,4 +1,4 @@
-//! Client assertions: how the broker proves to Entra ID that it is the API's application.
+//! Client assertions that are signed here: how the broker proves to Entra ID that it is the API's application.
 //!
 //! Form and claims are Microsoft's, "Microsoft identity platform application authentication certificate
 //! credentials" (2025-01-04), on top of RFC 7523, section 3.
@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::credential::{SigningCertificate, SigningFailed};
+use super::{SigningCertificate, SigningFailed};
 
 /// How long an assertion is valid. Microsoft recommends 5 to 10 minutes.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
@@ -28,7 +28,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 const REUSED_WHILE_LEFT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Makes the assertions of one application for one token endpoint.
-pub(crate) struct ClientAssertions {
+pub(super) struct ClientAssertions {
     certificate: Arc<SigningCertificate>,
     client_id: ClientId,
     token_endpoint: Url,
@@ -41,7 +41,7 @@ struct Assertion {
 }
 
 impl ClientAssertions {
-    pub(crate) fn new(
+    pub(super) fn new(
         certificate: Arc<SigningCertificate>,
         client_id: ClientId,
         token_endpoint: Url,
@@ -49,12 +49,12 @@ impl ClientAssertions {
         Self { certificate, client_id, token_endpoint, last: Mutex::new(None) }
     }
 
-    pub(crate) fn certificate(&self) -> &SigningCertificate {
+    pub(super) fn certificate(&self) -> &SigningCertificate {
         &self.certificate
     }
 
     /// An assertion with at least [`REUSED_WHILE_LEFT`] of life: the last one, or a new one.
-    pub(crate) fn get(&self, now: Timestamp) -> Result<SecretString, SigningFailed> {
+    pub(super) fn get(&self, now: Timestamp) -> Result<SecretString, SigningFailed> {
         // Held while signing, about a millisecond: whoever comes second would otherwise sign as well.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(assertion) = last.as_ref()
