@@ -3,24 +3,28 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `needs` | what the gateway's policy asks of the tenant |
+//! | `expected` | what the tenant must be like, by the settings |
 //! | `graph` | Microsoft Graph, read with the broker's own credential |
 //! | `tenant` | what was seen, each part known or untold |
-//! | `checks` | what it must be like: a table of pure functions |
+//! | `untold` | why a part is not known |
+//! | `checks` | whether it is as expected: a table of pure functions |
 //! | `telling` | what of a new report goes to the log |
 //!
 //! Looking never stands in the way: it happens in the background, is bounded, and what cannot be seen is unknown. No
 //! exchange asks the preflight anything.
 
 mod checks;
+mod expected;
 mod graph;
 mod needs;
 mod telling;
 mod tenant;
+mod untold;
 mod well_known;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use identity::{ClientId, TenantId, clock::SharedClock};
+use identity::clock::SharedClock;
 use jiff::Timestamp;
 use telemetry::{
     admin::Check,
@@ -30,16 +34,14 @@ use tokio::{
     sync::{Notify, watch},
     time::{self, Instant},
 };
-use url::Url;
 
-use crate::{
-    config::{Config, KnownClient},
-    credential::Credential,
-};
+use crate::{config::Config, credential::Credential};
 use checks::CHECKS;
+use expected::Expectations;
 use graph::{Graph, Standing};
 pub use needs::{Needs, NeedsError};
-use tenant::{Named, Tenant, Untold};
+use tenant::Tenant;
+use untold::Untold;
 
 /// How long a look in the background may take: less than a caller waits for it.
 const LOOK_DEADLINE: Duration = Duration::from_secs(14);
@@ -73,37 +75,6 @@ struct Looked {
     /// Whether something is missing for sure: at the first look, or again. Graph is eventually consistent, and one read
     /// of a replica that is behind is no reason to turn users away.
     lacking: bool,
-}
-
-/// What is expected of the tenant.
-#[derive(Clone, Debug)]
-pub(crate) struct Expectations {
-    tenant: TenantId,
-    client_id: ClientId,
-    authority: Url,
-    audiences: Vec<String>,
-    accept_v1: bool,
-    public_url: Option<String>,
-    scope_prefix: Option<String>,
-    needs: Needs,
-    admin_scopes: Vec<String>,
-    downstream: Vec<Downstream>,
-    clients: Vec<KnownClient>,
-}
-
-/// A permission that our API needs at another.
-#[derive(Clone, Debug)]
-pub(crate) struct Downstream {
-    /// The scope as it is asked for.
-    scope: String,
-    /// What stands before the permission's name: how the resource is asked for.
-    identifier: String,
-    /// The permission's name, unless all that were granted are asked for (`.default`).
-    name: Option<String>,
-    /// For people.
-    permission: String,
-    /// How its service principal is found.
-    named: Named,
 }
 
 impl Preflight {
@@ -238,47 +209,6 @@ impl fmt::Debug for Preflight {
     }
 }
 
-impl Expectations {
-    fn new(config: &Config) -> Self {
-        let settings = &config.preflight;
-        let downstream = settings.resources.iter().flat_map(|resource| {
-            let scopes = resource.scope.split(' ').filter(|scope| !scope.is_empty());
-            scopes.map(|scope| Downstream::new(scope, &resource.permission))
-        });
-        Self {
-            tenant: config.tenant,
-            client_id: config.client_id,
-            authority: config.authority.clone(),
-            audiences: config.audiences.clone(),
-            accept_v1: config.accept_v1_tokens,
-            public_url: settings.public_url.clone(),
-            scope_prefix: settings.scope_prefix.clone(),
-            needs: settings.needs.clone(),
-            admin_scopes: settings.admin_scopes.clone(),
-            downstream: downstream.collect(),
-            clients: settings.clients.clone(),
-        }
-    }
-
-    fn is_admin_scope(&self, scope: &str) -> bool {
-        self.admin_scopes.iter().any(|admin| admin.eq_ignore_ascii_case(scope))
-    }
-}
-
-impl Downstream {
-    fn new(scope: &str, permission: &str) -> Self {
-        let (identifier, name) = scope.rsplit_once('/').unwrap_or((scope, ".default"));
-        let identifier = identifier.trim_end_matches('/');
-        Self {
-            scope: scope.to_owned(),
-            identifier: identifier.to_owned(),
-            name: (name != ".default").then(|| name.to_owned()),
-            permission: permission.to_owned(),
-            named: Named::of_resource(identifier),
-        }
-    }
-}
-
 fn report(checked_at: Timestamp, findings: Vec<Finding>) -> Report {
     Report { tool: TOOL, checked_at, findings }
 }
@@ -299,17 +229,5 @@ mod tests {
     fn a_tenant_that_is_not_right_is_looked_at_sooner_and_ever_later() {
         let seconds: Vec<_> = [0, 1, 2, 3, 8, 9, 99].map(|vain| interval(vain).as_secs()).to_vec();
         assert_eq!(seconds, [3600, 15, 30, 60, 1920, 3600, 3600]);
-    }
-
-    #[test]
-    fn a_scope_is_taken_apart_into_resource_and_permission() {
-        let arm = Downstream::new("https://management.azure.com/user_impersonation", "ARM");
-        assert_eq!(
-            (&*arm.identifier, arm.name.as_deref()),
-            ("https://management.azure.com", Some("user_impersonation"))
-        );
-        assert_eq!(arm.named, Named::Id("797f4846-ba00-4fd7-ba43-dac1f8f63013".to_owned()));
-        let own = Downstream::new("api://o'hara/.default", "Own");
-        assert_eq!((own.named, own.name), (Named::Uri("api://o'hara".to_owned()), None));
     }
 }

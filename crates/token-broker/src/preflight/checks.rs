@@ -4,16 +4,15 @@
 
 mod access;
 mod consent;
+mod found;
 mod proof;
 mod redirects;
 mod registration;
 
-use telemetry::report::{Finding, Outcome};
+use telemetry::report::Finding;
 
-use super::{
-    Expectations,
-    tenant::{Tenant, Untold},
-};
+use super::{expected::Expectations, tenant::Tenant, untold::Untold};
+use found::{Found, View};
 
 /// A check.
 pub(crate) struct Check {
@@ -53,50 +52,6 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "client_redirect_uris", about: "the clients' redirect URIs", look: redirects::clients },
     Check { name: "client_consent", about: "the clients' consent", look: consent::clients },
 ];
-
-/// What a check looks at.
-pub(crate) struct View<'a> {
-    pub(crate) tenant: &'a Tenant,
-    pub(crate) expected: &'a Expectations,
-}
-
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    subject: String,
-    outcome: Outcome,
-    detail: String,
-    fix: String,
-    url: Option<String>,
-}
-
-impl Found {
-    fn granted(subject: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(subject, Outcome::Ok, detail, "")
-    }
-
-    fn missing(subject: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(subject, Outcome::Missing, detail, fix)
-    }
-
-    fn unknown(subject: impl Into<String>, why: &Untold) -> Self {
-        Self::new(subject, Outcome::Unknown, why.detail(), why.fix())
-    }
-
-    fn new(
-        subject: impl Into<String>,
-        outcome: Outcome,
-        detail: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self { subject: subject.into(), outcome, detail: detail.into(), fix: fix.into(), url: None }
-    }
-
-    fn at(mut self, url: String) -> Self {
-        self.url = Some(url);
-        self
-    }
-}
 
 /// Runs every check.
 pub(crate) fn judge(tenant: &Tenant, expected: &Expectations) -> Vec<Finding> {

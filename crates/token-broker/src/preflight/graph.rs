@@ -20,7 +20,7 @@ use tokio::time::{self, Instant};
 use url::Url;
 use uuid::Uuid;
 
-use super::tenant::{Part, Untold};
+use super::untold::{Part, Untold};
 use crate::credential::Credential;
 pub(crate) use objects::{
     AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,

@@ -8,12 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
-    Expectations, KnownClient,
+    expected::{Expectations, Named},
     graph::{
         Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed, Own,
         ServicePrincipal, Session, SignIn, Standing,
     },
+    untold::{Part, Untold},
 };
+use crate::config::KnownClient;
 
 /// The application permission that reads service principals and applications.
 pub(crate) const READ_APPLICATIONS: &str = "Application.Read.All";
@@ -30,113 +32,6 @@ const OWN_APPLICATION: &str =
     "$select=id,appId,displayName,identifierUris,appRoles,api,optionalClaims,keyCredentials,publicClient,spa";
 const OTHER_PRINCIPAL: &str = "$select=id,appId,displayName,accountEnabled,replyUrls";
 const CLIENT_APPLICATION: &str = "$select=id,appId,publicClient,spa,web,passwordCredentials,keyCredentials";
-
-/// A part of the snapshot.
-pub(crate) type Part<T> = Result<T, Untold>;
-
-/// Why a part is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Untold {
-    /// The broker may not look.
-    Forbidden {
-        /// The application permission that it takes.
-        permission: &'static str,
-    },
-    /// Overloaded or throttling, for some time.
-    Throttled {
-        /// In words.
-        text: String,
-        /// How long, if that was said.
-        pause: Option<Duration>,
-    },
-    /// Anything else that may pass by itself, in words.
-    Unavailable(String),
-    /// Entra ID gives the broker no token to look with.
-    Refused {
-        /// Its error number, without `AADSTS`.
-        number: Option<u32>,
-    },
-    /// The registration is not to be seen from here.
-    Elsewhere,
-    /// A client's registration is not to be seen from here.
-    ClientElsewhere,
-    /// What to look for is not known.
-    NotSet {
-        /// The setting that would tell.
-        setting: &'static str,
-        /// What it is to be set to.
-        to: &'static str,
-    },
-    /// It follows from another line.
-    Follows {
-        /// In words.
-        text: &'static str,
-        /// That line's check.
-        from: &'static str,
-    },
-    /// Nobody looks.
-    SwitchedOff,
-}
-
-impl Untold {
-    /// There is no token for Graph.
-    pub(crate) fn no_token(why: &str) -> Self {
-        Self::Unavailable(format!("there is no token for Microsoft Graph: {why}"))
-    }
-
-    /// In words.
-    pub(crate) fn detail(&self) -> String {
-        match self {
-            Self::Forbidden { permission } => {
-                format!("Microsoft Graph does not let the broker look: it lacks {permission}")
-            }
-            Self::Throttled { text, .. } | Self::Unavailable(text) => text.clone(),
-            Self::Refused { number } => {
-                let named = number.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
-                format!("there is no token for Microsoft Graph: Entra ID refuses the broker{named}")
-            }
-            Self::Elsewhere => {
-                "the application's registration is in another tenant, which alone sees it, or was \
-                                made just now"
-                    .to_owned()
-            }
-            Self::ClientElsewhere => {
-                "the client's registration is in another tenant, which alone sees it, or there is no such client".to_owned()
-            }
-            Self::NotSet { setting, .. } => format!("not looked at: {setting} is not set"),
-            Self::Follows { text, .. } => (*text).to_owned(),
-            Self::SwitchedOff => "nobody looks: PREFLIGHT_ENABLED is false".to_owned(),
-        }
-    }
-
-    /// What would let it be told.
-    pub(crate) fn fix(&self) -> String {
-        match self {
-            Self::Forbidden { permission } => format!(
-                "Grant the application {permission} at Microsoft Graph, as an application permission \
-                 (docs/preflight.md)."
-            ),
-            Self::Throttled { .. } | Self::Unavailable(_) => {
-                "Look again later; a broker that runs does so by itself.".to_owned()
-            }
-            Self::Refused { .. } => {
-                "Mend first what other lines call missing; docs/troubleshooting.md goes by the \
-                                     AADSTS number."
-                    .to_owned()
-            }
-            Self::Elsewhere => {
-                "Run `token-broker preflight` for the tenant where the application is registered.".to_owned()
-            }
-            Self::ClientElsewhere => {
-                "Compare its redirect URIs with docs/clients.md where it is registered, or correct PREFLIGHT_CLIENT_IDS."
-                    .to_owned()
-            }
-            Self::NotSet { setting, to } => format!("Set {setting} to {to}."),
-            Self::Follows { from, .. } => format!("Mend the line `{from}` first."),
-            Self::SwitchedOff => "Set PREFLIGHT_ENABLED to true, or run `token-broker preflight`.".to_owned(),
-        }
-    }
-}
 
 /// What was seen.
 #[derive(Clone, Debug)]
@@ -335,26 +230,6 @@ impl Session<'_> {
             }
             Ok(_) => Ok(Listed::default()),
             Err(untold) => Err(untold.clone()),
-        }
-    }
-}
-
-/// How an application's service principal is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// By its application id.
-    Id(String),
-    /// By a name that it is asked for by.
-    Uri(String),
-}
-
-impl Named {
-    /// How a downstream resource is found: by application id where that is the same in every tenant and cloud, else by
-    /// the name it is asked for.
-    pub(crate) fn of_resource(identifier: &str) -> Self {
-        match super::well_known::api(identifier) {
-            Some(id) => Self::Id(id.to_owned()),
-            None => Self::Uri(identifier.to_owned()),
         }
     }
 }

@@ -5,12 +5,16 @@
 use url::Url;
 use uuid::Uuid;
 
-use super::{Found, View};
-use crate::preflight::{
-    Downstream, KnownClient,
-    graph::{Consent, Grant, Listed, ServicePrincipal},
-    tenant::{Client, Part, Untold},
-    well_known,
+use super::found::{Found, View};
+use crate::{
+    config::KnownClient,
+    preflight::{
+        expected::Downstream,
+        graph::{Consent, Grant, Listed, ServicePrincipal},
+        tenant::Client,
+        untold::{Part, Untold},
+        well_known,
+    },
 };
 
 pub(super) const NO_CLIENTS: Untold = Untold::NotSet {

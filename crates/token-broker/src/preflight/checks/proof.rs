@@ -4,13 +4,13 @@ use aws_lc_rs::digest;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 
-use super::{Found, View};
+use super::found::{Found, View};
 use crate::{
     aadsts::is_of_credential,
     credential::URGENT_BELOW,
     preflight::{
         graph::{KeyCredential, Own, Standing},
-        tenant::Untold,
+        untold::Untold,
     },
 };
 

@@ -2,10 +2,10 @@
 
 use telemetry::report::Outcome;
 
-use super::{Found, View};
+use super::found::{Found, View};
 use crate::preflight::{
     graph::{AppRole, Application, PermissionScope},
-    tenant::Untold,
+    untold::Untold,
 };
 
 /// What a token of this API must carry, and what it is for.

@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    config::KnownClient,
     preflight::{
-        Downstream, KnownClient, Needs,
+        Needs,
+        expected::Downstream,
         graph::{
             ClientRegistration, Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing,
         },

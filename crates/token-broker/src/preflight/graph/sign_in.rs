@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{Graph, REQUEST_DEADLINE, Session};
 use crate::{
     credential::Unavailable,
-    preflight::tenant::{Part, Untold},
+    preflight::untold::{Part, Untold},
 };
 
 /// The longest answer of the token endpoint.
