@@ -22,7 +22,7 @@ fn the_broker_talks_to_the_public_cloud() {
     let args = ["token-broker", TENANT, CLIENT, "--client-certificate-path=/nowhere.pem"];
     let config = token_broker::Config::try_from(token_broker::Args::parse_from(args)).unwrap();
     assert_eq!(
-        config.token_endpoint().as_str(),
+        config.application.token_endpoint().as_str(),
         "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
     );
 }

@@ -2,20 +2,22 @@
 
 use std::{fmt, sync::Arc};
 
-use identity::{Validator, ValidatorConfig, ValidatorError, clock::SharedClock, outbound::OutboundError};
+use identity::{Validator, ValidatorError, clock::SharedClock, outbound::OutboundError};
 use opentelemetry::KeyValue;
+use reqwest::Client;
 use telemetry::{MetricsError, admin::Check, names, report::Report};
 use watched::WatchError;
 
 use crate::{
     cache::{Caches, LocalCache, SharedCache, SharedCacheError},
-    config::{Config, Listen},
+    config::Config,
     consumers::{Consumers, Transport},
     credential::{Credential, CredentialError},
     entra::Entra,
     exchange::Exchanger,
+    listeners::Listen,
     metrics::Metrics,
-    preflight::Preflight,
+    preflight::{Expectations, Graph, Preflight},
 };
 
 /// A broker without its sockets.
@@ -36,14 +38,9 @@ impl Broker {
     /// [`BuildError`] names the setting that cannot be used.
     pub fn new(config: &Config, clock: &SharedClock) -> Result<Self, BuildError> {
         let http = config.outbound.client()?;
-        let validator_config = ValidatorConfig {
-            tenant: config.tenant,
-            audiences: config.audiences.clone(),
-            identifier_uris: config.preflight.identifier_uris(),
-            accept_v1: config.accept_v1_tokens,
-        };
-        let validator = Validator::new(validator_config, &config.authority, http.clone(), Arc::clone(clock))?;
-        let credential = Arc::new(Credential::load(config, clock)?);
+        let (assertions, authority) = (config.assertions.clone(), &config.application.authority);
+        let validator = Validator::new(assertions, authority, http.clone(), Arc::clone(clock))?;
+        let credential = Arc::new(Credential::load(&config.credential, &config.application, clock)?);
         let telemetry = telemetry::Metrics::new("token-broker")?;
         let metrics = Metrics::new(&telemetry.meter("token-broker"));
         let caches = caches(config, clock, &metrics)?;
@@ -51,12 +48,11 @@ impl Broker {
         observe(&telemetry, &caches, &credential);
         let keys = validator.clone();
         telemetry.observe_key_age(move || keys.keys_age_seconds());
-        let preflight = Arc::new(Preflight::new(config, http.clone(), Arc::clone(&credential), clock));
+        let preflight = Arc::new(preflight_of(config, http.clone(), Arc::clone(&credential), clock));
         observe_preflight(&telemetry, &preflight);
         let entra = Arc::new(Entra::new(
             http,
-            config.token_endpoint(),
-            config.client_id,
+            &config.application,
             credential,
             config.client_capabilities.clone(),
             Arc::clone(clock),
@@ -143,8 +139,8 @@ impl Broker {
 /// # Errors
 /// [`BuildError`] names the setting that cannot be used.
 pub async fn preflight(config: &Config, clock: &SharedClock) -> Result<Report, BuildError> {
-    let credential = Arc::new(Credential::load(config, clock)?);
-    let preflight = Preflight::new(config, config.outbound.client()?, Arc::clone(&credential), clock);
+    let credential = Arc::new(Credential::load(&config.credential, &config.application, clock)?);
+    let preflight = preflight_of(config, config.outbound.client()?, Arc::clone(&credential), clock);
     // A managed identity has no token before somebody asks for it.
     let kept = async {
         credential.keep().await;
@@ -204,6 +200,17 @@ fn consumers(config: &Config, telemetry: &telemetry::Metrics) -> Result<Consumer
     Consumers::load(file, transport, &config.resources, &meter)
 }
 
+fn preflight_of(
+    config: &Config,
+    http: Client,
+    credential: Arc<Credential>,
+    clock: &SharedClock,
+) -> Preflight {
+    let expected = Expectations::new(&config.application, &config.assertions, &config.preflight);
+    let graph = Graph::new(http, &config.application, config.graph.clone(), credential, Arc::clone(clock));
+    Preflight::new(expected, &config.preflight, graph, clock)
+}
+
 fn observe_preflight(telemetry: &telemetry::Metrics, preflight: &Arc<Preflight>) {
     let preflight = Arc::clone(preflight);
     telemetry
@@ -221,8 +228,8 @@ fn observe_preflight(telemetry: &telemetry::Metrics, preflight: &Arc<Preflight>)
 
 fn caches(config: &Config, clock: &SharedClock, metrics: &Metrics) -> Result<Caches, SharedCacheError> {
     let evictions = metrics.clone();
-    let local = Arc::new(LocalCache::new(config.cache_bytes, move |cause| evictions.evicted(cause)));
-    let shared = config.shared_cache.as_ref();
+    let local = Arc::new(LocalCache::new(config.cache.memory_bytes, move |cause| evictions.evicted(cause)));
+    let shared = config.cache.shared.as_ref();
     let shared = shared.map(|settings| SharedCache::new(settings, Arc::clone(clock), metrics.clone()));
     if shared.is_some() {
         // Until the log of purges was read, nobody counts on this replica.

@@ -5,12 +5,14 @@
 //! | `key` | what names an entry, and whose it is |
 //! | `terms` | how long an outcome may be served, and when it is worth a refresh |
 //! | `local` | this process's memory |
+//! | `settings` | where Redis is, how much memory: the settings of both |
 //! | `shared` | all replicas' memory, sealed, in Redis |
 //!
 //! This module must not know how a token is exchanged.
 
 mod key;
 mod local;
+mod settings;
 mod shared;
 mod terms;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 pub(crate) use key::{CacheKey, Place, UserKey};
 pub(crate) use local::{Asked, LocalCache, Sequence};
+pub use settings::{CacheArgs, CacheSettings, CacheSettingsError};
 pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket, Wait};
 pub use shared::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub(crate) use terms::{Terms, terms};

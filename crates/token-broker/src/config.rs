@@ -1,33 +1,31 @@
-//! Settings: flags with environment names, and the rules between them, all in one place.
+//! Settings: flags with environment names, and the rules between those of different parts. Each part owns its own.
 //!
-//! [`Args`] is what was written, [`Config`] is what holds: every rule was checked when there is one.
-
-mod cache;
-mod credential;
-mod listen;
-mod preflight;
-mod stopping;
+//! [`Args`] is what was written, [`Config`] is what holds: every rule was checked when there is one. No part knows this
+//! module: who puts them together gives each what it is to know.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use identity::{
-    ClientId, EmptyAudience, TenantId,
+    ClientId, EmptyAudience, TenantId, ValidatorConfig,
     cloud::{CloudArgs, CloudError},
     outbound::OutboundArgs,
 };
 use telemetry::TelemetryArgs;
-use url::Url;
 
 use crate::{
-    cache::SharedCacheSettings,
+    application::Application,
+    cache::{CacheArgs, CacheSettings, CacheSettingsError},
+    connections::TlsFiles,
+    credential::{CredentialArgs, CredentialConfig, CredentialConfigError},
+    list::listed,
+    listeners::{Listen, SocketMode},
+    preflight::{GraphSettings, PreflightArgs, PreflightSettings, PreflightSettingsError},
     resource::{Resources, ResourcesError},
 };
 
-pub use cache::CacheArgs;
-pub use credential::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
-pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
-pub use preflight::{KnownClient, PreflightArgs, PreflightSettings, PreflightSettingsError};
+mod stopping;
+
 pub use stopping::{Stopping, StoppingArgs};
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
@@ -150,35 +148,22 @@ pub enum Command {
     },
 }
 
-/// The settings in force.
+/// The settings in force: those of each part. What is logged at start: each part's `Debug` may be, for secrets are files,
+/// named by path.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Tenant whose users are served.
-    pub tenant: TenantId,
-    /// The API's application.
-    pub client_id: ClientId,
-    /// Audiences that are this API.
-    pub audiences: Vec<String>,
-    /// Whether version 1.0 tokens are accepted.
-    pub accept_v1_tokens: bool,
+    /// The API's application, in its tenant.
+    pub application: Application,
+    /// Which tokens are proof of a user.
+    pub assertions: ValidatorConfig,
     /// How the broker proves to Entra ID who it is.
     pub credential: CredentialConfig,
-    /// Audience of a federated credential in this cloud.
-    pub token_exchange_audience: String,
-    /// Issues tokens.
-    pub authority: Url,
-    /// Microsoft Graph, where it is dialled.
-    pub graph: Url,
-    /// Microsoft Graph, as tokens for it are asked for.
-    pub graph_scope: String,
-    /// The look at the tenant.
-    pub preflight: PreflightSettings,
-    /// What consumers may ask for.
-    pub resources: Resources,
     /// Declared to Entra ID.
     pub client_capabilities: Vec<String>,
-    /// The outgoing HTTP client.
-    pub outbound: OutboundArgs,
+    /// What consumers may ask for.
+    pub resources: Resources,
+    /// Who may call, and for what.
+    pub consumers_file: Option<PathBuf>,
     /// Where gRPC is served.
     pub listen: Listen,
     /// The unix socket's mode.
@@ -187,75 +172,18 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// How long a connection over mutual TLS may last.
     pub max_connection_age: Duration,
-    /// How it ends.
-    pub stopping: Stopping,
-    /// Who may call, and for what.
-    pub consumers_file: Option<PathBuf>,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
-    /// Bytes that cached tokens take at most.
-    pub cache_bytes: u64,
-    /// The cache that replicas share, if there is one.
-    pub shared_cache: Option<SharedCacheSettings>,
-}
-
-/// The files of mutual TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The server's certificate chain.
-    pub cert: PathBuf,
-    /// The server's private key.
-    pub key: PathBuf,
-    /// The authorities of consumers' certificates.
-    pub client_ca: PathBuf,
-}
-
-impl Config {
-    /// The tenant's token endpoint, which is the audience of client assertions too.
-    pub fn token_endpoint(&self) -> Url {
-        let mut url = self.authority.clone();
-        url.set_path(&format!("/{}/oauth2/v2.0/token", self.tenant));
-        url
-    }
-
-    /// Writes the settings in force to the log. None of them is a secret: secrets are files, named by path.
-    pub fn log(&self) {
-        let scopes: Vec<_> = self.resources.iter().map(|r| format!("{}={}", r.name, r.scope)).collect();
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        tracing::info!(
-            tenant = %self.tenant,
-            client_id = %self.client_id,
-            audiences = %self.audiences.join(","),
-            accept_v1_tokens = self.accept_v1_tokens,
-            authority = %self.authority,
-            resources = %scopes.join(","),
-            client_capabilities = %self.client_capabilities.join(","),
-            credential = %self.credential.describe(),
-            extra_ca_file = path(&self.outbound.extra_ca_file),
-            listen = %self.listen,
-            socket_mode = %self.socket_mode,
-            consumers_file = path(&self.consumers_file),
-            mutual_tls = self.tls.is_some(),
-            tls_cert_file = self.tls.as_ref().map(|tls| tls.cert.display().to_string()),
-            tls_client_ca_file = self.tls.as_ref().map(|tls| tls.client_ca.display().to_string()),
-            max_connection_age_seconds = self.max_connection_age.as_secs(),
-            shutdown_delay_seconds = self.stopping.delay.as_secs(),
-            drain_seconds = self.stopping.drain.as_secs(),
-            admin_listen = %self.admin_listen,
-            cache_bytes = self.cache_bytes,
-            redis_url = self.shared_cache.as_ref().map(|shared| shared.url.to_string()),
-            redis_password_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.password_file)),
-            redis_ca_file = self.shared_cache.as_ref().and_then(|shared| path(&shared.ca_file)),
-            redis_timeout_ms = self.shared_cache.as_ref().map(|shared| shared.timeout.as_millis()),
-            cache_key_file = self.shared_cache.as_ref().map(|shared| shared.key_file.display().to_string()),
-            graph = %self.graph,
-            preflight_enabled = self.preflight.enabled,
-            preflight_required = self.preflight.required,
-            preflight_clients = self.preflight.clients.len(),
-            scope_prefix = self.preflight.scope_prefix,
-            "effective settings"
-        );
-    }
+    /// How it ends.
+    pub stopping: Stopping,
+    /// The caches.
+    pub cache: CacheSettings,
+    /// The look at the tenant.
+    pub preflight: PreflightSettings,
+    /// Microsoft Graph, which is asked about the tenant.
+    pub graph: GraphSettings,
+    /// The outgoing HTTP client.
+    pub outbound: OutboundArgs,
 }
 
 impl TryFrom<Args> for Config {
@@ -282,30 +210,40 @@ impl TryFrom<Args> for Config {
             return Err(ConfigError::AdminBeyondLoopback { address: args.admin_listen });
         }
         let endpoints = args.cloud.endpoints()?;
+        let audiences = identity::audiences(&args.audiences, args.client_id)
+            .map_err(|EmptyAudience| ConfigError::EmptyAudience)?;
+        let credential = args.credential.try_into()?;
+        let preflight = PreflightSettings::new(args.preflight, &resources)?;
         Ok(Self {
-            tenant: args.tenant_id,
-            client_id: args.client_id,
-            audiences: identity::audiences(&args.audiences, args.client_id)
-                .map_err(|EmptyAudience| ConfigError::EmptyAudience)?,
-            accept_v1_tokens: args.accept_v1_tokens,
-            credential: args.credential.try_into()?,
-            token_exchange_audience: endpoints.token_exchange_audience,
-            authority: endpoints.authority,
-            graph: endpoints.graph,
-            graph_scope: Resources::graph_scope(args.cloud.cloud)?,
-            preflight: PreflightSettings::new(args.preflight, &resources)?,
+            assertions: ValidatorConfig {
+                tenant: args.tenant_id,
+                audiences,
+                identifier_uris: preflight.identifier_uris(),
+                accept_v1: args.accept_v1_tokens,
+            },
+            application: Application {
+                tenant: args.tenant_id,
+                client_id: args.client_id,
+                authority: endpoints.authority,
+                token_exchange_audience: endpoints.token_exchange_audience,
+            },
+            credential,
+            client_capabilities: listed(&args.client_capabilities).map(str::to_owned).collect(),
             resources,
-            client_capabilities: preflight::listed(&args.client_capabilities).map(str::to_owned).collect(),
-            outbound: args.outbound,
+            consumers_file: args.consumers_file,
             listen: args.listen,
             socket_mode,
             tls,
             max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
-            stopping: args.stopping.into(),
-            consumers_file: args.consumers_file,
             admin_listen: args.admin_listen,
-            cache_bytes: args.cache.memory_bytes(),
-            shared_cache: args.cache.shared()?,
+            stopping: args.stopping.into(),
+            cache: args.cache.try_into()?,
+            preflight,
+            graph: GraphSettings {
+                origin: endpoints.graph,
+                scope: Resources::graph_scope(args.cloud.cloud)?,
+            },
+            outbound: args.outbound,
         })
     }
 }
@@ -368,23 +306,9 @@ pub enum ConfigError {
     /// An empty audience.
     #[error("BROKER_AUDIENCES holds an empty entry: remove the comma too many")]
     EmptyAudience,
-    /// A setting that means nothing without Redis.
-    #[error("{setting} is set, but BROKER_REDIS_URL is not: set both, or neither")]
-    WithoutRedis {
-        /// The setting.
-        setting: &'static str,
-    },
-    /// Authorities of a Redis that shows no certificate.
-    #[error(
-        "BROKER_REDIS_CA_FILE is set, but BROKER_REDIS_URL is not rediss://: take the file out, or use TLS"
-    )]
-    RedisCaUnused,
-    /// Nothing to seal with.
-    #[error(
-        "BROKER_REDIS_URL is set, but BROKER_CACHE_KEY_FILE is not: what is stored in Redis is sealed with the keys \
-         in that file"
-    )]
-    NoCacheKeys,
+    /// The caches.
+    #[error(transparent)]
+    Cache(#[from] CacheSettingsError),
     /// The preflight.
     #[error(transparent)]
     Preflight(#[from] PreflightSettingsError),

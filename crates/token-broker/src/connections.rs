@@ -30,8 +30,8 @@ use tonic::transport::server::Connected;
 
 use crate::consumers::{Consumers, Peer};
 use door::{Door, Refused, Seat};
-pub use tls::TlsError;
 pub(crate) use tls::{ServerTls, watch as watch_tls};
+pub use tls::{TlsError, TlsFiles};
 use watched::Watched;
 
 /// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that

@@ -6,7 +6,8 @@
 //! | federated token (`federated`) | the token in a file that the platform rewrites |
 //! | managed identity (`managed_identity`) | the identity's token, asked of this machine's metadata service |
 //!
-//! `verdict` is what Entra ID thinks of it. This module must not know what the assertion is used for.
+//! `settings` is how it is chosen, `proof` what each kind gives, `verdict` what Entra ID thinks of it. This module must not
+//! know what the assertion is used for.
 
 mod certificate;
 mod client_assertion;
@@ -15,6 +16,7 @@ mod federated;
 mod managed_identity;
 mod proof;
 mod rotation;
+mod settings;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};
@@ -25,7 +27,7 @@ use opentelemetry::metrics::Meter;
 use telemetry::names;
 use tokio::time;
 
-use crate::config::{Config, CredentialConfig};
+use crate::application::Application;
 use certificate::{SigningCertificate, SigningFailed};
 use expiry::Reminder;
 pub(crate) use expiry::URGENT_BELOW;
@@ -33,6 +35,7 @@ use federated::Federated;
 use managed_identity::ManagedIdentity;
 pub(crate) use proof::{Proof, Unavailable};
 use rotation::Rotation;
+pub use settings::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub(crate) use verdict::Verdict;
 use watched::WatchError;
 
@@ -60,14 +63,18 @@ impl Credential {
     ///
     /// # Errors
     /// [`CredentialError`] names the setting that cannot be used.
-    pub(crate) fn load(config: &Config, clock: &SharedClock) -> Result<Self, CredentialError> {
-        let means = match &config.credential {
+    pub(crate) fn load(
+        settings: &CredentialConfig,
+        application: &Application,
+        clock: &SharedClock,
+    ) -> Result<Self, CredentialError> {
+        let means = match settings {
             CredentialConfig::Certificate { path, password_file } => {
-                let token_endpoint = config.token_endpoint();
+                let token_endpoint = application.token_endpoint();
                 Rotation::load(
                     path.clone(),
                     password_file.clone(),
-                    config.client_id,
+                    application.client_id,
                     token_endpoint,
                     Arc::clone(clock),
                 )
@@ -77,9 +84,13 @@ impl Credential {
             CredentialConfig::FederatedToken { path } => Federated::load(path.clone())
                 .map(Means::Federated)
                 .map_err(|source| CredentialError::FederatedToken { path: path.clone(), source })?,
-            CredentialConfig::ManagedIdentity { client_id, endpoint } => Means::ManagedIdentity(
-                ManagedIdentity::new(*client_id, endpoint.clone(), config.token_exchange_audience.clone())?,
-            ),
+            CredentialConfig::ManagedIdentity { client_id, endpoint } => {
+                Means::ManagedIdentity(ManagedIdentity::new(
+                    *client_id,
+                    endpoint.clone(),
+                    application.token_exchange_audience.clone(),
+                )?)
+            }
         };
         let credential =
             Self { means, clock: Arc::clone(clock), verdict: Verdict::new(), reminder: Reminder::default() };

@@ -17,12 +17,12 @@ use secrecy::ExposeSecret as _;
 use telemetry::names;
 use tokio::{sync::Semaphore, time};
 use tracing::{Instrument as _, Span, field};
-use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
     aadsts,
+    application::Application,
     credential::{Credential, Proof, Unavailable},
     error::{ExchangeError, Kind},
     metrics::Metrics,
@@ -61,16 +61,16 @@ pub(crate) struct Entra {
 impl Entra {
     pub(crate) fn new(
         http: Client,
-        token_endpoint: Url,
-        client_id: ClientId,
+        application: &Application,
         credential: Arc<Credential>,
         capabilities: Vec<String>,
         clock: SharedClock,
         metrics: Metrics,
     ) -> Self {
         credential.observe(metrics.meter());
-        let endpoint = Endpoint::new(http, token_endpoint, metrics.clone());
+        let endpoint = Endpoint::new(http, application.token_endpoint(), metrics.clone());
         let (slots, throttle) = (Semaphore::new(MAX_CONCURRENT), Throttle::new());
+        let client_id = application.client_id;
         Self { endpoint, client_id, credential, capabilities, clock, metrics, slots, throttle }
     }
 

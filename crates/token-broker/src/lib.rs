@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`config`] | settings and the rules between them |
+//! | [`config`] | the settings of all parts, and the rules between them |
+//! | [`Application`] | who the broker is to Entra ID |
 //! | `credential` | how the broker proves to Entra ID who it is |
 //! | `entra` | the token endpoint: request, answer, and what they mean |
 //! | `aadsts` | what the numbers of its errors mean |
@@ -22,6 +23,7 @@
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
 mod aadsts;
+mod application;
 mod background;
 mod broker;
 mod cache;
@@ -35,6 +37,7 @@ mod error;
 mod exchange;
 mod flights;
 mod grpc;
+mod list;
 mod listeners;
 mod metrics;
 mod outcome;
@@ -46,17 +49,25 @@ mod testing;
 mod throttle;
 mod toml_file;
 
+pub use application::Application;
 pub use background::BackgroundEnded;
 pub use broker::{Broker, BuildError, preflight};
-pub use cache::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
+pub use cache::{
+    CacheArgs, CacheSettings, CacheSettingsError, RedisUrl, RedisUrlError, SharedCacheError,
+    SharedCacheSettings,
+};
 pub use config::{Args, Command, Config, ConfigError};
-pub use connections::TlsError;
-pub use credential::CredentialError;
+pub use connections::{TlsError, TlsFiles};
+pub use credential::{
+    CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,
+};
 pub use error::{Block, Evidence, ExchangeError, Kind};
 pub use exchange::{ExchangeCommand, Exchanger, Granted};
-pub use listeners::{BindError, Listeners};
+pub use listeners::{BindError, InvalidListen, InvalidSocketMode, Listen, Listeners, SocketMode};
 pub use outcome::{DownstreamToken, Source};
-pub use preflight::{Needs, NeedsError};
+pub use preflight::{
+    GraphSettings, KnownClient, Needs, NeedsError, PreflightArgs, PreflightSettings, PreflightSettingsError,
+};
 pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};
 pub use watched::WatchError;

@@ -14,7 +14,9 @@ use std::{
 use tokio::net::{TcpListener, UnixListener};
 use uuid::Uuid;
 
-use crate::config::{Config, Listen, SocketMode};
+mod listen;
+
+pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
 
 /// The bound sockets of a broker.
 #[derive(Debug)]
@@ -24,16 +26,16 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds both sockets.
+    /// Binds both sockets; `mode` is that of a unix socket.
     ///
     /// # Errors
     /// [`BindError`] names the setting and the address.
-    pub async fn bind(config: &Config) -> Result<Self, BindError> {
-        let grpc = match &config.listen {
+    pub async fn bind(listen: &Listen, mode: SocketMode, admin: SocketAddr) -> Result<Self, BindError> {
+        let grpc = match listen {
             Listen::Tcp(address) => GrpcListener::Tcp(tcp("BROKER_LISTEN", *address).await?),
-            Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path, config.socket_mode)?),
+            Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path, mode)?),
         };
-        let admin = tcp("BROKER_ADMIN_LISTEN", config.admin_listen).await?;
+        let admin = tcp("BROKER_ADMIN_LISTEN", admin).await?;
         Ok(Self { grpc, admin })
     }
 

@@ -25,7 +25,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let Some(Command::Preflight { json }) = command {
         return Ok(preflight(&config, &clock).await?.print(json)?);
     }
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await?;
     serve(config, listeners, clock, on_signal()?).await.context("the token broker stopped")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `settings` | what is looked for, and whether it is |
 //! | `needs` | what the gateway's policy asks of the tenant |
 //! | `expected` | what the tenant must be like, by the settings |
 //! | `graph` | Microsoft Graph, read with the broker's own credential |
@@ -17,6 +18,7 @@ mod checks;
 mod expected;
 mod graph;
 mod needs;
+mod settings;
 mod telling;
 mod tenant;
 mod untold;
@@ -35,11 +37,12 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::{config::Config, credential::Credential};
 use checks::CHECKS;
-use expected::Expectations;
-use graph::{Graph, Standing};
+pub(crate) use expected::Expectations;
+pub(crate) use graph::Graph;
+use graph::Standing;
 pub use needs::{Needs, NeedsError};
+pub use settings::{GraphSettings, KnownClient, PreflightArgs, PreflightSettings, PreflightSettingsError};
 use tenant::Tenant;
 use untold::Untold;
 
@@ -80,24 +83,14 @@ struct Looked {
 impl Preflight {
     /// A preflight that has not looked yet. Asks nobody.
     pub(crate) fn new(
-        config: &Config,
-        http: reqwest::Client,
-        credential: Arc<Credential>,
+        expected: Expectations,
+        settings: &PreflightSettings,
+        graph: Graph,
         clock: &SharedClock,
     ) -> Self {
-        let graph = Graph {
-            http,
-            token_endpoint: config.token_endpoint(),
-            origin: config.graph.clone(),
-            scope: config.graph_scope.clone(),
-            client_id: config.client_id,
-            credential,
-            clock: Arc::clone(clock),
-        };
-        let settings = &config.preflight;
         let preflight = Self {
             graph,
-            expected: Expectations::new(config),
+            expected,
             enabled: settings.enabled,
             required: settings.required,
             clock: Arc::clone(clock),

@@ -4,7 +4,7 @@
 
 mod file;
 
-use std::{path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use identity::cloud::{Cloud, CloudArgs, CloudError};
 
@@ -23,7 +23,7 @@ pub struct Resource {
 }
 
 /// Every resource there is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Resources(Vec<Resource>);
 
 impl Resources {
@@ -79,6 +79,13 @@ impl Resources {
     /// All resources.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> {
         self.0.iter()
+    }
+}
+
+/// Names and scopes.
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|resource| (&resource.name, &resource.scope))).finish()
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     // An error says that one is installed; another one than this is in nobody's tree.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    config.log();
+    tracing::info!(settings = ?config, "effective settings");
     let broker = Arc::new(Broker::new(&config, &clock)?);
     let tls = config.tls.as_ref().map(watch_tls).transpose()?;
     let (health, health_service) = tonic_health::server::health_reporter();

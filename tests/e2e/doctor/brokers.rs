@@ -64,7 +64,8 @@ async fn another_broker(stack: &Stack, more: &[&str]) -> (String, DropGuard) {
     flags.push(format!("--public-url={}", stack.public_url()));
     flags.extend(more.iter().map(ToString::to_string));
     let config = token_broker::Config::try_from(token_broker::Args::parse_from(flags)).unwrap();
-    let listeners = token_broker::Listeners::bind(&config).await.unwrap();
+    let listeners =
+        token_broker::Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let url = format!("--broker-url=http://{}", listeners.grpc_address().unwrap());
     let shutdown = CancellationToken::new();
     let (clock, stop) = (Arc::new(ShiftedClock::default()), shutdown.clone());

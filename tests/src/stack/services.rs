@@ -31,7 +31,10 @@ impl Broker {
         all.extend(flags.iter().cloned());
         let args = token_broker::Args::try_parse_from(&all).unwrap_or_else(|error| panic!("{error}"));
         let config = token_broker::Config::try_from(args).unwrap_or_else(|error| panic!("{error}"));
-        let listeners = token_broker::Listeners::bind(&config).await.expect("loopback has ports");
+        let listeners =
+            token_broker::Listeners::bind(&config.listen, config.socket_mode, config.admin_listen)
+                .await
+                .expect("loopback has ports");
         let address = listeners.grpc_address().expect("a bound address").to_string();
         let url = hop.broker_url(&address);
         let admin = listeners.admin_address().expect("a bound address");

@@ -17,11 +17,14 @@ fn the_defaults_are_the_public_cloud_on_loopback() {
     let config = config(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:50051");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9051");
-    assert_eq!(config.audiences, ["11112222-bbbb-3333-cccc-4444dddd5555", "api://mcp-cost-server"]);
-    assert_eq!(config.client_capabilities, ["cp1"]);
-    assert!(!config.accept_v1_tokens);
     assert_eq!(
-        config.token_endpoint().as_str(),
+        config.assertions.audiences,
+        ["11112222-bbbb-3333-cccc-4444dddd5555", "api://mcp-cost-server"]
+    );
+    assert_eq!(config.client_capabilities, ["cp1"]);
+    assert!(!config.assertions.accept_v1);
+    assert_eq!(
+        config.application.token_endpoint().as_str(),
         "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
     );
     let arm = config.resources.find("arm").unwrap();
@@ -95,7 +98,7 @@ fn a_resources_file_is_read_at_start() {
 #[test]
 fn lists_are_split_and_may_not_hold_nothing() {
     let some = config(&["--audiences=a, b", "--client-capabilities="]).unwrap();
-    assert_eq!(some.audiences, ["a", "b"]);
+    assert_eq!(some.assertions.audiences, ["a", "b"]);
     assert!(some.client_capabilities.is_empty());
     assert!(config(&["--audiences=a,,b"]).unwrap_err().contains("BROKER_AUDIENCES"));
 }
@@ -144,4 +147,36 @@ fn an_end_takes_25_seconds_at_most_unless_told_otherwise() {
     for wrong in ["--drain-seconds=0", "--drain-seconds=121", "--shutdown-delay-seconds=121"] {
         assert!(config(&[wrong]).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn what_is_logged_at_start_names_what_is_in_force_and_no_secret() {
+    let identity = [
+        "token-broker",
+        BASE[1],
+        BASE[2],
+        "--managed-identity-client-id=55556666-ffff-7777-aaaa-8888bbbb9999",
+        "--identity-endpoint=http://localhost:42356/msi/token",
+        "--identity-header=s3cr3t",
+        "--redis-url=rediss://somebody@cache.contoso.com",
+        "--cache-key-file=/keys",
+        "--redis-password-file=/password",
+    ];
+    let args = Args::try_parse_from(identity).unwrap();
+    let shown = format!("{:?}", Config::try_from(args).unwrap());
+    for told in [
+        "aaaabbbb-0000-cccc-1111-dddd2222eeee",
+        "\"https://login.microsoftonline.com/\"",
+        "\"https://graph.microsoft.com/\"",
+        "managed identity 55556666-ffff-7777-aaaa-8888bbbb9999 from the platform's endpoint http://localhost:42356/msi/token",
+        "{\"arm\": \"https://management.azure.com/user_impersonation\"",
+        "127.0.0.1:50051",
+        "socket_mode: 0600",
+        "rediss://cache.contoso.com:6379/0",
+        "\"/keys\"",
+        "\"/password\"",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    assert!(!shown.contains("s3cr3t") && !shown.contains("somebody"), "{shown}");
 }

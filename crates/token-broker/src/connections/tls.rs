@@ -13,7 +13,16 @@ use tokio_rustls::TlsAcceptor;
 use watched::{Content, WatchError, Watched};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::config::TlsFiles;
+/// The files of mutual TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate chain.
+    pub cert: PathBuf,
+    /// The server's private key.
+    pub key: PathBuf,
+    /// The authorities of consumers' certificates.
+    pub client_ca: PathBuf,
+}
 
 /// What a handshake needs.
 pub(crate) struct ServerTls {

@@ -18,8 +18,8 @@ use tokio::{
     time,
 };
 
-use super::{Proof, Unavailable};
-use crate::{config::IdentityEndpoint, throttle::jittered};
+use super::{IdentityEndpoint, Proof, Unavailable};
+use crate::throttle::jittered;
 use source::{Failure, Source, Token};
 
 /// How often it is looked whether the token needs renewal.

@@ -1,10 +1,14 @@
 //! What the tenant must be like, as the settings have it. Nothing here asks anybody.
 
-use identity::{ClientId, TenantId};
+use identity::{ClientId, TenantId, ValidatorConfig};
 use url::Url;
 
-use super::{Needs, well_known};
-use crate::config::{Config, KnownClient};
+use super::{
+    needs::Needs,
+    settings::{KnownClient, PreflightSettings},
+    well_known,
+};
+use crate::application::Application;
 
 /// What is expected of the tenant.
 #[derive(Clone, Debug)]
@@ -38,18 +42,22 @@ pub(crate) struct Downstream {
 }
 
 impl Expectations {
-    pub(super) fn new(config: &Config) -> Self {
-        let settings = &config.preflight;
+    /// What the settings have.
+    pub(crate) fn new(
+        application: &Application,
+        assertions: &ValidatorConfig,
+        settings: &PreflightSettings,
+    ) -> Self {
         let downstream = settings.resources.iter().flat_map(|resource| {
             let scopes = resource.scope.split(' ').filter(|scope| !scope.is_empty());
             scopes.map(|scope| Downstream::new(scope, &resource.permission))
         });
         Self {
-            tenant: config.tenant,
-            client_id: config.client_id,
-            authority: config.authority.clone(),
-            audiences: config.audiences.clone(),
-            accept_v1: config.accept_v1_tokens,
+            tenant: application.tenant,
+            client_id: application.client_id,
+            authority: application.authority.clone(),
+            audiences: assertions.audiences.clone(),
+            accept_v1: assertions.accept_v1,
             public_url: settings.public_url.clone(),
             scope_prefix: settings.scope_prefix.clone(),
             needs: settings.needs.clone(),

@@ -20,8 +20,11 @@ use tokio::time::{self, Instant};
 use url::Url;
 use uuid::Uuid;
 
-use super::untold::{Part, Untold};
-use crate::credential::Credential;
+use super::{
+    settings::GraphSettings,
+    untold::{Part, Untold},
+};
+use crate::{application, credential::Credential};
 pub(crate) use objects::{
     AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,
     OfApplication, PermissionScope, ServicePrincipal,
@@ -43,15 +46,26 @@ const MAX_PAGES: usize = 20;
 
 /// Microsoft Graph, and the token endpoint that gives out tokens for it.
 pub(crate) struct Graph {
-    pub(super) http: Client,
-    pub(super) token_endpoint: Url,
-    /// Graph's origin, which settings may override.
-    pub(super) origin: Url,
-    /// `https://graph.microsoft.com/.default`: Graph's public identifier, whatever the origin.
-    pub(super) scope: String,
-    pub(super) client_id: ClientId,
-    pub(super) credential: Arc<Credential>,
-    pub(super) clock: SharedClock,
+    http: Client,
+    token_endpoint: Url,
+    client_id: ClientId,
+    settings: GraphSettings,
+    credential: Arc<Credential>,
+    clock: SharedClock,
+}
+
+impl Graph {
+    /// Asks nobody yet.
+    pub(crate) fn new(
+        http: Client,
+        application: &application::Application,
+        settings: GraphSettings,
+        credential: Arc<Credential>,
+        clock: SharedClock,
+    ) -> Self {
+        let (token_endpoint, client_id) = (application.token_endpoint(), application.client_id);
+        Self { http, token_endpoint, client_id, settings, credential, clock }
+    }
 }
 
 /// A token for Graph, and until when it may be used.
@@ -123,7 +137,7 @@ impl Session<'_> {
     }
 
     fn url(&self, path: &str, query: &str) -> Url {
-        let mut url = self.graph.origin.clone();
+        let mut url = self.graph.settings.origin.clone();
         url.set_path(&format!("v1.0/{path}"));
         url.set_query((!query.is_empty()).then_some(query));
         url
@@ -131,7 +145,7 @@ impl Session<'_> {
 
     /// The next page, if it is Graph's own: the token goes with the request.
     fn next(&self, link: &str) -> Part<Url> {
-        let url = Url::parse(link).ok().filter(|url| url.origin() == self.graph.origin.origin());
+        let url = Url::parse(link).ok().filter(|url| url.origin() == self.graph.settings.origin.origin());
         url.ok_or_else(|| Untold::Unavailable("Microsoft Graph's next page is at another host".to_owned()))
     }
 

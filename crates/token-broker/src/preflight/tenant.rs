@@ -13,9 +13,9 @@ use super::{
         Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed, Own,
         ServicePrincipal, Session, SignIn, Standing,
     },
+    settings::KnownClient,
     untold::{Part, Untold},
 };
-use crate::config::KnownClient;
 
 /// The application permission that reads service principals and applications.
 pub(crate) const READ_APPLICATIONS: &str = "Application.Read.All";

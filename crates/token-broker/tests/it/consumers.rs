@@ -354,7 +354,8 @@ async fn a_consumers_file_that_cannot_be_used_stops_the_start() {
     ] {
         socket.write(text);
         let config = entra.config(&["--consumers-file", &socket.consumers]);
-        let listeners = Listeners::bind(&config).await.unwrap();
+        let listeners =
+            Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
         let error = serve(config, listeners, clock, CancellationToken::new()).await.unwrap_err();
         let chain = format!("{:#}", anyhow::Error::from(error));

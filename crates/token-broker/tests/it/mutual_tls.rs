@@ -70,7 +70,8 @@ impl MutualTls {
             &file("consumers.toml", CONSUMERS),
         ];
         let config = entra.config(&[&flags, more].concat());
-        let listeners = Listeners::bind(&config).await.unwrap();
+        let listeners =
+            Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let address = listeners.grpc_address().unwrap().to_string();
         let admin = listeners.admin_address().unwrap().to_string();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());

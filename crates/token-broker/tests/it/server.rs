@@ -26,7 +26,7 @@ async fn a_unix_socket_is_served_and_removed() {
     let entra = Entra::start().await;
     let path = entra.dir.path().join("broker.sock");
     let config = entra.config(&["--listen", &format!("unix:{}", path.display())]);
-    let listeners = Listeners::bind(&config).await.unwrap();
+    let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
     let clock = Arc::new(ManualClock::at(NOW));
     let task = tokio::spawn(serve(config, listeners, clock, shutdown.clone()));
@@ -243,7 +243,7 @@ async fn a_credential_that_cannot_be_used_stops_the_start() {
     let entra = Entra::start().await;
     std::fs::write(entra.dir.path().join("app.pem"), entra.application.certificate.pem()).unwrap();
     let config = entra.config(&[]);
-    let listeners = Listeners::bind(&config).await.unwrap();
+    let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
     let error = serve(config, listeners, clock, CancellationToken::new()).await.unwrap_err();
     assert!(error.to_string().contains("AZURE_CLIENT_CERTIFICATE_PATH"), "{error}");

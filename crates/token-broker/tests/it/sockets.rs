@@ -210,7 +210,7 @@ const RELAY: &str = r#"
 "#;
 
 async fn start(config: Config) -> DropGuard {
-    let listeners = Listeners::bind(&config).await.unwrap();
+    let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
     tokio::spawn(serve(config, listeners, Arc::new(ManualClock::at(NOW)), shutdown.clone()));
     shutdown.drop_guard()

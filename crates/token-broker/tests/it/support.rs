@@ -276,7 +276,8 @@ impl Broker {
     }
 
     pub(crate) async fn start_with(config: Config) -> Self {
-        let listeners = Listeners::bind(&config).await.unwrap();
+        let listeners =
+            Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let address = format!("http://{}", listeners.grpc_address().unwrap());
         let admin = listeners.admin_address().unwrap().to_string();
         let channel = Channel::from_shared(address.clone()).unwrap().connect_lazy();

@@ -21,7 +21,7 @@ pub struct SharedCacheSettings {
 }
 
 /// Where Redis is: `rediss://[user@]host[:port][/database]`, `redis://` on loopback, or `unix:/path`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl {
     address: Address,
     username: Option<String>,
@@ -105,6 +105,13 @@ impl fmt::Display for RedisUrl {
             Address::Loopback(host, port) => write!(f, "redis://{host}:{port}/{}", self.database),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// As it is shown: without the user.
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

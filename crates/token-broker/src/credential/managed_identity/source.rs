@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::time;
 use zeroize::Zeroizing;
 
-use crate::config::IdentityEndpoint;
+use crate::credential::IdentityEndpoint;
 
 /// How long one request may take: the first token of an identity takes the metadata service some seconds.
 const DEADLINE: Duration = Duration::from_secs(10);

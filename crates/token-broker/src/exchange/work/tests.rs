@@ -1,12 +1,14 @@
-use clap::Parser as _;
-use identity::{clock::ManualClock, outbound::OutboundError};
+use identity::{
+    clock::ManualClock,
+    outbound::{OutboundArgs, OutboundError},
+};
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    Args, Config,
+    application::Application,
     cache::{CacheKey, LocalCache, UserKey},
-    credential::Credential,
+    credential::{Credential, CredentialConfig},
     error::Kind,
     testing::{self, NOW},
 };
@@ -27,17 +29,19 @@ impl Silent {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let authority = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let id = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
-        let flags = ["token-broker", "--tenant-id", id, "--client-id", id, "--authority-host", &authority];
-        let credential = ["--client-certificate-path", certificate.to_str().unwrap()];
-        let config =
-            Config::try_from(Args::try_parse_from(flags.iter().chain(&credential)).unwrap()).unwrap();
+        let application = Application {
+            tenant: id.parse().unwrap(),
+            client_id: id.parse().unwrap(),
+            authority: authority.parse().unwrap(),
+            token_exchange_audience: String::new(),
+        };
+        let settings = CredentialConfig::Certificate { path: certificate, password_file: None };
         let clock: SharedClock = Arc::new(ManualClock::at(NOW));
         let metrics = Metrics::new(&opentelemetry::global::meter("test"));
         let entra = Entra::new(
-            config.outbound.client()?,
-            config.token_endpoint(),
-            config.client_id,
-            Arc::new(Credential::load(&config, &clock).unwrap()),
+            OutboundArgs::default().client()?,
+            &application,
+            Arc::new(Credential::load(&settings, &application, &clock).unwrap()),
             Vec::new(),
             Arc::clone(&clock),
             metrics.clone(),

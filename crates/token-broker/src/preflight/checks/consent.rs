@@ -6,15 +6,13 @@ use url::Url;
 use uuid::Uuid;
 
 use super::found::{Found, View};
-use crate::{
-    config::KnownClient,
-    preflight::{
-        expected::Downstream,
-        graph::{Consent, Grant, Listed, ServicePrincipal},
-        tenant::Client,
-        untold::{Part, Untold},
-        well_known,
-    },
+use crate::preflight::{
+    expected::Downstream,
+    graph::{Consent, Grant, Listed, ServicePrincipal},
+    settings::KnownClient,
+    tenant::Client,
+    untold::{Part, Untold},
+    well_known,
 };
 
 pub(super) const NO_CLIENTS: Untold = Untold::NotSet {

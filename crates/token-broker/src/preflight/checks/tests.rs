@@ -8,9 +8,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    config::KnownClient,
     preflight::{
-        Needs,
+        KnownClient, Needs,
         expected::Downstream,
         graph::{
             ClientRegistration, Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing,

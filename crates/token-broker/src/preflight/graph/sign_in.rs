@@ -112,7 +112,7 @@ impl Graph {
                 ("client_id", client_id.as_str()),
                 ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
                 ("client_assertion", assertion.expose_secret()),
-                ("scope", self.scope.as_str()),
+                ("scope", self.settings.scope.as_str()),
             ])
             .finish();
         let sent = self

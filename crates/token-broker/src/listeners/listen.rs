@@ -38,7 +38,7 @@ impl fmt::Display for Listen {
 pub struct InvalidListen;
 
 /// The mode of a unix socket: its owner may read and write, others as said, and nobody executes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SocketMode(u32);
 
 impl SocketMode {
@@ -64,6 +64,12 @@ impl FromStr for SocketMode {
 impl fmt::Display for SocketMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04o}", self.0)
+    }
+}
+
+impl fmt::Debug for SocketMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

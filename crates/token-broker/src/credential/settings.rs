@@ -1,6 +1,6 @@
 //! How the broker proves to Entra ID who it is: exactly one of three ways, and the rules between their settings.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use clap::Args;
 use identity::ClientId;
@@ -44,7 +44,7 @@ pub struct CredentialArgs {
 }
 
 /// The credential in force.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum CredentialConfig {
     /// A certificate and its key sign client assertions.
@@ -99,6 +99,13 @@ impl CredentialConfig {
                 format!("managed identity {client_id} from the platform's endpoint {url}")
             }
         }
+    }
+}
+
+/// May be logged: it is what [`CredentialConfig::describe`] says.
+impl fmt::Debug for CredentialConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the preflight looks for in the tenant: settings of its own, and some that the gateway has too.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use clap::Args;
 use identity::ClientId;
+use url::Url;
 
+use super::needs::{Needs, NeedsError};
 use crate::{
-    preflight::{Needs, NeedsError},
+    list::listed,
     resource::{Resource, Resources},
 };
 
@@ -119,7 +121,7 @@ impl PreflightSettings {
     ///
     /// # Errors
     /// [`PreflightSettingsError`] names the setting and the fix.
-    pub(super) fn new(args: PreflightArgs, known: &Resources) -> Result<Self, PreflightSettingsError> {
+    pub(crate) fn new(args: PreflightArgs, known: &Resources) -> Result<Self, PreflightSettingsError> {
         let resources = listed(&args.preflight_resources).map(|name| {
             let unknown = || PreflightSettingsError::Resource { name: name.chars().take(64).collect() };
             known.find(name).cloned().ok_or_else(unknown)
@@ -143,6 +145,25 @@ impl PreflightSettings {
             public_url,
             needs,
         })
+    }
+}
+
+/// Where Microsoft Graph is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GraphSettings {
+    /// Where it is dialled.
+    pub origin: Url,
+    /// As tokens for it are asked for: `https://graph.microsoft.com/.default`, its public identifier, whatever the origin.
+    pub scope: String,
+}
+
+/// May be logged. A URL is shown as it is written.
+impl fmt::Debug for GraphSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphSettings")
+            .field("origin", &self.origin.as_str())
+            .field("scope", &self.scope)
+            .finish()
     }
 }
 
@@ -178,11 +199,6 @@ pub enum PreflightSettingsError {
     /// The policy.
     #[error(transparent)]
     Policy(#[from] NeedsError),
-}
-
-/// The entries of a list. `none` alone is an empty list: an empty variable is one that is not set.
-pub(super) fn listed(values: &[String]) -> impl Iterator<Item = &str> {
-    values.iter().map(|value| value.trim()).filter(|value| !value.is_empty() && *value != "none")
 }
 
 #[cfg(test)]
