@@ -504,6 +504,14 @@ async fn a_right_tenant_starts_without_a_word_of_warning() {
     assert!(status == 200 && ready.contains(r#""preflight":"ok""#), "{ready}");
 }
 
+/// The preflight's own token is the proof of the credential too (ADR 16).
+#[tokio::test]
+async fn a_start_asks_entra_id_once_for_the_application_itself() {
+    let stack = Stack::builder().preflight().start().await;
+    preflight(&stack, false).await;
+    assert_eq!(stack.emulator.counts().token_requests["client_credentials"], 1);
+}
+
 /// The stack waits until the broker is ready: that it starts at all shows that the broker looked again by itself.
 #[tokio::test]
 async fn a_required_preflight_holds_the_broker_back_until_the_tenant_is_right() {

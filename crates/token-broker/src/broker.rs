@@ -48,16 +48,9 @@ impl Broker {
         observe(&telemetry, &caches, &credential);
         let keys = validator.clone();
         telemetry.observe_key_age(move || keys.keys_age_seconds());
-        let preflight = Arc::new(preflight_of(config, http.clone(), Arc::clone(&credential), clock));
+        let entra = Arc::new(entra(config, http.clone(), credential, clock, metrics.clone()));
+        let preflight = Arc::new(look_at_the_tenant(config, http, &entra, clock));
         observe_preflight(&telemetry, &preflight);
-        let entra = Arc::new(Entra::new(
-            http,
-            &config.application,
-            credential,
-            config.client_capabilities.clone(),
-            Arc::clone(clock),
-            metrics.clone(),
-        ));
         let exchanger = Exchanger::new(
             validator.clone(),
             config.resources.clone(),
@@ -89,7 +82,13 @@ impl Broker {
                 tokio::join!(Arc::clone(shared).keep(local), shared.follow_keys());
             }
         };
-        let kept = async { tokio::join!(self.entra.keep_credential(), shared, self.consumers.follow()) };
+        let kept = async {
+            tokio::join!(
+                self.entra.keep_credential(self.preflight.is_enabled()),
+                shared,
+                self.consumers.follow()
+            )
+        };
         tokio::select! {
             _ = &mut keys.0 => tracing::error!("the signing keys are no longer refreshed"),
             ((), (), ()) = kept => {}
@@ -140,7 +139,10 @@ impl Broker {
 /// [`BuildError`] names the setting that cannot be used.
 pub async fn preflight(config: &Config, clock: &SharedClock) -> Result<Report, BuildError> {
     let credential = Arc::new(Credential::load(&config.credential, &config.application, clock)?);
-    let preflight = preflight_of(config, config.outbound.client()?, Arc::clone(&credential), clock);
+    let http = config.outbound.client()?;
+    let metrics = Metrics::new(&telemetry::Metrics::new("token-broker")?.meter("token-broker"));
+    let entra = Arc::new(entra(config, http.clone(), Arc::clone(&credential), clock, metrics));
+    let preflight = look_at_the_tenant(config, http, &entra, clock);
     // A managed identity has no token before somebody asks for it.
     let kept = async {
         credential.keep().await;
@@ -200,14 +202,20 @@ fn consumers(config: &Config, telemetry: &telemetry::Metrics) -> Result<Consumer
     Consumers::load(file, transport, &config.resources, &meter)
 }
 
-fn preflight_of(
+fn entra(
     config: &Config,
     http: Client,
     credential: Arc<Credential>,
     clock: &SharedClock,
-) -> Preflight {
+    metrics: Metrics,
+) -> Entra {
+    let capabilities = config.client_capabilities.clone();
+    Entra::new(http, &config.application, credential, capabilities, Arc::clone(clock), metrics)
+}
+
+fn look_at_the_tenant(config: &Config, http: Client, entra: &Arc<Entra>, clock: &SharedClock) -> Preflight {
     let expected = Expectations::new(&config.application, &config.assertions, &config.preflight);
-    let graph = Graph::new(http, &config.application, config.graph.clone(), credential, Arc::clone(clock));
+    let graph = Graph::new(http, config.graph.clone(), Arc::clone(entra), Arc::clone(clock));
     Preflight::new(expected, &config.preflight, graph, clock)
 }
 

@@ -33,7 +33,7 @@ use expiry::Reminder;
 pub(crate) use expiry::URGENT_BELOW;
 use federated::Federated;
 use managed_identity::ManagedIdentity;
-pub(crate) use proof::{Proof, Unavailable};
+pub(crate) use proof::{Own, Proof, Unavailable};
 use rotation::Rotation;
 pub use settings::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub(crate) use verdict::Verdict;
@@ -135,7 +135,7 @@ impl Credential {
     /// Another client assertion, after Entra ID did not know the certificate of this one: once after a swap the
     /// certificate before, or the one in force where that one went first.
     pub(crate) fn prove_otherwise(&self, refused: &Proof, now: Timestamp) -> Option<Proof> {
-        match (&self.means, &refused.thumbprint) {
+        match (&self.means, refused.thumbprint()) {
             (Means::Certificate(rotation), Some(thumbprint)) => rotation.prove_otherwise(thumbprint, now),
             _ => None,
         }
@@ -143,7 +143,7 @@ impl Credential {
 
     /// Entra ID knew this one, and not the other.
     pub(crate) fn prefer(&self, proof: &Proof, now: Timestamp) {
-        if let (Means::Certificate(rotation), Some(thumbprint)) = (&self.means, &proof.thumbprint) {
+        if let (Means::Certificate(rotation), Some(thumbprint)) = (&self.means, proof.thumbprint()) {
             rotation.prefer(thumbprint, now);
         }
     }

@@ -15,7 +15,10 @@ use identity::{BearerToken, ClientId, clock::SharedClock};
 use reqwest::Client;
 use secrecy::ExposeSecret as _;
 use telemetry::names;
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time,
+};
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -32,9 +35,10 @@ use crate::{
 };
 use answer::Refusal;
 use bearing::{Bearing, Opinion};
-use endpoint::{Answer, Attempt, Endpoint};
+use endpoint::{Answer, Endpoint};
 
 pub(crate) use claims::ClaimsRequest;
+pub(crate) use endpoint::{Attempt, AttemptFailed};
 
 /// How long one exchange may take, retry and wait for a free slot included.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -42,8 +46,9 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const MAX_CONCURRENT: usize = 128;
 /// How often it is looked whether Entra ID should be asked about the credential.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The kind of call that the proof of the credential is, next to the names of resources, which have no spaces.
-const OWN_PROOF: &str = "the credential itself";
+/// The kind of call that asks for the application itself, next to the names of resources, which have no spaces. Whatever
+/// scope is asked for, it is one kind: each answer proves the credential.
+const FOR_ITSELF: &str = "the credential itself";
 
 /// The client of one tenant's token endpoint, acting as one application.
 #[derive(Debug)]
@@ -56,6 +61,7 @@ pub(crate) struct Entra {
     metrics: Metrics,
     slots: Semaphore,
     throttle: Throttle,
+    asked_for_itself: Notify,
 }
 
 impl Entra {
@@ -71,7 +77,17 @@ impl Entra {
         let endpoint = Endpoint::new(http, application.token_endpoint(), metrics.clone());
         let (slots, throttle) = (Semaphore::new(MAX_CONCURRENT), Throttle::new());
         let client_id = application.client_id;
-        Self { endpoint, client_id, credential, capabilities, clock, metrics, slots, throttle }
+        Self {
+            endpoint,
+            client_id,
+            credential,
+            capabilities,
+            clock,
+            metrics,
+            slots,
+            throttle,
+            asked_for_itself: Notify::new(),
+        }
     }
 
     /// Whether the credential is valid now, and Entra ID does not refuse it.
@@ -80,9 +96,14 @@ impl Entra {
     }
 
     /// Keeps the credential current, and asks Entra ID about it when nobody else does: at the start, after it was
-    /// replaced, and while it is refused. Never returns.
-    pub(crate) async fn keep_credential(&self) {
+    /// replaced, and while it is refused. Never returns. Where `another_asks` for the application itself at the start, that
+    /// one's answer is waited for: a start costs one request.
+    pub(crate) async fn keep_credential(&self, another_asks: bool) {
         let ask = async {
+            if another_asks {
+                // Not for ever: it may be late.
+                let _late = time::timeout(DEADLINE, self.asked_for_itself.notified()).await;
+            }
             loop {
                 if self.credential.verdict().is_due(self.clock.now()) {
                     self.prove_itself().await;
@@ -140,7 +161,7 @@ impl Entra {
         let Ok(_slot) = self.slots.acquire().await else {
             return Err(ExchangeError::unavailable());
         };
-        let proof = self.credential.prove(self.clock.now()).await.map_err(no_proof)?;
+        let mut proof = self.credential.prove(self.clock.now()).await.map_err(no_proof)?;
         let now = self.clock.now();
         let pass = self.throttle.admit(kind, now).map_err(|left| self.held_back(kind, left))?;
         let claims = claims::merged(claims, &self.capabilities);
@@ -154,7 +175,7 @@ impl Entra {
             fields.extend(claims.as_deref().map(|claims| ("claims", claims)));
             self.form(proof, &fields)
         };
-        let (attempt, proof) = self.ask(form, proof, correlation_id).await;
+        let attempt = self.ask(form, &mut proof, correlation_id).await;
         self.learn(&attempt, pass, kind);
         let answer = attempt.map_err(|_| ExchangeError::unavailable())?;
         if !answer.status.is_success() {
@@ -168,47 +189,69 @@ impl Entra {
         })
     }
 
-    /// Asks Entra ID for a token of the application for itself, which nobody accepts and nobody keeps: the one way to
-    /// learn without a user whether the credential is accepted.
-    async fn prove_itself(&self) {
+    /// Asks for a token of the application for itself (RFC 6749, section 4.4). Whatever it is for, the answer shows whether
+    /// Entra ID accepts the credential. The proof is the one that was used last.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if there is nothing to ask with.
+    pub(crate) async fn for_itself(
+        &self,
+        scope: &str,
+        within: Duration,
+    ) -> Result<(Attempt, Proof), Unavailable> {
+        let asked = self.ask_for_itself(scope, within).await;
+        self.asked_for_itself.notify_one();
+        asked
+    }
+
+    async fn ask_for_itself(&self, scope: &str, within: Duration) -> Result<(Attempt, Proof), Unavailable> {
         let (verdict, now) = (self.credential.verdict(), self.clock.now());
-        let Ok(proof) = self.credential.prove(now).await else { return };
-        let Ok(pass) = self.throttle.admit(OWN_PROOF, now) else { return verdict.unanswered(now) };
-        let scope = format!("{}/.default", self.client_id);
-        let form =
-            |proof: &Proof| self.form(proof, &[("grant_type", "client_credentials"), ("scope", &scope)]);
-        let asked = self.ask(form, proof, Uuid::new_v4());
-        let Ok((attempt, proof)) = time::timeout(DEADLINE, asked).await else {
-            return verdict.unanswered(now);
+        let mut proof = self.credential.prove(now).await?;
+        let asked = async {
+            let Ok(_slot) = self.slots.acquire().await else { return Err(AttemptFailed::NoAnswer) };
+            let admitted = self.throttle.admit(FOR_ITSELF, self.clock.now());
+            let pass = admitted.map_err(|left| AttemptFailed::HeldBack { left })?;
+            let form =
+                |proof: &Proof| self.form(proof, &[("grant_type", "client_credentials"), ("scope", scope)]);
+            let attempt = self.ask(form, &mut proof, Uuid::new_v4()).await;
+            self.learn(&attempt, pass, FOR_ITSELF);
+            attempt
         };
-        self.learn(&attempt, pass, OWN_PROOF);
+        let attempt = time::timeout(within, asked).await.unwrap_or(Err(AttemptFailed::NoAnswer));
         match (&attempt, Bearing::of(&attempt).credential) {
             (Ok(answer), Some(Opinion::Refused)) => {
                 let refusal = Refusal::parse(&answer.body);
-                self.log(answer, &refusal, &Kind::BrokerMisconfigured, &scope, &proof);
+                self.log(answer, &refusal, &Kind::BrokerMisconfigured, scope, &proof);
             }
             (_, Some(Opinion::Accepted)) => tracing::debug!("Entra ID accepts the broker's credential"),
             (_, _) => verdict.unanswered(now),
         }
+        Ok((attempt, proof))
     }
 
-    /// Sends the form; once more with another certificate where Entra ID does not know the first. Returns the proof
-    /// that was used last.
+    /// Asks for a token that nobody accepts and nobody keeps: the one way to learn without a user, and without a need,
+    /// whether the credential is accepted.
+    async fn prove_itself(&self) {
+        let _learned = self.for_itself(&format!("{}/.default", self.client_id), DEADLINE).await;
+    }
+
+    /// Sends the form; once more with another certificate where Entra ID does not know the first. Leaves the proof that
+    /// was used last.
     async fn ask(
         &self,
         form: impl Fn(&Proof) -> Zeroizing<String>,
-        proof: Proof,
+        proof: &mut Proof,
         correlation_id: Uuid,
-    ) -> (Attempt, Proof) {
-        let first = self.endpoint.send(&form(&proof), correlation_id, self.clock.now()).await;
+    ) -> Attempt {
+        let first = self.endpoint.send(&form(proof), correlation_id, self.clock.now()).await;
         let now = self.clock.now();
         let unknown = Bearing::of(&first).unknown_certificate;
-        let Some(other) = unknown.then(|| self.credential.prove_otherwise(&proof, now)).flatten() else {
-            return (first, proof);
+        let Some(other) = unknown.then(|| self.credential.prove_otherwise(proof, now)).flatten() else {
+            return first;
         };
         tracing::warn!(
-            refused = proof.thumbprint.as_deref(),
-            tried = other.thumbprint.as_deref(),
+            refused = proof.thumbprint().map(AsRef::as_ref),
+            tried = other.thumbprint().map(AsRef::as_ref),
             %correlation_id,
             "Entra ID does not know the certificate: the other one is tried, once"
         );
@@ -216,7 +259,8 @@ impl Entra {
         if Bearing::of(&second).credential == Some(Opinion::Accepted) {
             self.credential.prefer(&other, now);
         }
-        (second, other)
+        *proof = other;
+        second
     }
 
     /// Takes from an attempt what it means for everybody: whether to hold back, and what Entra ID thinks of the
@@ -264,7 +308,7 @@ impl Entra {
                 correlation_id = refusal.correlation_id(),
                 trace_id = refusal.trace_id(),
                 client_id = %self.client_id,
-                certificate_thumbprint = proof.thumbprint.as_deref(),
+                certificate_thumbprint = proof.thumbprint().map(AsRef::as_ref),
                 scope,
                 hint = aadsts::hint(refusal.number()),
                 "Entra ID refuses this broker itself: every exchange of this kind fails until an operator acts"

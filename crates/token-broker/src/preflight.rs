@@ -124,6 +124,11 @@ impl Preflight {
         }
     }
 
+    /// Whether it looks by itself, from the start on.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// What was seen last, if anything was; after a new look if `refresh` is wanted and the last one is not new.
     pub(crate) async fn report(&self, refresh: bool) -> Option<Report> {
         let is_fresh = |looked: &Option<Arc<Looked>>| looked.as_ref().is_some_and(|l| l.at.elapsed() < FRESH);

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tracing::field;
 use watched::{Content, WatchError, Watched};
 
-use super::{Proof, Unavailable};
+use super::{Own, Proof, Unavailable};
 
 /// A projected service account token takes about 1.5 KiB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -33,6 +33,7 @@ pub(super) struct Federated {
 
 pub(super) struct Token {
     jwt: SecretString,
+    own: Option<Arc<Own>>,
     expires_at: Timestamp,
 }
 
@@ -81,7 +82,7 @@ impl Federated {
             tracing::error!(expired_at = %token.expires_at, "the federated token has expired, and its file holds no new one");
             return Err(Unavailable::Misconfigured);
         }
-        Ok(Proof { jwt: token.jwt.clone(), thumbprint: None })
+        Ok(Proof { jwt: token.jwt.clone(), own: token.own.clone() })
     }
 
     /// When the token in force ends.
@@ -112,7 +113,8 @@ impl Token {
             %expires_at,
             "federated token read; a federated identity credential of the application must match it exactly"
         );
-        Ok(Self { jwt: SecretString::from(text), expires_at })
+        let own = Own::of_token(text).map(Arc::new);
+        Ok(Self { jwt: SecretString::from(text), own, expires_at })
     }
 }
 

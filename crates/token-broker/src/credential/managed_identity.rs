@@ -148,7 +148,7 @@ impl State {
     /// What a call is answered; nothing if it should wait for the request under way.
     fn answer(&self, now: Timestamp) -> Option<Result<Proof, Unavailable>> {
         if let Some(token) = self.token.as_ref().filter(|token| now < token.expires_at) {
-            return Some(Ok(Proof { jwt: token.jwt.clone(), thumbprint: None }));
+            return Some(Ok(Proof { jwt: token.jwt.clone(), own: token.own.clone() }));
         }
         match &self.last_failure {
             None => None,
@@ -202,13 +202,11 @@ impl fmt::Debug for ManagedIdentity {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
-
     use super::*;
     use crate::testing::NOW;
 
     fn token(minutes: i64) -> Token {
-        Token { jwt: SecretString::from("a.b.c"), expires_at: at(minutes) }
+        Token::new("a.b.c", at(minutes))
     }
 
     fn at(minutes: i64) -> Timestamp {

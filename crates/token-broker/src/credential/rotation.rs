@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 use watched::{WatchError, Watched};
 
-use super::{Proof, SigningCertificate, Unavailable, certificate, client_assertion::ClientAssertions};
+use super::{Own, Proof, SigningCertificate, Unavailable, certificate, client_assertion::ClientAssertions};
 
 /// How long the certificate before stays at hand after a swap. Entra ID's servers learn of a new one within minutes,
 /// as a rule.
@@ -186,7 +186,8 @@ fn proof(signer: &ClientAssertions, now: Timestamp) -> Result<Proof, Unavailable
         tracing::error!(%error, "no client assertion could be signed");
         Unavailable::Misconfigured
     })?;
-    Ok(Proof { jwt, thumbprint: Some(Arc::clone(signer.certificate().thumbprint())) })
+    let own = Own::Certificate { thumbprint: Arc::clone(signer.certificate().thumbprint()) };
+    Ok(Proof { jwt, own: Some(Arc::new(own)) })
 }
 
 fn log(message: &'static str, certificate: &SigningCertificate) {
@@ -239,7 +240,7 @@ mod tests {
 
         fn signs_with(&self) -> Arc<str> {
             let now = self.clock.now();
-            self.rotation.prove(now).unwrap().thumbprint.unwrap()
+            self.rotation.prove(now).unwrap().thumbprint().cloned().unwrap()
         }
     }
 
@@ -255,10 +256,10 @@ mod tests {
         assert!(!stand.rotation.reload(NOW));
         assert_eq!(*stand.signs_with(), *new.thumbprint_sha256());
         let other = stand.rotation.prove_otherwise(&new.thumbprint_sha256(), NOW).unwrap();
-        assert_eq!(other.thumbprint.as_deref(), Some(&*old.thumbprint_sha256()));
+        assert_eq!(other.thumbprint().map(AsRef::as_ref), Some(&*old.thumbprint_sha256()));
         // The other way round: there is a way back, once per exchange.
         let other = stand.rotation.prove_otherwise(&old.thumbprint_sha256(), NOW).unwrap();
-        assert_eq!(other.thumbprint.as_deref(), Some(&*new.thumbprint_sha256()));
+        assert_eq!(other.thumbprint().map(AsRef::as_ref), Some(&*new.thumbprint_sha256()));
 
         stand.clock.advance(FORMER_KEPT_FOR + SignedDuration::from_secs(1));
         let now = stand.clock.now();

@@ -71,6 +71,7 @@ mod tests {
         Bearing::of(&Ok(Answer {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: retry_after.map(Duration::from_secs),
+            date: None,
             body: Zeroizing::new(body.to_string().into_bytes()),
         }))
     }

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use identity::outbound::{read_bounded, retry_after};
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::rfc2822};
 use opentelemetry::KeyValue;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use telemetry::names;
 use tokio::time;
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::metrics::Metrics;
+use super::answer::{self, Refusal};
+use crate::{metrics::Metrics, outcome::DownstreamToken};
 
 /// How long one attempt may take.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(8);
@@ -31,23 +32,40 @@ pub(super) struct Endpoint {
 }
 
 /// What an attempt brought back.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    /// What time it is at Entra ID (`Date`; RFC 9110, section 6.6.1), in whole seconds.
+    pub(crate) date: Option<Timestamp>,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 /// What came back, or why nothing did.
-pub(super) type Attempt = Result<Answer, AttemptFailed>;
+pub(crate) type Attempt = Result<Answer, AttemptFailed>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum AttemptFailed {
+pub(crate) enum AttemptFailed {
     #[error("no connection")]
     NotConnected,
     #[error("no answer in time")]
     NoAnswer,
     #[error("the answer broke off or is too long")]
     BrokenOff,
+    /// Entra ID was not asked: it had asked to be left alone.
+    #[error("calls of this kind pause")]
+    HeldBack { left: Duration },
+}
+
+impl Answer {
+    /// The token in it, if it is one.
+    pub(crate) fn token(&self, now: Timestamp) -> Option<DownstreamToken> {
+        answer::token(&self.body, now).ok().filter(|_| self.status == StatusCode::OK)
+    }
+
+    /// The number of the refusal in it, if it has one.
+    pub(crate) fn number(&self) -> Option<u32> {
+        Refusal::parse(&self.body).number()
+    }
 }
 
 impl Endpoint {
@@ -95,10 +113,15 @@ impl Endpoint {
             .map_err(|error| {
                 if error.is_connect() { AttemptFailed::NotConnected } else { AttemptFailed::NoAnswer }
             })?;
-        let (status, retry_after) = (response.status(), retry_after(&response, now));
+        let (status, retry_after, date) = (response.status(), retry_after(&response, now), date(&response));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| AttemptFailed::BrokenOff)?;
-        Ok(Answer { status, retry_after, body: Zeroizing::new(body) })
+        Ok(Answer { status, retry_after, date, body: Zeroizing::new(body) })
     }
+}
+
+fn date(response: &Response) -> Option<Timestamp> {
+    let date = response.headers().get("date")?.to_str().ok()?;
+    rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
 fn allows_retry(result: &Attempt) -> bool {

@@ -9,7 +9,6 @@ mod sign_in;
 use std::{sync::Arc, time::Duration};
 
 use identity::{
-    ClientId,
     clock::SharedClock,
     outbound::{read_bounded, retry_after},
 };
@@ -24,12 +23,12 @@ use super::{
     settings::GraphSettings,
     untold::{Part, Untold},
 };
-use crate::{application, credential::Credential};
+use crate::entra::Entra;
 pub(crate) use objects::{
     AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,
     OfApplication, PermissionScope, ServicePrincipal,
 };
-pub(crate) use sign_in::{Own, SignIn, Standing};
+pub(crate) use sign_in::{SignIn, Standing};
 
 /// How long one request may take.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(8);
@@ -44,34 +43,25 @@ const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// Pages of one collection. At Graph's 100 objects each, 2,000 grants of one client.
 const MAX_PAGES: usize = 20;
 
-/// Microsoft Graph, and the token endpoint that gives out tokens for it.
+/// Microsoft Graph, and who gets tokens for it.
 pub(crate) struct Graph {
     http: Client,
-    token_endpoint: Url,
-    client_id: ClientId,
     settings: GraphSettings,
-    credential: Arc<Credential>,
+    entra: Arc<Entra>,
     clock: SharedClock,
 }
 
 impl Graph {
     /// Asks nobody yet.
-    pub(crate) fn new(
-        http: Client,
-        application: &application::Application,
-        settings: GraphSettings,
-        credential: Arc<Credential>,
-        clock: SharedClock,
-    ) -> Self {
-        let (token_endpoint, client_id) = (application.token_endpoint(), application.client_id);
-        Self { http, token_endpoint, client_id, settings, credential, clock }
+    pub(crate) fn new(http: Client, settings: GraphSettings, entra: Arc<Entra>, clock: SharedClock) -> Self {
+        Self { http, settings, entra, clock }
     }
 }
 
 /// A token for Graph, and until when it may be used.
 pub(crate) struct Session<'a> {
     graph: &'a Graph,
-    token: SecretString,
+    token: Arc<SecretString>,
     deadline: Instant,
 }
 

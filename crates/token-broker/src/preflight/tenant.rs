@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use super::{
     expected::{Expectations, Named},
     graph::{
-        Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed, Own,
+        Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed,
         ServicePrincipal, Session, SignIn, Standing,
     },
     settings::KnownClient,
     untold::{Part, Untold},
 };
+use crate::credential::Own;
 
 /// The application permission that reads service principals and applications.
 pub(crate) const READ_APPLICATIONS: &str = "Application.Read.All";

@@ -4,7 +4,7 @@
 //! an access token". App Service, Functions, Container Apps: "How to use managed identities for App Service", REST
 //! endpoint reference. Both answer numbers as strings.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use identity::{
     ClientId,
@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::time;
 use zeroize::Zeroizing;
 
-use crate::credential::IdentityEndpoint;
+use crate::credential::{IdentityEndpoint, Own};
 
 /// How long one request may take: the first token of an identity takes the metadata service some seconds.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,7 +38,14 @@ pub(super) struct Source {
 /// A token of the identity.
 pub(super) struct Token {
     pub(super) jwt: SecretString,
+    pub(super) own: Option<Arc<Own>>,
     pub(super) expires_at: Timestamp,
+}
+
+impl Token {
+    pub(super) fn new(jwt: &str, expires_at: Timestamp) -> Self {
+        Self { jwt: SecretString::from(jwt), own: Own::of_token(jwt).map(Arc::new), expires_at }
+    }
 }
 
 /// Why there is no token.
@@ -173,7 +180,7 @@ fn token(body: &[u8], now: Timestamp) -> Option<Token> {
     let within = answer.expires_in.as_ref().and_then(seconds);
     let within = within.and_then(|left| now.saturating_add(SignedDuration::from_secs(left)).ok());
     let expires_at = on.or(within)?.min(now.saturating_add(MAX_LIFE).unwrap_or(now));
-    (expires_at > now).then(|| Token { jwt: SecretString::from(jwt.as_ref()), expires_at })
+    (expires_at > now).then(|| Token::new(jwt.as_ref(), expires_at))
 }
 
 /// Seconds, as a number or as the text of one.

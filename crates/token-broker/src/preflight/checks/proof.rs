@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use super::found::{Found, View};
 use crate::{
     aadsts::is_of_credential,
-    credential::URGENT_BELOW,
+    credential::{Own, URGENT_BELOW},
     preflight::{
-        graph::{KeyCredential, Own, Standing},
+        graph::{KeyCredential, Standing},
         untold::Untold,
     },
 };

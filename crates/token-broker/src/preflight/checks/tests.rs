@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    credential::Own,
     preflight::{
         KnownClient, Needs,
         expected::Downstream,
         graph::{
-            ClientRegistration, Consent, FederatedCredential, Grant, Listed, Own, ServicePrincipal, Standing,
+            ClientRegistration, Consent, FederatedCredential, Grant, Listed, ServicePrincipal, Standing,
         },
         tenant::Client,
     },
@@ -89,7 +90,7 @@ fn right() -> World {
         at: NOW,
         standing: Standing::Accepted,
         clock_ahead: Ok(SignedDuration::from_secs(-2)),
-        own: Ok(Own::Certificate { thumbprint: thumbprint() }),
+        own: Ok(Own::Certificate { thumbprint: thumbprint().into() }),
         principal: Ok(Some(serde_json::from_value(principal).unwrap())),
         application: Ok(Some(serde_json::from_value(application).unwrap())),
         federated: Ok(Listed::default()),
