@@ -4,7 +4,7 @@
 //! protocol do not send them and the server would ignore them. A refusal raised later, while a tool runs, leaves
 //! through here as well: answers are JSON, so nothing has been sent before the tool is done.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -14,10 +14,11 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use identity::clock::SharedClock;
-use identity::{BearerToken, ClientId, Principal, ValidationError, Validator};
+use identity::{BearerToken, ClientId, ValidationError, Validator};
 use tokio::time::Instant;
 
 use self::batch::answer_all;
+use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::metrics::Instruments;
 use crate::policy::Policies;
@@ -52,27 +53,6 @@ pub(crate) struct Guard {
     pub(crate) clients: Arc<[ClientId]>,
     /// The methods that the server behind this layer has.
     pub(crate) methods: &'static [&'static str],
-}
-
-/// The proved caller of a request. Travels to the tools in the request's extensions.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) principal: Principal,
-    pub(crate) assertion: BearerToken,
-    /// When the request must be answered.
-    pub(crate) deadline: Instant,
-    refusal: Arc<OnceLock<Refusal>>,
-}
-
-impl Caller {
-    fn new(principal: Principal, assertion: BearerToken, deadline: Instant) -> Self {
-        Self { principal, assertion, deadline, refusal: Arc::default() }
-    }
-
-    /// Refuses the request from within a tool. The first refusal stands.
-    pub(crate) fn refuse(&self, refusal: Refusal) {
-        let _ = self.refusal.set(refusal);
-    }
 }
 
 /// Why a request does not reach MCP.
@@ -134,7 +114,7 @@ impl Guard {
             }
             rpc::Body::Batch(messages) => answer_all(self, &messages, &parts, &caller, &next).await?,
         };
-        match caller.refusal.get() {
+        match caller.refused() {
             Some(refusal) => Err(refusal.clone().into()),
             None => Ok(response),
         }

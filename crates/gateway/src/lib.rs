@@ -5,7 +5,7 @@
 //! 1. [`server`] puts it together; `listen`: connections, bounded in number and patience, TLS, graceful shutdown
 //! 2. `front`: one host, bounded fields, and which pages a browser may let call
 //! 3. `guard`: bearer token, body, policy; what is refused goes no further (`calls`: what its sender
-//!    ends, neither); `rpc`: what a message says
+//!    ends, neither); `rpc`: what a message says; `caller`: who was proved
 //! 4. `mcp`: the protocol (rmcp), the table of tools, and one file for each tool
 //! 5. `broker`: the caller's token for Azure, from the token broker
 //! 6. `refusal`: every refusal, as HTTP
@@ -20,6 +20,7 @@ pub mod policy;
 pub mod server;
 
 mod broker;
+mod caller;
 mod calls;
 mod front;
 mod guard;

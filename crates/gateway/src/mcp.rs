@@ -22,8 +22,8 @@ use tracing::{Instrument, field, info_span};
 use self::answer::Failure;
 use self::context::{Services, ToolContext};
 use self::registry::{Entry, TOOLS};
+use crate::caller::Caller;
 use crate::config::Config;
-use crate::guard::Caller;
 
 mod answer;
 pub(crate) mod context;

@@ -11,7 +11,8 @@ use axum::middleware::Next;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::value::RawValue;
 
-use super::{Caller, Guard, Stop};
+use super::{Guard, Stop};
+use crate::caller::Caller;
 use crate::rpc::{Fault, Id, Kind, Message};
 
 /// How many messages of one batch are worked on at once.

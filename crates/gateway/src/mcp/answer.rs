@@ -10,7 +10,7 @@ use serde_json::json;
 use telemetry::names::OUTCOME_CANCELLED;
 
 use super::foreign;
-use crate::guard::Caller;
+use crate::caller::Caller;
 use crate::refusal::Refusal;
 
 /// An answer: a text for people, data for programs.

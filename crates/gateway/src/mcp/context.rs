@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::answer::Failure;
 use crate::broker::Broker;
-use crate::guard::Caller;
+use crate::caller::Caller;
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::refusal::Refusal;
