@@ -12,6 +12,7 @@ use identity::{ClientId, EmptyAudience, TenantId};
 use proto::client::BrokerAddress;
 use telemetry::TelemetryArgs;
 
+use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy, PolicyError};
 
 pub use public_url::{InvalidPublicUrl, PublicUrl};
@@ -196,9 +197,10 @@ impl TryFrom<Args> for Config {
         if let Some(conflict) = conflicts(&args).next() {
             return Err(conflict);
         }
+        let tools = tool_names();
         let policies = match &args.policy_file {
-            Some(path) => Policies::of_file(path)?,
-            None => Policies::fixed(Policy::built_in()?),
+            Some(path) => Policies::of_file(path, &tools)?,
+            None => Policies::fixed(Policy::built_in(&tools)?),
         };
         let audiences = identity::audiences(&args.audiences, args.client_id);
         let audiences = audiences.map_err(|EmptyAudience| ConfigError::EmptyAudience)?;

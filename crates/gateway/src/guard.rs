@@ -169,7 +169,7 @@ impl Guard {
             Kind::Call { tool } => {
                 let policy = self.policies.current();
                 // Every tool has an entry, so what has none is no tool.
-                if !policy.covers(tool) {
+                if policy.rule(tool).is_none() {
                     return Err(Stop::Fault(Fault::unknown_tool(message.id.clone())));
                 }
                 Ok(policy.decide(tool, &caller.principal)?)

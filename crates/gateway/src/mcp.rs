@@ -108,7 +108,8 @@ impl CostServer {
         caller: Caller,
         request: CallToolRequestParams,
     ) -> Result<CallToolResult, Failure> {
-        self.services.policies.current().decide(entry.name, &caller.principal).map_err(Failure::Refused)?;
+        let decided = self.services.policies.current().decide(entry.name, &caller.principal);
+        decided.map_err(|denied| Failure::Refused(denied.into()))?;
         let context = ToolContext::new(caller, self.services.clone());
         (entry.call)(context, request.arguments.unwrap_or_default()).await
     }

@@ -1,6 +1,8 @@
 //! Who may call which tool: a table, and the one function that decides.
 //!
 //! Default deny: a tool without an entry cannot be called, and the gateway does not start with such a tool.
+//!
+//! This module must not know which tools there are, nor how a caller is told no.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +11,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use crate::mcp::tool_names;
-use crate::refusal::Refusal;
-
+pub(crate) use denied::Denied;
 pub use error::PolicyError;
 pub use in_force::Policies;
 
+mod denied;
 mod error;
 mod in_force;
 
@@ -51,16 +52,12 @@ pub struct Rule {
 }
 
 impl Policy {
-    /// The built-in policy.
+    /// The built-in policy, for these tools.
     ///
     /// # Errors
     /// None in a tested build: the text is compiled in, and checked like a file all the same.
-    pub fn built_in() -> Result<Self, PolicyError> {
-        Self::parse("built-in policy", BUILT_IN)
-    }
-
-    fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
-        Self::of(file, text, &tool_names())
+    pub fn built_in(tools: &[&str]) -> Result<Self, PolicyError> {
+        Self::of("built-in policy", BUILT_IN, tools)
     }
 
     /// The policy of a text in TOML, for these tools: each must have an entry, and no entry may be of another.
@@ -75,14 +72,9 @@ impl Policy {
         Ok(Self { tools })
     }
 
-    /// The rule of a tool, or `None` for a tool that does not exist.
+    /// The rule of a tool, or `None` for a tool that does not exist: every tool has an entry.
     pub fn rule(&self, tool: &str) -> Option<&Rule> {
         self.tools.get(tool)
-    }
-
-    /// Whether there is a tool of this name: every tool has an entry.
-    pub(crate) fn covers(&self, tool: &str) -> bool {
-        self.tools.contains_key(tool)
     }
 
     /// The scopes that everybody needs: what a client asks for at first.
@@ -93,19 +85,19 @@ impl Policy {
     /// Decides whether `principal` may call `tool`. The one place that does.
     ///
     /// # Errors
-    /// The refusal, which says what to do next.
-    pub(crate) fn decide(&self, tool: &str, principal: &Principal) -> Result<(), Refusal> {
+    /// What is missing.
+    pub(crate) fn decide(&self, tool: &str, principal: &Principal) -> Result<(), Denied> {
         if principal.is_app_only() {
-            return Err(Refusal::AppOnlyToken);
+            return Err(Denied::AppOnly);
         }
-        let rule = self.rule(tool).ok_or_else(|| Refusal::NoPolicy { tool: tool.to_owned() })?;
+        let rule = self.rule(tool).ok_or_else(|| Denied::NoEntry { tool: tool.to_owned() })?;
         // What the person may not do comes first: nobody should consent to a scope only to be refused for a role.
         rule.check_roles(principal)?;
         self.check_scopes(rule, principal)?;
         rule.check_auth_context(principal)
     }
 
-    fn check_scopes(&self, rule: &Rule, principal: &Principal) -> Result<(), Refusal> {
+    fn check_scopes(&self, rule: &Rule, principal: &Principal) -> Result<(), Denied> {
         let granted = principal.scopes();
         let Some(missing) = rule.scopes.iter().find(|scope| !granted.contains(scope)) else {
             return Ok(());
@@ -115,7 +107,7 @@ impl Policy {
         // registration) are no scopes of this API, and asking for them fails (AADSTS650053).
         let mut scopes: Vec<String> = self.known().filter(|scope| granted.contains(scope)).cloned().collect();
         scopes.extend(rule.scopes.iter().filter(|scope| !granted.contains(scope)).cloned());
-        Err(Refusal::MissingScope { missing: missing.clone(), scopes })
+        Err(Denied::MissingScope { missing: missing.clone(), scopes })
     }
 
     /// Every scope that some tool needs, once.
@@ -128,20 +120,20 @@ impl Policy {
 }
 
 impl Rule {
-    fn check_roles(&self, principal: &Principal) -> Result<(), Refusal> {
+    fn check_roles(&self, principal: &Principal) -> Result<(), Denied> {
         let Some(first) = self.roles.first() else { return Ok(()) };
         if self.roles.iter().any(|role| principal.roles().contains(role)) {
             return Ok(());
         }
-        Err(Refusal::MissingRole { role: first.clone(), any_of: self.roles.clone() })
+        Err(Denied::MissingRole { role: first.clone(), any_of: self.roles.clone() })
     }
 
-    fn check_auth_context(&self, principal: &Principal) -> Result<(), Refusal> {
+    fn check_auth_context(&self, principal: &Principal) -> Result<(), Denied> {
         let Some(context) = &self.auth_context else { return Ok(()) };
         if principal.acrs().contains(context) {
             return Ok(());
         }
-        Err(Refusal::ClaimsChallenge { claims: demand(context) })
+        Err(Denied::Context { claims: demand(context) })
     }
 }
 

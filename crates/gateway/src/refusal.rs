@@ -10,6 +10,8 @@ use axum::http::StatusCode;
 use identity::{ClientId, Reason};
 use serde_json::{Value, json};
 
+use crate::policy::Denied;
+
 pub(crate) use block::Block;
 pub(crate) use render::{Asked, Refusals, Render, admin_consent_url};
 pub(crate) use request::RequestFault;
@@ -207,6 +209,18 @@ impl Refusal {
 impl From<RequestFault> for Refusal {
     fn from(fault: RequestFault) -> Self {
         Self::Request(fault)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::AppOnly => Self::AppOnlyToken,
+            Denied::Context { claims } => Self::ClaimsChallenge { claims },
+            Denied::MissingRole { role, any_of } => Self::MissingRole { role, any_of },
+            Denied::MissingScope { missing, scopes } => Self::MissingScope { missing, scopes },
+            Denied::NoEntry { tool } => Self::NoPolicy { tool },
+        }
     }
 }
 

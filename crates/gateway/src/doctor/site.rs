@@ -15,6 +15,7 @@ use url::Url;
 use super::STEP_DEADLINE;
 use super::trouble::Trouble;
 use crate::config::Args;
+use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy, PolicyError};
 
 /// More than any document that is looked at.
@@ -50,9 +51,10 @@ impl Site {
         ) {
             unusable.insert("EXTRA_CA_FILE".to_owned());
         }
+        let tools = tool_names();
         let policy = match &args.policy_file {
-            Some(path) => Policies::of_file(path).map(|policies| policies.current()),
-            None => Policy::built_in().map(Arc::new),
+            Some(path) => Policies::of_file(path, &tools).map(|policies| policies.current()),
+            None => Policy::built_in(&tools).map(Arc::new),
         };
         Self {
             unusable,

@@ -263,8 +263,8 @@ fn tools(site: &Site, principal: &Principal) -> Vec<Finding> {
         let why = "the policy cannot be used, so nobody may call anything";
         return vec![Finding::unknown(TOOL, "every tool", why, "Mend the line of the policy first.")];
     };
-    let decided: Vec<_> =
-        tool_names().into_iter().map(|tool| (tool, policy.decide(tool, principal))).collect();
+    let decide = |tool| (tool, policy.decide(tool, principal).map_err(Refusal::from));
+    let decided: Vec<_> = tool_names().into_iter().map(decide).collect();
     if principal.is_app_only() {
         // The same for each tool, and said once.
         let first = decided.into_iter().find_map(|(_, decision)| decision.err());

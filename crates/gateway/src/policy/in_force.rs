@@ -25,16 +25,16 @@ impl Policies {
         Self(Source::Fixed(Arc::new(policy)))
     }
 
-    /// The policy of a file. What the file holds later counts once it is a policy.
+    /// The policy of a file, for these tools. What the file holds later counts once it is a policy.
     ///
     /// # Errors
     /// Names the file, the line and the fix.
-    pub fn of_file(path: &Path) -> Result<Self, PolicyError> {
+    pub fn of_file(path: &Path, tools: &[&'static str]) -> Result<Self, PolicyError> {
         let file = path.display().to_string();
-        let name = file.clone();
+        let (name, tools) = (file.clone(), tools.to_vec());
         let parse = move |contents: &[Content]| {
             let text = contents.first().map_or(&[][..], |content| content.as_slice());
-            Ok(Policy::parse(&name, str::from_utf8(text)?)?)
+            Ok(Policy::of(&name, str::from_utf8(text)?, &tools)?)
         };
         let watched = Watched::load("policy file", vec![path.to_owned()], parse);
         watched.map(|watched| Self(Source::File(watched))).map_err(|error| PolicyError::of_start(file, error))

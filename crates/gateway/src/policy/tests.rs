@@ -1,6 +1,7 @@
 //! Policies that can be used, and those that are refused at start with the line named.
 
 use super::*;
+use crate::mcp::tool_names;
 
 const GOOD: &str = r#"
 [tools.list_subscriptions]
@@ -13,9 +14,13 @@ roles = ["Cost.Exporter"]
 auth_context = "c1"
 "#;
 
+fn parse(text: &str) -> Result<Policy, PolicyError> {
+    Policy::of("policy.toml", text, &tool_names())
+}
+
 #[test]
 fn the_built_in_policy_covers_every_tool() {
-    let policy = Policy::built_in().unwrap();
+    let policy = Policy::built_in(&tool_names()).unwrap();
     for tool in tool_names() {
         assert!(policy.rule(tool).is_some(), "{tool}");
     }
@@ -25,7 +30,7 @@ fn the_built_in_policy_covers_every_tool() {
 
 #[test]
 fn every_field_is_read() {
-    let policy = Policy::parse("policy.toml", GOOD).unwrap();
+    let policy = parse(GOOD).unwrap();
     let rule = policy.rule("cost_export").unwrap();
     assert_eq!(rule.scopes, ["cost.export", "cost.read"]);
     assert_eq!(rule.roles, ["Cost.Exporter"]);
@@ -59,7 +64,7 @@ fn each_fault_names_the_line_and_the_fix() {
         ("[tools.cost_export]", "[tools.cost_by_service]", "line 6"),
     ] {
         let text = GOOD.replacen(from, to, 1);
-        let error = Policy::parse("policy.toml", &text).unwrap_err().to_string();
+        let error = parse(&text).unwrap_err().to_string();
         assert!(error.starts_with("policy.toml"), "{error}");
         assert!(error.contains(expected), "{to}: {error}");
     }
@@ -68,14 +73,14 @@ fn each_fault_names_the_line_and_the_fix() {
 #[test]
 fn a_tool_without_an_entry_is_a_start_up_error() {
     let text = GOOD.replace("[tools.cost_by_service]\nscopes = [\"cost.read\"]\n", "");
-    let error = Policy::parse("policy.toml", &text).unwrap_err().to_string();
+    let error = parse(&text).unwrap_err().to_string();
     assert!(error.contains("the tool `cost_by_service` has no entry"), "{error}");
-    assert!(Policy::parse("policy.toml", "").is_err());
+    assert!(parse("").is_err());
 }
 
 #[test]
 fn an_inline_table_has_its_line_too() {
     let text = "[tools]\nlist_subscriptions = { scopes = [\"cost.read\"] }\ncost_export = { scopes = [] }\n";
-    let error = Policy::parse("policy.toml", text).unwrap_err().to_string();
+    let error = parse(text).unwrap_err().to_string();
     assert!(error.starts_with("policy.toml, line 3: [tools.cost_export] has no scopes"), "{error}");
 }
