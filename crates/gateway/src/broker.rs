@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use identity::BearerToken;
-use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError, TlsFiles};
+use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
 use proto::status::{BrokerError, Reason};
 use secrecy::SecretString;
 use tonic::Code;
 use tracing::{Instrument, field, info_span};
 
-use crate::config::Args;
 use crate::refusal::Refusal;
 
 /// The downstream resource this gateway asks for, by the name the broker's configuration gives it.
@@ -25,13 +24,13 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Sets up the connection; it is made when first needed and again whenever it breaks.
+    /// Sets up the connection to where `config` says; it is made when first needed and again whenever it breaks.
     ///
     /// # Errors
     /// When a TLS file cannot be used.
-    pub(crate) fn new(args: &Args) -> Result<Self, BrokerSetupError> {
+    pub(crate) fn new(config: ClientConfig) -> Result<Self, BrokerSetupError> {
         // No patience: a pause that the broker asks for is the caller's to make (`Retry-After`).
-        let config = config(args).with_deadline(EXCHANGE_DEADLINE).with_patience(Duration::ZERO);
+        let config = config.with_deadline(EXCHANGE_DEADLINE).with_patience(Duration::ZERO);
         Ok(Self { client: Client::new(config)? })
     }
 
@@ -61,17 +60,6 @@ impl Broker {
             }
         }
     }
-}
-
-/// The broker's address and the files it is reached with, as configured.
-pub(crate) fn config(args: &Args) -> ClientConfig {
-    let config = ClientConfig::new(args.broker_url.clone());
-    let Some(authority) = &args.broker_ca_file else { return config };
-    let mut files = TlsFiles::new(authority);
-    if let (Some(certificate), Some(key)) = (&args.broker_cert_file, &args.broker_key_file) {
-        files = files.with_identity(certificate, key);
-    }
-    config.with_tls(files)
 }
 
 /// What the broker's error means for the caller. The one table of it.

@@ -9,7 +9,7 @@ use clap::Parser;
 use identity::cloud::{CloudArgs, CloudError, Endpoints};
 use identity::outbound::{OutboundArgs, OutboundError};
 use identity::{ClientId, EmptyAudience, TenantId};
-use proto::client::BrokerAddress;
+use proto::client::{BrokerAddress, ClientConfig, TlsFiles};
 use telemetry::TelemetryArgs;
 
 use crate::mcp::tool_names;
@@ -220,6 +220,35 @@ impl Args {
     pub(crate) fn scope_prefix_in_force(&self) -> String {
         let prefix = self.scope_prefix.clone().unwrap_or_else(|| self.public_url.to_string());
         prefix.trim_end_matches('/').to_owned()
+    }
+
+    /// The broker's address and the files it is reached with.
+    pub(crate) fn broker(&self) -> ClientConfig {
+        let config = ClientConfig::new(self.broker_url.clone());
+        let Some(authority) = &self.broker_ca_file else { return config };
+        let mut files = TlsFiles::new(authority);
+        if let (Some(certificate), Some(key)) = (&self.broker_cert_file, &self.broker_key_file) {
+            files = files.with_identity(certificate, key);
+        }
+        config.with_tls(files)
+    }
+
+    /// The hosts that this server is known by.
+    pub(crate) fn hosts_in_force(&self) -> Vec<String> {
+        const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+        let mut hosts = vec![self.public_url.authority()];
+        hosts.extend(self.allowed_hosts.iter().cloned());
+        if self.listen.ip().is_loopback() {
+            hosts.extend(LOOPBACK.map(str::to_owned));
+        }
+        hosts
+    }
+
+    /// The origins of the pages that may call.
+    pub(crate) fn origins_in_force(&self) -> Vec<String> {
+        let mut origins = vec![self.public_url.origin()];
+        origins.extend(self.allowed_origins.iter().cloned());
+        origins
     }
 }
 

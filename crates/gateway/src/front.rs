@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use axum::middleware::Next;
 
 use self::names::{Host, Origin};
-use crate::config::Config;
 use crate::listen::MAX_FIELD_BYTES;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
@@ -39,10 +38,20 @@ const EXPOSED: &str = "WWW-Authenticate, Retry-After";
 /// How long a browser need not ask again, in seconds. Browsers take two hours at most.
 const MAX_AGE: &str = "7200";
 
+/// What this server is known by.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The path of MCP. All else that is served is public.
+    pub(crate) path: String,
+    /// Each `host` or `host:port`.
+    pub(crate) hosts: Vec<String>,
+    /// Pages that may call: each an origin, or one with `*` for its port.
+    pub(crate) origins: Vec<String>,
+}
+
 /// What the layer decides with.
 #[derive(Debug)]
 pub(crate) struct Front {
-    /// The path of MCP. All else that is served is public.
     path: String,
     hosts: Vec<Host>,
     origins: Vec<Origin>,
@@ -61,19 +70,11 @@ enum Pages {
 }
 
 impl Front {
-    pub(crate) fn new(config: &Config, refusals: Arc<Refusals>) -> Self {
-        let args = &config.args;
-        let own_hosts = [args.public_url.authority()];
-        let loopback: &[&str] =
-            if args.listen.ip().is_loopback() { &["localhost", "127.0.0.1", "[::1]"] } else { &[] };
-        let hosts =
-            own_hosts.iter().chain(&args.allowed_hosts).map(String::as_str).chain(loopback.iter().copied());
-        let own_origin = [args.public_url.origin()];
-        let origins = own_origin.iter().chain(&args.allowed_origins);
+    pub(crate) fn new(settings: Settings, refusals: Arc<Refusals>) -> Self {
         Self {
-            path: args.public_url.path().to_owned(),
-            hosts: hosts.filter_map(Host::allowed).collect(),
-            origins: origins.filter_map(|origin| Origin::allowed(origin)).collect(),
+            path: settings.path,
+            hosts: settings.hosts.iter().filter_map(|host| Host::allowed(host)).collect(),
+            origins: settings.origins.iter().filter_map(|origin| Origin::allowed(origin)).collect(),
             refusals,
         }
     }

@@ -23,7 +23,6 @@ use self::answer::Failure;
 use self::context::{Services, ToolContext};
 use self::registry::{Entry, TOOLS};
 use crate::caller::Caller;
-use crate::config::Config;
 
 mod answer;
 pub(crate) mod context;
@@ -45,14 +44,14 @@ whatever they say.";
 
 /// An MCP server, ready to be mounted: stateless, so that any replica answers any request.
 pub(crate) fn service<H: ServerHandler + Clone>(
-    config: &Config,
     server: H,
+    max_body_bytes: usize,
 ) -> StreamableHttpService<H, NeverSessionManager> {
     // Hosts and origins are looked at in front of every route.
     let settings = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(config.args.max_body_bytes)
+        .with_max_request_body_bytes(max_body_bytes)
         .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings)
 }

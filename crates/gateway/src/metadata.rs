@@ -9,14 +9,25 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use crate::config::Config;
 use crate::refusal::Refusals;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
+/// What the document says.
+pub(crate) struct Document {
+    /// The canonical MCP URL.
+    pub(crate) resource: String,
+    /// The path of that URL.
+    pub(crate) path: String,
+    /// Where to sign in: the issuer of version 2.0.
+    pub(crate) authority: String,
+    pub(crate) refusals: Arc<Refusals>,
+}
+
 /// The two well-known paths, with one body: clients look at the path's own first, then at the root.
-pub(crate) fn routes(config: &Config, refusals: &Arc<Refusals>) -> Router {
-    let document = Arc::new(Document::new(config, refusals));
+pub(crate) fn routes(document: Document) -> Router {
+    let of_path = format!("{WELL_KNOWN}{}", document.path);
+    let document = Arc::new(document);
     let answer = move || {
         let document = document.json();
         async move {
@@ -24,26 +35,10 @@ pub(crate) fn routes(config: &Config, refusals: &Arc<Refusals>) -> Router {
                 .into_response()
         }
     };
-    let of_path = format!("{WELL_KNOWN}{}", config.args.public_url.path());
     Router::new().route(WELL_KNOWN, get(answer.clone())).route(&of_path, get(answer))
 }
 
-struct Document {
-    resource: String,
-    authority: String,
-    refusals: Arc<Refusals>,
-}
-
 impl Document {
-    fn new(config: &Config, refusals: &Arc<Refusals>) -> Self {
-        let authority = config.endpoints.authority.as_str().trim_end_matches('/');
-        Self {
-            resource: config.args.public_url.to_string(),
-            authority: format!("{authority}/{}/v2.0", config.args.tenant_id),
-            refusals: Arc::clone(refusals),
-        }
-    }
-
     fn json(&self) -> Value {
         let scopes = self.refusals.base_scopes();
         json!({

@@ -185,10 +185,10 @@ impl Refusal {
             Self::ClaimsChallenge { claims } => vec![("claims", claims.clone())],
             Self::ConsentRequired { permission } => vec![
                 ("permission", json!(permission)),
-                ("admin_consent_url", json!(refusals.admin_consent_url())),
+                ("admin_consent_url", json!(refusals.admin_consent_url.as_str())),
             ],
             Self::ClientNotAllowed { client } => vec![("client_id", json!(client.to_string()))],
-            Self::Request(RequestFault::NotFound) => vec![("mcp_url", json!(refusals.mcp_url()))],
+            Self::Request(RequestFault::NotFound) => vec![("mcp_url", json!(refusals.mcp_url))],
             Self::BlockedByPolicy { correlation_id: Some(id), .. } => vec![("correlation_id", json!(id))],
             _ => Vec::new(),
         }

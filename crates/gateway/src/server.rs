@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -14,7 +13,6 @@ use rmcp::ServerHandler;
 use telemetry::Metrics;
 use telemetry::admin::{self, Check};
 use telemetry::http::{ServerMetrics, observe};
-use telemetry::names;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -22,10 +20,10 @@ use watched::WatchError;
 
 use crate::broker::Broker;
 use crate::calls::Calls;
-use crate::config::{Args, Config};
-use crate::front::{Front, front};
+use crate::config::Config;
+use crate::front::front;
 use crate::guard::{Guard, guard};
-use crate::listen::{self, Limits, Listening, Patience, Places};
+use crate::listen::{self, Listening};
 use crate::mcp::{self, CostServer, context::Services};
 use crate::metadata;
 use crate::metrics::Instruments;
@@ -34,6 +32,8 @@ use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
 pub use crate::broker::BrokerSetupError;
 pub use crate::mcp::METHODS;
+
+pub(crate) mod parts;
 
 /// The service's two addresses, bound.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ pub async fn serve(
     config.policies.observe(&metrics.meter("gateway"));
     let server = cost_tools(&config, &clock, &metrics)?;
     let app = router(&config, &validator, &clock, &metrics, server, METHODS);
-    let listening = listening(&config, &metrics, shutdown)?;
-    let (places, admin_places) = places(&config.args, &metrics);
+    let listening = parts::listening(&config, &metrics, shutdown).map_err(ServeError::TlsFiles)?;
+    let (places, admin_places) = parts::places(&config, &metrics);
     let background = background(&validator, &config, &listening);
     let ready = move || {
         let ready = validator.is_ready();
@@ -133,11 +133,11 @@ pub fn router<H: ServerHandler + Clone>(
     server: H,
     methods: &'static [&'static str],
 ) -> Router {
-    let refusals = Arc::new(Refusals::new(config));
+    let refusals = Arc::new(parts::refusals(config));
     let layer = Guard {
         validator: validator.clone(),
         policies: config.policies.clone(),
-        refusals: refusals.clone(),
+        refusals: Arc::clone(&refusals),
         rates: RateLimits::new(config.args.calls_per_minute),
         calls: Calls::default(),
         clock: clock.clone(),
@@ -148,13 +148,13 @@ pub fn router<H: ServerHandler + Clone>(
         methods,
     };
     let mcp = Router::new()
-        .route_service(config.args.public_url.path(), mcp::service(config, server))
+        .route_service(config.args.public_url.path(), mcp::service(server, config.args.max_body_bytes))
         .layer(from_fn_with_state(layer, guard));
     let observed = ServerMetrics::new(&metrics.meter("http"));
     let (lost, refused) = (Arc::clone(&refusals), Arc::clone(&refusals));
-    mcp.merge(metadata::routes(config, &refusals))
+    mcp.merge(metadata::routes(parts::document(config, refusals)))
         .fallback(move |headers: HeaderMap| std::future::ready(nothing(&lost, &headers)))
-        .layer(from_fn_with_state(Arc::new(Front::new(config, refused)), front))
+        .layer(from_fn_with_state(Arc::new(parts::front(config, refused)), front))
         .layer(from_fn_with_state(observed, observe))
 }
 
@@ -207,7 +207,7 @@ pub fn cost_tools(
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
         policies: config.policies.clone(),
-        broker: Broker::new(&config.args)?,
+        broker: Broker::new(config.args.broker())?,
         cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
         clock: clock.clone(),
         instruments: instruments(metrics),
@@ -218,48 +218,6 @@ pub fn cost_tools(
 /// The same instruments however often they are asked for: the meter knows them by name.
 fn instruments(metrics: &Metrics) -> Instruments {
     Instruments::new(&metrics.meter("gateway"))
-}
-
-fn listening(
-    config: &Config,
-    metrics: &Metrics,
-    shutdown: CancellationToken,
-) -> Result<Listening, ServeError> {
-    let args = &config.args;
-    let tls = match (&args.tls_cert_file, &args.tls_key_file) {
-        (Some(certificate), Some(key)) => {
-            let tls = listen::watch_tls(certificate, key).map_err(ServeError::TlsFiles)?;
-            tls.observe(&metrics.meter("gateway"), names::GATEWAY_FILES_STALE);
-            Some(tls)
-        }
-        _ => None,
-    };
-    let patience = Patience {
-        idle: Duration::from_secs(args.idle_seconds),
-        age: Duration::from_secs(args.max_connection_age_seconds),
-        last_request: config.request_timeout(),
-    };
-    let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&Refusals::new(config)).into();
-    let drain = Duration::from_secs(args.shutdown_seconds);
-    Ok(Listening { tls, patience, head_too_long, drain, shutdown })
-}
-
-/// Places for clients, within what the system allows, and a few for whoever probes and scrapes.
-fn places(args: &Args, metrics: &Metrics) -> (Arc<Places>, Arc<Places>) {
-    const FOR_ADMIN: usize = 64;
-    let room = listen::descriptors::room_for_connections();
-    let in_all = args.max_connections.min(room);
-    if in_all < args.max_connections {
-        tracing::warn!(
-            wanted = args.max_connections,
-            in_force = in_all,
-            "fewer connections than GATEWAY_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn, LimitNOFILE)"
-        );
-    }
-    let meter = metrics.meter("gateway");
-    let limits = Limits { in_all, of_one: args.max_connections_per_address.min(in_all) };
-    let for_admin = Limits { in_all: FOR_ADMIN, of_one: FOR_ADMIN };
-    (Places::new(limits, &meter), Places::new(for_admin, &meter))
 }
 
 /// Why the service cannot run.

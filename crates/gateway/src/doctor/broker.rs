@@ -23,7 +23,6 @@ use url::Url;
 use super::site::Site;
 use super::trouble::Trouble;
 use super::{CHECK_DEADLINE, STEP_DEADLINE};
-use crate::broker::config;
 
 pub(super) use exchange::exchange;
 
@@ -77,7 +76,7 @@ async fn reach(site: &Site) -> Result<Reached, Finding> {
     if let Some(path) = url.as_str().strip_prefix("unix:") {
         socket(Path::new(path)).await.map_err(|(detail, fix)| missing(detail, fix))?;
     }
-    let channel = config(&site.args).channel().map_err(|error| {
+    let channel = site.args.broker().channel().map_err(|error| {
         missing(
             error.to_string(),
             "Correct the GATEWAY_BROKER_* files; each has a line of its own.".to_owned(),

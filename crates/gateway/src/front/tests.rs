@@ -1,7 +1,8 @@
 use clap::Parser;
 
 use super::*;
-use crate::config::Args;
+use crate::config::{Args, Config};
+use crate::server::parts;
 
 fn look(uri: &str, fields: &[(&'static str, &str)]) -> Result<Pages, RequestFault> {
     let args = [
@@ -12,12 +13,12 @@ fn look(uri: &str, fields: &[(&'static str, &str)]) -> Result<Pages, RequestFaul
         "--allowed-origins=https://app.contoso.com",
     ];
     let config = Config::try_from(Args::parse_from(args)).unwrap();
-    let refusals = Arc::new(Refusals::new(&config));
+    let front = parts::front(&config, Arc::new(parts::refusals(&config)));
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    Front::new(&config, refusals).look(&uri.parse().unwrap(), &headers)
+    front.look(&uri.parse().unwrap(), &headers)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use identity::{ClientId, TenantId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use telemetry::http::ErrorType;
@@ -11,34 +12,24 @@ use url::Url;
 
 use super::challenge::Challenge;
 use super::{Refusal, RequestFault, seconds};
-use crate::config::{Args, Config};
 use crate::policy::Policies;
 
 /// What refusals need to know of this deployment.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    resource_metadata: String,
-    scope_prefix: String,
-    policies: Policies,
-    mcp_url: String,
-    admin_consent_url: Url,
-    claims_status: u16,
+    /// Where the resource's metadata is.
+    pub(crate) resource_metadata: String,
+    /// What stands before a scope in a fully qualified one, without a slash at the end.
+    pub(crate) scope_prefix: String,
+    pub(crate) policies: Policies,
+    /// Where MCP is served.
+    pub(crate) mcp_url: String,
+    pub(crate) admin_consent_url: Url,
+    /// The status of a refusal that carries claims.
+    pub(crate) claims_status: u16,
 }
 
 impl Refusals {
-    pub(crate) fn new(config: &Config) -> Self {
-        let args = &config.args;
-        let admin_consent_url = admin_consent_url(&config.endpoints.authority, args);
-        Self {
-            resource_metadata: args.public_url.metadata_url(),
-            scope_prefix: config.scope_prefix.clone(),
-            policies: config.policies.clone(),
-            mcp_url: args.public_url.to_string(),
-            admin_consent_url,
-            claims_status: args.claims_status,
-        }
-    }
-
     /// Scopes as Entra ID needs them in a request: unqualified ones would be taken for Microsoft Graph's.
     pub(crate) fn qualified(&self, scopes: &[String]) -> String {
         let qualify = |scope: &String| format!("{}/{scope}", self.scope_prefix);
@@ -49,23 +40,14 @@ impl Refusals {
     pub(crate) fn base_scopes(&self) -> String {
         self.qualified(self.policies.current().base_scopes())
     }
-
-    /// Where MCP is served.
-    pub(super) fn mcp_url(&self) -> &str {
-        &self.mcp_url
-    }
-
-    pub(super) fn admin_consent_url(&self) -> &str {
-        self.admin_consent_url.as_str()
-    }
 }
 
 /// Where an administrator consents (Microsoft: "Admin consent on the Microsoft identity platform"). This form asks for all
 /// that the registration lists, and needs no redirect URI.
-pub(crate) fn admin_consent_url(authority: &Url, args: &Args) -> Url {
+pub(crate) fn admin_consent_url(authority: &Url, tenant: TenantId, client: ClientId) -> Url {
     let mut url = authority.clone();
-    url.set_path(&format!("/{}/adminconsent", args.tenant_id));
-    url.query_pairs_mut().append_pair("client_id", &args.client_id.to_string());
+    url.set_path(&format!("/{tenant}/adminconsent"));
+    url.query_pairs_mut().append_pair("client_id", &client.to_string());
     url
 }
 

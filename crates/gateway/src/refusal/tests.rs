@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 
 use super::*;
 use crate::config::{Args, Config};
+use crate::server::parts;
 
 mod documents;
 
@@ -16,7 +17,7 @@ fn refusals(more: &[&str]) -> Refusals {
         "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
         "--public-url=https://mcp.contoso.com/mcp",
     ];
-    Refusals::new(&Config::try_from(Args::parse_from(args.iter().chain(more))).unwrap())
+    parts::refusals(&Config::try_from(Args::parse_from(args.iter().chain(more))).unwrap())
 }
 
 async fn rendered(refusal: &Refusal, more: &[&str]) -> (u16, String, Value) {

@@ -58,7 +58,11 @@ fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
     match &refusal {
         Refusal::ConsentRequired { permission } => {
             let fix = format!("Let an administrator consent to {permission} for this server.");
-            missing(&fix).at(admin_consent_url(&site.endpoints.authority, &site.args))
+            missing(&fix).at(admin_consent_url(
+                &site.endpoints.authority,
+                site.args.tenant_id,
+                site.args.client_id,
+            ))
         }
         // Nobody said no: whether the exchange would work is not known.
         Refusal::BrokerUnavailable | Refusal::IdentityProviderUnavailable { .. } => {
