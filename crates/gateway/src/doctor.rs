@@ -36,8 +36,6 @@ mod site;
 mod token;
 mod trouble;
 
-pub(crate) use command::HINT;
-
 /// How long one look over the network may take.
 const STEP_DEADLINE: Duration = Duration::from_secs(5);
 /// How long one check may take, however many looks it takes.

@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::init("gateway", &args.telemetry).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
-    let listeners = Listeners::bind(config.args.listen, config.args.admin_listen)?;
+    let listeners = Listeners::bind(config.listen, config.admin_listen)?;
     let shutdown = CancellationToken::new();
     tokio::spawn(server::stop_on_signal(shutdown.clone()));
     server::serve(config, listeners, Arc::new(SystemClock), shutdown).await?;

@@ -138,17 +138,17 @@ pub fn router<H: ServerHandler + Clone>(
         validator: validator.clone(),
         policies: config.policies.clone(),
         refusals: Arc::clone(&refusals),
-        rates: RateLimits::new(config.args.calls_per_minute),
+        rates: RateLimits::new(config.calls_per_minute),
         calls: Calls::default(),
         clock: clock.clone(),
         instruments: instruments(metrics),
-        max_body_bytes: config.args.max_body_bytes,
-        timeout: config.request_timeout(),
-        clients: config.args.client_ids.as_slice().into(),
+        max_body_bytes: config.max_body_bytes,
+        timeout: config.request_timeout,
+        clients: config.client_ids.as_slice().into(),
         methods,
     };
     let mcp = Router::new()
-        .route_service(config.args.public_url.path(), mcp::service(server, config.args.max_body_bytes))
+        .route_service(config.public_url.path(), mcp::service(server, config.max_body_bytes))
         .layer(from_fn_with_state(layer, guard));
     let observed = ServerMetrics::new(&metrics.meter("http"));
     let (lost, refused) = (Arc::clone(&refusals), Arc::clone(&refusals));
@@ -169,12 +169,12 @@ fn nothing(refusals: &Refusals, headers: &HeaderMap) -> Response {
 /// When the audiences are unusable.
 pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, ValidatorError> {
     let rules = ValidatorConfig {
-        tenant: config.args.tenant_id,
+        tenant: config.tenant,
         audiences: config.audiences.clone(),
-        identifier_uris: config.args.identifier_uris(),
-        accept_v1: config.args.accept_v1_tokens,
+        identifier_uris: config.identifier_uris.clone(),
+        accept_v1: config.accept_v1_tokens,
     };
-    Validator::new(rules, &config.endpoints.authority, config.http.clone(), clock)
+    Validator::new(rules, &config.endpoints.authority, config.outbound.client.clone(), clock)
 }
 
 /// Cancels `shutdown` on SIGTERM or Ctrl-C.
@@ -207,11 +207,15 @@ pub fn cost_tools(
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
         policies: config.policies.clone(),
-        broker: Broker::new(config.args.broker())?,
-        cost: cost::Client::new(config.http.clone(), endpoints.arm.clone(), endpoints.blob_hosts.clone()),
+        broker: Broker::new(config.broker.clone())?,
+        cost: cost::Client::new(
+            config.outbound.client.clone(),
+            endpoints.arm.clone(),
+            endpoints.blob_hosts.clone(),
+        ),
         clock: clock.clone(),
         instruments: instruments(metrics),
-        max_export_bytes: config.args.max_export_bytes,
+        max_export_bytes: config.max_export_bytes,
     }))
 }
 

@@ -19,11 +19,6 @@ const TOKEN_STDIN: &str = "token-stdin";
 /// The flag that names an MCP client.
 const CLIENT: &str = "client";
 
-/// What `gateway --help` says of the doctor.
-pub(crate) const HINT: &str = "\
-Commands:
-  doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`";
-
 const LONG_HELP: &str = "\
 Looks at everything that is set wrong the first time, from the outside in: settings, files, policy, hosts and clock, the
 tenant's metadata and keys, audiences, the protected resource metadata as a client sees it, the token broker and its

@@ -1,5 +1,6 @@
 //! The policy in force: the built-in one, or a file's, followed.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use watched::{Content, WatchError, Watched};
 use super::{Policy, PolicyError};
 
 /// Where the policy comes from. Cheap to clone; clones see the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Policies(Source);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     Fixed(Arc<Policy>),
     File(Arc<Watched<Policy>>),
@@ -61,6 +62,17 @@ impl Policies {
         if let Source::File(watched) = &self.0 {
             watched.observe(meter, names::GATEWAY_FILES_STALE);
         }
+    }
+}
+
+/// What is followed, and what counts now.
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = match &self.0 {
+            Source::Fixed(_) => None,
+            Source::File(watched) => Some(watched),
+        };
+        f.debug_struct("Policies").field("file", &file).field("current", &self.current()).finish()
     }
 }
 

@@ -1,13 +1,12 @@
 //! What each part below is handed of the settings. Here, and nowhere below, they are read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 use watched::WatchError;
 
-use crate::config::Config;
+use crate::config::{Config, TlsPair};
 use crate::front::{self, Front};
 use crate::listen::{self, Limits, Listening, Patience, Places};
 use crate::metadata::Document;
@@ -15,24 +14,22 @@ use crate::refusal::{Refusal, Refusals, RequestFault, admin_consent_url};
 
 /// What refusals say of this deployment.
 pub(crate) fn refusals(config: &Config) -> Refusals {
-    let args = &config.args;
     Refusals {
-        resource_metadata: args.public_url.metadata_url(),
+        resource_metadata: config.public_url.metadata_url(),
         scope_prefix: config.scope_prefix.clone(),
         policies: config.policies.clone(),
-        mcp_url: args.public_url.to_string(),
-        admin_consent_url: admin_consent_url(&config.endpoints.authority, args.tenant_id, args.client_id),
-        claims_status: args.claims_status,
+        mcp_url: config.public_url.to_string(),
+        admin_consent_url: admin_consent_url(&config.endpoints.authority, config.tenant, config.client_id),
+        claims_status: config.claims_status,
     }
 }
 
 /// What stands in front of every route.
 pub(crate) fn front(config: &Config, refusals: Arc<Refusals>) -> Front {
-    let args = &config.args;
     let settings = front::Settings {
-        path: args.public_url.path().to_owned(),
-        hosts: args.hosts_in_force(),
-        origins: args.origins_in_force(),
+        path: config.public_url.path().to_owned(),
+        hosts: config.hosts.clone(),
+        origins: config.origins.clone(),
     };
     Front::new(settings, refusals)
 }
@@ -41,9 +38,9 @@ pub(crate) fn front(config: &Config, refusals: Arc<Refusals>) -> Front {
 pub(super) fn document(config: &Config, refusals: Arc<Refusals>) -> Document {
     let authority = config.endpoints.authority.as_str().trim_end_matches('/');
     Document {
-        resource: config.args.public_url.to_string(),
-        path: config.args.public_url.path().to_owned(),
-        authority: format!("{authority}/{}/v2.0", config.args.tenant_id),
+        resource: config.public_url.to_string(),
+        path: config.public_url.path().to_owned(),
+        authority: format!("{authority}/{}/v2.0", config.tenant),
         refusals,
     }
 }
@@ -57,40 +54,34 @@ pub(super) fn listening(
     metrics: &Metrics,
     shutdown: CancellationToken,
 ) -> Result<Listening, WatchError> {
-    let args = &config.args;
-    let tls = match (&args.tls_cert_file, &args.tls_key_file) {
-        (Some(certificate), Some(key)) => {
+    let tls = match &config.tls {
+        Some(TlsPair { certificate, key }) => {
             let tls = listen::watch_tls(certificate, key)?;
             tls.observe(&metrics.meter("gateway"), names::GATEWAY_FILES_STALE);
             Some(tls)
         }
-        _ => None,
+        None => None,
     };
-    let patience = Patience {
-        idle: Duration::from_secs(args.idle_seconds),
-        age: Duration::from_secs(args.max_connection_age_seconds),
-        last_request: config.request_timeout(),
-    };
+    let patience =
+        Patience { idle: config.idle, age: config.max_connection_age, last_request: config.request_timeout };
     let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&refusals(config)).into();
-    let drain = Duration::from_secs(args.shutdown_seconds);
-    Ok(Listening { tls, patience, head_too_long, drain, shutdown })
+    Ok(Listening { tls, patience, head_too_long, drain: config.drain, shutdown })
 }
 
 /// Places for clients, within what the system allows, and a few for whoever probes and scrapes.
 pub(super) fn places(config: &Config, metrics: &Metrics) -> (Arc<Places>, Arc<Places>) {
     const FOR_ADMIN: usize = 64;
-    let args = &config.args;
     let room = listen::descriptors::room_for_connections();
-    let in_all = args.max_connections.min(room);
-    if in_all < args.max_connections {
+    let in_all = config.max_connections.min(room);
+    if in_all < config.max_connections {
         tracing::warn!(
-            wanted = args.max_connections,
+            wanted = config.max_connections,
             in_force = in_all,
             "fewer connections than GATEWAY_MAX_CONNECTIONS: raise the limit of open files (ulimit -Hn, LimitNOFILE)"
         );
     }
     let meter = metrics.meter("gateway");
-    let limits = Limits { in_all, of_one: args.max_connections_per_address.min(in_all) };
+    let limits = Limits { in_all, of_one: config.max_connections_per_address.min(in_all) };
     let for_admin = Limits { in_all: FOR_ADMIN, of_one: FOR_ADMIN };
     (Places::new(limits, &meter), Places::new(for_admin, &meter))
 }
