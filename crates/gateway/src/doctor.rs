@@ -10,7 +10,6 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -19,6 +18,7 @@ use identity::clock::{SharedClock, SystemClock};
 use secrecy::SecretSlice;
 use telemetry::report::{Finding, Report};
 
+use self::deadline::CHECK_DEADLINE;
 use self::settings::Given;
 use self::site::Site;
 
@@ -26,6 +26,7 @@ mod audiences;
 mod broker;
 mod client;
 mod command;
+mod deadline;
 mod discovery;
 mod files;
 mod heads;
@@ -35,11 +36,7 @@ mod settings;
 mod site;
 mod token;
 mod trouble;
-
-/// How long one look over the network may take.
-const STEP_DEADLINE: Duration = Duration::from_secs(5);
-/// How long one check may take, however many looks it takes.
-const CHECK_DEADLINE: Duration = Duration::from_secs(25);
+mod words;
 
 /// One thing that is looked at.
 struct Check {

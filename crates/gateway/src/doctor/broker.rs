@@ -20,9 +20,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use url::Url;
 
+use super::deadline::{CHECK_DEADLINE, STEP_DEADLINE};
 use super::site::Site;
 use super::trouble::Trouble;
-use super::{CHECK_DEADLINE, STEP_DEADLINE};
 
 pub(super) use exchange::exchange;
 

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
-
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use telemetry::command_line::{without_empty_flags, without_empty_variables};
 
 use self::line::Line;
@@ -50,7 +49,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
     let mut given = settings::read(&matches);
     given.findings.splice(0..0, mistakes);
     let on = |name| matches.get_flag(name);
-    let client = raw(&matches, CLIENT).map(|name| name.to_string_lossy().into_owned());
+    let client = settings::raw(&matches, CLIENT).map(|name| name.to_string_lossy().into_owned());
     Ok(Request { given, json: on("json"), token_stdin: on(TOKEN_STDIN), client })
 }
 
@@ -79,10 +78,4 @@ fn loosened(argument: Arg) -> Arg {
         return argument;
     }
     argument.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
-}
-
-/// The value of a setting as it was given, joined again where it is a list.
-pub(super) fn raw(matches: &ArgMatches, id: &str) -> Option<OsString> {
-    let values: Vec<_> = matches.get_raw(id)?.collect();
-    Some(values.join(std::ffi::OsStr::new(",")))
 }

@@ -1,21 +1,20 @@
 //! What an MCP client sees before it has a token: the protected resource metadata (RFC 9728) and the challenge that leads
 //! to it. Where the answer is wrong in public and right at the gateway's own address, what stands between is named.
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use telemetry::report::Finding;
 use url::Url;
 
-use super::heads;
+use super::heads::{self, NO_TOKEN};
 use super::site::{Site, ask, body, listens};
+use super::words::described;
 
 const DOCUMENT: &str = "metadata";
 const CHALLENGE: &str = "challenge";
 /// What a proxy that rewrites answers has to be told.
 const LEAVE_ALONE: &str = "Let the proxy pass path, Host and headers on as they are, in both directions.";
-/// A token that no one accepts, to see whether the header arrives.
-pub(super) const NO_TOKEN: &str = "Bearer doctor.is.looking";
 
 /// Looks at the gateway as a client that was told nothing but the public URL.
 pub(super) async fn look(site: &Site) -> Vec<Finding> {
@@ -266,17 +265,5 @@ impl View<'_> {
             .header(ACCEPT, "application/json, text/event-stream")
             .header(CONTENT_TYPE, "application/json")
             .body(message.to_string())
-    }
-}
-
-/// What answered, in words.
-pub(super) fn described(response: &Response) -> String {
-    let status = response.status().as_u16();
-    let header =
-        |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match header(LOCATION) {
-        "" if header(CONTENT_TYPE).starts_with("text/html") => format!("status {status} with an HTML page"),
-        "" => format!("status {status}"),
-        location => format!("status {status}, a redirect to {location}"),
     }
 }

@@ -9,8 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use telemetry::report::Finding;
 
-use super::command::raw;
-use super::token::sentence;
+use super::words::sentence;
 use crate::config::{Args, conflicts};
 
 const NAME: &str = "settings";
@@ -78,6 +77,12 @@ pub(super) fn read(matches: &ArgMatches) -> Given {
         findings.push(Finding::ok(NAME, places.told(), "each has a usable value, and they fit together"));
     }
     Given { args, unusable, findings }
+}
+
+/// The value of a setting as it was given, joined again where it is a list.
+pub(super) fn raw(matches: &ArgMatches, id: &str) -> Option<OsString> {
+    let values: Vec<_> = matches.get_raw(id)?.collect();
+    Some(values.join(OsStr::new(",")))
 }
 
 /// One setting of the gateway.

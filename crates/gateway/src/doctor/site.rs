@@ -12,7 +12,7 @@ use secrecy::SecretSlice;
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::STEP_DEADLINE;
+use super::deadline::STEP_DEADLINE;
 use super::trouble::Trouble;
 use crate::config::Args;
 use crate::mcp::tool_names;

@@ -14,6 +14,7 @@ use telemetry::report::{Finding, Outcome};
 
 use super::broker;
 use super::site::Site;
+use super::words::sentence;
 use crate::mcp::tool_names;
 use crate::refusal::Refusal;
 
@@ -286,13 +287,6 @@ fn refused(tool: &str, refusal: &Refusal, others: bool) -> Finding {
         return Finding::new(TOOL, tool, Outcome::Ok, detail, fix);
     }
     Finding::missing(TOOL, tool, refusal.code(), fix)
-}
-
-/// A refusal's text as a sentence.
-pub(super) fn sentence(text: &str) -> String {
-    let mut characters = text.trim_end_matches('.').chars();
-    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io;
 use tokio::net::lookup_host;
 use url::Url;
 
-use super::STEP_DEADLINE;
+use super::deadline::STEP_DEADLINE;
 
 /// Why nothing was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use proto::v1::token_broker_client::TokenBrokerClient;
 use telemetry::report::Finding;
 use tonic::Request;
 
-use super::super::STEP_DEADLINE;
+use super::super::deadline::STEP_DEADLINE;
 use super::super::site::Site;
-use super::super::token::sentence;
+use super::super::words::sentence;
 use super::{CONSUMER, not_allowed, reach};
 use crate::broker::{RESOURCE, SETTINGS_DIFFER, refusal};
 use crate::refusal::{Refusal, admin_consent_url};
