@@ -57,7 +57,7 @@ impl Calls {
         }
     }
 
-    fn enter(&self, assertion: &BearerToken, id: &Value) -> Option<Entry<'_>> {
+    fn enter(&self, assertion: &BearerToken, id: &Value) -> Option<UnderWay<'_>> {
         let key = key(assertion, id)?;
         let mut all = self.lock();
         if all.len() >= MOST_REQUESTS && !all.contains_key(&key) {
@@ -65,7 +65,7 @@ impl Calls {
         }
         let running = all.entry(key.clone()).or_default();
         running.requests += 1;
-        Some(Entry { calls: self, key, end: running.end.clone() })
+        Some(UnderWay { calls: self, key, end: running.end.clone() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Running>> {
@@ -84,13 +84,13 @@ fn key(assertion: &BearerToken, id: &Value) -> Option<Key> {
 }
 
 /// A request under way, until it is dropped.
-struct Entry<'a> {
+struct UnderWay<'a> {
     calls: &'a Calls,
     key: Key,
     end: CancellationToken,
 }
 
-impl Drop for Entry<'_> {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let mut all = self.calls.lock();
         if let Some(running) = all.get_mut(&self.key) {

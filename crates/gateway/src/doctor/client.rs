@@ -6,7 +6,7 @@
 use telemetry::report::{Finding, Outcome};
 use url::Url;
 
-use self::table::{CLIENTS, Client, Id, Platform};
+use self::table::{CLIENTS, IdFrom, McpClient, Platform};
 use super::site::Site;
 
 mod table;
@@ -17,7 +17,7 @@ const SEEN: &str = "preflight.client_redirect_uris";
 
 /// What is to be said of the client called `name`, after everything else was looked at.
 pub(super) fn look(site: &Site, name: &str, found: &[Finding]) -> Vec<Finding> {
-    let Some(client) = Client::named(name) else { return vec![no_such()] };
+    let Some(client) = McpClient::named(name) else { return vec![no_such()] };
     let mut lines = vec![id(site, client)];
     let needed = client.redirect_uris.iter().map(|uri| redirect_uri(client, uri, found));
     lines.extend(needed);
@@ -40,15 +40,15 @@ fn no_such() -> Finding {
 }
 
 /// Its client id, and how it comes to be.
-fn id(site: &Site, client: &Client) -> Finding {
+fn id(site: &Site, client: &McpClient) -> Finding {
     let subject = format!("{}: its client id", client.title);
     let prefix = site.scope_prefix();
     let fix = match client.id {
-        Id::BuiltIn(_) => format!(
+        IdFrom::BuiltIn(_) => format!(
             "Pre-authorize it for {prefix}/cost.read, and for cost.export where it may, under \"Expose an API\"."
         ),
-        Id::EnteredIn(_) => register(client),
-        Id::Nowhere => {
+        IdFrom::EnteredIn(_) => register(client),
+        IdFrom::Nowhere => {
             let detail = client.id.told();
             let fix = "Use another client, or put mcp-remote between, which takes a client id.";
             return Finding::missing(NAME, subject, detail, fix);
@@ -58,7 +58,7 @@ fn id(site: &Site, client: &Client) -> Finding {
 }
 
 /// How a registration of its own is made. Never on the API's: see docs/clients.md.
-fn register(client: &Client) -> String {
+fn register(client: &McpClient) -> String {
     let flag = match client.platform {
         Platform::Web => "--web-redirect-uris",
         Platform::Mobile | Platform::Nothing => "--public-client-redirect-uris",
@@ -78,7 +78,7 @@ fn register(client: &Client) -> String {
 }
 
 /// One redirect URI that it needs, and whether a client of the tenant has it on the right platform.
-fn redirect_uri(client: &Client, wanted: &str, found: &[Finding]) -> Finding {
+fn redirect_uri(client: &McpClient, wanted: &str, found: &[Finding]) -> Finding {
     let subject = format!("{}: {wanted}", client.title);
     let seen: Vec<_> = found.iter().filter(|finding| finding.name == SEEN).collect();
     let registered =

@@ -28,12 +28,12 @@ async fn version(site: &Site, version: &str, path: &str) -> Finding {
 }
 
 /// What is wrong with the documents.
-enum Fault {
+enum DocumentFault {
     Missing(String, String),
     Unknown(String, String),
 }
 
-impl Fault {
+impl DocumentFault {
     fn finding(self, subject: String) -> Finding {
         match self {
             Self::Missing(detail, fix) => Finding::missing(NAME, subject, detail, fix),
@@ -42,7 +42,7 @@ impl Fault {
     }
 }
 
-async fn documents(site: &Site, path: &str) -> Result<String, Fault> {
+async fn documents(site: &Site, path: &str) -> Result<String, DocumentFault> {
     let tenant = site.args.tenant_id;
     let mut url = site.endpoints.authority.clone();
     url.set_path(&format!("/{tenant}{path}/.well-known/openid-configuration"));
@@ -53,12 +53,15 @@ async fn documents(site: &Site, path: &str) -> Result<String, Fault> {
     let fits = if path.is_empty() { issuer.contains(&tenant.to_string()) } else { issuer == expected };
     if !fits {
         let fix = "Set AZURE_AUTHORITY_HOST (or AZURE_CLOUD) to the host that the issuer names: clients compare the two.";
-        return Err(Fault::Missing(format!("the issuer is {issuer}, not {expected}"), fix.to_owned()));
+        return Err(DocumentFault::Missing(
+            format!("the issuer is {issuer}, not {expected}"),
+            fix.to_owned(),
+        ));
     }
     let keys = metadata["jwks_uri"].as_str().and_then(|uri| Url::parse(uri).ok());
     let Some(keys) = keys.filter(|keys| keys.origin() == url.origin()) else {
         let fix = "Set AZURE_AUTHORITY_HOST to the authority itself, not to something in front of it.";
-        return Err(Fault::Missing(
+        return Err(DocumentFault::Missing(
             "the metadata names no key set on its own host".to_owned(),
             fix.to_owned(),
         ));
@@ -69,20 +72,23 @@ async fn documents(site: &Site, path: &str) -> Result<String, Fault> {
         0 => {
             let fix =
                 "Look at that address: an answer without keys comes from something in front of Entra ID.";
-            Err(Fault::Missing(format!("{keys} holds no RSA signing key"), fix.to_owned()))
+            Err(DocumentFault::Missing(format!("{keys} holds no RSA signing key"), fix.to_owned()))
         }
         count => Ok(format!("issuer {issuer}, {count} signing keys")),
     }
 }
 
-async fn document(site: &Site, url: &Url) -> Result<Value, Fault> {
+async fn document(site: &Site, url: &Url) -> Result<Value, DocumentFault> {
     let later = || "Run doctor again; the host has a line of its own.".to_owned();
-    let http = site.http.as_ref().map_err(|why| Fault::Unknown(why.clone(), later()))?;
+    let http = site.http.as_ref().map_err(|why| DocumentFault::Unknown(why.clone(), later()))?;
     let response = match ask(http.get(url.clone()), url).await {
         Ok(response) => response,
         // The host's own line says why, and how to mend it.
         Err(trouble) => {
-            return Err(Fault::Unknown(trouble.detail(url), "Mend the line of the authority first.".into()));
+            return Err(DocumentFault::Unknown(
+                trouble.detail(url),
+                "Mend the line of the authority first.".into(),
+            ));
         }
     };
     let status = response.status();
@@ -95,16 +101,19 @@ async fn document(site: &Site, url: &Url) -> Result<Value, Fault> {
     if document["error_codes"].as_array().is_some_and(|codes| codes.contains(&90_002.into())) {
         let tenant = site.args.tenant_id;
         let fix = "Correct AZURE_TENANT_ID (Entra admin center, Overview), or AZURE_CLOUD if it lives in another cloud.";
-        return Err(Fault::Missing(
+        return Err(DocumentFault::Missing(
             format!("AADSTS90002: tenant {tenant} not found at {}", host(url)),
             fix.into(),
         ));
     }
     if status.is_server_error() || status.as_u16() == 429 {
-        return Err(Fault::Unknown(format!("{} answers with status {status}", host(url)), later()));
+        return Err(DocumentFault::Unknown(format!("{} answers with status {status}", host(url)), later()));
     }
     let detail = format!("{url} answers with status {status} and no such document");
-    Err(Fault::Missing(detail, "Set AZURE_AUTHORITY_HOST to an Entra ID authority, or leave it out.".into()))
+    Err(DocumentFault::Missing(
+        detail,
+        "Set AZURE_AUTHORITY_HOST to an Entra ID authority, or leave it out.".into(),
+    ))
 }
 
 fn host(url: &Url) -> &str {

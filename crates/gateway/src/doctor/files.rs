@@ -73,9 +73,9 @@ enum Holds {
     Key,
 }
 
-type Named<'a> = (&'static str, Option<&'a Path>, Holds);
+type NamedFile<'a> = (&'static str, Option<&'a Path>, Holds);
 
-fn named(args: &Args) -> [Named<'_>; 6] {
+fn named(args: &Args) -> [NamedFile<'_>; 6] {
     [
         ("EXTRA_CA_FILE", args.outbound.extra_ca_file.as_deref(), Holds::Certificates),
         ("GATEWAY_TLS_CERT_FILE", args.tls_cert_file.as_deref(), Holds::Certificates),

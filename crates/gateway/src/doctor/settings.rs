@@ -37,7 +37,7 @@ pub(super) fn read(matches: &ArgMatches) -> Given {
     let mut findings = Vec::new();
     let mut unusable = BTreeSet::new();
     let mut usable = vec![OsString::from("gateway")];
-    let mut places = Places::default();
+    let mut given_by = GivenBy::default();
     for setting in settings() {
         let value = raw(matches, &setting.id);
         let source = matches.value_source(&setting.id);
@@ -50,7 +50,7 @@ pub(super) fn read(matches: &ArgMatches) -> Given {
             }
             Some(value) => match setting.judge(&value) {
                 Ok(flags) => {
-                    places.count(source);
+                    given_by.count(source);
                     usable.extend(flags);
                 }
                 Err(why) => {
@@ -60,7 +60,7 @@ pub(super) fn read(matches: &ArgMatches) -> Given {
             },
         }
     }
-    if places.is_empty() {
+    if given_by.is_empty() {
         findings.insert(0, nothing_set());
     }
     for (env, stand_in) in STAND_INS.iter().filter(|(env, _)| unusable.contains(*env)) {
@@ -74,7 +74,7 @@ pub(super) fn read(matches: &ArgMatches) -> Given {
         Finding::missing(NAME, "settings that go together", why, fix)
     }));
     if findings.is_empty() {
-        findings.push(Finding::ok(NAME, places.told(), "each has a usable value, and they fit together"));
+        findings.push(Finding::ok(NAME, given_by.told(), "each has a usable value, and they fit together"));
     }
     Given { args, unusable, findings }
 }
@@ -231,12 +231,12 @@ fn is_padded(value: &OsStr) -> bool {
 
 /// Where values came from.
 #[derive(Default)]
-struct Places {
+struct GivenBy {
     flags: usize,
     environment: usize,
 }
 
-impl Places {
+impl GivenBy {
     fn count(&mut self, source: Option<ValueSource>) {
         match source {
             Some(ValueSource::CommandLine) => self.flags += 1,

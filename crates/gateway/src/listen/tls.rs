@@ -21,20 +21,20 @@ impl ServerTls {
         TlsAcceptor::from(Arc::clone(&self.0))
     }
 
-    fn new(certificate: &[u8], key: &[u8]) -> Result<Self, Fault> {
+    fn new(certificate: &[u8], key: &[u8]) -> Result<Self, PairFault> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
             .collect::<Result<_, _>>()
-            .map_err(|_| Fault::NoCertificate)?;
+            .map_err(|_| PairFault::NoCertificate)?;
         if chain.is_empty() {
-            return Err(Fault::NoCertificate);
+            return Err(PairFault::NoCertificate);
         }
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Fault::NoKey)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| PairFault::NoKey)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(Fault::Mismatch)?
+            .map_err(PairFault::Mismatch)?
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(Fault::Mismatch)?;
+            .map_err(PairFault::Mismatch)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
     }
@@ -53,13 +53,13 @@ pub(crate) fn watch(certificate: &Path, key: &Path) -> Result<Arc<Watched<Server
 }
 
 #[derive(Debug)]
-enum Fault {
+enum PairFault {
     NoCertificate,
     NoKey,
     Mismatch(rustls::Error),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PairFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCertificate => f.write_str("GATEWAY_TLS_CERT_FILE holds no certificate in PEM"),
@@ -74,4 +74,4 @@ impl fmt::Display for Fault {
     }
 }
 
-impl Error for Fault {}
+impl Error for PairFault {}

@@ -150,7 +150,7 @@ impl Refusal {
         }
     }
 
-    fn document(&self, status: u16, refusals: &Refusals, id: Option<&Value>) -> Document {
+    fn document(&self, status: u16, refusals: &Refusals, id: Option<&Value>) -> Problem {
         let (code, detail) = (self.code(), self.detail());
         let mut facts: Map<_, _> =
             self.members(refusals).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -167,14 +167,14 @@ impl Refusal {
         members.insert("id".into(), id.cloned().unwrap_or(Value::Null));
         let message = format!("{code}: {detail}");
         members.insert("error".into(), json!({"code": rpc_code(status), "message": message, "data": facts}));
-        Document { detail, members }
+        Problem { detail, members }
     }
 }
 
 /// The body: a problem document (RFC 9457), which is a JSON-RPC error as well. The prose comes first, for several MCP
 /// clients show a person the body as it is, and what else stands in it can be long.
 #[derive(Serialize)]
-struct Document {
+struct Problem {
     detail: String,
     #[serde(flatten)]
     members: Map<String, Value>,

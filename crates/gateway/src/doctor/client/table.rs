@@ -4,12 +4,12 @@
 //! says which. Nothing was run against a real tenant.
 
 /// An MCP client and what it needs of Entra ID.
-pub(super) struct Client {
+pub(super) struct McpClient {
     /// As `--client` takes it.
     pub(super) name: &'static str,
     /// As people call it.
     pub(super) title: &'static str,
-    pub(super) id: Id,
+    pub(super) id: IdFrom,
     /// Redirect URIs that it needs. `<id>` stands for a part that the client shows.
     pub(super) redirect_uris: &'static [&'static str],
     /// Redirect URIs of some of its versions or editions.
@@ -23,7 +23,7 @@ pub(super) struct Client {
 }
 
 /// Where its client id comes from. Entra ID has no dynamic registration and reads no client metadata.
-pub(super) enum Id {
+pub(super) enum IdFrom {
     /// It has one of Microsoft's own, which is pre-authorized on the API.
     BuiltIn(&'static str),
     /// One is registered, and entered here.
@@ -55,12 +55,12 @@ pub(super) enum Evidence {
 }
 
 use Evidence::{Measured, Read, Reported};
-use Id::{BuiltIn, EnteredIn, Nowhere};
+use IdFrom::{BuiltIn, EnteredIn, Nowhere};
 use Platform::{Mobile, Nothing, Web};
 
 /// Every client, in the order of docs/clients.md.
-pub(super) const CLIENTS: &[Client] = &[
-    Client {
+pub(super) const CLIENTS: &[McpClient] = &[
+    McpClient {
         name: "vscode",
         title: "VS Code",
         id: BuiltIn("aebc6443-996d-45c2-90f0-388ff96faa56"),
@@ -71,7 +71,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "treats 403 like 401 and tries once more; does not pass `claims` on; through the Windows broker it may send tokens bound to a key (`cnf`)",
         evidence: Read,
     },
-    Client {
+    McpClient {
         name: "copilot-cli",
         title: "Copilot CLI",
         id: BuiltIn("its own, seen in Entra's sign-in log"),
@@ -82,7 +82,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "signs in through the Windows broker since 1.0.81-12; holds no token longer than 8 KiB (github/copilot-cli#2960), which people in many groups have",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "claude",
         title: "claude.ai and Claude Desktop",
         id: EnteredIn("the connector's advanced settings; leave the secret empty"),
@@ -96,7 +96,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "redeems the code from Anthropic's network (160.79.104.0/21), which a policy by location may block; refreshes without `scope` (#228, #840)",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "claude-code",
         title: "Claude Code",
         id: EnteredIn("`claude mcp add --client-id <id> --callback-port <port>`"),
@@ -107,7 +107,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "steps up since 2.1.118, but not inside a tool call (#68720): sign in again with `/mcp` there",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "chatgpt",
         title: "ChatGPT",
         id: EnteredIn("the connector's settings, as a predefined client"),
@@ -118,7 +118,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "said to sign in again at `_meta[\"mcp/www_authenticate\"]` of a tool result alone, which this server does not send",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "codex",
         title: "Codex",
         id: Nowhere,
@@ -129,7 +129,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "ignores the challenge's scopes and the metadata (#15643); takes no issuer that is not the advertised one (#38973, #40885)",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "cursor",
         title: "Cursor",
         id: EnteredIn("`auth.CLIENT_ID` of mcp.json"),
@@ -143,7 +143,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "not reported",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "gemini-cli",
         title: "Gemini CLI",
         id: EnteredIn("`oauth.clientId` of its settings"),
@@ -154,7 +154,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "compares `iss` of the sign-in's answer where there is one",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "copilot-studio",
         title: "Copilot Studio",
         id: EnteredIn("its wizard, OAuth 2.0, manual; with a secret of the client"),
@@ -165,7 +165,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "not reported; it accepts `application/json` alone",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "foundry",
         title: "Azure AI Foundry, as the user",
         id: EnteredIn("the connection, OAuth identity passthrough; with a secret of the client"),
@@ -176,7 +176,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "its *agent identity* is an application without a user, and is refused as `app_only_token`",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "zed",
         title: "Zed",
         id: Nowhere,
@@ -187,7 +187,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "not reported",
         evidence: Reported,
     },
-    Client {
+    McpClient {
         name: "python",
         title: "Python `mcp`",
         id: EnteredIn("the application's token storage"),
@@ -198,7 +198,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "steps up with the union of scopes; hands `claims` to the application",
         evidence: Measured,
     },
-    Client {
+    McpClient {
         name: "fastmcp",
         title: "`fastmcp`",
         id: EnteredIn("`OAuth(client_id=…)`"),
@@ -209,7 +209,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "steps up with the union of scopes; stops at `claims`",
         evidence: Measured,
     },
-    Client {
+    McpClient {
         name: "mcp-remote",
         title: "mcp-remote",
         id: EnteredIn("`--static-oauth-client-info`"),
@@ -220,7 +220,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "steps up with the union of scopes; stops at `claims`",
         evidence: Measured,
     },
-    Client {
+    McpClient {
         name: "typescript",
         title: "TypeScript SDK, v1 and v2",
         id: EnteredIn("the application's `OAuthClientProvider`"),
@@ -231,7 +231,7 @@ pub(super) const CLIENTS: &[Client] = &[
         challenges: "steps up with the union of scopes, v1 only without a refresh token; stops at `claims`",
         evidence: Measured,
     },
-    Client {
+    McpClient {
         name: "inspector",
         title: "Inspector CLI",
         id: EnteredIn("`--client-id <id>`"),
@@ -244,14 +244,14 @@ pub(super) const CLIENTS: &[Client] = &[
     },
 ];
 
-impl Client {
+impl McpClient {
     /// The client of that name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         CLIENTS.iter().find(|client| client.name == name)
     }
 }
 
-impl Id {
+impl IdFrom {
     /// In words.
     pub(super) fn told(&self) -> String {
         match self {
@@ -292,7 +292,7 @@ mod tests {
 
     const DOCUMENT: &str = include_str!("../../../../../docs/clients.md");
 
-    fn uris(client: &Client) -> String {
+    fn uris(client: &McpClient) -> String {
         let quoted = |uri: &&str| format!("`{uri}`");
         let needed: Vec<_> = client.redirect_uris.iter().map(quoted).collect();
         let further: Vec<_> = client.further_uris.iter().map(quoted).collect();
@@ -305,8 +305,8 @@ mod tests {
         }
     }
 
-    fn rows(client: &Client) -> [String; 2] {
-        let Client { name, title, id, platform, scopes, challenges, evidence, .. } = client;
+    fn rows(client: &McpClient) -> [String; 2] {
+        let McpClient { name, title, id, platform, scopes, challenges, evidence, .. } = client;
         [
             format!(
                 "| {title} | `{name}` | {} | {} | {} | {} |",
