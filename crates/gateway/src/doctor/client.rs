@@ -6,9 +6,11 @@
 use telemetry::report::{Finding, Outcome};
 use url::Url;
 
-use self::table::{CLIENTS, IdFrom, McpClient, Platform};
+use self::mcp_client::{IdFrom, McpClient, Platform};
+use self::table::{CLIENTS, named};
 use super::site::Site;
 
+mod mcp_client;
 mod table;
 
 const NAME: &str = "client";
@@ -17,7 +19,7 @@ const SEEN: &str = "preflight.client_redirect_uris";
 
 /// What is to be said of the client called `name`, after everything else was looked at.
 pub(super) fn look(site: &Site, name: &str, found: &[Finding]) -> Vec<Finding> {
-    let Some(client) = McpClient::named(name) else { return vec![no_such()] };
+    let Some(client) = named(name) else { return vec![no_such()] };
     let mut lines = vec![id(site, client)];
     let needed = client.redirect_uris.iter().map(|uri| redirect_uri(client, uri, found));
     lines.extend(needed);
