@@ -12,7 +12,8 @@
 //!
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
-//! Settings are in [`config`], who may call what in [`policy`], what a client can discover in `metadata`.
+//! Settings are in [`config`], who may call what in [`policy`], what a client can discover in `metadata`. No module but
+//! [`server`] and [`doctor`] knows the settings: each part is handed what it needs of them.
 
 pub mod config;
 pub mod doctor;

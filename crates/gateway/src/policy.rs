@@ -2,7 +2,7 @@
 //!
 //! Default deny: a tool without an entry cannot be called, and the gateway does not start with such a tool.
 //!
-//! This module must not know which tools there are, nor how a caller is told no.
+//! This module must not know what a tool does, nor how a caller is told no.
 
 use std::collections::BTreeMap;
 
