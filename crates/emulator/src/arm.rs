@@ -7,10 +7,10 @@ pub(crate) mod cost_details;
 pub(crate) mod costs;
 pub(crate) mod errors;
 pub(crate) mod query;
+pub(crate) mod request;
 pub(crate) mod subscriptions;
 pub(crate) mod throttle;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,8 +22,8 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use uuid::Uuid;
 
 use self::auth::Caller;
-use self::costs::Subscription;
 use self::errors::ArmError;
+use self::request::{ArmRequest, CostScope};
 use crate::counters::bump;
 use crate::faults::{Endpoint, Strike};
 use crate::state::State;
@@ -51,39 +51,6 @@ const API_VERSIONS: &[&str] = &[
     "2025-03-01",
     "2026-06-01",
 ];
-
-/// A request that has been routed: what the handlers need of it.
-pub(crate) struct ArmRequest<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) uri: &'a Uri,
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) parameters: HashMap<String, String>,
-    pub(crate) body: &'a [u8],
-}
-
-impl ArmRequest<'_> {
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.get(&name.to_ascii_lowercase()).map(String::as_str)
-    }
-}
-
-/// Where costs are asked for: a subscription, or one resource group of it.
-#[derive(Debug, Clone)]
-pub(crate) struct CostScope {
-    pub(crate) subscription: Arc<Subscription>,
-    pub(crate) resource_group: Option<String>,
-}
-
-impl CostScope {
-    /// The scope's path, `/subscriptions/…`.
-    pub(crate) fn path(&self) -> String {
-        let subscription = format!("/subscriptions/{}", self.subscription.id);
-        match &self.resource_group {
-            Some(group) => format!("{subscription}/resourceGroups/{group}"),
-            None => subscription,
-        }
-    }
-}
 
 /// The ARM listener.
 pub(crate) fn router(state: Arc<State>) -> Router {

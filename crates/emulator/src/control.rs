@@ -18,8 +18,9 @@ use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
 use crate::federation::{self, FederatedCredential, ServiceAccountToken};
 use crate::graph::GraphSettings;
+use crate::jwt::object;
 use crate::keys::Rollover;
-use crate::server::UnknownPerson;
+use crate::people::UnknownPerson;
 use crate::state::State;
 
 type App = Shared<Arc<State>>;
@@ -118,7 +119,7 @@ async fn set_faults(Shared(state): App, Json(settings): Json<FaultSettings>) -> 
 /// Replaces the members that are named, such as `{"jwks":{"status":503}}`.
 async fn patch_faults(Shared(state): App, Json(patch): Json<serde_json::Map<String, Value>>) -> Response {
     let current = serde_json::to_value(state.faults.settings()).unwrap_or_default();
-    let mut merged = crate::entra::issue::object(current);
+    let mut merged = object(current);
     merged.extend(patch);
     match serde_json::from_value(Value::Object(merged)) {
         Ok(settings) => {

@@ -11,6 +11,7 @@ pub(crate) mod consent;
 pub(crate) mod discovery;
 pub(crate) mod errors;
 pub(crate) mod federated;
+pub(crate) mod form;
 pub(crate) mod issue;
 pub(crate) mod mint;
 pub(crate) mod obo;

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -234,6 +237,16 @@ impl Faults {
         fault.times = fault.times.map(|times| times - 1);
         Some(fault.clone())
     }
+}
+
+/// An outage of a document: a plain status, as the load balancer in front would answer.
+pub(crate) fn struck(strike: Strike) -> Response {
+    let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = (status, "Service unavailable").into_response();
+    if let Some(seconds) = strike.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 #[cfg(test)]

@@ -17,9 +17,8 @@ use uuid::Uuid;
 
 use crate::config::{FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, TENANT_ID};
 use crate::directory::object_id;
-use crate::entra::discovery::struck;
-use crate::faults::Endpoint;
-use crate::jwt;
+use crate::faults::{Endpoint, struck};
+use crate::jwt::{self, object};
 use crate::state::State;
 
 /// The most that an application can have, as in life.
@@ -145,7 +144,7 @@ async fn keys(Shared(state): Shared<Arc<State>>) -> Response {
     if let Some(strike) = state.faults.strike(Endpoint::Jwks).await {
         return struck(strike);
     }
-    let mut key: Map<String, Value> = crate::entra::issue::object(state.cluster_key.jwk());
+    let mut key: Map<String, Value> = object(state.cluster_key.jwk());
     key.retain(|name, _| !name.starts_with("x5"));
     key.insert("alg".to_owned(), "RS256".into());
     ([(CACHE_CONTROL, "public, max-age=3600")], Json(json!({"keys": [key]}))).into_response()

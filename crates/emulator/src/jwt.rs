@@ -33,6 +33,14 @@ pub(crate) fn sha1(bytes: &[u8]) -> String {
     encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes))
 }
 
+/// The members of a value known to be an object.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
 /// A token taken apart; nothing about it is proven.
 pub(crate) struct Unverified<'a> {
     pub(crate) header: Map<String, Value>,

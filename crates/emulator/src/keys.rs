@@ -14,9 +14,10 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
+use crate::error::StartError;
 use crate::jwt;
 use crate::store::Store;
-use crate::{StartError, tls};
+use crate::tls;
 
 /// A private RSA key of 2048 bits with a self-signed certificate, parsed once.
 pub(crate) struct RsaKey {

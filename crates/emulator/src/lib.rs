@@ -26,7 +26,9 @@ mod config;
 mod control;
 mod counters;
 mod directory;
+mod endpoints;
 mod entra;
+mod error;
 mod env_file;
 mod faults;
 mod federation;
@@ -52,31 +54,13 @@ pub use directory::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
     Registration,
 };
+pub use endpoints::Endpoints;
 pub use entra::conditional_access::{Control, Policy};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
+pub use error::StartError;
 pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};
 pub use federation::{FederatedCredential, ServiceAccountToken};
 pub use graph::{GraphSettings, ScopeText};
 pub use keys::Rollover;
-pub use server::{Emulator, Endpoints, UnknownPerson};
-
-/// Why an emulator could not start, or could not change its keys.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A port is taken, or the state directory cannot be used.
-    #[error("cannot use a port or the state directory")]
-    Io(#[from] std::io::Error),
-    /// A certificate could not be made or read.
-    #[error("cannot make or read a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// A kept PEM file is damaged.
-    #[error("a kept PEM file is damaged")]
-    Pem(#[from] rustls_pki_types::pem::Error),
-    /// TLS refused the certificate.
-    #[error("TLS cannot be set up")]
-    Tls(#[from] rustls::Error),
-    /// A key could not be generated or is not an RSA key.
-    #[error("a key could not be generated or read")]
-    Key,
-}
+pub use people::UnknownPerson;
+pub use server::Emulator;

@@ -47,6 +47,11 @@ impl Person {
     }
 }
 
+/// No person has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no person called {0}")]
+pub struct UnknownPerson(pub String);
+
 /// Everyone, found by name and by object id.
 #[derive(Debug)]
 pub(crate) struct People {

@@ -21,58 +21,24 @@ use crate::clock::{Clock, utc_day};
 use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
 use crate::counters::Counts;
 use crate::directory::{NeverOffered, Registration};
+use crate::endpoints::Endpoints;
 use crate::entra::conditional_access::Policy;
 use crate::entra::mint::{self, MintError, TokenSpec};
+use crate::error::StartError;
 use crate::faults::Faults;
 use crate::federation::{self, FederatedCredential, ServiceAccountToken};
 use crate::graph::GraphSettings;
 use crate::keys::{Rollover, RsaKey};
+use crate::people::UnknownPerson;
 use crate::state::State;
 use crate::store::Store;
 use crate::tls::Tls;
-use crate::{StartError, arm, blob, control, entra, graph, metadata};
+use crate::{arm, blob, control, entra, graph, metadata};
 
 /// Connections waiting to be accepted: load tests open thousands at once.
 const BACKLOG: u32 = 4_096;
 /// How long calls in flight may take to finish at shutdown.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Where the emulator listens. URLs have no trailing slash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Entra's authority without tenant: `https://localhost:PORT` (`AZURE_AUTHORITY_HOST`).
-    pub authority: String,
-    /// Azure Resource Manager: `https://localhost:PORT` (`AZURE_ARM_ENDPOINT`).
-    pub arm: String,
-    /// Microsoft Graph: `https://localhost:PORT` (`AZURE_GRAPH_ENDPOINT`).
-    pub graph: String,
-    /// Host and port of blob storage: `localhost:PORT` (`AZURE_BLOB_HOSTS`).
-    pub blob: String,
-    /// Instance metadata service: `http://127.0.0.1:PORT` (`AZURE_POD_IDENTITY_AUTHORITY_HOST`).
-    pub metadata: String,
-}
-
-impl Endpoints {
-    /// Blob storage as URL.
-    pub fn blob_url(&self) -> String {
-        format!("https://{}", self.blob)
-    }
-
-    /// Where App Service and Container Apps give out tokens of managed identities (`IDENTITY_ENDPOINT`).
-    pub fn identity_endpoint(&self) -> String {
-        format!("{}/msi/token", self.metadata)
-    }
-
-    /// Graph's host and port, as discovery names it.
-    pub(crate) fn graph_host(&self) -> &str {
-        self.graph.trim_start_matches("https://")
-    }
-}
-
-/// No person has this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no person called {0}")]
-pub struct UnknownPerson(pub String);
 
 /// A running emulator. Dropping it stops the listeners at once; [`Emulator::shutdown`] lets calls in flight finish.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::StartError;
 use crate::arm::cost_details::Reports;
 use crate::arm::costs::Subscriptions;
 use crate::arm::throttle::Throttle;
@@ -18,16 +17,17 @@ use crate::clock::{Clock, utc_day};
 use crate::config::{Config, Quotas};
 use crate::counters::Counters;
 use crate::directory::Directory;
+use crate::endpoints::Endpoints;
 use crate::entra::authorize::code::Code;
 use crate::entra::client_assertion::Certificate;
 use crate::entra::user_tokens::RefreshToken;
+use crate::error::StartError;
 use crate::faults::Faults;
 use crate::graph::GraphSettings;
 use crate::jwt;
 use crate::keys::{KeyRing, Rollover, RsaKey};
 use crate::people::People;
 use crate::secrets::Secrets;
-use crate::server::Endpoints;
 use crate::store::Store;
 
 const MOST_CODES: usize = 10_000;

@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::StartError;
+use crate::error::StartError;
 use crate::store::Store;
 
 /// What the listeners need, and the CA certificate clients must trust.

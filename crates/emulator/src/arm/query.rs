@@ -21,7 +21,8 @@ pub(crate) use self::dimensions::{charge_type, frequency, pricing_model, publish
 use self::table::Table;
 use super::auth::Caller;
 use super::errors::ArmError;
-use super::{ArmRequest, CostScope, throttle};
+use super::request::{ArmRequest, CostScope};
+use super::throttle;
 use crate::jwt;
 use crate::state::State;
 

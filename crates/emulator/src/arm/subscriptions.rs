@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Response};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::ArmRequest;
 use super::auth::Caller;
 use super::costs::Subscription;
 use super::errors::ArmError;
+use super::request::ArmRequest;
 use crate::config::TENANT_ID;
 use crate::state::State;
 

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::ArmRequest;
 use super::auth::Caller;
 use super::errors::ArmError;
+use super::request::ArmRequest;
 use crate::config::Quotas;
 use crate::state::State;
 

@@ -9,8 +9,8 @@ use http::header::{AUTHORIZATION, ORIGIN};
 
 use super::client_assertion;
 use super::errors::EntraError;
+use super::form::Form;
 use super::issue::ClientAuth;
-use super::token::Form;
 use crate::config::API_CLIENT_ID;
 use crate::directory::{Application, Platform};
 use crate::state::State;

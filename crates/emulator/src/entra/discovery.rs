@@ -7,15 +7,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::header::CACHE_CONTROL;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::TenantName;
 use super::errors::EntraError;
 use crate::config::TENANT_ID;
-use crate::faults::{Endpoint, Strike};
+use crate::faults::{Endpoint, struck};
 use crate::state::State;
 
 /// An application with custom signing keys asks for its own documents with `?appid=`.
@@ -146,14 +145,4 @@ pub(crate) fn no_such_tenant(tenant: &str) -> EntraError {
         "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
     );
     EntraError::invalid_request(90_002, message)
-}
-
-/// An outage of a document: a plain status, as the load balancer in front would answer.
-pub(crate) fn struck(strike: Strike) -> Response {
-    let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let mut response = (status, "Service unavailable").into_response();
-    if let Some(seconds) = strike.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    response
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::conditional_access::Proof;
 use crate::config::{API_CLIENT_ID, TENANT_ID};
 use crate::directory::{Application, TokenFormat};
-use crate::jwt;
+use crate::jwt::{self, object};
 use crate::keys::RsaKey;
 use crate::people::Person;
 use crate::state::State;
@@ -178,12 +178,4 @@ pub(crate) fn header(key: &RsaKey, format: TokenFormat) -> Map<String, Value> {
 
 fn encode(part: &Map<String, Value>) -> String {
     jwt::encode(Value::Object(part.clone()).to_string())
-}
-
-/// The members of a value known to be an object.
-pub(crate) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }

@@ -10,13 +10,13 @@ use serde_json::{Map, Value, json};
 use self::spec::owned;
 pub use self::spec::{SignedBy, TokenKind, TokenSpec};
 use super::conditional_access::Proof;
-use super::issue::{AccessToken, ClientAuth, Subject, header, id_token_claims, object};
+use super::issue::{AccessToken, ClientAuth, Subject, header, id_token_claims};
 use crate::config::{
     API_CLIENT_ID, DAEMON_CLIENT_ID, FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, MANAGED_IDENTITY_LIFETIME,
     PUBLIC_CLIENT_ID, TENANT_ID,
 };
 use crate::directory::TokenFormat;
-use crate::jwt;
+use crate::jwt::{self, object};
 use crate::people::Person;
 use crate::state::State;
 

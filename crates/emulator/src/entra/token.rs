@@ -1,6 +1,5 @@
 //! The token endpoint: client authentication, then one function per grant.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
@@ -12,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, authenticate, no_credential};
 use super::errors::{EntraError, no_store};
+use super::form::Form;
 use super::issue::{AccessToken, ClientAuth, Subject, sign};
 use super::scopes::ScopeRequest;
 use super::user_tokens::{check_resource, user_tokens};
@@ -19,41 +19,10 @@ use super::{TenantName, authorize, discovery, obo};
 use crate::counters::bump;
 use crate::directory::{AppRole, TokenFormat};
 use crate::faults::{Endpoint, Strike};
-use crate::jwt;
+use crate::jwt::{self, object};
 use crate::state::State;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-
-/// The form of a token request. Members nobody knows are ignored: MSAL sends a dozen. Holds credentials, so no `Debug`.
-#[derive(Default)]
-pub(crate) struct Form(HashMap<String, String>);
-
-impl Form {
-    pub(crate) fn parse(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// The form with a parameter added, unless it is there already.
-    pub(crate) fn or(&self, name: &str, value: Option<&str>) -> Self {
-        let mut members = self.0.clone();
-        if let (None, Some(value)) = (self.get(name), value) {
-            members.insert(name.to_owned(), value.to_owned());
-        }
-        Self(members)
-    }
-
-    pub(crate) fn require(&self, name: &str) -> Result<&str, EntraError> {
-        self.get(name).ok_or_else(|| EntraError::missing(name))
-    }
-}
 
 pub(crate) async fn v2(
     shared: Shared<Arc<State>>,
@@ -86,7 +55,7 @@ async fn endpoint(
 ) -> Response {
     let mut form = Form::parse(&body);
     if version == TokenFormat::V1 {
-        accept_resource_parameter(&mut form);
+        form.accept_resource_parameter();
     }
     let grant = grant_name(&form);
     state.counters.add(|counts| bump(&mut counts.token_requests, grant));
@@ -152,16 +121,6 @@ fn grant_name(form: &Form) -> &'static str {
     }
 }
 
-/// The v1 endpoint's `resource` means every permission on it.
-fn accept_resource_parameter(form: &mut Form) {
-    if form.get("scope").is_none_or(|scope| scope == "openid")
-        && let Some(resource) = form.0.remove("resource")
-    {
-        form.0.insert("v1_resource".to_owned(), resource.clone());
-        form.0.insert("scope".to_owned(), format!("{resource}/.default"));
-    }
-}
-
 /// The v1 endpoint's answer: numbers as strings, and what the token is for.
 fn stringify(state: &State, tokens: &mut Map<String, Value>, form: &Form) {
     let lifetime = tokens.get("expires_in").and_then(Value::as_i64).unwrap_or_default();
@@ -204,7 +163,7 @@ fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map
     };
     let lifetime = token.lifetime(state);
     let text = sign(state, token.format, &token.claims(state, lifetime));
-    Ok(super::issue::object(json!({
+    Ok(object(json!({
         "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": text,
     })))
 }

@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use super::errors::EntraError;
-use super::issue::{AccessToken, Subject, id_token_claims, object, sign};
+use super::form::Form;
+use super::issue::{AccessToken, Subject, id_token_claims, sign};
 use super::scopes::{ScopeRequest, Target};
-use super::token::Form;
 use crate::config::{TENANT_DOMAIN, TENANT_ID};
 use crate::directory::{Application, OwnRefresh, Platform, TokenFormat};
-use crate::jwt;
+use crate::jwt::{self, object};
 use crate::people::Person;
 use crate::state::State;
 

@@ -149,9 +149,9 @@ mod tests {
     use jiff::civil::date;
 
     use super::{HEADER, decimal, part};
-    use crate::arm::CostScope;
-    use crate::arm::cost_details::Report;
+        use crate::arm::cost_details::Report;
     use crate::arm::costs::{Basis, Subscriptions};
+    use crate::arm::request::CostScope;
     use crate::config::PROD_SUBSCRIPTION;
 
     #[test]

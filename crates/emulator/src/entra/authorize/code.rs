@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::entra::client::Client;
 use crate::entra::errors::EntraError;
-use crate::entra::token::Form;
+use crate::entra::form::Form;
 use crate::entra::user_tokens::{SignIn, check_resource, user_tokens};
 use crate::jwt;
 use crate::state::State;

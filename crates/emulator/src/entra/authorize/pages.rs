@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::explain::explain;
 use crate::directory::Application;
 use crate::entra::errors::EntraError;
-use crate::entra::token::Form;
+use crate::entra::form::Form;
 use crate::people::Person;
 use crate::state::State;
 
