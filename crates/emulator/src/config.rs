@@ -1,45 +1,12 @@
-//! What a caller can choose when it starts an emulator, and the constants of the tenant it plays.
+//! What a caller can choose when it starts an emulator.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use jiff::civil::Date;
 
-use crate::directory::RedirectUri;
-use crate::graph::GraphSettings;
-
-/// The tenant (contoso) the emulator plays.
-pub const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
-/// The tenant's initial domain, accepted wherever the tenant id is.
-pub const TENANT_DOMAIN: &str = "contoso.onmicrosoft.com";
-/// Client id of the API application: the audience of user tokens and the middle tier of the exchange.
-pub const API_CLIENT_ID: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
-/// Identifier URI of the API application that is always registered.
-pub const API_IDENTIFIER_URI: &str = "api://mcp-cost-server";
-/// Client id of "Contoso Assistant", the pre-registered public client with any loopback redirect URI.
-pub const PUBLIC_CLIENT_ID: &str = "22223333-cccc-4444-dddd-5555eeee6666";
-/// Client id of the daemon, which can get app-only tokens alone.
-pub const DAEMON_CLIENT_ID: &str = "33334444-dddd-5555-eeee-6666ffff7777";
-/// The daemon's client secret. A constant: it protects nothing.
-pub const DAEMON_CLIENT_SECRET: &str = "emulator-daemon-secret";
-/// Object id of the user-assigned managed identity the API application trusts as a federated credential.
-pub const MANAGED_IDENTITY_ID: &str = "44445555-eeee-6666-ffff-7777aaaa8888";
-/// Client id of that managed identity: what `AZURE_MANAGED_IDENTITY_CLIENT_ID` names.
-pub const MANAGED_IDENTITY_CLIENT_ID: &str = "55556666-ffff-7777-aaaa-8888bbbb9999";
-/// How long a managed identity's token lasts, in seconds.
-pub(crate) const MANAGED_IDENTITY_LIFETIME: i64 = 86_400;
-/// Audience of a managed identity's token that serves as a client assertion.
-pub const FEDERATED_AUDIENCE: &str = "api://AzureADTokenExchange";
-/// Application id of Azure Resource Manager in every tenant.
-pub const ARM_APP_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
-/// Application id of Microsoft Graph in every tenant.
-pub const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
-/// The tenant of personal Microsoft accounts; one published signing key is valid for it alone.
-pub const CONSUMERS_TENANT_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
-/// Subscription "Contoso Prod".
-pub const PROD_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000001";
-/// Subscription "Contoso Dev".
-pub const DEV_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000002";
+use crate::tenant::directory::{RedirectUri, TenantSettings, WhoCanConsent};
+use crate::tenant::graph_settings::GraphSettings;
 
 /// Everything that can be chosen at start. `Config::default()` is what tests want.
 #[derive(Clone, Debug)]
@@ -102,20 +69,21 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let tenant = TenantSettings::default();
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             host: "localhost".to_owned(),
             ports: Ports::default(),
             state_dir: None,
-            identifier_uris: Vec::new(),
-            extra_people: 0,
+            identifier_uris: tenant.identifier_uris,
+            extra_people: tenant.extra_people,
             today: None,
             publish_code_challenge_methods: false,
             check_resource_parameter: true,
             authorization_response_iss: false,
             users_may_consent: true,
-            client_redirect_uris: ["http://localhost", "http://127.0.0.1"].map(RedirectUri::mobile).to_vec(),
-            export_consent: WhoCanConsent::default(),
+            client_redirect_uris: tenant.client_redirect_uris,
+            export_consent: tenant.export_consent,
             access_token_lifetime: None,
             cae_token_lifetime: 86_400,
             record_secrets: false,
@@ -124,22 +92,26 @@ impl Default for Config {
             subscriptions_page: 1,
             report_polls: 1,
             report_retry_after: 1,
-            graph: GraphSettings::default(),
+            graph: tenant.graph,
             written: String::new(),
-            alice_also_sees: 0,
+            alice_also_sees: tenant.alice_also_sees,
             report_rows_per_blob: 400,
         }
     }
 }
 
-/// Who can consent to a delegated permission: "Who can consent?" under "Expose an API" in the portal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhoCanConsent {
-    /// "Admins only".
-    #[default]
-    AdminsOnly,
-    /// "Admins and users".
-    AdminsAndUsers,
+impl Config {
+    /// What of it is about the tenant.
+    pub(crate) fn tenant(&self) -> TenantSettings {
+        TenantSettings {
+            identifier_uris: self.identifier_uris.clone(),
+            client_redirect_uris: self.client_redirect_uris.clone(),
+            export_consent: self.export_consent,
+            extra_people: self.extra_people,
+            alice_also_sees: self.alice_also_sees,
+            graph: self.graph.clone(),
+        }
+    }
 }
 
 /// Ports of the five listeners; 0 lets the system choose.

@@ -10,18 +10,20 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::config::{API_CLIENT_ID, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
+use crate::cluster;
+use crate::config::Quotas;
 use crate::counters::Counts;
-use crate::directory::Registration;
-use crate::entra::conditional_access::Policy;
 use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
-use crate::federation::{self, FederatedCredential, ServiceAccountToken};
-use crate::graph::GraphSettings;
 use crate::jwt::object;
 use crate::keys::Rollover;
-use crate::people::UnknownPerson;
 use crate::state::State;
+use crate::tenant::conditional_access::Policy;
+use crate::tenant::contoso::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
+use crate::tenant::directory::Registration;
+use crate::tenant::federation::{self, FederatedCredential, ServiceAccountToken};
+use crate::tenant::graph_settings::GraphSettings;
+use crate::tenant::people::UnknownPerson;
 
 type App = Shared<Arc<State>>;
 
@@ -71,11 +73,11 @@ async fn describe(Shared(state): App) -> Json<Value> {
 }
 
 async fn people(Shared(state): App) -> Json<Value> {
-    let describe = |person: &Arc<crate::people::Person>| {
+    let describe = |person: &Arc<crate::tenant::people::Person>| {
         json!({"name": person.name, "oid": person.oid, "upn": person.upn, "subscriptions": person.subscriptions,
                "roles": person.roles})
     };
-    Json(state.people.iter().map(describe).collect())
+    Json(state.tenant.people.iter().map(describe).collect())
 }
 
 /// `GET /_emulator/token?person=alice`: the token alone, for a shell.
@@ -149,10 +151,10 @@ async fn roll_keys(Shared(state): App, Json(order): Json<RollKeys>) -> Response 
 }
 
 async fn revoke_sessions(Shared(state): App, Path(person): Path<String>) -> Response {
-    let Some(person) = state.people.find(&person) else {
+    let Some(person) = state.tenant.people.find(&person) else {
         return refused(StatusCode::NOT_FOUND, UnknownPerson(person));
     };
-    state.directory_mut().revoke_sessions(&person.oid, state.clock.seconds());
+    state.tenant.directory_mut().revoke_sessions(&person.oid, state.clock.seconds());
     done()
 }
 
@@ -173,14 +175,14 @@ impl Consent {
     /// Object id of the person, if one is named.
     fn principal(&self, state: &State) -> Result<Option<String>, UnknownPerson> {
         let Some(name) = &self.person else { return Ok(None) };
-        let found = state.people.find(name).ok_or_else(|| UnknownPerson(name.clone()))?;
+        let found = state.tenant.people.find(name).ok_or_else(|| UnknownPerson(name.clone()))?;
         Ok(Some(found.oid.clone()))
     }
 }
 
 async fn consents(Shared(state): App) -> Json<Value> {
-    let describe = |grant: &crate::entra::consent::Grant| json!({"client": grant.client, "resource": grant.resource, "principal": grant.principal, "scopes": grant.scopes});
-    Json(state.directory().grants.iter().map(describe).collect())
+    let describe = |grant: &crate::tenant::grants::Grant| json!({"client": grant.client, "resource": grant.resource, "principal": grant.principal, "scopes": grant.scopes});
+    Json(state.tenant.directory().grants.iter().map(describe).collect())
 }
 
 async fn grant_consent(Shared(state): App, Json(consent): Json<Consent>) -> Response {
@@ -188,7 +190,7 @@ async fn grant_consent(Shared(state): App, Json(consent): Json<Consent>) -> Resp
         Ok(principal) => principal,
         Err(error) => return refused(StatusCode::NOT_FOUND, error),
     };
-    let grants = &mut state.directory_mut().grants;
+    let grants = &mut state.tenant.directory_mut().grants;
     grants.add(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
     done()
 }
@@ -198,17 +200,17 @@ async fn withdraw_consent(Shared(state): App, Json(consent): Json<Consent>) -> R
         Ok(principal) => principal,
         Err(error) => return refused(StatusCode::NOT_FOUND, error),
     };
-    let grants = &mut state.directory_mut().grants;
+    let grants = &mut state.tenant.directory_mut().grants;
     grants.remove(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
     done()
 }
 
 async fn policies(Shared(state): App) -> Json<Vec<Policy>> {
-    Json(state.directory().policies.clone())
+    Json(state.tenant.directory().policies.clone())
 }
 
 async fn set_policies(Shared(state): App, Json(policies): Json<Vec<Policy>>) -> Response {
-    state.directory_mut().policies = policies;
+    state.tenant.directory_mut().policies = policies;
     done()
 }
 
@@ -222,7 +224,7 @@ async fn set_quotas(Shared(state): App, Json(quotas): Json<Quotas>) -> Response 
 }
 
 async fn federated_credentials(Shared(state): App) -> Json<Vec<FederatedCredential>> {
-    Json(state.directory().federated_credentials.clone())
+    Json(state.tenant.directory().federated_credentials.clone())
 }
 
 async fn set_federated_credentials(
@@ -235,24 +237,24 @@ async fn set_federated_credentials(
             "an application has at most 20 federated identity credentials",
         );
     }
-    state.directory_mut().federated_credentials = credentials;
+    state.tenant.directory_mut().federated_credentials = credentials;
     done()
 }
 
 async fn service_account_token(Shared(state): App, Json(order): Json<ServiceAccountToken>) -> String {
-    federation::mint(&state, &order)
+    cluster::mint(&state, &order)
 }
 
 /// Registers the certificate in a PEM, as uploading it to the app registration does.
 async fn add_app_credential(Shared(state): App, pem: String) -> Response {
-    match state.register_certificate(&pem) {
+    match state.tenant.register_certificate(&pem) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
 async fn remove_app_credential(Shared(state): App, pem: String) -> Response {
-    match state.remove_certificate(&pem) {
+    match state.tenant.remove_certificate(&pem) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
@@ -269,22 +271,22 @@ async fn advance_clock(Shared(state): App, Json(order): Json<AdvanceClock>) -> R
 }
 
 async fn registration(Shared(state): App) -> Json<Registration> {
-    Json(state.directory().registration().clone())
+    Json(state.tenant.directory().registration().clone())
 }
 
 async fn set_registration(Shared(state): App, Json(registration): Json<Registration>) -> Response {
-    match state.directory_mut().set_registration(registration) {
+    match state.tenant.directory_mut().set_registration(registration) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
 async fn graph(Shared(state): App) -> Json<GraphSettings> {
-    Json(state.graph().clone())
+    Json(state.tenant.graph().clone())
 }
 
 async fn set_graph(Shared(state): App, Json(settings): Json<GraphSettings>) -> Response {
-    state.set_graph(settings);
+    state.tenant.set_graph(settings);
     done()
 }
 
@@ -294,7 +296,7 @@ struct IdentifierUri {
 }
 
 async fn add_identifier_uri(Shared(state): App, Json(order): Json<IdentifierUri>) -> Response {
-    state.directory_mut().add_identifier_uri(&order.uri);
+    state.tenant.directory_mut().add_identifier_uri(&order.uri);
     done()
 }
 

@@ -6,8 +6,6 @@
 pub(crate) mod authorize;
 pub(crate) mod client;
 pub(crate) mod client_assertion;
-pub(crate) mod conditional_access;
-pub(crate) mod consent;
 pub(crate) mod discovery;
 pub(crate) mod errors;
 pub(crate) mod federated;
@@ -26,8 +24,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use http::StatusCode;
 
-use crate::config::{CONSUMERS_TENANT_ID, TENANT_DOMAIN, TENANT_ID};
 use crate::state::State;
+use crate::tenant::contoso::{CONSUMERS_TENANT_ID, TENANT_DOMAIN, TENANT_ID};
 
 /// Routes of the Entra listener.
 pub(crate) fn router(state: Arc<State>) -> Router {

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 use crate::server::Emulator;
 use crate::store::write_private;
+use crate::tenant::contoso::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 
 impl Emulator {
     /// Writes `ca.pem`, and, readable by their owner alone, `app-credential.pem` and `env` into `dir`; returns the path of `env`, a file of

@@ -1,7 +1,6 @@
 //! Microsoft Graph, as far as consent look-ups need it. App-only tokens with the right application permissions alone.
 
 mod objects;
-mod settings;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +13,11 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::config::GRAPH_APP_ID;
 use crate::entra::verify;
 use crate::faults::Endpoint;
 use crate::jwt::Unverified;
 use crate::state::State;
-
-pub use settings::{GraphSettings, ScopeText};
+use crate::tenant::contoso::GRAPH_APP_ID;
 
 /// The application permissions that look-ups need.
 const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
@@ -116,7 +113,8 @@ fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Res
         let message = "Insufficient privileges to complete the operation.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
     }
-    if let Some(odd) = state.graph().application.clone().filter(|_| path.starts_with("applications(")) {
+    if let Some(odd) = state.tenant.graph().application.clone().filter(|_| path.starts_with("applications("))
+    {
         return Ok(odd);
     }
     match objects::find(state, path, &query)? {
@@ -143,7 +141,7 @@ fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, GraphError
     let parsed: Unverified<'_> = verify::token(state, token.trim(), 0)
         .map_err(|_| invalid("IDX14100: JWT is not valid or has expired."))?;
     let audience = parsed.text("aud").unwrap_or_default();
-    if state.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
+    if state.tenant.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
         return Err(invalid("Access token validation failure. Invalid audience."));
     }
     // A user's token may not read its client's own objects without a permission either.
@@ -166,7 +164,7 @@ fn page(
         }),
         None => Ok(default),
     };
-    let most = state.graph().page_size.max(1);
+    let most = state.tenant.graph().page_size.max(1);
     let (size, start) = (number("$top", most)?.clamp(1, most.min(999)), number("$skiptoken", 0)?);
     let total = values.len();
     let value: Vec<_> =
@@ -178,7 +176,8 @@ fn page(
         let mut next = url::form_urlencoded::Serializer::new(String::new());
         next.extend_pairs(query.iter().filter(|(name, _)| *name != "$skiptoken"));
         next.append_pair("$skiptoken", &(start + size).to_string());
-        let origin = state.graph().next_link_origin.clone().unwrap_or_else(|| state.endpoints.graph.clone());
+        let origin =
+            state.tenant.graph().next_link_origin.clone().unwrap_or_else(|| state.endpoints.graph.clone());
         body["@odata.nextLink"] = format!("{origin}{}?{}", uri.path(), next.finish()).into();
     }
     Ok(body)

@@ -22,45 +22,44 @@ mod arm;
 mod blob;
 mod bounded;
 mod clock;
+mod cluster;
 mod config;
 mod control;
 mod counters;
-mod directory;
 mod endpoints;
 mod entra;
-mod error;
 mod env_file;
+mod error;
 mod faults;
-mod federation;
 mod graph;
 mod jwt;
 mod keys;
 mod metadata;
-mod people;
 mod secrets;
 mod server;
 mod state;
 mod store;
+mod tenant;
 mod tls;
 
-pub use config::{
-    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, Config, DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
-    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, Ports, Quotas, TENANT_DOMAIN, TENANT_ID,
-    WhoCanConsent,
-};
+pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;
-pub use directory::{
-    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
-    Registration,
-};
 pub use endpoints::Endpoints;
-pub use entra::conditional_access::{Control, Policy};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};
-pub use federation::{FederatedCredential, ServiceAccountToken};
-pub use graph::{GraphSettings, ScopeText};
 pub use keys::Rollover;
-pub use people::UnknownPerson;
 pub use server::Emulator;
+pub use tenant::conditional_access::{Control, Policy};
+pub use tenant::contoso::{
+    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
+    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, TENANT_DOMAIN, TENANT_ID,
+};
+pub use tenant::directory::{
+    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
+    Registration, WhoCanConsent,
+};
+pub use tenant::federation::{FederatedCredential, ServiceAccountToken};
+pub use tenant::graph_settings::{GraphSettings, ScopeText};
+pub use tenant::people::UnknownPerson;

@@ -16,10 +16,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::config::{FEDERATED_AUDIENCE, MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_LIFETIME};
 use crate::entra::mint::{self, TokenKind, TokenSpec};
 use crate::faults::{Endpoint, Strike};
 use crate::state::State;
+use crate::tenant::contoso::{FEDERATED_AUDIENCE, MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_LIFETIME};
 
 /// The least version of the metadata service that knows managed identities.
 const IMDS_VERSION: &str = "2018-02-01";

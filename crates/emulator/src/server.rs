@@ -18,20 +18,22 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, utc_day};
-use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config, PUBLIC_CLIENT_ID, Quotas, TENANT_ID};
+use crate::cluster;
+use crate::config::{Config, Quotas};
 use crate::counters::Counts;
-use crate::directory::{NeverOffered, Registration};
 use crate::endpoints::Endpoints;
-use crate::entra::conditional_access::Policy;
 use crate::entra::mint::{self, MintError, TokenSpec};
 use crate::error::StartError;
 use crate::faults::Faults;
-use crate::federation::{self, FederatedCredential, ServiceAccountToken};
-use crate::graph::GraphSettings;
 use crate::keys::{Rollover, RsaKey};
-use crate::people::UnknownPerson;
 use crate::state::State;
 use crate::store::Store;
+use crate::tenant::conditional_access::Policy;
+use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID};
+use crate::tenant::directory::{NeverOffered, Registration};
+use crate::tenant::federation::{self, FederatedCredential, ServiceAccountToken};
+use crate::tenant::graph_settings::GraphSettings;
+use crate::tenant::people::UnknownPerson;
 use crate::tls::Tls;
 use crate::{arm, blob, control, entra, graph, metadata};
 
@@ -140,7 +142,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn oid(&self, person: &str) -> Result<String, UnknownPerson> {
-        let found = self.state.people.find(person);
+        let found = self.state.tenant.people.find(person);
         found.map(|found| found.oid.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
     }
 
@@ -149,7 +151,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn subscriptions_of(&self, person: &str) -> Result<Vec<String>, UnknownPerson> {
-        let found = self.state.people.find(person);
+        let found = self.state.tenant.people.find(person);
         found.map(|found| found.subscriptions.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
     }
 
@@ -201,7 +203,7 @@ impl Emulator {
     /// No such person.
     pub fn revoke_sessions(&self, person: &str) -> Result<(), UnknownPerson> {
         let oid = self.oid(person)?;
-        self.state.directory_mut().revoke_sessions(&oid, self.state.clock.seconds());
+        self.state.tenant.directory_mut().revoke_sessions(&oid, self.state.clock.seconds());
         Ok(())
     }
 
@@ -233,7 +235,7 @@ impl Emulator {
         scopes: &[&str],
     ) -> Result<(), UnknownPerson> {
         let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.state.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
+        self.state.tenant.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
         Ok(())
     }
 
@@ -249,13 +251,13 @@ impl Emulator {
         scopes: &[&str],
     ) -> Result<(), UnknownPerson> {
         let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.state.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
+        self.state.tenant.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
         Ok(())
     }
 
     /// Grants (or takes away) the API's access to Azure Resource Manager: without it every exchange answers AADSTS65001.
     pub fn set_arm_consent(&self, granted: bool) {
-        let grants = &mut self.state.directory_mut().grants;
+        let grants = &mut self.state.tenant.directory_mut().grants;
         let scopes = ["user_impersonation"];
         if granted {
             grants.add(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
@@ -266,7 +268,7 @@ impl Emulator {
 
     /// The API application's registration.
     pub fn registration(&self) -> Registration {
-        self.state.directory().registration().clone()
+        self.state.tenant.directory().registration().clone()
     }
 
     /// Changes the API application's registration: see [`Registration`] for what can be wrong about it.
@@ -276,24 +278,24 @@ impl Emulator {
     pub fn register(&self, change: impl FnOnce(&mut Registration)) -> Result<(), NeverOffered> {
         let mut registration = self.registration();
         change(&mut registration);
-        self.state.directory_mut().set_registration(registration)
+        self.state.tenant.directory_mut().set_registration(registration)
     }
 
     /// Changes how Graph answers, and what the API may read there.
     pub fn graph(&self, change: impl FnOnce(&mut GraphSettings)) {
-        let mut settings = self.state.graph().clone();
+        let mut settings = self.state.tenant.graph().clone();
         change(&mut settings);
-        self.state.set_graph(settings);
+        self.state.tenant.set_graph(settings);
     }
 
     /// The Conditional Access policies in force.
     pub fn policies(&self) -> Vec<Policy> {
-        self.state.directory().policies.clone()
+        self.state.tenant.directory().policies.clone()
     }
 
     /// Replaces all Conditional Access policies.
     pub fn set_policies(&self, policies: Vec<Policy>) {
-        self.state.directory_mut().policies = policies;
+        self.state.tenant.directory_mut().policies = policies;
     }
 
     /// Replaces Cost Management's limits.
@@ -303,7 +305,7 @@ impl Emulator {
 
     /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.
     pub fn add_identifier_uri(&self, uri: &str) {
-        self.state.directory_mut().add_identifier_uri(uri);
+        self.state.tenant.directory_mut().add_identifier_uri(uri);
     }
 
     /// Makes another certificate with its key, registers it on the API application beside the present ones, and returns
@@ -330,12 +332,12 @@ impl Emulator {
     /// # Errors
     /// No certificate can be read from the PEM.
     pub fn register_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.state.register_certificate(pem)
+        self.state.tenant.register_certificate(pem)
     }
 
     /// A service account token of the Kubernetes cluster, as a pod finds it in `AZURE_FEDERATED_TOKEN_FILE`.
     pub fn service_account_token(&self, order: &ServiceAccountToken) -> String {
-        federation::mint(&self.state, order)
+        cluster::mint(&self.state, order)
     }
 
     /// The issuer of those tokens.
@@ -345,12 +347,12 @@ impl Emulator {
 
     /// The API application's federated identity credentials.
     pub fn federated_credentials(&self) -> Vec<FederatedCredential> {
-        self.state.directory().federated_credentials.clone()
+        self.state.tenant.directory().federated_credentials.clone()
     }
 
     /// Replaces them all. Entra allows twenty.
     pub fn set_federated_credentials(&self, credentials: Vec<FederatedCredential>) {
-        self.state.directory_mut().federated_credentials = credentials;
+        self.state.tenant.directory_mut().federated_credentials = credentials;
     }
 
     /// What the endpoint of App Service and Container Apps wants to see (`IDENTITY_HEADER`).
@@ -363,7 +365,7 @@ impl Emulator {
     /// # Errors
     /// No certificate can be read from the PEM.
     pub fn remove_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.state.remove_certificate(pem)
+        self.state.tenant.remove_certificate(pem)
     }
 }
 
@@ -399,7 +401,7 @@ fn year(clock: &Clock) -> i32 {
 fn entra_router(state: &Arc<State>) -> Router {
     entra::router(Arc::clone(state))
         .merge(control::router(Arc::clone(state)))
-        .merge(federation::router(Arc::clone(state)))
+        .merge(cluster::router(Arc::clone(state)))
 }
 
 fn bind(config: &Config, port: u16) -> io::Result<TcpListener> {

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::errors::ArmError;
-use crate::config::{ARM_APP_ID, TENANT_ID};
 use crate::entra::verify::{self, Rejected};
 use crate::faults::{ArmChallenge, CaeDialect};
 use crate::jwt::{self, Unverified};
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::contoso::{ARM_APP_ID, TENANT_ID};
+use crate::tenant::people::Person;
 
 /// Who calls, proven.
 pub(crate) struct Caller {
@@ -53,7 +53,7 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller,
     let parsed = verify::token(state, token, 0).map_err(|why| rejected(state, why))?;
     check_audience(state, &parsed)?;
     let oid = parsed.text("oid").unwrap_or_default().to_owned();
-    let person = state.people.by_oid(&oid).cloned();
+    let person = state.tenant.people.by_oid(&oid).cloned();
     if let Some(person) = &person {
         check_session(state, person, &parsed)?;
         if let Some(challenge) = state.faults.take_arm_challenge(&person.name, &parsed.list("acrs")) {
@@ -70,7 +70,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), ArmError> {
     let audience = parsed.text("aud").unwrap_or_default();
-    if state.directory().resource(audience).is_some_and(|app| app.app_id == ARM_APP_ID) {
+    if state.tenant.directory().resource(audience).is_some_and(|app| app.app_id == ARM_APP_ID) {
         return Ok(());
     }
     let message = format!(
@@ -84,7 +84,7 @@ fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), ArmError
 /// A token that can be challenged (`cp1`) and is from before the last revocation is challenged, others live on until
 /// they expire: that is what CAE is.
 fn check_session(state: &State, person: &Person, parsed: &Unverified<'_>) -> Result<(), ArmError> {
-    let session = state.directory().session(&person.oid);
+    let session = state.tenant.directory().session(&person.oid);
     let Some(revoked_at) = session.revoked_at else { return Ok(()) };
     let can_be_challenged = parsed.list("xms_cc").iter().any(|value| value.eq_ignore_ascii_case("cp1"));
     if !can_be_challenged || verify::epoch(parsed) >= session.epoch {

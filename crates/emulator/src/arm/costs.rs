@@ -179,7 +179,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::{Basis, Charge, Subscriptions};
-    use crate::config::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+    use crate::tenant::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
 
     #[test]
     fn costs_end_today_and_repeat() {

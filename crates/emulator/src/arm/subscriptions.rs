@@ -9,8 +9,8 @@ use super::auth::Caller;
 use super::costs::Subscription;
 use super::errors::ArmError;
 use super::request::ArmRequest;
-use crate::config::TENANT_ID;
 use crate::state::State;
+use crate::tenant::contoso::TENANT_ID;
 
 /// One page; `$skiptoken` is where it starts.
 pub(crate) fn list(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Response, ArmError> {

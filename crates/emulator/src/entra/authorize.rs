@@ -17,16 +17,16 @@ use url::Url;
 use uuid::Uuid;
 
 use self::code::{CODE_SECONDS, Code};
-use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use super::errors::EntraError;
 use super::form::Form;
 use super::scopes::ScopeRequest;
 use super::user_tokens::{SignIn, asked_claims, check_resource};
 use super::{TenantName, discovery};
-use crate::config::TENANT_ID;
-use crate::directory::{Application, Platform};
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
+use crate::tenant::contoso::TENANT_ID;
+use crate::tenant::directory::{Application, Platform};
+use crate::tenant::people::Person;
 
 /// A request whose client and redirect URI are known to be good, so that errors may go there.
 struct Request {
@@ -123,14 +123,14 @@ fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
     if let Some(step) = consent_step(state, request, &scopes, person, choices.consent) {
         return step;
     }
-    let epoch = state.directory().session(&person.oid).epoch;
+    let epoch = state.tenant.directory().session(&person.oid).epoch;
     let client_id = request.client.app_id.to_owned();
     let platform = Some(request.platform);
     Step::Done(SignIn { oid: person.oid.clone(), client_id, proof, epoch, platform })
 }
 
 fn policy_step(state: &State, person: &Person, resource: &str, proof: &Proof) -> Option<Unmet> {
-    evaluate(&state.directory().policies, &person.name, resource, proof).err()
+    evaluate(&state.tenant.directory().policies, &person.name, resource, proof).err()
 }
 
 /// What consent still stands between the person and the scopes; grants it when the person just accepted.
@@ -143,7 +143,7 @@ fn consent_step(
 ) -> Option<Step> {
     let target = scopes.target.as_ref()?;
     let (client, resource) = (request.client.app_id, target.application.app_id);
-    let granted = state.directory().granted(client, resource, &person.oid);
+    let granted = state.tenant.directory().granted(client, resource, &person.oid);
     let required = request
         .client
         .required
@@ -178,7 +178,7 @@ fn consent_step(
     }
     match choice {
         Some(true) => {
-            state.directory_mut().grants.add(client, resource, Some(&person.oid), &missing);
+            state.tenant.directory_mut().grants.add(client, resource, Some(&person.oid), &missing);
             None
         }
         Some(false) => Some(Step::Refuse(declined())),
@@ -195,7 +195,7 @@ impl Choices {
         let silent = form.get("login_hint").filter(|_| form.get("prompt") == Some("none"));
         let name = form.get("emulator_person").or(silent);
         Self {
-            person: name.and_then(|name| state.people.find(name)),
+            person: name.and_then(|name| state.tenant.people.find(name)),
             mfa: form.get("emulator_mfa").is_some_and(|value| value == "true"),
             consent: form.get("emulator_consent").map(|value| value == "accept"),
         }
@@ -207,7 +207,7 @@ impl Request {
     fn read(state: &State, tenant: &str, form: Form) -> Result<Self, EntraError> {
         TenantName::parse(tenant).ok_or_else(|| discovery::no_such_tenant(tenant))?;
         let client_id = form.require("client_id")?;
-        let client = state.directory().application(client_id).ok_or_else(|| {
+        let client = state.tenant.directory().application(client_id).ok_or_else(|| {
             let message = format!(
                 "Application with identifier '{client_id}' was not found in the directory 'Contoso'."
             );
@@ -238,7 +238,7 @@ impl Request {
         }
         let scope = self.form.require("scope")?;
         check_resource(state, self.form.get("resource"), scope)?;
-        let scopes = ScopeRequest::parse(&state.directory(), scope)?;
+        let scopes = ScopeRequest::parse(&state.tenant.directory(), scope)?;
         Ok((scopes, asked_claims(&self.form)?))
     }
 

@@ -11,9 +11,9 @@ use super::client_assertion;
 use super::errors::EntraError;
 use super::form::Form;
 use super::issue::ClientAuth;
-use crate::config::API_CLIENT_ID;
-use crate::directory::{Application, Platform};
 use crate::state::State;
+use crate::tenant::contoso::API_CLIENT_ID;
+use crate::tenant::directory::{Application, Platform};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -29,8 +29,9 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
     let basic = basic_credentials(headers);
     let named = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
     let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
-    let application = state.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
-    if application.app_id == API_CLIENT_ID && !state.directory().registration().installed {
+    let application =
+        state.tenant.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
+    if application.app_id == API_CLIENT_ID && !state.tenant.directory().registration().installed {
         return Err(unknown_client(client_id));
     }
     if !application.enabled {

@@ -1,72 +1,17 @@
 //! Certificate client assertions (RFC 7523), checked as Entra does and as leniently: whatever msal-node, msal-python and
 //! MSAL.NET send is accepted, including a replayed `jti`. Tokens of other issuers go to [`super::federated`].
 
-use std::sync::{Arc, PoisonError};
-
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
-use jiff::Timestamp;
-use serde_json::{Value, json};
-use uuid::Uuid;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use std::sync::Arc;
 
 use super::errors::EntraError;
 use super::{TenantName, federated};
 use crate::jwt::{self, Unverified};
 use crate::state::State;
+use crate::tenant::certificate::Certificate;
+use crate::tenant::contoso::API_CLIENT_ID;
 
 /// Seconds by which a client's clock may differ: msal-node's `nbf` is ahead of its own `iat`.
 const SKEW_SECONDS: f64 = 300.0;
-
-/// A certificate registered on an application.
-pub(crate) struct Certificate {
-    sha1: String,
-    sha256: String,
-    pkcs1: ParsedPublicKey,
-    pss: ParsedPublicKey,
-    not_before: i64,
-    not_after: i64,
-    der: Vec<u8>,
-}
-
-impl std::fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificate").field("sha1", &self.sha1).finish_non_exhaustive()
-    }
-}
-
-impl Certificate {
-    /// Reads an RSA certificate; `None` if it is not one.
-    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let key = &certificate.public_key().subject_public_key.data;
-        Some(Self {
-            sha1: jwt::sha1(der),
-            sha256: jwt::sha256(der),
-            pkcs1: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).ok()?,
-            pss: ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key).ok()?,
-            not_before: certificate.validity().not_before.timestamp(),
-            not_after: certificate.validity().not_after.timestamp(),
-            der: der.to_vec(),
-        })
-    }
-
-    /// As Graph lists it among `keyCredentials`. The certificate itself is shown only where it is asked for by name.
-    pub(crate) fn key_credential(&self, with_key: bool) -> Value {
-        let date = |seconds: i64| Timestamp::from_second(seconds).map(|at| at.to_string()).ok();
-        json!({
-            "customKeyIdentifier": jwt::decode(&self.sha1).map(jwt::encode_standard),
-            "displayName": "CN=app-credential", "keyId": Uuid::new_v5(&Uuid::NAMESPACE_OID, self.sha256.as_bytes()),
-            "startDateTime": date(self.not_before), "endDateTime": date(self.not_after),
-            "type": "AsymmetricX509Cert", "usage": "Verify",
-            "key": with_key.then(|| jwt::encode_standard(&self.der)),
-        })
-    }
-
-    /// SHA-1 thumbprint, base64url.
-    pub(crate) fn thumbprint(&self) -> &str {
-        &self.sha1
-    }
-}
 
 /// Proves that `assertion` was signed with a certificate of application `client_id`, now, for this tenant.
 ///
@@ -110,12 +55,12 @@ fn check_signature(state: &State, client_id: &str, parsed: &Unverified<'_>) -> R
 
 /// The certificate the header names by `x5t#S256` (padded or not) or `x5t`. `x5c` is not looked at, as in life.
 fn registered(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Option<Arc<Certificate>> {
-    if client_id != crate::config::API_CLIENT_ID {
+    if client_id != API_CLIENT_ID {
         return None;
     }
     let unpadded = |name| parsed.header_text(name).map(|text| text.trim_end_matches('='));
     let (sha256, sha1) = (unpadded("x5t#S256"), unpadded("x5t"));
-    let certificates = state.certificates.read().unwrap_or_else(PoisonError::into_inner);
+    let certificates = state.tenant.certificates();
     let found = certificates.iter().find(|certificate| match (sha256, sha1) {
         (Some(thumbprint), _) => certificate.sha256 == thumbprint,
         (None, Some(thumbprint)) => certificate.sha1 == thumbprint,

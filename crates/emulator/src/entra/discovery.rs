@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::TenantName;
 use super::errors::EntraError;
-use crate::config::TENANT_ID;
 use crate::faults::{Endpoint, struck};
 use crate::state::State;
+use crate::tenant::contoso::TENANT_ID;
 
 /// An application with custom signing keys asks for its own documents with `?appid=`.
 #[derive(Debug, Deserialize)]

@@ -7,10 +7,10 @@
 use super::client_assertion::check_lifetime;
 use super::errors::EntraError;
 use super::verify::{self, Rejected};
-use crate::config::{API_CLIENT_ID, TENANT_ID};
-use crate::federation;
 use crate::jwt::Unverified;
 use crate::state::State;
+use crate::tenant::contoso::{API_CLIENT_ID, TENANT_ID};
+use crate::tenant::federation;
 
 const MORE: &str = "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. \
                     https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
@@ -36,7 +36,7 @@ pub(crate) fn check(
 
 /// Issuer, audience and subject, compared as they are: case counts, and so does a trailing slash.
 fn check_match(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let credentials = directory.federated_credentials.iter().filter(|_| client_id == API_CLIENT_ID);
     let credentials: Vec<_> = credentials.collect();
     if credentials.is_empty() {

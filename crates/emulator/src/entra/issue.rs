@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::conditional_access::Proof;
-use crate::config::{API_CLIENT_ID, TENANT_ID};
-use crate::directory::{Application, TokenFormat};
 use crate::jwt::{self, object};
 use crate::keys::RsaKey;
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::conditional_access::Proof;
+use crate::tenant::contoso::{API_CLIENT_ID, TENANT_ID};
+use crate::tenant::directory::{Application, TokenFormat};
+use crate::tenant::people::Person;
 
 /// `aio` is opaque in life. Here it carries the session's epoch, so that a token issued in the very second of a
 /// revocation is known to be from before or after it.
@@ -76,7 +76,7 @@ impl AccessToken<'_> {
         match self.subject {
             Subject::User { person, scopes, proof, epoch } => {
                 claims.extend(self.user_claims(person, scopes, proof, epoch));
-                let roles = state.directory().roles_of(person, self.resource);
+                let roles = state.tenant.directory().roles_of(person, self.resource);
                 if !roles.is_empty() {
                     claims.insert("roles".to_owned(), json!(roles));
                 }

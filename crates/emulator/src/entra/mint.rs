@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 
 use self::spec::owned;
 pub use self::spec::{SignedBy, TokenKind, TokenSpec};
-use super::conditional_access::Proof;
 use super::issue::{AccessToken, ClientAuth, Subject, header, id_token_claims};
-use crate::config::{
+use crate::jwt::{self, object};
+use crate::state::State;
+use crate::tenant::conditional_access::Proof;
+use crate::tenant::contoso::{
     API_CLIENT_ID, DAEMON_CLIENT_ID, FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, MANAGED_IDENTITY_LIFETIME,
     PUBLIC_CLIENT_ID, TENANT_ID,
 };
-use crate::directory::TokenFormat;
-use crate::jwt::{self, object};
-use crate::people::Person;
-use crate::state::State;
+use crate::tenant::directory::TokenFormat;
+use crate::tenant::people::Person;
 
 /// Why a token cannot be minted.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub(crate) fn mint(state: &State, spec: &TokenSpec) -> Result<String, MintError>
 
 fn claims(state: &State, spec: &TokenSpec, format: TokenFormat) -> Result<Map<String, Value>, MintError> {
     let name = spec.person.as_deref().unwrap_or("alice");
-    let person = state.people.find(name).ok_or_else(|| MintError::UnknownPerson(name.to_owned()))?;
+    let person = state.tenant.people.find(name).ok_or_else(|| MintError::UnknownPerson(name.to_owned()))?;
     let mut claims = base_claims(state, spec, &person, format)?;
     let now = state.clock.seconds();
     let begins = now + spec.not_before_offset;
@@ -79,10 +79,10 @@ fn base_claims(
 ) -> Result<Map<String, Value>, MintError> {
     let default_client = if spec.kind == TokenKind::AppOnly { DAEMON_CLIENT_ID } else { PUBLIC_CLIENT_ID };
     let (client_id, resource_id) = match spec.kind {
-        TokenKind::Arm => (API_CLIENT_ID, crate::config::ARM_APP_ID),
+        TokenKind::Arm => (API_CLIENT_ID, crate::tenant::contoso::ARM_APP_ID),
         _ => (spec.client_id.as_deref().unwrap_or(default_client), API_CLIENT_ID),
     };
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let application =
         |id: &str| directory.application(id).ok_or_else(|| MintError::UnknownApplication(id.to_owned()));
     let (client, resource) = (application(client_id)?, application(resource_id)?);
@@ -103,7 +103,7 @@ fn base_claims(
         contexts: spec.acrs.clone().unwrap_or_default(),
     };
     let epoch = directory.session(&person.oid).epoch;
-    let held = |role: &&crate::directory::AppRole| role.held_by.contains(&client.app_id);
+    let held = |role: &&crate::tenant::directory::AppRole| role.held_by.contains(&client.app_id);
     let app_roles: Vec<_> = resource.roles.iter().filter(held).map(|role| role.value).collect();
     let token = AccessToken {
         subject: if spec.kind == TokenKind::AppOnly {

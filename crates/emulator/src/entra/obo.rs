@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::client::{Client, no_credential};
-use super::conditional_access::Proof;
 use super::errors::EntraError;
 use super::form::Form;
 use super::issue::ClientAuth;
@@ -15,8 +14,9 @@ use super::user_tokens::{SignIn, ensure_live_session, unknown_user, user_tokens}
 use super::verify::{self, Rejected};
 use crate::counters::bump;
 use crate::jwt::Unverified;
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::conditional_access::Proof;
+use crate::tenant::people::Person;
 
 /// Seconds by which Entra's servers allow clocks to differ.
 const SKEW_SECONDS: i64 = 300;
@@ -66,7 +66,8 @@ fn check_assertion(
         let message = "Input id_token cannot be used as 'urn:ietf:params:oauth:grant-type:jwt-bearer' grant.";
         return Err(EntraError::invalid_grant(240_002, message));
     }
-    let person = parsed.text("oid").and_then(|oid| state.people.by_oid(oid)).ok_or_else(unknown_user)?;
+    let person =
+        parsed.text("oid").and_then(|oid| state.tenant.people.by_oid(oid)).ok_or_else(unknown_user)?;
     let epoch = verify::epoch(&parsed);
     ensure_live_session(state, person, epoch)?;
     let proof = Proof { methods: parsed.list("amr"), contexts: parsed.list("acrs") };
@@ -119,7 +120,7 @@ fn rejected(why: Rejected) -> EntraError {
 fn count(state: &State, person: &Person, scope: &str) {
     let resource =
         scope.split_ascii_whitespace().find_map(|item| item.rsplit_once('/')).map(|(name, _)| name);
-    let resource = resource.and_then(|name| state.directory().resource(name));
+    let resource = resource.and_then(|name| state.tenant.directory().resource(name));
     let resource = resource.map_or("openid", |app| app.app_id);
     state.counters.add(|counts| {
         counts.exchanges += 1;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::errors::EntraError;
-use crate::config::{GRAPH_APP_ID, TENANT_DOMAIN};
-use crate::directory::{Application, Directory};
+use crate::tenant::contoso::{GRAPH_APP_ID, TENANT_DOMAIN};
+use crate::tenant::directory::{Application, Directory};
 
 /// A `scope` parameter, understood.
 #[derive(Debug, Clone)]
@@ -132,13 +132,17 @@ fn mixed_default(scope: &str) -> EntraError {
 #[cfg(test)]
 mod tests {
     use super::ScopeRequest;
-    use crate::config::{ARM_APP_ID, Config};
-    use crate::directory::Directory;
-    use crate::people::People;
+    use crate::tenant::contoso::ARM_APP_ID;
+    use crate::tenant::directory::{Directory, TenantSettings};
+    use crate::tenant::people::People;
 
     fn parse(scope: &str) -> Result<ScopeRequest, u32> {
-        let directory =
-            Directory::new(&Config::default(), &People::new(0), "https://localhost:2", "https://localhost:1");
+        let directory = Directory::new(
+            &TenantSettings::default(),
+            &People::new(0),
+            "https://localhost:2",
+            "https://localhost:1",
+        );
         ScopeRequest::parse(&directory, scope).map_err(|error| error.code)
     }
 

@@ -17,10 +17,10 @@ use super::scopes::ScopeRequest;
 use super::user_tokens::{check_resource, user_tokens};
 use super::{TenantName, authorize, discovery, obo};
 use crate::counters::bump;
-use crate::directory::{AppRole, TokenFormat};
 use crate::faults::{Endpoint, Strike};
 use crate::jwt::{self, object};
 use crate::state::State;
+use crate::tenant::directory::{AppRole, TokenFormat};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -139,7 +139,7 @@ fn stringify(state: &State, tokens: &mut Map<String, Value>, form: &Form) {
 
 fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
     let scope = form.require("scope")?;
-    let request = ScopeRequest::parse(&state.directory(), scope)?;
+    let request = ScopeRequest::parse(&state.tenant.directory(), scope)?;
     let Some(target) = request.target.filter(|target| target.default) else {
         let message = format!(
             "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \

@@ -7,16 +7,16 @@ use std::sync::PoisonError;
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
-use super::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use super::errors::EntraError;
 use super::form::Form;
 use super::issue::{AccessToken, Subject, id_token_claims, sign};
 use super::scopes::{ScopeRequest, Target};
-use crate::config::{TENANT_DOMAIN, TENANT_ID};
-use crate::directory::{Application, OwnRefresh, Platform, TokenFormat};
 use crate::jwt::{self, object};
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
+use crate::tenant::contoso::{TENANT_DOMAIN, TENANT_ID};
+use crate::tenant::directory::{Application, OwnRefresh, Platform, TokenFormat};
+use crate::tenant::people::Person;
 
 const REFRESH_TOKEN_SECONDS: i64 = 90 * 86_400;
 /// Tokens that live at least this long are answered with `refresh_in`.
@@ -53,9 +53,9 @@ pub(crate) fn user_tokens(
     form: &Form,
     nonce: Option<&str>,
 ) -> Result<Map<String, Value>, EntraError> {
-    let person = state.people.by_oid(&sign_in.oid).ok_or_else(unknown_user)?;
+    let person = state.tenant.people.by_oid(&sign_in.oid).ok_or_else(unknown_user)?;
     ensure_live_session(state, person, sign_in.epoch)?;
-    let request = ScopeRequest::parse(&state.directory(), scope)?;
+    let request = ScopeRequest::parse(&state.tenant.directory(), scope)?;
     let asked = asked_claims(form)?;
     let mut answer = answer_frame(state, client, sign_in, person, &request, form, nonce);
     let Some(target) = &request.target else { return Ok(answer) };
@@ -99,7 +99,7 @@ fn own_refresh(
     if !scopeless || app.app_id != target.application.app_id {
         return Ok(None);
     }
-    match state.directory().registration().own_refresh {
+    match state.tenant.directory().registration().own_refresh {
         OwnRefresh::OddScope => Ok(Some(app.odd_scope())),
         OwnRefresh::Refused => {
             let message = format!(
@@ -152,7 +152,7 @@ fn permitted(
     target: &Target,
     proof: &Proof,
 ) -> Result<Vec<String>, EntraError> {
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     if directory.is_kept_out(person, &target.application) {
         return Err(not_assigned(person, &target.application));
     }
@@ -167,7 +167,7 @@ fn permitted(
 
 /// AADSTS50173 if the sign-in is from before the last revocation.
 pub(crate) fn ensure_live_session(state: &State, person: &Person, epoch: u64) -> Result<(), EntraError> {
-    let session = state.directory().session(&person.oid);
+    let session = state.tenant.directory().session(&person.oid);
     if epoch >= session.epoch {
         return Ok(());
     }
@@ -189,7 +189,7 @@ pub(crate) fn asked_claims(form: &Form) -> Result<ClaimsRequest, EntraError> {
 /// RFC 8707's `resource` must name the application the scopes belong to: AADSTS9010010.
 pub(crate) fn check_resource(state: &State, resource: Option<&str>, scope: &str) -> Result<(), EntraError> {
     let Some(resource) = resource.filter(|_| state.config.check_resource_parameter) else { return Ok(()) };
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let named = directory.resource(resource).map(|app| app.app_id);
     let asked = ScopeRequest::parse(&directory, scope)?.target.map(|target| target.application.app_id);
     if named.is_some() && named == asked {

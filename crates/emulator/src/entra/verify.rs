@@ -1,8 +1,8 @@
 //! Proving a token the emulator issued: signature, issuer and lifetime. Audiences are the caller's business.
 
-use crate::config::TENANT_ID;
 use crate::jwt::Unverified;
 use crate::state::State;
+use crate::tenant::contoso::TENANT_ID;
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,16 +1,18 @@
 //! The directory's objects as Graph shows them, made from the same data the token endpoint obeys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{GraphError, ScopeText};
-use crate::config::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
-use crate::directory::{Application, Directory, Platform, TokenFormat, object_id};
-use crate::entra::consent::Grant;
-use crate::federation::FederatedCredential;
+use super::GraphError;
 use crate::state::State;
+use crate::tenant::contoso::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
+use crate::tenant::directory::{Application, Directory, Platform, TokenFormat};
+use crate::tenant::federation::FederatedCredential;
+use crate::tenant::grants::Grant;
+use crate::tenant::graph_settings::ScopeText;
+use crate::tenant::ids::object_id;
 
 /// What a path names.
 pub(super) enum Found {
@@ -21,7 +23,7 @@ pub(super) enum Found {
 /// The object or collection at `path`, which has no `/v1.0/` any more.
 pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -> Result<Found, GraphError> {
     let filter = query.get("$filter").map(String::as_str);
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match segments.as_slice() {
         ["servicePrincipals"] => {
@@ -58,7 +60,7 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
             match *relation {
                 "oauth2PermissionGrants" => {
                     let own = directory.grants.iter().filter(|grant| grant.client == of.app_id);
-                    let text = state.graph().scope_text;
+                    let text = state.tenant.graph().scope_text;
                     Ok(Found::Many(own.map(|grant| grant_object(&directory, grant, text)).collect()))
                 }
                 "appRoleAssignedTo" => Ok(Found::Many(assigned(state, &directory, &of))),
@@ -73,7 +75,7 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
 /// `oauth2PermissionGrants`: `$filter` supports `eq` alone, on these four properties.
 fn grants(state: &State, directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
     let (text, late) = {
-        let mut settings = state.graph.write().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = state.tenant.graph_mut();
         let late = settings.late_grant_reads > 0;
         settings.late_grant_reads = settings.late_grant_reads.saturating_sub(1);
         (settings.scope_text, late)
@@ -123,7 +125,7 @@ fn by_key(directory: &Directory, key: &str, collection: &str) -> Result<Arc<Appl
 
 /// Whether `path` is the caller's own application or service principal, which it may read without any permission.
 pub(super) fn is_own(state: &State, path: &str, app_id: &str) -> bool {
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let keys = ["servicePrincipals", "applications"].map(|of| format!("{of}(appId='{app_id}')"));
     let ids = directory
         .application(app_id)
@@ -153,7 +155,7 @@ fn service_principal(directory: &Directory, app: &Application) -> Value {
 fn application(state: &State, directory: &Directory, app: &Application, with_key: bool) -> Value {
     let registration = directory.registration();
     let is_api = app.app_id == API_CLIENT_ID;
-    let certificates = state.certificates.read().unwrap_or_else(PoisonError::into_inner);
+    let certificates = state.tenant.certificates();
     let keys: Vec<_> =
         certificates.iter().filter(|_| is_api).map(|key| key.key_credential(with_key)).collect();
     let pre_authorized: Vec<_> = registration
@@ -210,7 +212,7 @@ fn federated(directory: &Directory, app: &Application) -> Vec<Value> {
 }
 
 fn app_roles(app: &Application) -> Vec<Value> {
-    let role = |role: &crate::directory::AppRole| {
+    let role = |role: &crate::tenant::directory::AppRole| {
         json!({"id": role.id, "value": role.value, "displayName": role.value, "isEnabled": role.enabled,
                "allowedMemberTypes": role.members})
     };
@@ -218,7 +220,7 @@ fn app_roles(app: &Application) -> Vec<Value> {
 }
 
 fn scopes(app: &Application) -> Vec<Value> {
-    let scope = |scope: &crate::directory::DelegatedScope| {
+    let scope = |scope: &crate::tenant::directory::DelegatedScope| {
         json!({"id": scope.id, "value": scope.value, "isEnabled": scope.enabled,
                "type": if scope.admin_only { "Admin" } else { "User" },
                "adminConsentDisplayName": scope.description, "userConsentDisplayName": scope.description})
@@ -239,7 +241,7 @@ fn grant_object(directory: &Directory, grant: &Grant, text: ScopeText) -> Value 
 
 /// Who holds roles of `resource`: people and service principals.
 fn assigned(state: &State, directory: &Directory, resource: &Application) -> Vec<Value> {
-    let people = state.people.iter().flat_map(|person| {
+    let people = state.tenant.people.iter().flat_map(|person| {
         let held = directory.roles_of(person, resource);
         let roles = resource.roles.iter().filter(move |role| held.contains(&role.value));
         roles.map(|role| assignment(resource, role.id, &person.oid, &person.display_name, "User"))

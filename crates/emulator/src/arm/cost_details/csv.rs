@@ -141,7 +141,7 @@ fn decimal(amount: i64) -> String {
 }
 
 fn meter_id(meter: &str) -> String {
-    crate::directory::object_id("meter", meter)
+    crate::tenant::ids::object_id("meter", meter)
 }
 
 #[cfg(test)]
@@ -149,10 +149,10 @@ mod tests {
     use jiff::civil::date;
 
     use super::{HEADER, decimal, part};
-        use crate::arm::cost_details::Report;
+    use crate::arm::cost_details::Report;
     use crate::arm::costs::{Basis, Subscriptions};
     use crate::arm::request::CostScope;
-    use crate::config::PROD_SUBSCRIPTION;
+    use crate::tenant::contoso::PROD_SUBSCRIPTION;
 
     #[test]
     fn every_row_has_every_column() {

@@ -1,8 +1,8 @@
 //! What Contoso runs: services as Azure names them, and the resources of each subscription.
 
 use super::{Charge, Resource, Subscription, UNIT, seed};
-use crate::config::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
-use crate::people::generated_subscription;
+use crate::tenant::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use crate::tenant::people::generated_subscription;
 
 /// A service, with the names of all its columns.
 #[derive(Debug)]

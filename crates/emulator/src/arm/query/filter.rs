@@ -115,7 +115,7 @@ mod tests {
 
     use super::Filter;
     use crate::arm::costs::Subscriptions;
-    use crate::config::PROD_SUBSCRIPTION;
+    use crate::tenant::contoso::PROD_SUBSCRIPTION;
 
     fn count(filter: serde_json::Value) -> Option<usize> {
         let filter = Filter::parse(filter).ok()?;

@@ -8,11 +8,11 @@ use url::Url;
 use uuid::Uuid;
 
 use super::explain::explain;
-use crate::directory::Application;
 use crate::entra::errors::EntraError;
 use crate::entra::form::Form;
-use crate::people::Person;
 use crate::state::State;
+use crate::tenant::directory::Application;
+use crate::tenant::people::Person;
 
 /// Most generated people listed; the rest sign in by `login_hint`.
 const MOST_LISTED: usize = 12;
@@ -20,7 +20,7 @@ const MOST_LISTED: usize = 12;
 /// "Pick an account".
 pub(super) fn choose_account(state: &State, form: &Form, client: &Application) -> Response {
     let mut list = String::new();
-    for person in state.people.iter().take(MOST_LISTED) {
+    for person in state.tenant.people.iter().take(MOST_LISTED) {
         let button = button("emulator_person", &person.name, &person.display_name, &person.upn);
         let _ = write!(list, "<li>{}</li>", self::form(form, &[], &button));
     }
@@ -130,7 +130,7 @@ pub(super) fn post_back(target: &Url, parameters: &[(&str, &str)]) -> Response {
 }
 
 fn descriptions(state: &State, scopes: &[String]) -> String {
-    let directory = state.directory();
+    let directory = state.tenant.directory();
     let describe = |scope: &String| {
         let found = directory.applications.iter().find_map(|app| app.scope(scope));
         format!("<li>{} <code>{}</code></li>", escape(found.map_or("", |s| s.description)), escape(scope))

@@ -2,28 +2,69 @@
 //!
 //! Consent is held as Graph shows it (`oauth2PermissionGrants`), and the token endpoint reads the same list.
 
-mod registration;
-
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use url::Url;
 use uuid::Uuid;
 
-use crate::config::{
-    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, Config, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET,
-    GRAPH_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID, WhoCanConsent,
+use super::conditional_access::Policy;
+use super::contoso::{
+    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, GRAPH_APP_ID,
+    PUBLIC_CLIENT_ID,
 };
-use crate::entra::conditional_access::Policy;
-use crate::entra::consent::Grants;
-use crate::federation::{self, FederatedCredential};
-use crate::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+use super::federation::{self, FederatedCredential};
+use super::grants::Grants;
+use super::graph_settings::GraphSettings;
+use super::ids::{object_id, stable_id};
+use super::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+
+mod registration;
 
 pub use registration::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
     Registration,
 };
+
+/// What can be chosen about the tenant when the emulator starts.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantSettings {
+    /// Identifier URIs of the API application beside the one that is always registered.
+    pub(crate) identifier_uris: Vec<String>,
+    /// Redirect URIs of the pre-registered client.
+    pub(crate) client_redirect_uris: Vec<RedirectUri>,
+    /// Who can consent to `cost.export`.
+    pub(crate) export_consent: WhoCanConsent,
+    /// How many people are generated.
+    pub(crate) extra_people: usize,
+    /// Of how many of their subscriptions alice has a role too.
+    pub(crate) alice_also_sees: usize,
+    /// How Graph answers, and what the API may read there.
+    pub(crate) graph: GraphSettings,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self {
+            identifier_uris: Vec::new(),
+            client_redirect_uris: ["http://localhost", "http://127.0.0.1"].map(RedirectUri::mobile).to_vec(),
+            export_consent: WhoCanConsent::default(),
+            extra_people: 0,
+            alice_also_sees: 0,
+            graph: GraphSettings::default(),
+        }
+    }
+}
+
+/// Who can consent to a delegated permission: "Who can consent?" under "Expose an API" in the portal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhoCanConsent {
+    /// "Admins only".
+    #[default]
+    AdminsOnly,
+    /// "Admins and users".
+    AdminsAndUsers,
+}
 
 /// A permission an application offers to others on behalf of a user.
 #[derive(Debug, Clone)]
@@ -148,8 +189,13 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(config: &Config, people: &People, authority: &str, arm_endpoint: &str) -> Self {
-        let applications = applications(config, arm_endpoint);
+    pub(crate) fn new(
+        settings: &TenantSettings,
+        people: &People,
+        authority: &str,
+        arm_endpoint: &str,
+    ) -> Self {
+        let applications = applications(settings, arm_endpoint);
         let (api, client) = (&applications[0], &applications[1]);
         let (registration, offered) =
             (Registration::initial(api, client), (api.scopes.clone(), api.roles.clone()));
@@ -164,7 +210,7 @@ impl Directory {
             registration,
             offered,
         };
-        directory.set_graph_permissions(&config.graph.permissions);
+        directory.set_graph_permissions(&settings.graph.permissions);
         directory
     }
 
@@ -238,7 +284,7 @@ impl Directory {
     }
 }
 
-fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
+fn applications(settings: &TenantSettings, arm_endpoint: &str) -> Vec<Application> {
     let blank = |app_id, display_name, format| Application {
         app_id,
         display_name,
@@ -252,7 +298,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
         required: Vec::new(),
         enabled: true,
     };
-    let own_uris = config.identifier_uris.iter().map(|uri| uri.trim_end_matches('/').to_owned());
+    let own_uris = settings.identifier_uris.iter().map(|uri| uri.trim_end_matches('/').to_owned());
     let api = Application {
         identifier_uris: [API_IDENTIFIER_URI.to_owned()].into_iter().chain(own_uris).collect(),
         scopes: vec![
@@ -260,7 +306,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
             scope(
                 API_CLIENT_ID,
                 SCOPE_EXPORT,
-                config.export_consent == WhoCanConsent::AdminsOnly,
+                settings.export_consent == WhoCanConsent::AdminsOnly,
                 "Export raw cost details as the signed-in user",
             ),
         ],
@@ -270,7 +316,7 @@ fn applications(config: &Config, arm_endpoint: &str) -> Vec<Application> {
     };
     let assistant = Application {
         public_client: true,
-        redirect_uris: config.client_redirect_uris.clone(),
+        redirect_uris: settings.client_redirect_uris.clone(),
         required: vec![(API_CLIENT_ID, SCOPE_READ), (API_CLIENT_ID, SCOPE_EXPORT)],
         ..blank(PUBLIC_CLIENT_ID, "Contoso Assistant", TokenFormat::V2)
     };
@@ -323,27 +369,20 @@ fn role(app_id: &str, value: &'static str, held_by: &[&'static str]) -> AppRole 
     AppRole { id, value, held_by: held_by.to_vec(), enabled: true, members }
 }
 
-/// An object id that is the same after a restart.
-pub(crate) fn object_id(kind: &str, of: &str) -> String {
-    stable_id(kind, of).to_string()
-}
-
-fn stable_id(kind: &str, of: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{TENANT_ID}/{kind}/{of}").as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Directory;
-    use crate::config::{API_CLIENT_ID, ARM_APP_ID, Config};
-    use crate::people::People;
+    use super::{Directory, TenantSettings};
+    use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID};
+    use crate::tenant::people::People;
 
     #[test]
     fn resources_answer_to_all_their_names() {
-        let config =
-            Config { identifier_uris: vec!["https://mcp.contoso.com/mcp".into()], ..Config::default() };
+        let settings = TenantSettings {
+            identifier_uris: vec!["https://mcp.contoso.com/mcp".into()],
+            ..TenantSettings::default()
+        };
         let mut directory =
-            Directory::new(&config, &People::new(0), "https://localhost:2", "https://localhost:1/");
+            Directory::new(&settings, &People::new(0), "https://localhost:2", "https://localhost:1/");
         let names = |name: &str, app: &str| directory.resource(name).is_some_and(|found| found.app_id == app);
         assert!(names("https://management.azure.com", ARM_APP_ID));
         assert!(names("https://management.core.windows.net/", ARM_APP_ID));

@@ -35,7 +35,7 @@ pub enum ScopeText {
 }
 
 impl ScopeText {
-    pub(super) fn write<'a>(self, scopes: impl DoubleEndedIterator<Item = &'a str>) -> String {
+    pub(crate) fn write<'a>(self, scopes: impl DoubleEndedIterator<Item = &'a str>) -> String {
         match self {
             Self::LeadingSpace => format!(" {}", scopes.collect::<Vec<_>>().join(" ")),
             Self::Plain => scopes.collect::<Vec<_>>().join(" "),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::config::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use super::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use crate::jwt;
 
 /// The delegated scope every user may consent to.
 pub(crate) const SCOPE_READ: &str = "cost.read";
@@ -43,7 +44,7 @@ impl Person {
     pub(crate) fn pairwise_subject(&self, client_id: &str) -> String {
         let name = format!("{}/{client_id}", self.oid);
         let half = |salt: &str| Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{salt}{name}").as_bytes());
-        crate::jwt::encode([half("a").as_bytes().as_slice(), half("b").as_bytes()].concat())
+        jwt::encode([half("a").as_bytes().as_slice(), half("b").as_bytes()].concat())
     }
 }
 
@@ -147,7 +148,7 @@ pub(crate) fn generated_subscription(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::People;
-    use crate::config::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+    use crate::tenant::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
 
     #[test]
     fn rbac_is_per_person() {

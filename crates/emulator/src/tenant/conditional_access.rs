@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::ARM_APP_ID;
+use super::contoso::ARM_APP_ID;
 
 /// A policy. Policies are data: tests add and remove them while the emulator runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ fn arm() -> String {
 #[cfg(test)]
 mod tests {
     use super::{ClaimsRequest, Control, Policy, Proof, evaluate};
-    use crate::config::ARM_APP_ID;
+    use crate::tenant::contoso::ARM_APP_ID;
 
     #[test]
     fn mfa_is_met_by_amr_and_asked_for_by_polids() {

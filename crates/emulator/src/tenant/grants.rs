@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID};
-use crate::directory::object_id;
+use super::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID};
+use super::ids::object_id;
+use super::people::People;
 use crate::jwt;
-use crate::people::People;
 
 /// One `oauth2PermissionGrant`. Applications are named by application id here and by object id on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +112,8 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::Grants;
-    use crate::config::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID};
-    use crate::people::People;
+    use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID};
+    use crate::tenant::people::People;
 
     #[test]
     fn grants_are_per_principal_or_for_all() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AppRole, Application, DelegatedScope, Directory, TokenFormat};
-use crate::config::{API_CLIENT_ID, GRAPH_APP_ID, PUBLIC_CLIENT_ID};
+use crate::tenant::contoso::{API_CLIENT_ID, GRAPH_APP_ID, PUBLIC_CLIENT_ID};
 
 /// The registration of the API application and its service principal. [`crate::Emulator::registration`] tells the one in
 /// force; change what should be wrong and hand it back.

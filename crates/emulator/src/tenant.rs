@@ -1,0 +1,96 @@
+//! The tenant: its people, its applications, and what a test may change about both. All services show the same one.
+//!
+//! Data alone. Must not know a service, a request, or the settings of the emulator as a whole.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use self::certificate::Certificate;
+use self::directory::{Directory, TenantSettings};
+use self::graph_settings::GraphSettings;
+use self::people::People;
+use crate::error::StartError;
+use crate::jwt;
+
+pub(crate) mod certificate;
+pub(crate) mod conditional_access;
+pub(crate) mod contoso;
+pub(crate) mod directory;
+pub(crate) mod federation;
+pub(crate) mod grants;
+pub(crate) mod graph_settings;
+pub(crate) mod ids;
+pub(crate) mod people;
+
+/// Everything about the tenant. Locks are held for look-ups alone, never over an await.
+pub(crate) struct Tenant {
+    pub(crate) people: People,
+    directory: RwLock<Directory>,
+    graph: RwLock<GraphSettings>,
+    /// Registered on the API application, like its `keyCredentials`.
+    certificates: RwLock<Vec<Arc<Certificate>>>,
+}
+
+impl Tenant {
+    /// The tenant at start. `certificate` is the DER of the one that is registered on the API application.
+    pub(crate) fn new(
+        settings: TenantSettings,
+        authority: &str,
+        arm_endpoint: &str,
+        certificate: &[u8],
+    ) -> Result<Self, StartError> {
+        let registered = Certificate::from_der(certificate).ok_or(StartError::Key)?;
+        let people = People::with_alice_over(settings.alice_also_sees, settings.extra_people);
+        Ok(Self {
+            directory: RwLock::new(Directory::new(&settings, &people, authority, arm_endpoint)),
+            graph: RwLock::new(settings.graph),
+            certificates: RwLock::new(vec![Arc::new(registered)]),
+            people,
+        })
+    }
+
+    pub(crate) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn graph(&self) -> RwLockReadGuard<'_, GraphSettings> {
+        self.graph.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn graph_mut(&self) -> RwLockWriteGuard<'_, GraphSettings> {
+        self.graph.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes how Graph answers, and what the API may read there.
+    pub(crate) fn set_graph(&self, settings: GraphSettings) {
+        self.directory_mut().set_graph_permissions(&settings.permissions);
+        *self.graph_mut() = settings;
+    }
+
+    pub(crate) fn certificates(&self) -> RwLockReadGuard<'_, Vec<Arc<Certificate>>> {
+        self.certificates.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers the certificate in `pem` on the API application.
+    pub(crate) fn register_certificate(&self, pem: &str) -> Result<(), StartError> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
+        let certificate = Certificate::from_der(&der).ok_or(StartError::Key)?;
+        self.certificates.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(certificate));
+        Ok(())
+    }
+
+    /// Removes the certificate in `pem` from the API application.
+    pub(crate) fn remove_certificate(&self, pem: &str) -> Result<(), StartError> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
+        let thumbprint = jwt::sha1(&der);
+        let mut certificates = self.certificates.write().unwrap_or_else(PoisonError::into_inner);
+        certificates.retain(|certificate| certificate.thumbprint() != thumbprint);
+        Ok(())
+    }
+}
