@@ -8,6 +8,7 @@ pub(crate) mod costs;
 pub(crate) mod errors;
 pub(crate) mod query;
 pub(crate) mod request;
+pub(crate) mod state;
 pub(crate) mod subscriptions;
 pub(crate) mod throttle;
 
@@ -24,9 +25,9 @@ use uuid::Uuid;
 use self::auth::Caller;
 use self::errors::ArmError;
 use self::request::{ArmRequest, CostScope};
+use self::state::State;
 use crate::counters::bump;
 use crate::faults::{Endpoint, Strike};
-use crate::state::State;
 
 /// Versions every route here understands; Azure lists its own per resource type.
 const API_VERSIONS: &[&str] = &[
@@ -64,11 +65,11 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    state.counters.add(|counts| counts.arm_requests += 1);
-    let mut response = match state.faults.strike(Endpoint::Arm).await {
+    state.world.counters.add(|counts| counts.arm_requests += 1);
+    let mut response = match state.world.faults.strike(Endpoint::Arm).await {
         Some(strike) => struck(strike, uri.path()),
         None => answer(&state, &method, &uri, &headers, &body)
-            .unwrap_or_else(|error| error.saying(&state.config.written).into_response()),
+            .unwrap_or_else(|error| error.saying(&state.world.config.written).into_response()),
     };
     stamp(&state, &headers, response.headers_mut());
     response
@@ -81,8 +82,8 @@ fn answer(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, ArmError> {
-    let caller = auth::authenticate(state, headers)?;
-    state.counters.add(|counts| bump(&mut counts.arm_by_person, caller.name()));
+    let caller = auth::authenticate(&state.world, headers)?;
+    state.world.counters.add(|counts| bump(&mut counts.arm_by_person, caller.name()));
     let query = uri.query().unwrap_or_default().as_bytes();
     let parameters =
         url::form_urlencoded::parse(query).map(|(k, v)| (k.to_ascii_lowercase(), v.into_owned())).collect();
@@ -154,7 +155,7 @@ fn check_api_version(request: &ArmRequest<'_>) -> Result<(), ArmError> {
 }
 
 fn count(state: &State, operation: &str) {
-    state.counters.add(|counts| bump(&mut counts.arm_by_operation, operation));
+    state.world.counters.add(|counts| bump(&mut counts.arm_by_operation, operation));
 }
 
 /// A fault's answer. Cost Management's 429 carries its own header, and `Retry-After` only elsewhere.
@@ -186,7 +187,7 @@ fn stamp(state: &State, request: &HeaderMap, response: &mut HeaderMap) {
         ("x-ms-correlation-request-id", id.clone()),
         (
             "x-ms-routing-request-id",
-            format!("WESTEUROPE:{}:{id}", state.clock.now().strftime("%Y%m%dT%H%M%SZ")),
+            format!("WESTEUROPE:{}:{id}", state.world.clock.now().strftime("%Y%m%dT%H%M%SZ")),
         ),
         ("x-content-type-options", "nosniff".to_owned()),
         ("cache-control", "no-cache".to_owned()),

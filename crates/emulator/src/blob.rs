@@ -5,25 +5,18 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::hmac;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State as Shared};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, StatusCode};
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::arm::cost_details;
+use crate::arm::state::State;
 use crate::faults::Endpoint;
 use crate::jwt;
-use crate::state::State;
-
-/// How long a signed link works.
-pub(crate) const LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(12);
 
 /// The blob listener.
 pub(crate) fn router(state: Arc<State>) -> Router {
@@ -35,29 +28,6 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
-/// The link to part `at` of a report, signed for [`LINK_LIFETIME`].
-pub(crate) fn signed_link(state: &State, operation: &str, at: usize) -> String {
-    let path = format!("/armreports/{operation}/part_{at}.csv");
-    let expires = (state.clock.now() + LINK_LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let signature = STANDARD.encode(sign(state, &path, &expires));
-    state.secrets.remember(&signature);
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    let pairs = [
-        ("sv", "2020-05-31"),
-        ("spr", "https"),
-        ("se", &expires),
-        ("sr", "b"),
-        ("sp", "r"),
-        ("sig", &signature),
-    ];
-    let query = query.extend_pairs(pairs).finish();
-    // The signature as it stands in the URL is a credential too.
-    if let Some((_, encoded)) = query.rsplit_once("sig=") {
-        state.secrets.remember(encoded);
-    }
-    format!("{}{path}?{query}", state.endpoints.blob_url())
-}
-
 async fn read(
     Shared(state): Shared<Arc<State>>,
     Path((operation, part)): Path<(String, String)>,
@@ -65,11 +35,11 @@ async fn read(
     headers: HeaderMap,
 ) -> Response {
     let leaked = headers.contains_key(AUTHORIZATION);
-    state.counters.add(|counts| {
+    state.world.counters.add(|counts| {
         counts.blob_requests += 1;
         counts.blob_authorization_leaks += u64::from(leaked);
     });
-    if let Some(strike) = state.faults.strike(Endpoint::Blob).await {
+    if let Some(strike) = state.world.faults.strike(Endpoint::Blob).await {
         let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         return error(status, "ServerBusy", "The server is currently unable to receive requests.");
     }
@@ -78,7 +48,7 @@ async fn read(
         return error(StatusCode::BAD_REQUEST, "InvalidAuthenticationInfo", message);
     }
     let path = format!("/armreports/{operation}/{part}");
-    if !is_signed(&state, &path, query.as_deref().unwrap_or_default()) {
+    if !state.links.is_signed(&path, query.as_deref().unwrap_or_default(), state.world.clock.now()) {
         let message = "Server failed to authenticate the request. Make sure the value of Authorization header is formed \
                        correctly including the signature.";
         return error(StatusCode::FORBIDDEN, "AuthenticationFailed", message);
@@ -90,9 +60,9 @@ fn serve(state: &State, operation: &str, part: &str) -> Response {
     let missing = || error(StatusCode::NOT_FOUND, "BlobNotFound", "The specified blob does not exist.");
     let at =
         part.strip_prefix("part_").and_then(|rest| rest.strip_suffix(".csv")).and_then(|at| at.parse().ok());
-    let report = state.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(operation);
+    let report = state.reports().get(operation);
     let (Some(at), Some(report)) = (at, report) else { return missing() };
-    let text = cost_details::part(&report, state.today(), at, state.config.report_rows_per_blob);
+    let text = cost_details::part(&report, state.world.today(), at, state.world.config.report_rows_per_blob);
     let etag = format!("\"{}\"", jwt::sha256(text.as_bytes()));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -102,28 +72,6 @@ fn serve(state: &State, operation: &str, part: &str) -> Response {
         (HeaderName::from_static("x-ms-request-id"), Uuid::new_v4().to_string()),
     ];
     (headers, text).into_response()
-}
-
-fn is_signed(state: &State, path: &str, query: &str) -> bool {
-    let get = |name: &str| {
-        url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, v)| v)
-    };
-    let (Some(expires), Some(signature)) = (get("se"), get("sig")) else { return false };
-    let alive = expires.parse::<jiff::Timestamp>().is_ok_and(|expires| expires > state.clock.now());
-    let given = STANDARD.decode(signature.as_bytes()).unwrap_or_default();
-    alive && hmac::verify(&key(state), signed_text(path, &expires).as_bytes(), &given).is_ok()
-}
-
-fn sign(state: &State, path: &str, expires: &str) -> hmac::Tag {
-    hmac::sign(&key(state), signed_text(path, expires).as_bytes())
-}
-
-fn key(state: &State) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &state.sas_key)
-}
-
-fn signed_text(path: &str, expires: &str) -> String {
-    format!("r\n{expires}\n{path}")
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {

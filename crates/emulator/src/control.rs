@@ -1,6 +1,6 @@
 //! The control API below `/_emulator` on the Entra listener: everything the Rust handle can do, as JSON over HTTPS.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::arm;
 use crate::cluster;
 use crate::config::Quotas;
 use crate::counters::Counts;
@@ -17,31 +18,31 @@ use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
 use crate::jwt::object;
 use crate::keys::Rollover;
-use crate::state::State;
 use crate::tenant::conditional_access::Policy;
 use crate::tenant::contoso::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 use crate::tenant::directory::Registration;
 use crate::tenant::federation::{self, FederatedCredential, ServiceAccountToken};
 use crate::tenant::graph_settings::GraphSettings;
 use crate::tenant::people::UnknownPerson;
+use crate::world::World;
 
-type App = Shared<Arc<State>>;
+type App = Shared<Arc<World>>;
 
 /// Routes of the control API.
-pub(crate) fn router(state: Arc<State>) -> Router {
+pub(crate) fn router(world: Arc<World>, arm: Arc<arm::state::State>) -> Router {
+    let limits = Router::new().route("/_emulator/quotas", get(quotas).put(set_quotas)).with_state(arm);
     Router::new()
         .route("/_emulator", get(describe))
-        .route("/_emulator/ca.pem", get(async |Shared(state): App| state.ca_pem.clone()))
+        .route("/_emulator/ca.pem", get(async |Shared(world): App| world.ca_pem.clone()))
         .route("/_emulator/people", get(people))
         .route("/_emulator/token", get(token_for).post(token))
-        .route("/_emulator/secrets", get(async |Shared(state): App| Json(state.secrets.all())))
+        .route("/_emulator/secrets", get(async |Shared(world): App| Json(world.secrets.all())))
         .route("/_emulator/counters", get(counters).delete(reset_counters))
         .route("/_emulator/faults", get(faults).put(set_faults).patch(patch_faults).delete(clear_faults))
         .route("/_emulator/keys", post(roll_keys))
         .route("/_emulator/sessions/{person}", delete(revoke_sessions))
         .route("/_emulator/consent", get(consents).post(grant_consent).delete(withdraw_consent))
         .route("/_emulator/policies", get(policies).put(set_policies))
-        .route("/_emulator/quotas", get(quotas).put(set_quotas))
         .route("/_emulator/federated-credentials", get(federated_credentials).put(set_federated_credentials))
         .route("/_emulator/service-account-token", post(service_account_token))
         .route("/_emulator/app-credentials", post(add_app_credential).delete(remove_app_credential))
@@ -49,7 +50,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/_emulator/registration", get(registration).put(set_registration))
         .route("/_emulator/graph", get(graph).put(set_graph))
         .route("/_emulator/identifier-uris", post(add_identifier_uri))
-        .with_state(state)
+        .with_state(world)
+        .merge(limits)
 }
 
 /// What the control API answers when it cannot do what was asked.
@@ -61,23 +63,23 @@ fn done() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn describe(Shared(state): App) -> Json<Value> {
-    let endpoints = &state.endpoints;
+async fn describe(Shared(world): App) -> Json<Value> {
+    let endpoints = &world.endpoints;
     Json(json!({
         "tenant_id": TENANT_ID, "api_client_id": API_CLIENT_ID, "public_client_id": PUBLIC_CLIENT_ID,
         "authority": endpoints.authority, "arm": endpoints.arm, "graph": endpoints.graph, "blob": endpoints.blob,
         "metadata": endpoints.metadata, "identity_endpoint": endpoints.identity_endpoint(),
-        "identity_header": state.identity_header, "cluster_issuer": federation::issuer(&endpoints.authority),
-        "today": state.today().to_string(), "now": state.clock.now().to_string(),
+        "identity_header": world.identity_header, "cluster_issuer": federation::issuer(&endpoints.authority),
+        "today": world.today().to_string(), "now": world.clock.now().to_string(),
     }))
 }
 
-async fn people(Shared(state): App) -> Json<Value> {
+async fn people(Shared(world): App) -> Json<Value> {
     let describe = |person: &Arc<crate::tenant::people::Person>| {
         json!({"name": person.name, "oid": person.oid, "upn": person.upn, "subscriptions": person.subscriptions,
                "roles": person.roles})
     };
-    Json(state.tenant.people.iter().map(describe).collect())
+    Json(world.tenant.people.iter().map(describe).collect())
 }
 
 /// `GET /_emulator/token?person=alice`: the token alone, for a shell.
@@ -86,54 +88,54 @@ struct TokenQuery {
     person: String,
 }
 
-async fn token_for(Shared(state): App, Query(query): Query<TokenQuery>) -> Response {
-    match mint::mint(&state, &TokenSpec::for_person(query.person)) {
+async fn token_for(Shared(world): App, Query(query): Query<TokenQuery>) -> Response {
+    match mint::mint(&world, &TokenSpec::for_person(query.person)) {
         Ok(token) => token.into_response(),
         Err(error) => refused(StatusCode::NOT_FOUND, error),
     }
 }
 
-async fn token(Shared(state): App, Json(spec): Json<TokenSpec>) -> Response {
-    match mint::mint(&state, &spec) {
+async fn token(Shared(world): App, Json(spec): Json<TokenSpec>) -> Response {
+    match mint::mint(&world, &spec) {
         Ok(token) => Json(json!({"access_token": token, "token_type": "Bearer"})).into_response(),
         Err(error) => refused(StatusCode::NOT_FOUND, error),
     }
 }
 
-async fn counters(Shared(state): App) -> Json<Counts> {
-    Json(state.counters.snapshot())
+async fn counters(Shared(world): App) -> Json<Counts> {
+    Json(world.counters.snapshot())
 }
 
-async fn reset_counters(Shared(state): App) -> Response {
-    state.counters.reset();
+async fn reset_counters(Shared(world): App) -> Response {
+    world.counters.reset();
     done()
 }
 
-async fn faults(Shared(state): App) -> Json<FaultSettings> {
-    Json(state.faults.settings())
+async fn faults(Shared(world): App) -> Json<FaultSettings> {
+    Json(world.faults.settings())
 }
 
-async fn set_faults(Shared(state): App, Json(settings): Json<FaultSettings>) -> Response {
-    state.faults.set(settings);
+async fn set_faults(Shared(world): App, Json(settings): Json<FaultSettings>) -> Response {
+    world.faults.set(settings);
     done()
 }
 
 /// Replaces the members that are named, such as `{"jwks":{"status":503}}`.
-async fn patch_faults(Shared(state): App, Json(patch): Json<serde_json::Map<String, Value>>) -> Response {
-    let current = serde_json::to_value(state.faults.settings()).unwrap_or_default();
+async fn patch_faults(Shared(world): App, Json(patch): Json<serde_json::Map<String, Value>>) -> Response {
+    let current = serde_json::to_value(world.faults.settings()).unwrap_or_default();
     let mut merged = object(current);
     merged.extend(patch);
     match serde_json::from_value(Value::Object(merged)) {
         Ok(settings) => {
-            state.faults.set(settings);
+            world.faults.set(settings);
             done()
         }
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
-async fn clear_faults(Shared(state): App) -> Response {
-    state.faults.clear();
+async fn clear_faults(Shared(world): App) -> Response {
+    world.faults.clear();
     done()
 }
 
@@ -142,19 +144,19 @@ struct RollKeys {
     rollover: Rollover,
 }
 
-async fn roll_keys(Shared(state): App, Json(order): Json<RollKeys>) -> Response {
-    match tokio::task::spawn_blocking(move || state.roll_keys(order.rollover)).await {
+async fn roll_keys(Shared(world): App, Json(order): Json<RollKeys>) -> Response {
+    match tokio::task::spawn_blocking(move || world.roll_keys(order.rollover)).await {
         Ok(Ok(())) => done(),
         Ok(Err(error)) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
         Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
 
-async fn revoke_sessions(Shared(state): App, Path(person): Path<String>) -> Response {
-    let Some(person) = state.tenant.people.find(&person) else {
+async fn revoke_sessions(Shared(world): App, Path(person): Path<String>) -> Response {
+    let Some(person) = world.tenant.people.find(&person) else {
         return refused(StatusCode::NOT_FOUND, UnknownPerson(person));
     };
-    state.tenant.directory_mut().revoke_sessions(&person.oid, state.clock.seconds());
+    world.tenant.directory_mut().revoke_sessions(&person.oid, world.clock.seconds());
     done()
 }
 
@@ -173,62 +175,62 @@ struct Consent {
 
 impl Consent {
     /// Object id of the person, if one is named.
-    fn principal(&self, state: &State) -> Result<Option<String>, UnknownPerson> {
+    fn principal(&self, world: &World) -> Result<Option<String>, UnknownPerson> {
         let Some(name) = &self.person else { return Ok(None) };
-        let found = state.tenant.people.find(name).ok_or_else(|| UnknownPerson(name.clone()))?;
+        let found = world.tenant.people.find(name).ok_or_else(|| UnknownPerson(name.clone()))?;
         Ok(Some(found.oid.clone()))
     }
 }
 
-async fn consents(Shared(state): App) -> Json<Value> {
+async fn consents(Shared(world): App) -> Json<Value> {
     let describe = |grant: &crate::tenant::grants::Grant| json!({"client": grant.client, "resource": grant.resource, "principal": grant.principal, "scopes": grant.scopes});
-    Json(state.tenant.directory().grants.iter().map(describe).collect())
+    Json(world.tenant.directory().grants.iter().map(describe).collect())
 }
 
-async fn grant_consent(Shared(state): App, Json(consent): Json<Consent>) -> Response {
-    let principal = match consent.principal(&state) {
+async fn grant_consent(Shared(world): App, Json(consent): Json<Consent>) -> Response {
+    let principal = match consent.principal(&world) {
         Ok(principal) => principal,
         Err(error) => return refused(StatusCode::NOT_FOUND, error),
     };
-    let grants = &mut state.tenant.directory_mut().grants;
+    let grants = &mut world.tenant.directory_mut().grants;
     grants.add(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
     done()
 }
 
-async fn withdraw_consent(Shared(state): App, Json(consent): Json<Consent>) -> Response {
-    let principal = match consent.principal(&state) {
+async fn withdraw_consent(Shared(world): App, Json(consent): Json<Consent>) -> Response {
+    let principal = match consent.principal(&world) {
         Ok(principal) => principal,
         Err(error) => return refused(StatusCode::NOT_FOUND, error),
     };
-    let grants = &mut state.tenant.directory_mut().grants;
+    let grants = &mut world.tenant.directory_mut().grants;
     grants.remove(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
     done()
 }
 
-async fn policies(Shared(state): App) -> Json<Vec<Policy>> {
-    Json(state.tenant.directory().policies.clone())
+async fn policies(Shared(world): App) -> Json<Vec<Policy>> {
+    Json(world.tenant.directory().policies.clone())
 }
 
-async fn set_policies(Shared(state): App, Json(policies): Json<Vec<Policy>>) -> Response {
-    state.tenant.directory_mut().policies = policies;
+async fn set_policies(Shared(world): App, Json(policies): Json<Vec<Policy>>) -> Response {
+    world.tenant.directory_mut().policies = policies;
     done()
 }
 
-async fn quotas(Shared(state): App) -> Json<Quotas> {
-    Json(*state.quotas.read().unwrap_or_else(PoisonError::into_inner))
+async fn quotas(Shared(arm): Shared<Arc<arm::state::State>>) -> Json<Quotas> {
+    Json(arm.quotas())
 }
 
-async fn set_quotas(Shared(state): App, Json(quotas): Json<Quotas>) -> Response {
-    *state.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+async fn set_quotas(Shared(arm): Shared<Arc<arm::state::State>>, Json(quotas): Json<Quotas>) -> Response {
+    arm.set_quotas(quotas);
     done()
 }
 
-async fn federated_credentials(Shared(state): App) -> Json<Vec<FederatedCredential>> {
-    Json(state.tenant.directory().federated_credentials.clone())
+async fn federated_credentials(Shared(world): App) -> Json<Vec<FederatedCredential>> {
+    Json(world.tenant.directory().federated_credentials.clone())
 }
 
 async fn set_federated_credentials(
-    Shared(state): App,
+    Shared(world): App,
     Json(credentials): Json<Vec<FederatedCredential>>,
 ) -> Response {
     if credentials.len() > federation::MOST_CREDENTIALS {
@@ -237,24 +239,24 @@ async fn set_federated_credentials(
             "an application has at most 20 federated identity credentials",
         );
     }
-    state.tenant.directory_mut().federated_credentials = credentials;
+    world.tenant.directory_mut().federated_credentials = credentials;
     done()
 }
 
-async fn service_account_token(Shared(state): App, Json(order): Json<ServiceAccountToken>) -> String {
-    cluster::mint(&state, &order)
+async fn service_account_token(Shared(world): App, Json(order): Json<ServiceAccountToken>) -> String {
+    cluster::mint(&world, &order)
 }
 
 /// Registers the certificate in a PEM, as uploading it to the app registration does.
-async fn add_app_credential(Shared(state): App, pem: String) -> Response {
-    match state.tenant.register_certificate(&pem) {
+async fn add_app_credential(Shared(world): App, pem: String) -> Response {
+    match world.tenant.register_certificate(&pem) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
-async fn remove_app_credential(Shared(state): App, pem: String) -> Response {
-    match state.tenant.remove_certificate(&pem) {
+async fn remove_app_credential(Shared(world): App, pem: String) -> Response {
+    match world.tenant.remove_certificate(&pem) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
@@ -265,28 +267,28 @@ struct AdvanceClock {
     advance_seconds: i64,
 }
 
-async fn advance_clock(Shared(state): App, Json(order): Json<AdvanceClock>) -> Response {
-    state.clock.advance(order.advance_seconds);
+async fn advance_clock(Shared(world): App, Json(order): Json<AdvanceClock>) -> Response {
+    world.clock.advance(order.advance_seconds);
     done()
 }
 
-async fn registration(Shared(state): App) -> Json<Registration> {
-    Json(state.tenant.directory().registration().clone())
+async fn registration(Shared(world): App) -> Json<Registration> {
+    Json(world.tenant.directory().registration().clone())
 }
 
-async fn set_registration(Shared(state): App, Json(registration): Json<Registration>) -> Response {
-    match state.tenant.directory_mut().set_registration(registration) {
+async fn set_registration(Shared(world): App, Json(registration): Json<Registration>) -> Response {
+    match world.tenant.directory_mut().set_registration(registration) {
         Ok(()) => done(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 
-async fn graph(Shared(state): App) -> Json<GraphSettings> {
-    Json(state.tenant.graph().clone())
+async fn graph(Shared(world): App) -> Json<GraphSettings> {
+    Json(world.tenant.graph().clone())
 }
 
-async fn set_graph(Shared(state): App, Json(settings): Json<GraphSettings>) -> Response {
-    state.tenant.set_graph(settings);
+async fn set_graph(Shared(world): App, Json(settings): Json<GraphSettings>) -> Response {
+    world.tenant.set_graph(settings);
     done()
 }
 
@@ -295,8 +297,8 @@ struct IdentifierUri {
     uri: String,
 }
 
-async fn add_identifier_uri(Shared(state): App, Json(order): Json<IdentifierUri>) -> Response {
-    state.tenant.directory_mut().add_identifier_uri(&order.uri);
+async fn add_identifier_uri(Shared(world): App, Json(order): Json<IdentifierUri>) -> Response {
+    world.tenant.directory_mut().add_identifier_uri(&order.uri);
     done()
 }
 

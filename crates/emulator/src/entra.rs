@@ -14,6 +14,7 @@ pub(crate) mod issue;
 pub(crate) mod mint;
 pub(crate) mod obo;
 pub(crate) mod scopes;
+pub(crate) mod state;
 pub(crate) mod token;
 pub(crate) mod user_tokens;
 pub(crate) mod verify;
@@ -24,21 +25,25 @@ use axum::Router;
 use axum::routing::{get, post};
 use http::StatusCode;
 
-use crate::state::State;
+use self::state::State;
 use crate::tenant::contoso::{CONSUMERS_TENANT_ID, TENANT_DOMAIN, TENANT_ID};
+use crate::world::World;
 
 /// Routes of the Entra listener.
-pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new()
+pub(crate) fn router(world: Arc<World>) -> Router {
+    let documents = Router::new()
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::v2))
         .route("/{tenant}/.well-known/openid-configuration", get(discovery::v1))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys_v2))
         .route("/{tenant}/discovery/keys", get(discovery::keys_v1))
+        .with_state(Arc::clone(&world));
+    Router::new()
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::authorize).post(authorize::submit))
         .route("/{tenant}/oauth2/v2.0/token", post(token::v2))
         .route("/{tenant}/oauth2/token", post(token::v1))
         .fallback(async || StatusCode::NOT_FOUND)
-        .with_state(state)
+        .with_state(Arc::new(State::new(world)))
+        .merge(documents)
 }
 
 /// Which tenant a path names.
@@ -63,7 +68,7 @@ impl TenantName {
     }
 }
 
-impl State {
+impl World {
     /// The issuer of v2 tokens of `tenant`.
     pub(crate) fn issuer_v2(&self, tenant: &str) -> String {
         format!("{}/{tenant}/v2.0", self.endpoints.authority)

@@ -16,16 +16,16 @@ use uuid::Uuid;
 use crate::entra::verify;
 use crate::faults::Endpoint;
 use crate::jwt::Unverified;
-use crate::state::State;
 use crate::tenant::contoso::GRAPH_APP_ID;
+use crate::world::World;
 
 /// The application permissions that look-ups need.
 const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
 const READ_APPLICATIONS: &str = "Application.Read.All";
 
 /// The Graph listener.
-pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new().fallback(handle).with_state(state)
+pub(crate) fn router(world: Arc<World>) -> Router {
+    Router::new().fallback(handle).with_state(world)
 }
 
 /// Why Graph refuses.
@@ -55,9 +55,9 @@ impl GraphError {
         )
     }
 
-    fn into_response(self, state: &State) -> Response {
+    fn into_response(self, world: &World) -> Response {
         let id = Uuid::new_v4();
-        let date = state.clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let date = world.clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let body = json!({"error": {
             "code": self.code, "message": self.message,
             "innerError": {"date": date, "request-id": id, "client-request-id": id},
@@ -76,25 +76,25 @@ impl GraphError {
     }
 }
 
-async fn handle(Shared(state): Shared<Arc<State>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    state.counters.add(|counts| counts.graph_requests += 1);
-    if let Some(strike) = state.faults.strike(Endpoint::Graph).await {
+async fn handle(Shared(world): Shared<Arc<World>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    world.counters.add(|counts| counts.graph_requests += 1);
+    if let Some(strike) = world.faults.strike(Endpoint::Graph).await {
         let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let code = if strike.status == 429 { "TooManyRequests" } else { "ServiceUnavailable" };
-        let mut response = GraphError::new(status, code, "The request was not served.").into_response(&state);
+        let mut response = GraphError::new(status, code, "The request was not served.").into_response(&world);
         if let Some(seconds) = strike.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         return response;
     }
-    match answer(&state, &method, &uri, &headers) {
+    match answer(&world, &method, &uri, &headers) {
         Ok(body) => Json(body).into_response(),
-        Err(error) => error.into_response(&state),
+        Err(error) => error.into_response(&world),
     }
 }
 
-fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, GraphError> {
-    let caller = authenticate(state, headers)?;
+fn answer(world: &World, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, GraphError> {
+    let caller = authenticate(world, headers)?;
     let path = uri.path().trim_start_matches('/');
     let path = path.strip_prefix("v1.0/").ok_or_else(|| GraphError::not_found(path))?;
     if method != Method::GET {
@@ -109,17 +109,17 @@ fn answer(state: &State, method: &Method, uri: &Uri, headers: &HeaderMap) -> Res
     let about_grants = path.to_ascii_lowercase().contains("oauth2permissiongrants");
     let needed = if about_grants { READ_GRANTS } else { READ_APPLICATIONS };
     let permitted = caller.roles.iter().any(|role| role == needed || role == "Directory.Read.All");
-    if !permitted && !objects::is_own(state, path, &caller.app_id) {
+    if !permitted && !objects::is_own(world, path, &caller.app_id) {
         let message = "Insufficient privileges to complete the operation.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));
     }
-    if let Some(odd) = state.tenant.graph().application.clone().filter(|_| path.starts_with("applications("))
+    if let Some(odd) = world.tenant.graph().application.clone().filter(|_| path.starts_with("applications("))
     {
         return Ok(odd);
     }
-    match objects::find(state, path, &query)? {
+    match objects::find(world, path, &query)? {
         objects::Found::One(value) => Ok(select(value, query.get("$select"))),
-        objects::Found::Many(values) => page(state, uri, &query, values),
+        objects::Found::Many(values) => page(world, uri, &query, values),
     }
 }
 
@@ -130,7 +130,7 @@ struct Caller {
 }
 
 /// The caller of an app-only Graph token.
-fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, GraphError> {
+fn authenticate(world: &World, headers: &HeaderMap) -> Result<Caller, GraphError> {
     let invalid =
         |message: &str| GraphError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -138,10 +138,10 @@ fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, GraphError
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
     let (_, token) = token.ok_or_else(|| invalid("Access token is empty."))?;
-    let parsed: Unverified<'_> = verify::token(state, token.trim(), 0)
+    let parsed: Unverified<'_> = verify::token(world, token.trim(), 0)
         .map_err(|_| invalid("IDX14100: JWT is not valid or has expired."))?;
     let audience = parsed.text("aud").unwrap_or_default();
-    if state.tenant.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
+    if world.tenant.directory().resource(audience).is_none_or(|app| app.app_id != GRAPH_APP_ID) {
         return Err(invalid("Access token validation failure. Invalid audience."));
     }
     // A user's token may not read its client's own objects without a permission either.
@@ -153,7 +153,7 @@ fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, GraphError
 
 /// One page of a collection, with `$top`, `$skiptoken` and `$select`.
 fn page(
-    state: &State,
+    world: &World,
     uri: &Uri,
     query: &HashMap<String, String>,
     values: Vec<Value>,
@@ -164,20 +164,20 @@ fn page(
         }),
         None => Ok(default),
     };
-    let most = state.tenant.graph().page_size.max(1);
+    let most = world.tenant.graph().page_size.max(1);
     let (size, start) = (number("$top", most)?.clamp(1, most.min(999)), number("$skiptoken", 0)?);
     let total = values.len();
     let value: Vec<_> =
         values.into_iter().skip(start).take(size).map(|value| select(value, query.get("$select"))).collect();
     let collection = uri.path().trim_start_matches("/v1.0/").split(['(', '?']).next().unwrap_or_default();
-    let context = format!("{}/v1.0/$metadata#{collection}", state.endpoints.graph);
+    let context = format!("{}/v1.0/$metadata#{collection}", world.endpoints.graph);
     let mut body = json!({"@odata.context": context, "value": value});
     if start + size < total {
         let mut next = url::form_urlencoded::Serializer::new(String::new());
         next.extend_pairs(query.iter().filter(|(name, _)| *name != "$skiptoken"));
         next.append_pair("$skiptoken", &(start + size).to_string());
         let origin =
-            state.tenant.graph().next_link_origin.clone().unwrap_or_else(|| state.endpoints.graph.clone());
+            world.tenant.graph().next_link_origin.clone().unwrap_or_else(|| world.endpoints.graph.clone());
         body["@odata.nextLink"] = format!("{origin}{}?{}", uri.path(), next.finish()).into();
     }
     Ok(body)

@@ -35,12 +35,13 @@ mod graph;
 mod jwt;
 mod keys;
 mod metadata;
+mod sas;
 mod secrets;
 mod server;
-mod state;
 mod store;
 mod tenant;
 mod tls;
+mod world;
 
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;

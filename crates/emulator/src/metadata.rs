@@ -18,20 +18,20 @@ use uuid::Uuid;
 
 use crate::entra::mint::{self, TokenKind, TokenSpec};
 use crate::faults::{Endpoint, Strike};
-use crate::state::State;
 use crate::tenant::contoso::{FEDERATED_AUDIENCE, MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_LIFETIME};
+use crate::world::World;
 
 /// The least version of the metadata service that knows managed identities.
 const IMDS_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
 /// Routes of the metadata listener.
-pub(crate) fn router(state: Arc<State>) -> Router {
+pub(crate) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/metadata/identity/oauth2/token", get(imds))
         .route("/msi/token", get(app_service))
         .fallback(async || StatusCode::NOT_FOUND)
-        .with_state(state)
+        .with_state(world)
 }
 
 #[derive(Deserialize)]
@@ -50,15 +50,15 @@ impl TokenQuery {
 }
 
 async fn imds(
-    Shared(state): Shared<Arc<State>>,
+    Shared(world): Shared<Arc<World>>,
     Query(query): Query<TokenQuery>,
     headers: HeaderMap,
 ) -> Response {
-    state.counters.add(|counts| counts.metadata_requests += 1);
+    world.counters.add(|counts| counts.metadata_requests += 1);
     let refused = |status: StatusCode, error: &str, description: &str| {
         (status, Json(json!({"error": error, "error_description": description}))).into_response()
     };
-    if let Some(strike) = state.faults.strike(Endpoint::Metadata).await {
+    if let Some(strike) = world.faults.strike(Endpoint::Metadata).await {
         return struck(strike, json!({"error": "unknown", "error_description": "Failed to retrieve token"}));
     }
     // A request that a web page or a proxy was talked into making has no such header, or has this one.
@@ -80,10 +80,10 @@ async fn imds(
     if !query.names_the_identity() {
         return refused(StatusCode::BAD_REQUEST, "invalid_request", "Identity not found");
     }
-    let Some(token) = identity_token(&state, resource) else {
+    let Some(token) = identity_token(&world, resource) else {
         return refused(StatusCode::BAD_REQUEST, "invalid_resource", &unknown_resource(resource));
     };
-    let now = state.clock.seconds();
+    let now = world.clock.seconds();
     Json(json!({
         "access_token": token, "client_id": MANAGED_IDENTITY_CLIENT_ID, "resource": resource, "token_type": "Bearer",
         "expires_in": MANAGED_IDENTITY_LIFETIME.to_string(), "ext_expires_in": MANAGED_IDENTITY_LIFETIME.to_string(),
@@ -93,18 +93,18 @@ async fn imds(
 }
 
 async fn app_service(
-    Shared(state): Shared<Arc<State>>,
+    Shared(world): Shared<Arc<World>>,
     Query(query): Query<TokenQuery>,
     headers: HeaderMap,
 ) -> Response {
-    state.counters.add(|counts| counts.metadata_requests += 1);
+    world.counters.add(|counts| counts.metadata_requests += 1);
     let body = |status: StatusCode, message: &str| json!({"statusCode": status.as_u16(), "message": message, "correlationId": Uuid::new_v4()});
     let refused = |status: StatusCode, message: &str| (status, Json(body(status, message))).into_response();
-    if let Some(strike) = state.faults.strike(Endpoint::Metadata).await {
+    if let Some(strike) = world.faults.strike(Endpoint::Metadata).await {
         let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return struck(strike, body(status, "An unexpected error occurred while fetching the AAD Token."));
     }
-    if headers.get("x-identity-header").is_none_or(|value| *value != *state.identity_header) {
+    if headers.get("x-identity-header").is_none_or(|value| *value != *world.identity_header) {
         return refused(StatusCode::UNAUTHORIZED, "Unauthorized");
     }
     if query.version.as_deref() != Some(APP_SERVICE_VERSION) {
@@ -117,10 +117,10 @@ async fn app_service(
         let message = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.";
         return refused(StatusCode::BAD_REQUEST, message);
     }
-    let Some(token) = identity_token(&state, resource) else {
+    let Some(token) = identity_token(&world, resource) else {
         return refused(StatusCode::BAD_REQUEST, &unknown_resource(resource));
     };
-    let expires_on = state.clock.seconds() + MANAGED_IDENTITY_LIFETIME;
+    let expires_on = world.clock.seconds() + MANAGED_IDENTITY_LIFETIME;
     Json(json!({
         "access_token": token, "client_id": MANAGED_IDENTITY_CLIENT_ID, "resource": resource, "token_type": "Bearer",
         "expires_on": expires_on.to_string(),
@@ -129,11 +129,11 @@ async fn app_service(
 }
 
 /// The identity's token; nothing for a resource other than the token exchange.
-fn identity_token(state: &State, resource: &str) -> Option<String> {
+fn identity_token(world: &World, resource: &str) -> Option<String> {
     if resource != FEDERATED_AUDIENCE {
         return None;
     }
-    mint::mint(state, &TokenSpec { kind: TokenKind::ManagedIdentity, ..TokenSpec::default() }).ok()
+    mint::mint(world, &TokenSpec { kind: TokenKind::ManagedIdentity, ..TokenSpec::default() }).ok()
 }
 
 fn unknown_resource(resource: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -26,7 +26,6 @@ use crate::entra::mint::{self, MintError, TokenSpec};
 use crate::error::StartError;
 use crate::faults::Faults;
 use crate::keys::{Rollover, RsaKey};
-use crate::state::State;
 use crate::store::Store;
 use crate::tenant::conditional_access::Policy;
 use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID};
@@ -35,6 +34,7 @@ use crate::tenant::federation::{self, FederatedCredential, ServiceAccountToken};
 use crate::tenant::graph_settings::GraphSettings;
 use crate::tenant::people::UnknownPerson;
 use crate::tls::Tls;
+use crate::world::World;
 use crate::{arm, blob, control, entra, graph, metadata};
 
 /// Connections waiting to be accepted: load tests open thousands at once.
@@ -45,7 +45,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A running emulator. Dropping it stops the listeners at once; [`Emulator::shutdown`] lets calls in flight finish.
 #[derive(Debug)]
 pub struct Emulator {
-    state: Arc<State>,
+    world: Arc<World>,
+    arm: Arc<arm::state::State>,
     servers: Vec<Running>,
 }
 
@@ -76,28 +77,28 @@ impl Emulator {
             blob: at(&blob)?,
             metadata: format!("http://{}", metadata.local_addr()?),
         };
-        let (state, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
+        let (world, arm_state, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
             .await
             .map_err(|_| StartError::Key)??;
         let routers = [
-            (entra, entra_router(&state)),
-            (arm, arm::router(Arc::clone(&state))),
-            (graph, graph::router(Arc::clone(&state))),
-            (blob, blob::router(Arc::clone(&state))),
+            (entra, entra_router(&world, &arm_state)),
+            (arm, arm::router(Arc::clone(&arm_state))),
+            (graph, graph::router(Arc::clone(&world))),
+            (blob, blob::router(Arc::clone(&arm_state))),
         ];
         let tls = RustlsConfig::from_config(tls.server);
         let mut servers = Vec::new();
         for (listener, router) in routers {
-            let router = router.layer(map_response_with_state(Arc::clone(&state), dated));
+            let router = router.layer(map_response_with_state(Arc::clone(&world), dated));
             servers.push(serve(listener, router, tls.clone())?);
         }
-        servers.push(serve_plain(metadata, metadata::router(Arc::clone(&state)))?);
+        servers.push(serve_plain(metadata, metadata::router(Arc::clone(&world)))?);
         tracing::info!(
-            authority = state.endpoints.authority,
-            arm = state.endpoints.arm,
+            authority = world.endpoints.authority,
+            arm = world.endpoints.arm,
             "emulator is listening"
         );
-        Ok(Self { state, servers })
+        Ok(Self { world, arm: arm_state, servers })
     }
 
     /// Stops listening and lets calls in flight finish, for at most five seconds.
@@ -114,17 +115,17 @@ impl Emulator {
 
     /// Where it listens.
     pub fn endpoints(&self) -> &Endpoints {
-        &self.state.endpoints
+        &self.world.endpoints
     }
 
     /// The CA certificate clients must trust, as PEM.
     pub fn ca_pem(&self) -> &str {
-        &self.state.ca_pem
+        &self.world.ca_pem
     }
 
     /// Certificate and RSA key registered on the API application, as one PEM: what `AZURE_CLIENT_CERTIFICATE_PATH` names.
     pub fn app_credential_pem(&self) -> &str {
-        self.state.app_key.pem()
+        self.world.app_key.pem()
     }
 
     /// The tenant.
@@ -142,7 +143,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn oid(&self, person: &str) -> Result<String, UnknownPerson> {
-        let found = self.state.tenant.people.find(person);
+        let found = self.world.tenant.people.find(person);
         found.map(|found| found.oid.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
     }
 
@@ -151,7 +152,7 @@ impl Emulator {
     /// # Errors
     /// No such person.
     pub fn subscriptions_of(&self, person: &str) -> Result<Vec<String>, UnknownPerson> {
-        let found = self.state.tenant.people.find(person);
+        let found = self.world.tenant.people.find(person);
         found.map(|found| found.subscriptions.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
     }
 
@@ -160,32 +161,32 @@ impl Emulator {
     /// # Errors
     /// No such person or application.
     pub fn mint(&self, spec: &TokenSpec) -> Result<String, MintError> {
-        mint::mint(&self.state, spec)
+        mint::mint(&self.world, spec)
     }
 
     /// The switches for outages, delays, throttling and challenges.
     pub fn faults(&self) -> &Faults {
-        &self.state.faults
+        &self.world.faults
     }
 
     /// What was asked so far.
     pub fn counts(&self) -> Counts {
-        self.state.counters.snapshot()
+        self.world.counters.snapshot()
     }
 
     /// Starts counting anew.
     pub fn reset_counts(&self) {
-        self.state.counters.reset();
+        self.world.counters.reset();
     }
 
     /// Every credential issued or seen, each once. Empty unless [`Config::record_secrets`] is set.
     pub fn issued_secrets(&self) -> Vec<String> {
-        self.state.secrets.all()
+        self.world.secrets.all()
     }
 
     /// Moves the emulator's clock ahead (or back).
     pub fn advance_clock(&self, seconds: i64) {
-        self.state.clock.advance(seconds);
+        self.world.clock.advance(seconds);
     }
 
     /// Changes the signing keys. Blocks for key generation: a tenth of a second or two.
@@ -193,7 +194,7 @@ impl Emulator {
     /// # Errors
     /// The state directory cannot be written.
     pub fn roll_keys(&self, rollover: Rollover) -> Result<(), StartError> {
-        self.state.roll_keys(rollover)
+        self.world.roll_keys(rollover)
     }
 
     /// Ends every session of the person: older assertions and refresh tokens answer AADSTS50173, older ARM tokens that
@@ -203,7 +204,7 @@ impl Emulator {
     /// No such person.
     pub fn revoke_sessions(&self, person: &str) -> Result<(), UnknownPerson> {
         let oid = self.oid(person)?;
-        self.state.tenant.directory_mut().revoke_sessions(&oid, self.state.clock.seconds());
+        self.world.tenant.directory_mut().revoke_sessions(&oid, self.world.clock.seconds());
         Ok(())
     }
 
@@ -235,7 +236,7 @@ impl Emulator {
         scopes: &[&str],
     ) -> Result<(), UnknownPerson> {
         let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.state.tenant.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
+        self.world.tenant.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
         Ok(())
     }
 
@@ -251,13 +252,13 @@ impl Emulator {
         scopes: &[&str],
     ) -> Result<(), UnknownPerson> {
         let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.state.tenant.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
+        self.world.tenant.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
         Ok(())
     }
 
     /// Grants (or takes away) the API's access to Azure Resource Manager: without it every exchange answers AADSTS65001.
     pub fn set_arm_consent(&self, granted: bool) {
-        let grants = &mut self.state.tenant.directory_mut().grants;
+        let grants = &mut self.world.tenant.directory_mut().grants;
         let scopes = ["user_impersonation"];
         if granted {
             grants.add(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
@@ -268,7 +269,7 @@ impl Emulator {
 
     /// The API application's registration.
     pub fn registration(&self) -> Registration {
-        self.state.tenant.directory().registration().clone()
+        self.world.tenant.directory().registration().clone()
     }
 
     /// Changes the API application's registration: see [`Registration`] for what can be wrong about it.
@@ -278,34 +279,34 @@ impl Emulator {
     pub fn register(&self, change: impl FnOnce(&mut Registration)) -> Result<(), NeverOffered> {
         let mut registration = self.registration();
         change(&mut registration);
-        self.state.tenant.directory_mut().set_registration(registration)
+        self.world.tenant.directory_mut().set_registration(registration)
     }
 
     /// Changes how Graph answers, and what the API may read there.
     pub fn graph(&self, change: impl FnOnce(&mut GraphSettings)) {
-        let mut settings = self.state.tenant.graph().clone();
+        let mut settings = self.world.tenant.graph().clone();
         change(&mut settings);
-        self.state.tenant.set_graph(settings);
+        self.world.tenant.set_graph(settings);
     }
 
     /// The Conditional Access policies in force.
     pub fn policies(&self) -> Vec<Policy> {
-        self.state.tenant.directory().policies.clone()
+        self.world.tenant.directory().policies.clone()
     }
 
     /// Replaces all Conditional Access policies.
     pub fn set_policies(&self, policies: Vec<Policy>) {
-        self.state.tenant.directory_mut().policies = policies;
+        self.world.tenant.directory_mut().policies = policies;
     }
 
     /// Replaces Cost Management's limits.
     pub fn set_quotas(&self, quotas: Quotas) {
-        *self.state.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+        self.arm.set_quotas(quotas);
     }
 
     /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.
     pub fn add_identifier_uri(&self, uri: &str) {
-        self.state.tenant.directory_mut().add_identifier_uri(uri);
+        self.world.tenant.directory_mut().add_identifier_uri(uri);
     }
 
     /// Makes another certificate with its key, registers it on the API application beside the present ones, and returns
@@ -324,7 +325,7 @@ impl Emulator {
     /// # Errors
     /// A key could not be generated.
     pub fn new_app_credential(&self) -> Result<String, StartError> {
-        Ok(RsaKey::generate("app-credential", year(&self.state.clock))?.pem().to_owned())
+        Ok(RsaKey::generate("app-credential", year(&self.world.clock))?.pem().to_owned())
     }
 
     /// Registers the certificate in this PEM on the API application.
@@ -332,32 +333,32 @@ impl Emulator {
     /// # Errors
     /// No certificate can be read from the PEM.
     pub fn register_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.state.tenant.register_certificate(pem)
+        self.world.tenant.register_certificate(pem)
     }
 
     /// A service account token of the Kubernetes cluster, as a pod finds it in `AZURE_FEDERATED_TOKEN_FILE`.
     pub fn service_account_token(&self, order: &ServiceAccountToken) -> String {
-        cluster::mint(&self.state, order)
+        cluster::mint(&self.world, order)
     }
 
     /// The issuer of those tokens.
     pub fn cluster_issuer(&self) -> String {
-        federation::issuer(&self.state.endpoints.authority)
+        federation::issuer(&self.world.endpoints.authority)
     }
 
     /// The API application's federated identity credentials.
     pub fn federated_credentials(&self) -> Vec<FederatedCredential> {
-        self.state.tenant.directory().federated_credentials.clone()
+        self.world.tenant.directory().federated_credentials.clone()
     }
 
     /// Replaces them all. Entra allows twenty.
     pub fn set_federated_credentials(&self, credentials: Vec<FederatedCredential>) {
-        self.state.tenant.directory_mut().federated_credentials = credentials;
+        self.world.tenant.directory_mut().federated_credentials = credentials;
     }
 
     /// What the endpoint of App Service and Container Apps wants to see (`IDENTITY_HEADER`).
     pub fn identity_header(&self) -> &str {
-        &self.state.identity_header
+        &self.world.identity_header
     }
 
     /// Removes the certificate in this PEM from the API application: assertions signed with it answer AADSTS700027.
@@ -365,7 +366,7 @@ impl Emulator {
     /// # Errors
     /// No certificate can be read from the PEM.
     pub fn remove_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.state.tenant.remove_certificate(pem)
+        self.world.tenant.remove_certificate(pem)
     }
 }
 
@@ -377,17 +378,21 @@ impl Drop for Emulator {
     }
 }
 
-fn prepare(config: Config, endpoints: Endpoints) -> Result<(Arc<State>, Tls), StartError> {
+fn prepare(
+    config: Config,
+    endpoints: Endpoints,
+) -> Result<(Arc<World>, Arc<arm::state::State>, Tls), StartError> {
     let year = year(&Clock::default());
     let store = Store::open(config.state_dir.as_deref())?;
     let tls = Tls::load(&store, &config.host, year)?;
-    let state = State::new(config, endpoints, tls.ca_pem.clone(), store, year)?;
-    Ok((Arc::new(state), tls))
+    let world = Arc::new(World::new(config, endpoints, tls.ca_pem.clone(), store, year)?);
+    let arm = arm::state::State::new(Arc::clone(&world))?;
+    Ok((world, Arc::new(arm), tls))
 }
 
 /// Dates an answer by the emulator's clock: whoever compares clocks must see one clock everywhere.
-async fn dated(Shared(state): Shared<Arc<State>>, mut response: Response) -> Response {
-    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&state.clock.now());
+async fn dated(Shared(world): Shared<Arc<World>>, mut response: Response) -> Response {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&world.clock.now());
     if let Some(date) = date.ok().and_then(|date| date.parse().ok()) {
         response.headers_mut().insert(DATE, date);
     }
@@ -398,10 +403,10 @@ fn year(clock: &Clock) -> i32 {
     utc_day(clock.now()).year().into()
 }
 
-fn entra_router(state: &Arc<State>) -> Router {
-    entra::router(Arc::clone(state))
-        .merge(control::router(Arc::clone(state)))
-        .merge(cluster::router(Arc::clone(state)))
+fn entra_router(world: &Arc<World>, arm: &Arc<arm::state::State>) -> Router {
+    entra::router(Arc::clone(world))
+        .merge(control::router(Arc::clone(world), Arc::clone(arm)))
+        .merge(cluster::router(Arc::clone(world)))
 }
 
 fn bind(config: &Config, port: u16) -> io::Result<TcpListener> {

@@ -13,9 +13,9 @@ use super::errors::ArmError;
 use crate::entra::verify::{self, Rejected};
 use crate::faults::{ArmChallenge, CaeDialect};
 use crate::jwt::{self, Unverified};
-use crate::state::State;
 use crate::tenant::contoso::{ARM_APP_ID, TENANT_ID};
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// Who calls, proven.
 pub(crate) struct Caller {
@@ -48,16 +48,16 @@ impl Caller {
 ///
 /// # Errors
 /// 401 with the `WWW-Authenticate` ARM sends for each case.
-pub(crate) fn authenticate(state: &State, headers: &HeaderMap) -> Result<Caller, ArmError> {
+pub(crate) fn authenticate(world: &World, headers: &HeaderMap) -> Result<Caller, ArmError> {
     let token = bearer(headers).ok_or_else(missing)?;
-    let parsed = verify::token(state, token, 0).map_err(|why| rejected(state, why))?;
-    check_audience(state, &parsed)?;
+    let parsed = verify::token(world, token, 0).map_err(|why| rejected(world, why))?;
+    check_audience(world, &parsed)?;
     let oid = parsed.text("oid").unwrap_or_default().to_owned();
-    let person = state.tenant.people.by_oid(&oid).cloned();
+    let person = world.tenant.people.by_oid(&oid).cloned();
     if let Some(person) = &person {
-        check_session(state, person, &parsed)?;
-        if let Some(challenge) = state.faults.take_arm_challenge(&person.name, &parsed.list("acrs")) {
-            return Err(ordered_challenge(state, &challenge));
+        check_session(world, person, &parsed)?;
+        if let Some(challenge) = world.faults.take_arm_challenge(&person.name, &parsed.list("acrs")) {
+            return Err(ordered_challenge(world, &challenge));
         }
     }
     Ok(Caller { person, oid })
@@ -68,9 +68,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
-fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), ArmError> {
+fn check_audience(world: &World, parsed: &Unverified<'_>) -> Result<(), ArmError> {
     let audience = parsed.text("aud").unwrap_or_default();
-    if state.tenant.directory().resource(audience).is_some_and(|app| app.app_id == ARM_APP_ID) {
+    if world.tenant.directory().resource(audience).is_some_and(|app| app.app_id == ARM_APP_ID) {
         return Ok(());
     }
     let message = format!(
@@ -83,21 +83,21 @@ fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), ArmError
 
 /// A token that can be challenged (`cp1`) and is from before the last revocation is challenged, others live on until
 /// they expire: that is what CAE is.
-fn check_session(state: &State, person: &Person, parsed: &Unverified<'_>) -> Result<(), ArmError> {
-    let session = state.tenant.directory().session(&person.oid);
+fn check_session(world: &World, person: &Person, parsed: &Unverified<'_>) -> Result<(), ArmError> {
+    let session = world.tenant.directory().session(&person.oid);
     let Some(revoked_at) = session.revoked_at else { return Ok(()) };
     let can_be_challenged = parsed.list("xms_cc").iter().any(|value| value.eq_ignore_ascii_case("cp1"));
     if !can_be_challenged || verify::epoch(parsed) >= session.epoch {
         return Ok(());
     }
     let claims = json!({"access_token": {"nbf": {"essential": true, "value": revoked_at.to_string()}}});
-    Err(cae_challenge(state.faults.settings().cae_dialect, claims))
+    Err(cae_challenge(world.faults.settings().cae_dialect, claims))
 }
 
-fn ordered_challenge(state: &State, order: &ArmChallenge) -> ArmError {
+fn ordered_challenge(world: &World, order: &ArmChallenge) -> ArmError {
     match &order.header {
         Some(header) => ArmError::challenge("InvalidAuthenticationToken", "Challenged by order.", header),
-        None => cae_challenge(state.faults.settings().cae_dialect, order.claims.clone()),
+        None => cae_challenge(world.faults.settings().cae_dialect, order.claims.clone()),
     }
 }
 
@@ -146,7 +146,7 @@ fn missing() -> ArmError {
     )
 }
 
-fn rejected(state: &State, why: Rejected) -> ArmError {
+fn rejected(world: &World, why: Rejected) -> ArmError {
     match why {
         Rejected::Malformed | Rejected::Signature | Rejected::NotYetValid => invalid_token(
             "InvalidAuthenticationToken",
@@ -157,15 +157,15 @@ fn rejected(state: &State, why: Rejected) -> ArmError {
             let message = format!(
                 "The access token is from the wrong issuer '{issuer}'. It must match the tenant '{}' associated with this \
                  subscription. Please use the authority (URL) '{}/{TENANT_ID}' to get the token.",
-                state.issuer_v1(TENANT_ID),
-                state.endpoints.authority
+                world.issuer_v1(TENANT_ID),
+                world.endpoints.authority
             );
             let description = message.clone();
             invalid_token("InvalidAuthenticationTokenTenant", message, &description)
         }
         Rejected::Expired => {
             let message =
-                format!("The access token has expired. Current UTC time: '{}'.", stamp(state.clock.now()));
+                format!("The access token has expired. Current UTC time: '{}'.", stamp(world.clock.now()));
             let description = message.clone();
             invalid_token("ExpiredAuthenticationToken", message, &description)
         }

@@ -20,10 +20,10 @@ use super::costs::Basis;
 use super::errors::ArmError;
 use super::query::day;
 use super::request::{ArmRequest, CostScope};
+use super::state::State;
 use super::throttle;
-use crate::blob;
 use crate::bounded::Bounded;
-use crate::state::State;
+use crate::sas;
 
 const MOST_REPORTS: usize = 10_000;
 
@@ -85,7 +85,7 @@ pub(crate) fn generate(
         Some("AmortizedCost") => Basis::Amortized,
         Some(other) => return Err(ArmError::bad_request(format!("Invalid metric '{other}'."))),
     };
-    let (start, end) = period(order.time_period.as_ref(), state.today())?;
+    let (start, end) = period(order.time_period.as_ref(), state.world.today())?;
     let operation = Uuid::new_v4().to_string();
     let report = Report {
         scope: scope.clone(),
@@ -93,10 +93,10 @@ pub(crate) fn generate(
         start,
         end,
         owner: caller.oid().to_owned(),
-        polls_left: state.config.report_polls,
+        polls_left: state.world.config.report_polls,
         request: body,
     };
-    lock(state).0.insert(operation.clone(), report);
+    state.reports().0.insert(operation.clone(), report);
     let mut response =
         accepted(state, scope, &operation, request.parameter("api-version").unwrap_or_default());
     response.headers_mut().extend(headers);
@@ -114,7 +114,7 @@ pub(crate) fn poll(
     authorize(caller, scope)?;
     let version = request.parameter("api-version").unwrap_or_default();
     let report = {
-        let mut reports = lock(state);
+        let mut reports = state.reports();
         let report = reports.0.get_mut(operation).filter(|report| report.owner == caller.oid());
         let report = report.ok_or_else(|| ArmError::not_found(request.uri.path()))?;
         if report.polls_left > 0 {
@@ -127,12 +127,12 @@ pub(crate) fn poll(
 }
 
 fn manifest(state: &State, report: &Report, operation: &str, version: &str) -> Value {
-    let rows = Rows::new(report, state.today()).count();
-    let parts = rows.div_ceil(state.config.report_rows_per_blob.max(1));
+    let rows = Rows::new(report, state.world.today()).count();
+    let parts = rows.div_ceil(state.world.config.report_rows_per_blob.max(1));
     let blobs: Vec<Value> = (0..parts)
         .map(|at| {
-            let bytes = part(report, state.today(), at, state.config.report_rows_per_blob).len();
-            json!({"blobLink": blob::signed_link(state, operation, at), "byteCount": bytes})
+            let bytes = part(report, state.world.today(), at, state.world.config.report_rows_per_blob).len();
+            json!({"blobLink": state.links.sign(&state.world, operation, at), "byteCount": bytes})
         })
         .collect();
     let total: u64 = blobs.iter().filter_map(|blob| blob["byteCount"].as_u64()).sum();
@@ -140,7 +140,7 @@ fn manifest(state: &State, report: &Report, operation: &str, version: &str) -> V
         "{}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operation}",
         report.scope.path()
     );
-    let valid_till = state.clock.now() + blob::LINK_LIFETIME;
+    let valid_till = state.world.clock.now() + sas::LINK_LIFETIME;
     json!({
         "id": path.trim_start_matches('/'),
         "name": operation,
@@ -159,14 +159,14 @@ fn manifest(state: &State, report: &Report, operation: &str, version: &str) -> V
 fn accepted(state: &State, scope: &CostScope, operation: &str, version: &str) -> Response {
     let location = format!(
         "{}{}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operation}?api-version={version}",
-        state.endpoints.arm,
+        state.world.endpoints.arm,
         scope.path()
     );
     let mut response = StatusCode::ACCEPTED.into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);
     }
-    response.headers_mut().insert(RETRY_AFTER, state.config.report_retry_after.into());
+    response.headers_mut().insert(RETRY_AFTER, state.world.config.report_retry_after.into());
     response
 }
 
@@ -193,8 +193,4 @@ fn period(period: Option<&Period>, today: Date) -> Result<(Date, Date), ArmError
         return Err(ArmError::bad_request("The start date must be within the last 13 months."));
     }
     Ok((start, end))
-}
-
-fn lock(state: &State) -> std::sync::MutexGuard<'_, Reports> {
-    state.reports.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

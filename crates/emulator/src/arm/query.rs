@@ -22,9 +22,9 @@ use self::table::Table;
 use super::auth::Caller;
 use super::errors::ArmError;
 use super::request::{ArmRequest, CostScope};
+use super::state::State;
 use super::throttle;
 use crate::jwt;
-use crate::state::State;
 
 const DEFAULT_TOP: usize = 1_000;
 
@@ -42,9 +42,9 @@ pub(crate) fn handle(
     if !caller.may_see(&scope.subscription.id) {
         return Err(ArmError::rbac_access_denied());
     }
-    let definition = Definition::parse(request.body, state.today())?;
+    let definition = Definition::parse(request.body, state.world.today())?;
     let headers = throttle::admit(state, caller, &scope.path(), request, definition.months())?;
-    let table = Table::build(scope, &definition, state.today())?;
+    let table = Table::build(scope, &definition, state.world.today())?;
     let mut response = if table.rows.is_empty() {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -64,7 +64,7 @@ fn page(
         Some(text) => text.parse().map_err(|_| ArmError::bad_request("Invalid value for $top."))?,
         None => DEFAULT_TOP,
     };
-    let size = top.clamp(1, state.config.max_page_rows.max(1));
+    let size = top.clamp(1, state.world.config.max_page_rows.max(1));
     let start = match request.parameter("$skiptoken") {
         Some(token) => read_skip_token(token, request.body)?,
         None => 0,
@@ -92,7 +92,7 @@ fn next_link(state: &State, request: &ArmRequest<'_>, start: usize) -> String {
         query.append_pair("$top", top);
     }
     query.append_pair("$skiptoken", &STANDARD.encode(format!("{start}:{}", fingerprint(request.body))));
-    format!("{}{}?{}", state.endpoints.arm, request.uri.path(), query.finish().replace("%24", "$"))
+    format!("{}{}?{}", state.world.endpoints.arm, request.uri.path(), query.finish().replace("%24", "$"))
 }
 
 /// Where the page starts; the token belongs to one query.

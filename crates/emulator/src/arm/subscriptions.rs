@@ -9,7 +9,7 @@ use super::auth::Caller;
 use super::costs::Subscription;
 use super::errors::ArmError;
 use super::request::ArmRequest;
-use crate::state::State;
+use super::state::State;
 use crate::tenant::contoso::TENANT_ID;
 
 /// One page; `$skiptoken` is where it starts.
@@ -21,14 +21,15 @@ pub(crate) fn list(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> 
         Some(token) => token.parse().map_err(|_| ArmError::bad_request("The skip token is invalid."))?,
         None => 0,
     };
-    let page = state.config.subscriptions_page.max(1);
+    let page = state.world.config.subscriptions_page.max(1);
     let visible: Vec<_> = state.subscriptions.iter().filter(|one| caller.may_see(&one.id)).collect();
     let value: Vec<Value> = visible.iter().skip(start).take(page).map(|one| describe(one)).collect();
     let mut body = json!({"value": value, "count": {"type": "Total", "value": visible.len()}});
     if start + page < visible.len() {
         let version = request.parameter("api-version").unwrap_or_default();
         let next = start + page;
-        let link = format!("{}/subscriptions?api-version={version}&%24skiptoken={next}", state.endpoints.arm);
+        let link =
+            format!("{}/subscriptions?api-version={version}&%24skiptoken={next}", state.world.endpoints.arm);
         body["nextLink"] = link.into();
     }
     Ok(Json(body).into_response())

@@ -8,8 +8,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use super::auth::Caller;
 use super::errors::ArmError;
 use super::request::ArmRequest;
+use super::state::State;
 use crate::config::Quotas;
-use crate::state::State;
 
 const MOST_WINDOWS: usize = 50_000;
 
@@ -62,7 +62,7 @@ pub(crate) fn admit(
     request: &ArmRequest<'_>,
     qpu: u32,
 ) -> Result<HeaderMap, ArmError> {
-    let quotas = *state.quotas.read().unwrap_or_else(PoisonError::into_inner);
+    let quotas = state.quotas();
     let mut headers = HeaderMap::new();
     put(&mut headers, "x-ms-ratelimit-microsoft.costmanagement-qpu-consumed", &qpu.to_string());
     if quotas == Quotas::default() {
@@ -80,7 +80,7 @@ pub(crate) fn admit(
     let mut refusal: Option<ArmError> = None;
     for (bucket, key, limit, cost) in limits {
         let Some(limit) = limit else { continue };
-        match state.throttle.take(bucket, key, limit, cost, state.clock.seconds()) {
+        match state.throttle.take(bucket, key, limit, cost, state.world.clock.seconds()) {
             Ok(left) => tell_remaining(&mut headers, bucket, left),
             Err(wait) => {
                 let name = format!("x-ms-ratelimit-microsoft.costmanagement-{}-retry-after", bucket.name());

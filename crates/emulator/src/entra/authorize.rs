@@ -20,13 +20,14 @@ use self::code::{CODE_SECONDS, Code};
 use super::errors::EntraError;
 use super::form::Form;
 use super::scopes::ScopeRequest;
+use super::state::State;
 use super::user_tokens::{SignIn, asked_claims, check_resource};
 use super::{TenantName, discovery};
-use crate::state::State;
 use crate::tenant::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use crate::tenant::contoso::TENANT_ID;
 use crate::tenant::directory::{Application, Platform};
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// A request whose client and redirect URI are known to be good, so that errors may go there.
 struct Request {
@@ -72,24 +73,25 @@ pub(crate) async fn submit(
 }
 
 fn respond(state: &State, tenant: &str, form: Form) -> Response {
-    state.counters.add(|counts| counts.authorize_requests += 1);
-    let request = match Request::read(state, tenant, form) {
+    state.world.counters.add(|counts| counts.authorize_requests += 1);
+    let request = match Request::read(&state.world, tenant, form) {
         Ok(request) => request,
-        Err(error) => return pages::error(state, &error),
+        Err(error) => return pages::error(&state.world, &error),
     };
-    let choices = Choices::read(state, &request.form);
+    let choices = Choices::read(&state.world, &request.form);
     let silent = request.form.get("prompt") == Some("none");
-    match next_step(state, &request, &choices) {
+    match next_step(&state.world, &request, &choices) {
         Step::Done(sign_in) => request.redirect_with_code(state, sign_in),
-        Step::Refuse(error) => request.redirect_with_error(state, &error),
+        Step::Refuse(error) => request.redirect_with_error(&state.world, &error),
         _ if silent => {
             let message = "Silent authentication failed: the person must be shown a page.";
-            request.redirect_with_error(state, &EntraError::new("interaction_required", 50_058, message))
+            request
+                .redirect_with_error(&state.world, &EntraError::new("interaction_required", 50_058, message))
         }
-        Step::ChooseAccount => pages::choose_account(state, &request.form, &request.client),
+        Step::ChooseAccount => pages::choose_account(&state.world, &request.form, &request.client),
         Step::ProveMore(person) => pages::prove_more(&request.form, &request.client, &person),
         Step::Consent(person, scopes) => {
-            pages::consent(state, &request.form, &request.client, &person, &scopes)
+            pages::consent(&state.world, &request.form, &request.client, &person, &scopes)
         }
         Step::AdminMustConsent(person, scopes, approval) => {
             pages::admin_must_consent(&request.form, &request.client, &person, &scopes, approval)
@@ -97,8 +99,8 @@ fn respond(state: &State, tenant: &str, form: Form) -> Response {
     }
 }
 
-fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
-    let (scopes, asked) = match request.check(state) {
+fn next_step(world: &World, request: &Request, choices: &Choices) -> Step {
+    let (scopes, asked) = match request.check(world) {
         Ok(checked) => checked,
         Err(error) => return Step::Refuse(error),
     };
@@ -112,7 +114,7 @@ fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
         return Step::ProveMore(Arc::clone(person));
     }
     if let Some(target) = &scopes.target {
-        match policy_step(state, person, target.application.app_id, &proof) {
+        match policy_step(world, person, target.application.app_id, &proof) {
             Some(unmet) if unmet.claims.is_some() && !choices.mfa => {
                 return Step::ProveMore(Arc::clone(person));
             }
@@ -120,22 +122,22 @@ fn next_step(state: &State, request: &Request, choices: &Choices) -> Step {
             None => {}
         }
     }
-    if let Some(step) = consent_step(state, request, &scopes, person, choices.consent) {
+    if let Some(step) = consent_step(world, request, &scopes, person, choices.consent) {
         return step;
     }
-    let epoch = state.tenant.directory().session(&person.oid).epoch;
+    let epoch = world.tenant.directory().session(&person.oid).epoch;
     let client_id = request.client.app_id.to_owned();
     let platform = Some(request.platform);
     Step::Done(SignIn { oid: person.oid.clone(), client_id, proof, epoch, platform })
 }
 
-fn policy_step(state: &State, person: &Person, resource: &str, proof: &Proof) -> Option<Unmet> {
-    evaluate(&state.tenant.directory().policies, &person.name, resource, proof).err()
+fn policy_step(world: &World, person: &Person, resource: &str, proof: &Proof) -> Option<Unmet> {
+    evaluate(&world.tenant.directory().policies, &person.name, resource, proof).err()
 }
 
 /// What consent still stands between the person and the scopes; grants it when the person just accepted.
 fn consent_step(
-    state: &State,
+    world: &World,
     request: &Request,
     scopes: &ScopeRequest,
     person: &Arc<Person>,
@@ -143,7 +145,7 @@ fn consent_step(
 ) -> Option<Step> {
     let target = scopes.target.as_ref()?;
     let (client, resource) = (request.client.app_id, target.application.app_id);
-    let granted = state.tenant.directory().granted(client, resource, &person.oid);
+    let granted = world.tenant.directory().granted(client, resource, &person.oid);
     let required = request
         .client
         .required
@@ -164,7 +166,7 @@ fn consent_step(
     // where an administrator has (AADSTS90094; Microsoft Q&A 5847660).
     let asked = if forced { &wanted } else { &missing };
     let admin_only = |scope: &String| target.application.scope(scope).is_some_and(|scope| scope.admin_only);
-    let approval = match state.config.users_may_consent {
+    let approval = match world.config.users_may_consent {
         true if asked.iter().any(admin_only) => Some(pages::Approval::OfScope),
         true => None,
         // Whatever was granted before: whoever comes with `prompt=consent` is stuck as well.
@@ -178,7 +180,7 @@ fn consent_step(
     }
     match choice {
         Some(true) => {
-            state.tenant.directory_mut().grants.add(client, resource, Some(&person.oid), &missing);
+            world.tenant.directory_mut().grants.add(client, resource, Some(&person.oid), &missing);
             None
         }
         Some(false) => Some(Step::Refuse(declined())),
@@ -191,11 +193,11 @@ fn declined() -> EntraError {
 }
 
 impl Choices {
-    fn read(state: &State, form: &Form) -> Self {
+    fn read(world: &World, form: &Form) -> Self {
         let silent = form.get("login_hint").filter(|_| form.get("prompt") == Some("none"));
         let name = form.get("emulator_person").or(silent);
         Self {
-            person: name.and_then(|name| state.tenant.people.find(name)),
+            person: name.and_then(|name| world.tenant.people.find(name)),
             mfa: form.get("emulator_mfa").is_some_and(|value| value == "true"),
             consent: form.get("emulator_consent").map(|value| value == "accept"),
         }
@@ -204,10 +206,10 @@ impl Choices {
 
 impl Request {
     /// Finds client and redirect URI. Until both are good, nothing may be sent to the URI: the error is a page.
-    fn read(state: &State, tenant: &str, form: Form) -> Result<Self, EntraError> {
+    fn read(world: &World, tenant: &str, form: Form) -> Result<Self, EntraError> {
         TenantName::parse(tenant).ok_or_else(|| discovery::no_such_tenant(tenant))?;
         let client_id = form.require("client_id")?;
-        let client = state.tenant.directory().application(client_id).ok_or_else(|| {
+        let client = world.tenant.directory().application(client_id).ok_or_else(|| {
             let message = format!(
                 "Application with identifier '{client_id}' was not found in the directory 'Contoso'."
             );
@@ -226,7 +228,7 @@ impl Request {
     }
 
     /// What can go wrong before anybody is asked to sign in.
-    fn check(&self, state: &State) -> Result<(ScopeRequest, ClaimsRequest), EntraError> {
+    fn check(&self, world: &World) -> Result<(ScopeRequest, ClaimsRequest), EntraError> {
         if self.form.require("response_type")? != "code" {
             let message = "The provided value for the input parameter 'response_type' is not valid. Expected value: 'code'.";
             return Err(EntraError::new("unsupported_response_type", 700_051, message));
@@ -237,13 +239,13 @@ impl Request {
             return Err(EntraError::invalid_request(9_002_344, message));
         }
         let scope = self.form.require("scope")?;
-        check_resource(state, self.form.get("resource"), scope)?;
-        let scopes = ScopeRequest::parse(&state.tenant.directory(), scope)?;
+        check_resource(world, self.form.get("resource"), scope)?;
+        let scopes = ScopeRequest::parse(&world.tenant.directory(), scope)?;
         Ok((scopes, asked_claims(&self.form)?))
     }
 
     fn redirect_with_code(&self, state: &State, sign_in: SignIn) -> Response {
-        let code = state.random_secret("1.Ac.");
+        let code = state.world.random_secret("1.Ac.");
         let owned = |name: &str| self.form.get(name).map(str::to_owned);
         let kept = Code {
             sign_in,
@@ -252,20 +254,20 @@ impl Request {
             challenge: owned("code_challenge"),
             nonce: owned("nonce"),
             claims: owned("claims"),
-            expires_at: state.clock.seconds() + CODE_SECONDS,
+            expires_at: state.world.clock.seconds() + CODE_SECONDS,
         };
         state.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(code.clone(), kept);
-        self.send(state, &[("code", &code), ("session_state", &Uuid::new_v4().to_string())])
+        self.send(&state.world, &[("code", &code), ("session_state", &Uuid::new_v4().to_string())])
     }
 
-    fn redirect_with_error(&self, state: &State, error: &EntraError) -> Response {
-        let description = error.description(state.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
-        self.send(state, &[("error", error.error), ("error_description", &description)])
+    fn redirect_with_error(&self, world: &World, error: &EntraError) -> Response {
+        let description = error.description(world.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
+        self.send(world, &[("error", error.error), ("error_description", &description)])
     }
 
     /// Sends `parameters` and the client's `state` to the redirect URI, in the response mode it asked for.
-    fn send(&self, state: &State, parameters: &[(&str, &str)]) -> Response {
-        let issuer = state.config.authorization_response_iss.then(|| state.issuer_v2(TENANT_ID));
+    fn send(&self, world: &World, parameters: &[(&str, &str)]) -> Response {
+        let issuer = world.config.authorization_response_iss.then(|| world.issuer_v2(TENANT_ID));
         let issuer = issuer.as_deref().map(|issuer| ("iss", issuer));
         let asked = self.form.get("state").map(|state| ("state", state));
         let all: Vec<_> = parameters.iter().copied().chain(issuer).chain(asked).collect();

@@ -11,7 +11,7 @@ use super::client_assertion;
 use super::errors::EntraError;
 use super::form::Form;
 use super::issue::ClientAuth;
-use crate::state::State;
+use super::state::State;
 use crate::tenant::contoso::API_CLIENT_ID;
 use crate::tenant::directory::{Application, Platform};
 
@@ -30,8 +30,8 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
     let named = form.get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str()));
     let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
     let application =
-        state.tenant.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
-    if application.app_id == API_CLIENT_ID && !state.tenant.directory().registration().installed {
+        state.world.tenant.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
+    if application.app_id == API_CLIENT_ID && !state.world.tenant.directory().registration().installed {
         return Err(unknown_client(client_id));
     }
     if !application.enabled {
@@ -51,7 +51,7 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
             if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
                 return Err(EntraError::missing("client_assertion_type"));
             }
-            client_assertion::check(state, application.app_id, assertion)?;
+            client_assertion::check(&state.world, application.app_id, assertion)?;
             ClientAuth::Certificate
         }
         (None, Some(secret)) if application.secret == Some(secret) => ClientAuth::Secret,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::errors::EntraError;
 use super::{TenantName, federated};
 use crate::jwt::{self, Unverified};
-use crate::state::State;
 use crate::tenant::certificate::Certificate;
 use crate::tenant::contoso::API_CLIENT_ID;
+use crate::world::World;
 
 /// Seconds by which a client's clock may differ: msal-node's `nbf` is ahead of its own `iat`.
 const SKEW_SECONDS: f64 = 300.0;
@@ -17,22 +17,22 @@ const SKEW_SECONDS: f64 = 300.0;
 ///
 /// # Errors
 /// The `invalid_client` Entra answers, with its AADSTS code.
-pub(crate) fn check(state: &State, client_id: &str, assertion: &str) -> Result<(), EntraError> {
+pub(crate) fn check(world: &World, client_id: &str, assertion: &str) -> Result<(), EntraError> {
     let malformed = || EntraError::invalid_client(50_027, "JWT token is invalid or malformed.");
     let parsed = Unverified::parse(assertion).ok_or_else(malformed)?;
     let names_a_certificate = parsed.header.contains_key("x5t#S256") || parsed.header.contains_key("x5t");
     let is_own = parsed.text("iss").is_none_or(|issuer| issuer.eq_ignore_ascii_case(client_id));
     if !names_a_certificate && !is_own {
-        return federated::check(state, client_id, assertion, &parsed);
+        return federated::check(world, client_id, assertion, &parsed);
     }
-    check_signature(state, client_id, &parsed)?;
+    check_signature(world, client_id, &parsed)?;
     check_subject(client_id, &parsed)?;
-    check_audience(state, &parsed)?;
-    check_lifetime(state, &parsed)
+    check_audience(world, &parsed)?;
+    check_lifetime(world, &parsed)
 }
 
-fn check_signature(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
-    let Some(certificate) = registered(state, client_id, parsed) else {
+fn check_signature(world: &World, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+    let Some(certificate) = registered(world, client_id, parsed) else {
         return Err(key_error(client_id, "The key was not found.", &thumbprint(parsed)));
     };
     let key = match parsed.header_text("alg") {
@@ -47,20 +47,20 @@ fn check_signature(state: &State, client_id: &str, parsed: &Unverified<'_>) -> R
         let reason = "Key was found, but use of the key to verify the signature failed.";
         return Err(key_error(client_id, reason, &thumbprint(parsed)));
     }
-    if certificate.not_after < state.clock.seconds() {
+    if certificate.not_after < world.clock.seconds() {
         return Err(key_error(client_id, "The key used is expired.", &thumbprint(parsed)));
     }
     Ok(())
 }
 
 /// The certificate the header names by `x5t#S256` (padded or not) or `x5t`. `x5c` is not looked at, as in life.
-fn registered(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Option<Arc<Certificate>> {
+fn registered(world: &World, client_id: &str, parsed: &Unverified<'_>) -> Option<Arc<Certificate>> {
     if client_id != API_CLIENT_ID {
         return None;
     }
     let unpadded = |name| parsed.header_text(name).map(|text| text.trim_end_matches('='));
     let (sha256, sha1) = (unpadded("x5t#S256"), unpadded("x5t"));
-    let certificates = state.tenant.certificates();
+    let certificates = world.tenant.certificates();
     let found = certificates.iter().find(|certificate| match (sha256, sha1) {
         (Some(thumbprint), _) => certificate.sha256 == thumbprint,
         (None, Some(thumbprint)) => certificate.sha1 == thumbprint,
@@ -84,9 +84,9 @@ fn check_subject(client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraEr
 }
 
 /// The token endpoint, an issuer of the tenant, or the bare authority: Entra takes all of them.
-fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+fn check_audience(world: &World, parsed: &Unverified<'_>) -> Result<(), EntraError> {
     let ours = |audience: &String| {
-        let Some(path) = audience.strip_prefix(state.endpoints.authority.as_str()) else { return false };
+        let Some(path) = audience.strip_prefix(world.endpoints.authority.as_str()) else { return false };
         let mut segments = path.trim_matches('/').splitn(2, '/');
         let tenant = segments.next().and_then(TenantName::parse);
         let rest = segments.next().unwrap_or_default();
@@ -102,8 +102,8 @@ fn check_audience(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraErr
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in f64 for millions of years")]
-pub(crate) fn check_lifetime(state: &State, parsed: &Unverified<'_>) -> Result<(), EntraError> {
-    let now = state.clock.seconds() as f64;
+pub(crate) fn check_lifetime(world: &World, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+    let now = world.clock.seconds() as f64;
     let ends = parsed.seconds("exp");
     let begins = parsed.seconds("nbf").unwrap_or(now);
     if ends.is_some_and(|exp| exp + SKEW_SECONDS > now) && begins - SKEW_SECONDS <= now {

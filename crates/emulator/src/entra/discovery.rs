@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::TenantName;
 use super::errors::EntraError;
 use crate::faults::{Endpoint, struck};
-use crate::state::State;
 use crate::tenant::contoso::TENANT_ID;
+use crate::world::World;
 
 /// An application with custom signing keys asks for its own documents with `?appid=`.
 #[derive(Debug, Deserialize)]
@@ -24,60 +24,60 @@ pub(crate) struct AppId {
 }
 
 pub(crate) async fn v2(
-    Shared(state): Shared<Arc<State>>,
+    Shared(world): Shared<Arc<World>>,
     Path(tenant): Path<String>,
     Query(query): Query<AppId>,
 ) -> Response {
-    document(&state, &tenant, query.appid.as_deref(), "/v2.0").await
+    document(&world, &tenant, query.appid.as_deref(), "/v2.0").await
 }
 
 pub(crate) async fn v1(
-    Shared(state): Shared<Arc<State>>,
+    Shared(world): Shared<Arc<World>>,
     Path(tenant): Path<String>,
     Query(query): Query<AppId>,
 ) -> Response {
-    document(&state, &tenant, query.appid.as_deref(), "").await
+    document(&world, &tenant, query.appid.as_deref(), "").await
 }
 
-pub(crate) async fn keys_v2(Shared(state): Shared<Arc<State>>, Path(tenant): Path<String>) -> Response {
-    keys(&state, &tenant, true).await
+pub(crate) async fn keys_v2(Shared(world): Shared<Arc<World>>, Path(tenant): Path<String>) -> Response {
+    keys(&world, &tenant, true).await
 }
 
-pub(crate) async fn keys_v1(Shared(state): Shared<Arc<State>>, Path(tenant): Path<String>) -> Response {
-    keys(&state, &tenant, false).await
+pub(crate) async fn keys_v1(Shared(world): Shared<Arc<World>>, Path(tenant): Path<String>) -> Response {
+    keys(&world, &tenant, false).await
 }
 
-async fn document(state: &State, tenant: &str, appid: Option<&str>, version: &str) -> Response {
-    state.counters.add(|counts| counts.discovery_requests += 1);
-    if let Some(strike) = state.faults.strike(Endpoint::Discovery).await {
+async fn document(world: &World, tenant: &str, appid: Option<&str>, version: &str) -> Response {
+    world.counters.add(|counts| counts.discovery_requests += 1);
+    if let Some(strike) = world.faults.strike(Endpoint::Discovery).await {
         return struck(strike);
     }
-    let Some(name) = TenantName::parse(tenant) else { return unknown_tenant(state, tenant) };
-    let mut body = metadata(state, tenant, version, &issuer(state, name, version));
+    let Some(name) = TenantName::parse(tenant) else { return unknown_tenant(world, tenant) };
+    let mut body = metadata(world, tenant, version, &issuer(world, name, version));
     if let Some(appid) = appid {
         let uri = format!("{}?appid={appid}", body["jwks_uri"].as_str().unwrap_or_default());
         body["jwks_uri"] = uri.into();
     }
-    if state.config.publish_code_challenge_methods {
+    if world.config.publish_code_challenge_methods {
         body["code_challenge_methods_supported"] = json!(["S256"]);
     }
-    if state.config.authorization_response_iss {
+    if world.config.authorization_response_iss {
         body["authorization_response_iss_parameter_supported"] = true.into();
     }
     ([(CACHE_CONTROL, "max-age=86400, private")], Json(body)).into_response()
 }
 
 /// The issuer as the document names it: on `common` a template, not a value.
-fn issuer(state: &State, tenant: TenantName, version: &str) -> String {
+fn issuer(world: &World, tenant: TenantName, version: &str) -> String {
     let tenant = match tenant {
         TenantName::Contoso => TENANT_ID,
         TenantName::Any => "{tenantid}",
     };
-    if version.is_empty() { state.issuer_v1(tenant) } else { state.issuer_v2(tenant) }
+    if version.is_empty() { world.issuer_v1(tenant) } else { world.issuer_v2(tenant) }
 }
 
-fn metadata(state: &State, tenant: &str, version: &str, issuer: &str) -> Value {
-    let base = format!("{}/{tenant}", state.endpoints.authority);
+fn metadata(world: &World, tenant: &str, version: &str, issuer: &str) -> Value {
+    let base = format!("{}/{tenant}", world.endpoints.authority);
     json!({
         "token_endpoint": format!("{base}/oauth2{version}/token"),
         "token_endpoint_auth_methods_supported":
@@ -90,7 +90,7 @@ fn metadata(state: &State, tenant: &str, version: &str, issuer: &str) -> Value {
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": issuer,
         "request_uri_parameter_supported": false,
-        "userinfo_endpoint": format!("{}/oidc/userinfo", state.endpoints.graph),
+        "userinfo_endpoint": format!("{}/oidc/userinfo", world.endpoints.graph),
         "authorization_endpoint": format!("{base}/oauth2{version}/authorize"),
         "device_authorization_endpoint": format!("{base}/oauth2{version}/devicecode"),
         "http_logout_supported": true,
@@ -106,23 +106,23 @@ fn metadata(state: &State, tenant: &str, version: &str, issuer: &str) -> Value {
         "tenant_region_scope": "EU",
         "cloud_instance_name": "microsoftonline.com",
         "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": state.endpoints.graph_host(),
+        "msgraph_host": world.endpoints.graph_host(),
         "rbac_url": "https://pas.windows.net",
     })
 }
 
-async fn keys(state: &State, tenant: &str, v2: bool) -> Response {
-    state.counters.add(|counts| counts.jwks_requests += 1);
-    if let Some(strike) = state.faults.strike(Endpoint::Jwks).await {
+async fn keys(world: &World, tenant: &str, v2: bool) -> Response {
+    world.counters.add(|counts| counts.jwks_requests += 1);
+    if let Some(strike) = world.faults.strike(Endpoint::Jwks).await {
         return struck(strike);
     }
     if TenantName::parse(tenant).is_none() {
-        return unknown_tenant(state, tenant);
+        return unknown_tenant(world, tenant);
     }
-    let ring = state.keys.load();
-    let issuer_template = state.issuer_v2("{tenantid}");
+    let ring = world.keys.load();
+    let issuer_template = world.issuer_v2("{tenantid}");
     let tenant_keys = ring.tenant_keys().map(|key| (key, issuer_template.clone()));
-    let all = tenant_keys.chain([(&ring.consumers, state.consumers_issuer())]);
+    let all = tenant_keys.chain([(&ring.consumers, world.consumers_issuer())]);
     let published: Vec<Value> = all
         .map(|(key, issuer)| {
             let mut jwk = key.jwk();
@@ -135,8 +135,8 @@ async fn keys(state: &State, tenant: &str, v2: bool) -> Response {
     ([(CACHE_CONTROL, "max-age=86400, private")], Json(json!({"keys": published}))).into_response()
 }
 
-fn unknown_tenant(state: &State, tenant: &str) -> Response {
-    no_such_tenant(tenant).into_answer(state.clock.now(), None, false)
+fn unknown_tenant(world: &World, tenant: &str) -> Response {
+    no_such_tenant(tenant).into_answer(world.clock.now(), None, false)
 }
 
 /// AADSTS90002.

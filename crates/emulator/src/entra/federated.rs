@@ -8,9 +8,9 @@ use super::client_assertion::check_lifetime;
 use super::errors::EntraError;
 use super::verify::{self, Rejected};
 use crate::jwt::Unverified;
-use crate::state::State;
 use crate::tenant::contoso::{API_CLIENT_ID, TENANT_ID};
 use crate::tenant::federation;
+use crate::world::World;
 
 const MORE: &str = "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. \
                     https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
@@ -21,7 +21,7 @@ const MORE: &str = "Check your federated identity credential Subject, Audience a
 /// AADSTS70025 if it has none; 700211, 700212 and 700213 for another issuer, audience or subject; 50027 for a token that
 /// is not good, 700024 for one that is not of now, 700229 for a user's.
 pub(crate) fn check(
-    state: &State,
+    world: &World,
     client_id: &str,
     assertion: &str,
     parsed: &Unverified<'_>,
@@ -30,13 +30,13 @@ pub(crate) fn check(
         let message = "Only app tokens can be used as Federated Identity Credentials.";
         return Err(EntraError::invalid_client(700_229, message));
     }
-    check_match(state, client_id, parsed)?;
-    check_token(state, assertion, parsed)
+    check_match(world, client_id, parsed)?;
+    check_token(world, assertion, parsed)
 }
 
 /// Issuer, audience and subject, compared as they are: case counts, and so does a trailing slash.
-fn check_match(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
-    let directory = state.tenant.directory();
+fn check_match(world: &World, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+    let directory = world.tenant.directory();
     let credentials = directory.federated_credentials.iter().filter(|_| client_id == API_CLIENT_ID);
     let credentials: Vec<_> = credentials.collect();
     if credentials.is_empty() {
@@ -63,26 +63,26 @@ fn check_match(state: &State, client_id: &str, parsed: &Unverified<'_>) -> Resul
     Ok(())
 }
 
-fn check_token(state: &State, assertion: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
+fn check_token(world: &World, assertion: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
     let malformed = || EntraError::invalid_client(50_027, "JWT token is invalid or malformed.");
     let issuer = parsed.text("iss").unwrap_or_default();
-    if issuer == state.issuer_v2(TENANT_ID) {
-        return match verify::token(state, assertion, 300) {
+    if issuer == world.issuer_v2(TENANT_ID) {
+        return match verify::token(world, assertion, 300) {
             Ok(_) => Ok(()),
-            Err(Rejected::Expired | Rejected::NotYetValid) => check_lifetime(state, parsed),
+            Err(Rejected::Expired | Rejected::NotYetValid) => check_lifetime(world, parsed),
             Err(_) => Err(malformed()),
         };
     }
-    if issuer != federation::issuer(&state.endpoints.authority) {
+    if issuer != federation::issuer(&world.endpoints.authority) {
         let message = format!("Request to External OIDC endpoint failed. Issuer: '{issuer}'.");
         return Err(EntraError::invalid_request(50_166, message));
     }
-    let key = &state.cluster_key;
+    let key = &world.cluster_key;
     let names_it = parsed.header_text("alg") == Some("RS256") && parsed.header_text("kid") == Some(key.kid());
     if !names_it || !key.verifies_rs256(parsed.message, &parsed.signature) {
         return Err(malformed());
     }
-    check_lifetime(state, parsed)
+    check_lifetime(world, parsed)
 }
 
 fn no_match(code: u32, what: &str, presented: &str) -> EntraError {

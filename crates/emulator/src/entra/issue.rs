@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use crate::jwt::{self, object};
 use crate::keys::RsaKey;
-use crate::state::State;
 use crate::tenant::conditional_access::Proof;
 use crate::tenant::contoso::{API_CLIENT_ID, TENANT_ID};
 use crate::tenant::directory::{Application, TokenFormat};
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// `aio` is opaque in life. Here it carries the session's epoch, so that a token issued in the very second of a
 /// revocation is known to be from before or after it.
@@ -46,22 +46,22 @@ pub(crate) struct AccessToken<'a> {
 
 impl AccessToken<'_> {
     /// Lifetime in seconds: 60 to 90 minutes, or the long one for clients that handle CAE at a resource that does it.
-    pub(crate) fn lifetime(&self, state: &State) -> i64 {
+    pub(crate) fn lifetime(&self, world: &World) -> i64 {
         if self.cp1 && self.resource.app_id != API_CLIENT_ID {
-            return i64::from(state.config.cae_token_lifetime);
+            return i64::from(world.config.cae_token_lifetime);
         }
-        let chosen = state.config.access_token_lifetime.map(i64::from);
+        let chosen = world.config.access_token_lifetime.map(i64::from);
         chosen.unwrap_or_else(|| 3_600 + i64::try_from(Uuid::new_v4().as_u128() % 1_800).unwrap_or_default())
     }
 
     /// The claims, in the format the resource wants.
-    pub(crate) fn claims(&self, state: &State, lifetime: i64) -> Map<String, Value> {
-        let now = state.clock.seconds();
+    pub(crate) fn claims(&self, world: &World, lifetime: i64) -> Map<String, Value> {
+        let now = world.clock.seconds();
         let mut claims = object(json!({
             "aud": self.audience(),
             "iss": match self.format {
-                TokenFormat::V1 => state.issuer_v1(TENANT_ID),
-                TokenFormat::V2 => state.issuer_v2(TENANT_ID),
+                TokenFormat::V1 => world.issuer_v1(TENANT_ID),
+                TokenFormat::V2 => world.issuer_v2(TENANT_ID),
             },
             "iat": now, "nbf": now, "exp": now + lifetime,
             "rh": "1.AAAA", "tid": TENANT_ID, "uti": jwt::encode(Uuid::new_v4().as_bytes()),
@@ -76,7 +76,7 @@ impl AccessToken<'_> {
         match self.subject {
             Subject::User { person, scopes, proof, epoch } => {
                 claims.extend(self.user_claims(person, scopes, proof, epoch));
-                let roles = state.tenant.directory().roles_of(person, self.resource);
+                let roles = world.tenant.directory().roles_of(person, self.resource);
                 if !roles.is_empty() {
                     claims.insert("roles".to_owned(), json!(roles));
                 }
@@ -138,14 +138,14 @@ impl AccessToken<'_> {
 
 /// The claims of an ID token for `client`.
 pub(crate) fn id_token_claims(
-    state: &State,
+    world: &World,
     client: &Application,
     person: &Person,
     nonce: Option<&str>,
 ) -> Map<String, Value> {
-    let now = state.clock.seconds();
+    let now = world.clock.seconds();
     let mut claims = object(json!({
-        "aud": client.app_id, "iss": state.issuer_v2(TENANT_ID), "iat": now, "nbf": now, "exp": now + 3_600,
+        "aud": client.app_id, "iss": world.issuer_v2(TENANT_ID), "iat": now, "nbf": now, "exp": now + 3_600,
         "name": person.display_name, "oid": person.oid, "preferred_username": person.upn, "rh": "1.AAAA",
         "sub": person.pairwise_subject(client.app_id), "tid": TENANT_ID, "uti": jwt::encode(Uuid::new_v4().as_bytes()),
         "ver": "2.0",
@@ -157,12 +157,12 @@ pub(crate) fn id_token_claims(
 }
 
 /// Signs `claims` with the active key; v1 tokens name the key by `x5t` too.
-pub(crate) fn sign(state: &State, format: TokenFormat, claims: &Map<String, Value>) -> String {
-    let key = &state.keys.load().active;
+pub(crate) fn sign(world: &World, format: TokenFormat, claims: &Map<String, Value>) -> String {
+    let key = &world.keys.load().active;
     let header = header(key, format);
     let message = format!("{}.{}", encode(&header), encode(claims));
     let token = format!("{message}.{}", key.sign_rs256(&message));
-    state.secrets.remember(&token);
+    world.secrets.remember(&token);
     token
 }
 

@@ -11,7 +11,6 @@ use self::spec::owned;
 pub use self::spec::{SignedBy, TokenKind, TokenSpec};
 use super::issue::{AccessToken, ClientAuth, Subject, header, id_token_claims};
 use crate::jwt::{self, object};
-use crate::state::State;
 use crate::tenant::conditional_access::Proof;
 use crate::tenant::contoso::{
     API_CLIENT_ID, DAEMON_CLIENT_ID, FEDERATED_AUDIENCE, MANAGED_IDENTITY_ID, MANAGED_IDENTITY_LIFETIME,
@@ -19,6 +18,7 @@ use crate::tenant::contoso::{
 };
 use crate::tenant::directory::TokenFormat;
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// Why a token cannot be minted.
 #[derive(Debug, thiserror::Error)]
@@ -32,25 +32,25 @@ pub enum MintError {
 }
 
 /// Makes the token. Signing costs about a millisecond.
-pub(crate) fn mint(state: &State, spec: &TokenSpec) -> Result<String, MintError> {
+pub(crate) fn mint(world: &World, spec: &TokenSpec) -> Result<String, MintError> {
     let format = match spec.kind {
         TokenKind::AccessV1 | TokenKind::Arm => TokenFormat::V1,
         TokenKind::Access | TokenKind::Id | TokenKind::AppOnly | TokenKind::ManagedIdentity => {
             TokenFormat::V2
         }
     };
-    let claims = claims(state, spec, format)?;
+    let claims = claims(world, spec, format)?;
     let payload = spec.raw_payload.clone().unwrap_or_else(|| payload_text(spec, claims));
-    let token = sign(state, spec, format, &payload);
-    state.secrets.remember(&token);
+    let token = sign(world, spec, format, &payload);
+    world.secrets.remember(&token);
     Ok(token)
 }
 
-fn claims(state: &State, spec: &TokenSpec, format: TokenFormat) -> Result<Map<String, Value>, MintError> {
+fn claims(world: &World, spec: &TokenSpec, format: TokenFormat) -> Result<Map<String, Value>, MintError> {
     let name = spec.person.as_deref().unwrap_or("alice");
-    let person = state.tenant.people.find(name).ok_or_else(|| MintError::UnknownPerson(name.to_owned()))?;
-    let mut claims = base_claims(state, spec, &person, format)?;
-    let now = state.clock.seconds();
+    let person = world.tenant.people.find(name).ok_or_else(|| MintError::UnknownPerson(name.to_owned()))?;
+    let mut claims = base_claims(world, spec, &person, format)?;
+    let now = world.clock.seconds();
     let begins = now + spec.not_before_offset;
     claims.insert("iat".to_owned(), begins.into());
     claims.insert("nbf".to_owned(), begins.into());
@@ -72,7 +72,7 @@ fn claims(state: &State, spec: &TokenSpec, format: TokenFormat) -> Result<Map<St
 }
 
 fn base_claims(
-    state: &State,
+    world: &World,
     spec: &TokenSpec,
     person: &Person,
     format: TokenFormat,
@@ -82,17 +82,17 @@ fn base_claims(
         TokenKind::Arm => (API_CLIENT_ID, crate::tenant::contoso::ARM_APP_ID),
         _ => (spec.client_id.as_deref().unwrap_or(default_client), API_CLIENT_ID),
     };
-    let directory = state.tenant.directory();
+    let directory = world.tenant.directory();
     let application =
         |id: &str| directory.application(id).ok_or_else(|| MintError::UnknownApplication(id.to_owned()));
     let (client, resource) = (application(client_id)?, application(resource_id)?);
     if spec.kind == TokenKind::Id {
-        return Ok(id_token_claims(state, &client, person, None));
+        return Ok(id_token_claims(world, &client, person, None));
     }
     if spec.kind == TokenKind::ManagedIdentity {
-        let now = state.clock.seconds();
+        let now = world.clock.seconds();
         return Ok(object(json!({
-            "aud": FEDERATED_AUDIENCE, "iss": state.issuer_v2(TENANT_ID), "exp": now + MANAGED_IDENTITY_LIFETIME, "idtyp": "app",
+            "aud": FEDERATED_AUDIENCE, "iss": world.issuer_v2(TENANT_ID), "exp": now + MANAGED_IDENTITY_LIFETIME, "idtyp": "app",
             "oid": MANAGED_IDENTITY_ID, "sub": MANAGED_IDENTITY_ID, "tid": TENANT_ID, "ver": "2.0",
         })));
     }
@@ -118,7 +118,7 @@ fn base_claims(
         cp1: spec.cp1,
         format,
     };
-    Ok(token.claims(state, token.lifetime(state)))
+    Ok(token.claims(world, token.lifetime(world)))
 }
 
 /// The payload as text, with what a JSON library would never write.
@@ -140,8 +140,8 @@ fn with_duplicates(members: Map<String, Value>, duplicates: &[(String, Value)]) 
     text
 }
 
-fn sign(state: &State, spec: &TokenSpec, format: TokenFormat, payload: &str) -> String {
-    let ring = state.keys.load();
+fn sign(world: &World, spec: &TokenSpec, format: TokenFormat, payload: &str) -> String {
+    let ring = world.keys.load();
     let key = match spec.signature {
         SignedBy::Standby => ring.standby.clone(),
         SignedBy::Consumers => ring.consumers.clone(),

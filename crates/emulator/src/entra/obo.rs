@@ -10,13 +10,14 @@ use super::client::{Client, no_credential};
 use super::errors::EntraError;
 use super::form::Form;
 use super::issue::ClientAuth;
+use super::state::State;
 use super::user_tokens::{SignIn, ensure_live_session, unknown_user, user_tokens};
 use super::verify::{self, Rejected};
 use crate::counters::bump;
 use crate::jwt::Unverified;
-use crate::state::State;
 use crate::tenant::conditional_access::Proof;
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// Seconds by which Entra's servers allow clocks to differ.
 const SKEW_SECONDS: i64 = 300;
@@ -42,18 +43,18 @@ pub(crate) fn exchange(
     }
     let assertion = form.require("assertion")?;
     let scope = form.require("scope")?;
-    let (person, sign_in) = check_assertion(state, client, assertion)?;
+    let (person, sign_in) = check_assertion(&state.world, client, assertion)?;
     let answer = user_tokens(state, client, &sign_in, scope, form, None)?;
-    count(state, &person, scope);
+    count(&state.world, &person, scope);
     Ok(answer)
 }
 
 fn check_assertion(
-    state: &State,
+    world: &World,
     client: &Client,
     assertion: &str,
 ) -> Result<(Arc<Person>, SignIn), EntraError> {
-    let parsed = verify::token(state, assertion, SKEW_SECONDS).map_err(rejected)?;
+    let parsed = verify::token(world, assertion, SKEW_SECONDS).map_err(rejected)?;
     check_audience(client, &parsed)?;
     if is_app_only(&parsed) {
         let message = format!(
@@ -67,9 +68,9 @@ fn check_assertion(
         return Err(EntraError::invalid_grant(240_002, message));
     }
     let person =
-        parsed.text("oid").and_then(|oid| state.tenant.people.by_oid(oid)).ok_or_else(unknown_user)?;
+        parsed.text("oid").and_then(|oid| world.tenant.people.by_oid(oid)).ok_or_else(unknown_user)?;
     let epoch = verify::epoch(&parsed);
-    ensure_live_session(state, person, epoch)?;
+    ensure_live_session(world, person, epoch)?;
     let proof = Proof { methods: parsed.list("amr"), contexts: parsed.list("acrs") };
     let client_id = client.application.app_id.to_owned();
     Ok((Arc::clone(person), SignIn { oid: person.oid.clone(), client_id, proof, epoch, platform: None }))
@@ -117,12 +118,12 @@ fn rejected(why: Rejected) -> EntraError {
     }
 }
 
-fn count(state: &State, person: &Person, scope: &str) {
+fn count(world: &World, person: &Person, scope: &str) {
     let resource =
         scope.split_ascii_whitespace().find_map(|item| item.rsplit_once('/')).map(|(name, _)| name);
-    let resource = resource.and_then(|name| state.tenant.directory().resource(name));
+    let resource = resource.and_then(|name| world.tenant.directory().resource(name));
     let resource = resource.map_or("openid", |app| app.app_id);
-    state.counters.add(|counts| {
+    world.counters.add(|counts| {
         counts.exchanges += 1;
         bump(counts.exchanges_by_person.entry(person.name.clone()).or_default(), resource);
     });

@@ -14,13 +14,14 @@ use super::errors::{EntraError, no_store};
 use super::form::Form;
 use super::issue::{AccessToken, ClientAuth, Subject, sign};
 use super::scopes::ScopeRequest;
+use super::state::State;
 use super::user_tokens::{check_resource, user_tokens};
 use super::{TenantName, authorize, discovery, obo};
 use crate::counters::bump;
 use crate::faults::{Endpoint, Strike};
 use crate::jwt::{self, object};
-use crate::state::State;
 use crate::tenant::directory::{AppRole, TokenFormat};
+use crate::world::World;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -58,11 +59,11 @@ async fn endpoint(
         form.accept_resource_parameter();
     }
     let grant = grant_name(&form);
-    state.counters.add(|counts| bump(&mut counts.token_requests, grant));
+    state.world.counters.add(|counts| bump(&mut counts.token_requests, grant));
     for name in ["assertion", "client_assertion", "client_secret", "code", "refresh_token", "code_verifier"] {
-        state.secrets.remember(form.get(name).unwrap_or_default());
+        state.world.secrets.remember(form.get(name).unwrap_or_default());
     }
-    let struck = state.faults.strike(Endpoint::Token).await;
+    let struck = state.world.faults.strike(Endpoint::Token).await;
     let outcome = match struck {
         Some(strike) => Err(unavailable(strike)),
         None => answer(&state, &tenant, &headers, &form),
@@ -71,16 +72,16 @@ async fn endpoint(
     match outcome {
         Ok(mut tokens) => {
             if version == TokenFormat::V1 {
-                stringify(&state, &mut tokens, &form);
+                stringify(&state.world, &mut tokens, &form);
             }
             (no_store(), Json(tokens)).into_response()
         }
         Err(error) => {
-            let error = if struck.is_none() { detect_loop(&state, &form, error) } else { error };
-            state.counters.add(|counts| bump(&mut counts.token_errors, error.code));
+            let error = if struck.is_none() { detect_loop(&state.world, &form, error) } else { error };
+            state.world.counters.add(|counts| bump(&mut counts.token_errors, error.code));
             tracing::debug!(grant, code = error.code, "token request refused");
-            let odd = state.faults.settings().odd_refusals;
-            error.into_answer(state.clock.now(), correlation(&headers, &form, &query), odd)
+            let odd = state.world.faults.settings().odd_refusals;
+            error.into_answer(state.world.clock.now(), correlation(&headers, &form, &query), odd)
         }
     }
 }
@@ -102,7 +103,7 @@ fn answer(
             50_059,
             "No tenant-identifying information found in either the request or implied by any provided credentials.",
         )),
-        "client_credentials" => client_credentials(state, &client, form),
+        "client_credentials" => client_credentials(&state.world, &client, form),
         other => Err(EntraError::new(
             "unsupported_grant_type",
             70_003,
@@ -122,9 +123,9 @@ fn grant_name(form: &Form) -> &'static str {
 }
 
 /// The v1 endpoint's answer: numbers as strings, and what the token is for.
-fn stringify(state: &State, tokens: &mut Map<String, Value>, form: &Form) {
+fn stringify(world: &World, tokens: &mut Map<String, Value>, form: &Form) {
     let lifetime = tokens.get("expires_in").and_then(Value::as_i64).unwrap_or_default();
-    let now = state.clock.seconds();
+    let now = world.clock.seconds();
     for name in ["expires_in", "ext_expires_in", "refresh_in"] {
         if let Some(number) = tokens.get(name).and_then(Value::as_i64) {
             tokens.insert(name.to_owned(), number.to_string().into());
@@ -137,9 +138,9 @@ fn stringify(state: &State, tokens: &mut Map<String, Value>, form: &Form) {
     }
 }
 
-fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
+fn client_credentials(world: &World, client: &Client, form: &Form) -> Result<Map<String, Value>, EntraError> {
     let scope = form.require("scope")?;
-    let request = ScopeRequest::parse(&state.tenant.directory(), scope)?;
+    let request = ScopeRequest::parse(&world.tenant.directory(), scope)?;
     let Some(target) = request.target.filter(|target| target.default) else {
         let message = format!(
             "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \
@@ -161,8 +162,8 @@ fn client_credentials(state: &State, client: &Client, form: &Form) -> Result<Map
         cp1: false,
         format: target.application.format,
     };
-    let lifetime = token.lifetime(state);
-    let text = sign(state, token.format, &token.claims(state, lifetime));
+    let lifetime = token.lifetime(world);
+    let text = sign(world, token.format, &token.claims(world, lifetime));
     Ok(object(json!({
         "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": text,
     })))
@@ -183,12 +184,12 @@ fn refresh(state: &State, client: &Client, form: &Form) -> Result<Map<String, Va
         let message = "The refresh token was issued to another client.";
         return Err(EntraError::invalid_grant(700_005, message));
     }
-    if known.expires_at <= state.clock.seconds() {
+    if known.expires_at <= state.world.clock.seconds() {
         let message = "The refresh token has expired due to inactivity.";
         return Err(EntraError::invalid_grant(700_082, message));
     }
     let scope = form.get("scope").unwrap_or(&known.scope);
-    check_resource(state, form.get("resource"), scope)?;
+    check_resource(&state.world, form.get("resource"), scope)?;
     user_tokens(state, client, &known.sign_in, scope, form, None)
 }
 
@@ -206,10 +207,10 @@ fn unavailable(strike: Strike) -> EntraError {
 }
 
 /// The same failing request again and again is AADSTS50196.
-fn detect_loop(state: &State, form: &Form, error: EntraError) -> EntraError {
+fn detect_loop(world: &World, form: &Form, error: EntraError) -> EntraError {
     let shape = ["client_id", "grant_type", "scope", "claims", "assertion", "refresh_token"];
     let key = jwt::sha256(shape.map(|name| form.get(name).unwrap_or_default()).join("\n").as_bytes());
-    if !state.faults.is_loop(&key, state.clock.seconds()) {
+    if !world.faults.is_loop(&key, world.clock.seconds()) {
         return error;
     }
     let message = "The server terminated an operation because it encountered a client request loop. Please contact your \

@@ -11,12 +11,13 @@ use super::errors::EntraError;
 use super::form::Form;
 use super::issue::{AccessToken, Subject, id_token_claims, sign};
 use super::scopes::{ScopeRequest, Target};
+use super::state::State;
 use crate::jwt::{self, object};
-use crate::state::State;
 use crate::tenant::conditional_access::{ClaimsRequest, Proof, Unmet, evaluate};
 use crate::tenant::contoso::{TENANT_DOMAIN, TENANT_ID};
 use crate::tenant::directory::{Application, OwnRefresh, Platform, TokenFormat};
 use crate::tenant::people::Person;
+use crate::world::World;
 
 const REFRESH_TOKEN_SECONDS: i64 = 90 * 86_400;
 /// Tokens that live at least this long are answered with `refresh_in`.
@@ -53,14 +54,14 @@ pub(crate) fn user_tokens(
     form: &Form,
     nonce: Option<&str>,
 ) -> Result<Map<String, Value>, EntraError> {
-    let person = state.tenant.people.by_oid(&sign_in.oid).ok_or_else(unknown_user)?;
-    ensure_live_session(state, person, sign_in.epoch)?;
-    let request = ScopeRequest::parse(&state.tenant.directory(), scope)?;
+    let person = state.world.tenant.people.by_oid(&sign_in.oid).ok_or_else(unknown_user)?;
+    ensure_live_session(&state.world, person, sign_in.epoch)?;
+    let request = ScopeRequest::parse(&state.world.tenant.directory(), scope)?;
     let asked = asked_claims(form)?;
     let mut answer = answer_frame(state, client, sign_in, person, &request, form, nonce);
     let Some(target) = &request.target else { return Ok(answer) };
-    let granted = permitted(state, &client.application, person, target, &sign_in.proof)?;
-    let granted = match own_refresh(state, client, target, form)? {
+    let granted = permitted(&state.world, &client.application, person, target, &sign_in.proof)?;
+    let granted = match own_refresh(&state.world, client, target, form)? {
         Some(odd) => vec![odd],
         None => granted,
     };
@@ -73,8 +74,8 @@ pub(crate) fn user_tokens(
         cp1: asked.cp1,
         format: target.application.format,
     };
-    let lifetime = token.lifetime(state);
-    let text = sign(state, token.format, &token.claims(state, lifetime));
+    let lifetime = token.lifetime(&state.world);
+    let text = sign(&state.world, token.format, &token.claims(&state.world, lifetime));
     let mut scopes = target.answered(&granted);
     scopes.extend(request.oidc.iter().filter(|oidc| *oidc != "offline_access").cloned());
     answer.extend(object(json!({
@@ -89,7 +90,7 @@ pub(crate) fn user_tokens(
 
 /// A refresh without `scope` of an application that is its own resource: AADSTS90009, or a scope that is no name.
 fn own_refresh(
-    state: &State,
+    world: &World,
     client: &Client,
     target: &Target,
     form: &Form,
@@ -99,7 +100,7 @@ fn own_refresh(
     if !scopeless || app.app_id != target.application.app_id {
         return Ok(None);
     }
-    match state.tenant.directory().registration().own_refresh {
+    match world.tenant.directory().registration().own_refresh {
         OwnRefresh::OddScope => Ok(Some(app.odd_scope())),
         OwnRefresh::Refused => {
             let message = format!(
@@ -124,12 +125,12 @@ fn answer_frame(
 ) -> Map<String, Value> {
     let mut answer = Map::new();
     if request.wants("openid") {
-        let claims = id_token_claims(state, &client.application, person, nonce);
-        answer.insert("id_token".to_owned(), sign(state, TokenFormat::V2, &claims).into());
+        let claims = id_token_claims(&state.world, &client.application, person, nonce);
+        answer.insert("id_token".to_owned(), sign(&state.world, TokenFormat::V2, &claims).into());
     }
     if request.wants("offline_access") {
-        let token = state.random_secret("1.Aemu.");
-        let expires_at = state.clock.seconds() + REFRESH_TOKEN_SECONDS;
+        let token = state.world.random_secret("1.Aemu.");
+        let expires_at = state.world.clock.seconds() + REFRESH_TOKEN_SECONDS;
         let kept = RefreshToken { sign_in: sign_in.clone(), scope: request.text.clone(), expires_at };
         state.refresh_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone(), kept);
         answer.insert("refresh_token".to_owned(), token.into());
@@ -146,13 +147,13 @@ fn answer_frame(
 /// # Errors
 /// AADSTS65001 without consent; the policy's error if one is not met.
 fn permitted(
-    state: &State,
+    world: &World,
     client: &Application,
     person: &Person,
     target: &Target,
     proof: &Proof,
 ) -> Result<Vec<String>, EntraError> {
-    let directory = state.tenant.directory();
+    let directory = world.tenant.directory();
     if directory.is_kept_out(person, &target.application) {
         return Err(not_assigned(person, &target.application));
     }
@@ -166,8 +167,8 @@ fn permitted(
 }
 
 /// AADSTS50173 if the sign-in is from before the last revocation.
-pub(crate) fn ensure_live_session(state: &State, person: &Person, epoch: u64) -> Result<(), EntraError> {
-    let session = state.tenant.directory().session(&person.oid);
+pub(crate) fn ensure_live_session(world: &World, person: &Person, epoch: u64) -> Result<(), EntraError> {
+    let session = world.tenant.directory().session(&person.oid);
     if epoch >= session.epoch {
         return Ok(());
     }
@@ -187,9 +188,9 @@ pub(crate) fn asked_claims(form: &Form) -> Result<ClaimsRequest, EntraError> {
 }
 
 /// RFC 8707's `resource` must name the application the scopes belong to: AADSTS9010010.
-pub(crate) fn check_resource(state: &State, resource: Option<&str>, scope: &str) -> Result<(), EntraError> {
-    let Some(resource) = resource.filter(|_| state.config.check_resource_parameter) else { return Ok(()) };
-    let directory = state.tenant.directory();
+pub(crate) fn check_resource(world: &World, resource: Option<&str>, scope: &str) -> Result<(), EntraError> {
+    let Some(resource) = resource.filter(|_| world.config.check_resource_parameter) else { return Ok(()) };
+    let directory = world.tenant.directory();
     let named = directory.resource(resource).map(|app| app.app_id);
     let asked = ScopeRequest::parse(&directory, scope)?.target.map(|target| target.application.app_id);
     if named.is_some() && named == asked {

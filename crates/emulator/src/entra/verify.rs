@@ -1,8 +1,8 @@
 //! Proving a token the emulator issued: signature, issuer and lifetime. Audiences are the caller's business.
 
 use crate::jwt::Unverified;
-use crate::state::State;
 use crate::tenant::contoso::TENANT_ID;
+use crate::world::World;
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Rejected {
 /// # Errors
 /// The first check that fails, in the order of the variants.
 pub(crate) fn token<'a>(
-    state: &State,
+    world: &World,
     token: &'a str,
     skew_seconds: i64,
 ) -> Result<Unverified<'a>, Rejected> {
@@ -29,16 +29,16 @@ pub(crate) fn token<'a>(
     if parsed.header_text("alg") != Some("RS256") {
         return Err(Rejected::Signature);
     }
-    let ring = state.keys.load();
+    let ring = world.keys.load();
     let key = parsed.header_text("kid").and_then(|kid| ring.find(kid)).ok_or(Rejected::Signature)?;
     if !key.verifies_rs256(parsed.message, &parsed.signature) {
         return Err(Rejected::Signature);
     }
     let issuer = parsed.text("iss").unwrap_or_default();
-    if issuer != state.issuer_v2(TENANT_ID) && issuer != state.issuer_v1(TENANT_ID) {
+    if issuer != world.issuer_v2(TENANT_ID) && issuer != world.issuer_v1(TENANT_ID) {
         return Err(Rejected::Issuer(issuer.to_owned()));
     }
-    let now = state.clock.seconds();
+    let now = world.clock.seconds();
     let moment = |name| parsed.claims.get(name).and_then(serde_json::Value::as_i64);
     if moment("nbf").is_some_and(|nbf| nbf > now + skew_seconds) {
         return Err(Rejected::NotYetValid);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::GraphError;
-use crate::state::State;
 use crate::tenant::contoso::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
 use crate::tenant::directory::{Application, Directory, Platform, TokenFormat};
 use crate::tenant::federation::FederatedCredential;
 use crate::tenant::grants::Grant;
 use crate::tenant::graph_settings::ScopeText;
 use crate::tenant::ids::object_id;
+use crate::world::World;
 
 /// What a path names.
 pub(super) enum Found {
@@ -21,9 +21,9 @@ pub(super) enum Found {
 }
 
 /// The object or collection at `path`, which has no `/v1.0/` any more.
-pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -> Result<Found, GraphError> {
+pub(super) fn find(world: &World, path: &str, query: &HashMap<String, String>) -> Result<Found, GraphError> {
     let filter = query.get("$filter").map(String::as_str);
-    let directory = state.tenant.directory();
+    let directory = world.tenant.directory();
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match segments.as_slice() {
         ["servicePrincipals"] => {
@@ -36,7 +36,7 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
         ["servicePrincipals", id] => {
             Ok(Found::One(service_principal(&directory, by_id(&directory, id)?.as_ref())))
         }
-        ["oauth2PermissionGrants"] => grants(state, &directory, filter),
+        ["oauth2PermissionGrants"] => grants(world, &directory, filter),
         [key] if key.starts_with("servicePrincipals(") => {
             let app = by_key(&directory, key, "servicePrincipals")?;
             Ok(Found::One(service_principal(&directory, &app)))
@@ -44,14 +44,14 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
         [key] if key.starts_with("applications(") => {
             let with_key = query.get("$select").is_some_and(|names| names.contains("keyCredentials"));
             let app = by_key(&directory, key, "applications")?;
-            Ok(Found::One(application(state, &directory, &app, with_key)))
+            Ok(Found::One(application(world, &directory, &app, with_key)))
         }
         [key, "federatedIdentityCredentials"] if key.starts_with("applications(") => {
             let app = by_key(&directory, key, "applications")?;
             Ok(Found::Many(federated(&directory, &app)))
         }
         [key, "appRoleAssignedTo"] if key.starts_with("servicePrincipals(") => Ok(Found::Many(assigned(
-            state,
+            world,
             &directory,
             by_key(&directory, key, "servicePrincipals")?.as_ref(),
         ))),
@@ -60,10 +60,10 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
             match *relation {
                 "oauth2PermissionGrants" => {
                     let own = directory.grants.iter().filter(|grant| grant.client == of.app_id);
-                    let text = state.tenant.graph().scope_text;
+                    let text = world.tenant.graph().scope_text;
                     Ok(Found::Many(own.map(|grant| grant_object(&directory, grant, text)).collect()))
                 }
-                "appRoleAssignedTo" => Ok(Found::Many(assigned(state, &directory, &of))),
+                "appRoleAssignedTo" => Ok(Found::Many(assigned(world, &directory, &of))),
                 "appRoleAssignments" => Ok(Found::Many(held(&directory, &of))),
                 other => Err(GraphError::not_found(other)),
             }
@@ -73,9 +73,9 @@ pub(super) fn find(state: &State, path: &str, query: &HashMap<String, String>) -
 }
 
 /// `oauth2PermissionGrants`: `$filter` supports `eq` alone, on these four properties.
-fn grants(state: &State, directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
+fn grants(world: &World, directory: &Directory, filter: Option<&str>) -> Result<Found, GraphError> {
     let (text, late) = {
-        let mut settings = state.tenant.graph_mut();
+        let mut settings = world.tenant.graph_mut();
         let late = settings.late_grant_reads > 0;
         settings.late_grant_reads = settings.late_grant_reads.saturating_sub(1);
         (settings.scope_text, late)
@@ -124,8 +124,8 @@ fn by_key(directory: &Directory, key: &str, collection: &str) -> Result<Arc<Appl
 }
 
 /// Whether `path` is the caller's own application or service principal, which it may read without any permission.
-pub(super) fn is_own(state: &State, path: &str, app_id: &str) -> bool {
-    let directory = state.tenant.directory();
+pub(super) fn is_own(world: &World, path: &str, app_id: &str) -> bool {
+    let directory = world.tenant.directory();
     let keys = ["servicePrincipals", "applications"].map(|of| format!("{of}(appId='{app_id}')"));
     let ids = directory
         .application(app_id)
@@ -152,10 +152,10 @@ fn service_principal(directory: &Directory, app: &Application) -> Value {
 }
 
 /// Visible in the application's home tenant alone: those of Microsoft are not.
-fn application(state: &State, directory: &Directory, app: &Application, with_key: bool) -> Value {
+fn application(world: &World, directory: &Directory, app: &Application, with_key: bool) -> Value {
     let registration = directory.registration();
     let is_api = app.app_id == API_CLIENT_ID;
-    let certificates = state.tenant.certificates();
+    let certificates = world.tenant.certificates();
     let keys: Vec<_> =
         certificates.iter().filter(|_| is_api).map(|key| key.key_credential(with_key)).collect();
     let pre_authorized: Vec<_> = registration
@@ -240,8 +240,8 @@ fn grant_object(directory: &Directory, grant: &Grant, text: ScopeText) -> Value 
 }
 
 /// Who holds roles of `resource`: people and service principals.
-fn assigned(state: &State, directory: &Directory, resource: &Application) -> Vec<Value> {
-    let people = state.tenant.people.iter().flat_map(|person| {
+fn assigned(world: &World, directory: &Directory, resource: &Application) -> Vec<Value> {
+    let people = world.tenant.people.iter().flat_map(|person| {
         let held = directory.roles_of(person, resource);
         let roles = resource.roles.iter().filter(move |role| held.contains(&role.value));
         roles.map(|role| assignment(resource, role.id, &person.oid, &person.display_name, "User"))

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use crate::entra::client::Client;
 use crate::entra::errors::EntraError;
 use crate::entra::form::Form;
+use crate::entra::state::State;
 use crate::entra::user_tokens::{SignIn, check_resource, user_tokens};
 use crate::jwt;
-use crate::state::State;
 
 /// How long a code can be redeemed.
 pub(super) const CODE_SECONDS: i64 = 600;
@@ -36,7 +36,7 @@ pub(crate) fn redeem(state: &State, client: &Client, form: &Form) -> Result<Map<
                 "OAuth2 Authorization code was already redeemed, please retry with a new one.",
             )
         })?;
-    if code.expires_at <= state.clock.seconds() {
+    if code.expires_at <= state.world.clock.seconds() {
         return Err(EntraError::invalid_grant(70_008, "The provided authorization code has expired."));
     }
     if code.sign_in.client_id != client.application.app_id {
@@ -48,7 +48,7 @@ pub(crate) fn redeem(state: &State, client: &Client, form: &Form) -> Result<Map<
         return Err(EntraError::invalid_grant(500_112, message));
     }
     check_verifier(&code, form.get("code_verifier"))?;
-    check_resource(state, form.get("resource"), &code.scope)?;
+    check_resource(&state.world, form.get("resource"), &code.scope)?;
     let form = form.or("claims", code.claims.as_deref());
     user_tokens(state, client, &code.sign_in, &code.scope, &form, code.nonce.as_deref())
 }

@@ -10,17 +10,17 @@ use uuid::Uuid;
 use super::explain::explain;
 use crate::entra::errors::EntraError;
 use crate::entra::form::Form;
-use crate::state::State;
 use crate::tenant::directory::Application;
 use crate::tenant::people::Person;
+use crate::world::World;
 
 /// Most generated people listed; the rest sign in by `login_hint`.
 const MOST_LISTED: usize = 12;
 
 /// "Pick an account".
-pub(super) fn choose_account(state: &State, form: &Form, client: &Application) -> Response {
+pub(super) fn choose_account(world: &World, form: &Form, client: &Application) -> Response {
     let mut list = String::new();
-    for person in state.tenant.people.iter().take(MOST_LISTED) {
+    for person in world.tenant.people.iter().take(MOST_LISTED) {
         let button = button("emulator_person", &person.name, &person.display_name, &person.upn);
         let _ = write!(list, "<li>{}</li>", self::form(form, &[], &button));
     }
@@ -45,7 +45,7 @@ pub(super) fn prove_more(form: &Form, client: &Application, person: &Person) -> 
 
 /// "Permissions requested".
 pub(super) fn consent(
-    state: &State,
+    world: &World,
     form: &Form,
     client: &Application,
     person: &Person,
@@ -61,7 +61,7 @@ pub(super) fn consent(
     let body = format!(
         "<p><b>{}</b> would like to:</p><ul>{}</ul>{}",
         escape(client.display_name),
-        descriptions(state, scopes),
+        descriptions(world, scopes),
         self::form(form, &chosen, &buttons)
     );
     page("Permissions requested", &body)
@@ -102,8 +102,8 @@ pub(super) fn admin_must_consent(
 }
 
 /// "Sorry, but we're having trouble signing you in."
-pub(super) fn error(state: &State, error: &EntraError) -> Response {
-    let description = error.description(state.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
+pub(super) fn error(world: &World, error: &EntraError) -> Response {
+    let description = error.description(world.clock.now(), Uuid::new_v4(), &Uuid::new_v4().to_string());
     let explained = explain(error.code).map_or_else(String::new, |(meaning, mending)| {
         format!("<p><b>AADSTS{}</b>: {}</p><p>{}</p>", error.code, escape(meaning), escape(mending))
     });
@@ -129,8 +129,8 @@ pub(super) fn post_back(target: &Url, parameters: &[(&str, &str)]) -> Response {
     )
 }
 
-fn descriptions(state: &State, scopes: &[String]) -> String {
-    let directory = state.tenant.directory();
+fn descriptions(world: &World, scopes: &[String]) -> String {
+    let directory = world.tenant.directory();
     let describe = |scope: &String| {
         let found = directory.applications.iter().find_map(|app| app.scope(scope));
         format!("<li>{} <code>{}</code></li>", escape(found.map_or("", |s| s.description)), escape(scope))

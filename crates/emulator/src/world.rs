@@ -1,22 +1,18 @@
-//! What all four listeners share.
+//! What all services show and use: the tenant, the clock, keys, faults, counters and secrets.
+//!
+//! Must not know a service: what one of them keeps for itself is a state of its own over this one.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
 use jiff::civil::Date;
 
-use crate::arm::cost_details::Reports;
-use crate::arm::costs::Subscriptions;
-use crate::arm::throttle::Throttle;
-use crate::bounded::Bounded;
 use crate::clock::{Clock, utc_day};
-use crate::config::{Config, Quotas};
+use crate::config::Config;
 use crate::counters::Counters;
 use crate::endpoints::Endpoints;
-use crate::entra::authorize::code::Code;
-use crate::entra::user_tokens::RefreshToken;
 use crate::error::StartError;
 use crate::faults::Faults;
 use crate::jwt;
@@ -25,18 +21,14 @@ use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::tenant::Tenant;
 
-const MOST_CODES: usize = 10_000;
-const MOST_REFRESH_TOKENS: usize = 100_000;
-
 /// Everything the listeners share. Locks are held for look-ups alone, never over an await.
-pub(crate) struct State {
+pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) endpoints: Endpoints,
     pub(crate) ca_pem: String,
     pub(crate) clock: Clock,
     pub(crate) secrets: Secrets,
     pub(crate) tenant: Tenant,
-    pub(crate) subscriptions: Subscriptions,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) app_key: RsaKey,
     /// Signs the service account tokens of the Kubernetes cluster.
@@ -45,16 +37,10 @@ pub(crate) struct State {
     pub(crate) identity_header: String,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
-    pub(crate) throttle: Throttle,
-    pub(crate) quotas: RwLock<Quotas>,
-    pub(crate) codes: Mutex<Bounded<Code>>,
-    pub(crate) refresh_tokens: Mutex<Bounded<RefreshToken>>,
-    pub(crate) reports: Mutex<Reports>,
-    pub(crate) sas_key: [u8; 32],
     store: Store,
 }
 
-impl State {
+impl World {
     /// Loads or makes the keys and fills the tenant. Slow (key generation): call it off the async threads.
     pub(crate) fn new(
         config: Config,
@@ -66,8 +52,6 @@ impl State {
         let keys = KeyRing::load(&store, year)?;
         let app_key = RsaKey::load_or_generate(&store, "app-credential", year)?;
         let cluster_key = RsaKey::load_or_generate(&store, "cluster", year)?;
-        let mut sas_key = [0; 32];
-        rand::fill(&mut sas_key).map_err(|_| StartError::Key)?;
         let (secrets, identity_header) = (Secrets::new(config.record_secrets), random_text());
         secrets.remember(&identity_header);
         Ok(Self {
@@ -77,11 +61,9 @@ impl State {
                 &endpoints.arm,
                 app_key.certificate(),
             )?,
-            subscriptions: Subscriptions::written(config.extra_people, &config.written),
             secrets,
             identity_header,
             cluster_key,
-            quotas: RwLock::new(config.quotas),
             endpoints,
             ca_pem,
             clock: Clock::default(),
@@ -89,11 +71,6 @@ impl State {
             app_key,
             faults: Faults::default(),
             counters: Counters::default(),
-            throttle: Throttle::default(),
-            codes: Mutex::new(Bounded::new(MOST_CODES)),
-            refresh_tokens: Mutex::new(Bounded::new(MOST_REFRESH_TOKENS)),
-            reports: Mutex::new(Reports::default()),
-            sas_key,
             store,
             config,
         })
@@ -120,10 +97,10 @@ impl State {
     }
 }
 
-/// Keys, codes and refresh tokens are in here: nothing but the endpoints is shown.
-impl fmt::Debug for State {
+/// Keys are in here: nothing but the endpoints is shown.
+impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("endpoints", &self.endpoints).finish_non_exhaustive()
+        f.debug_struct("World").field("endpoints", &self.endpoints).finish_non_exhaustive()
     }
 }
 
