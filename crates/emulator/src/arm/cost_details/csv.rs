@@ -146,12 +146,15 @@ fn meter_id(meter: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use jiff::civil::date;
 
     use super::{HEADER, decimal, part};
     use crate::arm::cost_details::Report;
-    use crate::arm::costs::{Basis, Subscriptions};
+    use crate::arm::costs::{Basis, Subscription, Subscriptions};
     use crate::arm::request::CostScope;
+    use crate::jwt;
     use crate::tenant::contoso::PROD_SUBSCRIPTION;
 
     #[test]
@@ -175,6 +178,32 @@ mod tests {
             let inner = line.matches("\"\",\"\"").count();
             assert_eq!(line.split(',').count() - inner, columns, "{line}");
         }
+    }
+
+    #[test]
+    fn rows_are_the_same_in_every_version() {
+        let all = Subscriptions::new(1);
+        let digest = |subscription: &Arc<Subscription>| {
+            let report = Report {
+                scope: CostScope { subscription: Arc::clone(subscription), resource_group: None },
+                basis: Basis::Actual,
+                start: date(2026, 10, 1),
+                end: date(2026, 10, 31),
+                owner: String::new(),
+                polls_left: 0,
+                request: serde_json::Value::Null,
+            };
+            jwt::sha256(part(&report, date(2026, 11, 20), 0, usize::MAX).as_bytes())
+        };
+        let digests: Vec<_> = all.iter().map(digest).collect();
+        assert_eq!(
+            digests,
+            [
+                "Bu_T6tufCL58n247D7KOYVly7B86-g2tYu2XenJ-oe4",
+                "tZ0cTIUOGeRItPVI8sFtdf6_hlxUL1kGm8leUfl9JSw",
+                "i5Q3W2bFkdf7p1RcrEm40ahLbDQnJTVlBHZgKZaEDCM",
+            ]
+        );
     }
 
     #[test]

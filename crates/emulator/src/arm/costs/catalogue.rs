@@ -372,3 +372,40 @@ fn resource((service, group, name, region, cents, team): Line, environment: &str
         seed: seed(&format!("{environment}/{group}/{name}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Span;
+    use jiff::civil::date;
+
+    use super::{dev, generated, prod};
+    use crate::arm::costs::{Basis, FIRST_DAY, Subscription};
+
+    /// Resources; and actual, amortized, in USD and used, each over all days, in 10^-8.
+    fn totals(subscription: &Subscription) -> (usize, [i64; 4]) {
+        let today = date(2026, 11, 20);
+        let mut totals = [0; 4];
+        for day in FIRST_DAY.series(Span::new().days(1)).take_while(|day| *day <= today) {
+            for resource in &subscription.resources {
+                let (actual, amortized) =
+                    (resource.cost(day, today, Basis::Actual), resource.cost(day, today, Basis::Amortized));
+                let found = [actual, amortized, resource.in_usd(actual), resource.quantity(actual)];
+                totals.iter_mut().zip(found).for_each(|(total, one)| *total += one);
+            }
+        }
+        (subscription.resources.len(), totals)
+    }
+
+    #[test]
+    fn totals_are_those_that_demos_and_documents_show() {
+        let found = [prod(), dev(), generated(7)].map(|subscription| totals(&subscription));
+        assert_eq!(
+            found,
+            [
+                (24, [19_644_259_300_090, 19_622_349_100_090, 21_130_030_586_858, 4_426_648_789_640_542]),
+                (10, [2_130_221_818_599, 2_130_221_818_599, 2_300_639_560_794, 29_861_851_183_087]),
+                (5, [2_981_184_601_060, 2_981_184_601_060, 3_219_679_367_513, 27_457_244_250_272]),
+            ]
+        );
+    }
+}
