@@ -3,14 +3,15 @@
 //! A resource costs its base amount a day, with weekends, a slow growth, and a little noise. Amounts are whole numbers of
 //! 10^-8 of the currency, the precision Azure reports.
 
-mod catalogue;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Weekday};
+use serde::Deserialize;
 
-pub(crate) use self::catalogue::Service;
+use self::catalogue::Service;
+
+mod catalogue;
 
 /// Units of one currency unit: eight decimals.
 const UNIT: i64 = 100_000_000;
@@ -23,9 +24,11 @@ const TODAY_PERCENT: i64 = 40;
 pub(crate) const FIRST_DAY: Date = jiff::civil::date(2025, 1, 1);
 
 /// How a resource is charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Charge {
     /// By use.
+    #[default]
     Usage,
     /// A reservation: paid on the first of the month (actual), or spread over it (amortized).
     Reservation,

@@ -1,11 +1,21 @@
-//! What Contoso runs: services as Azure names them, and the resources of each subscription.
+//! What Contoso runs: services as Azure names them, and the resources of each subscription, as `catalogue.json` lists them.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use super::{Charge, Resource, Subscription, UNIT, seed};
 use crate::tenant::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
 use crate::tenant::people::generated_subscription;
 
+#[expect(clippy::expect_used, reason = "it is part of the program, and the tests read all of it")]
+static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| serde_json::from_str(include_str!("catalogue.json")).expect("a catalogue"));
+
 /// A service, with the names of all its columns.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) sub_category: &'static str,
@@ -20,305 +30,55 @@ pub(crate) struct Service {
     pub(crate) weekend_percent: i64,
 }
 
-macro_rules! service {
-    ($id:ident, $name:literal, $sub:literal, $meter:literal, $family:literal, $provider:literal, $kind:literal, $unit:literal,
-     $price:literal, $weekend:literal) => {
-        static $id: Service = Service {
-            name: $name,
-            sub_category: $sub,
-            meter: $meter,
-            family: $family,
-            provider: $provider,
-            resource_type: $kind,
-            unit: $unit,
-            unit_price: $price,
-            weekend_percent: $weekend,
-        };
-    };
+/// The file. Lines name services and regions by their keys.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Catalogue {
+    #[serde(borrow)]
+    services: HashMap<&'static str, Service>,
+    regions: HashMap<&'static str, Region>,
+    prod: Vec<Line>,
+    dev: Vec<Line>,
+    /// Of each generated person, in a group of their own.
+    own: Vec<Line>,
 }
 
-service!(
-    VM,
-    "Virtual Machines",
-    "Dsv5 Series",
-    "D4s v5",
-    "Compute",
-    "Microsoft.Compute",
-    "microsoft.compute/virtualmachines",
-    "1 Hour",
-    19_200_000,
-    62
-);
-service!(
-    GPU,
-    "Virtual Machines",
-    "NCasT4_v3 Series",
-    "NC8as T4 v3",
-    "Compute",
-    "Microsoft.Compute",
-    "microsoft.compute/virtualmachines",
-    "1 Hour",
-    75_200_000,
-    20
-);
-service!(
-    AKS,
-    "Azure Kubernetes Service",
-    "Standard Uptime SLA",
-    "Standard Uptime SLA",
-    "Compute",
-    "Microsoft.ContainerService",
-    "microsoft.containerservice/managedclusters",
-    "1 Hour",
-    10_000_000,
-    100
-);
-service!(
-    STORAGE,
-    "Storage",
-    "Tiered Block Blob",
-    "Hot LRS Data Stored",
-    "Storage",
-    "Microsoft.Storage",
-    "microsoft.storage/storageaccounts",
-    "1 GB/Month",
-    1_840_000,
-    97
-);
-service!(
-    DISKS,
-    "Storage",
-    "Premium SSD Managed Disks",
-    "P30 LRS Disk",
-    "Storage",
-    "Microsoft.Compute",
-    "microsoft.compute/disks",
-    "1/Month",
-    12_288_000_000,
-    100
-);
-service!(
-    SQL,
-    "SQL Database",
-    "Single General Purpose",
-    "vCore",
-    "Databases",
-    "Microsoft.Sql",
-    "microsoft.sql/servers/databases",
-    "1 Hour",
-    25_300_000,
-    90
-);
-service!(
-    COSMOS,
-    "Azure Cosmos DB",
-    "Autoscale",
-    "100 RUs",
-    "Databases",
-    "Microsoft.DocumentDB",
-    "microsoft.documentdb/databaseaccounts",
-    "1 Hour",
-    1_200_000,
-    80
-);
-service!(
-    BANDWIDTH,
-    "Bandwidth",
-    "Rtn Preference: MGN",
-    "Standard Data Transfer Out",
-    "Networking",
-    "Microsoft.Network",
-    "microsoft.network/publicipaddresses",
-    "1 GB",
-    8_000_000,
-    71
-);
-service!(
-    GATEWAY,
-    "Application Gateway",
-    "Standard v2",
-    "Capacity Units",
-    "Networking",
-    "Microsoft.Network",
-    "microsoft.network/applicationgateways",
-    "1 Hour",
-    800_000,
-    88
-);
-service!(
-    APP_SERVICE,
-    "Azure App Service",
-    "Premium v3 Plan",
-    "P1 v3",
-    "Compute",
-    "Microsoft.Web",
-    "microsoft.web/serverfarms",
-    "1 Hour",
-    17_000_000,
-    100
-);
-service!(
-    CONTAINER_APPS,
-    "Azure Container Apps",
-    "Consumption",
-    "Active vCPU Seconds",
-    "Containers",
-    "Microsoft.App",
-    "microsoft.app/containerapps",
-    "1 Second",
-    3_400,
-    55
-);
-service!(
-    MONITOR,
-    "Log Analytics",
-    "Analytics Logs",
-    "Data Ingestion",
-    "Management and Governance",
-    "Microsoft.OperationalInsights",
-    "microsoft.operationalinsights/workspaces",
-    "1 GB",
-    276_000_000,
-    76
-);
-service!(
-    KEY_VAULT,
-    "Key Vault",
-    "Operations",
-    "Operations",
-    "Security",
-    "Microsoft.KeyVault",
-    "microsoft.keyvault/vaults",
-    "10K",
-    3_000_000,
-    84
-);
-service!(
-    DEFENDER,
-    "Microsoft Defender for Cloud",
-    "Servers",
-    "Standard P2 Node",
-    "Security",
-    "Microsoft.Security",
-    "microsoft.security/pricings",
-    "1 Hour",
-    2_000_000,
-    100
-);
-service!(
-    OPENAI,
-    "Foundry Models",
-    "Azure OpenAI",
-    "gpt outp glbl Tokens",
-    "AI + Machine Learning",
-    "Microsoft.CognitiveServices",
-    "microsoft.cognitiveservices/accounts",
-    "1K",
-    1_000_000,
-    35
-);
-service!(
-    BACKUP,
-    "Backup",
-    "Standard",
-    "LRS Data Stored",
-    "Storage",
-    "Microsoft.RecoveryServices",
-    "microsoft.recoveryservices/vaults",
-    "1 GB/Month",
-    2_240_000,
-    100
-);
-service!(
-    SAAS,
-    "SaaS",
-    "Observability Platform",
-    "Ingested Spans",
-    "SaaS",
-    "Microsoft.SaaS",
-    "microsoft.saas/resources",
-    "1",
-    500_000_000,
-    92
-);
-service!(
-    RESERVED,
-    "Virtual Machines",
-    "Dsv5 Series Reservation",
-    "D4s v5",
-    "Compute",
-    "Microsoft.Capacity",
-    "microsoft.capacity/reservationorders",
-    "1 Month",
-    62_000_000_000,
-    100
-);
+/// A region as Cost Management names it, and as ARM does.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Region {
+    name: &'static str,
+    location: &'static str,
+}
 
-const WEST_EUROPE: (&str, &str) = ("EU West", "westeurope");
-const NORTH_EUROPE: (&str, &str) = ("EU North", "northeurope");
-const GERMANY: (&str, &str) = ("DE West Central", "germanywestcentral");
-const GLOBAL: (&str, &str) = ("Unassigned", "");
-
-/// Service, resource group, name, region, cents a day, team.
-type Line = (&'static Service, &'static str, &'static str, (&'static str, &'static str), i64, &'static str);
+/// A resource.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    service: &'static str,
+    #[serde(default)]
+    group: &'static str,
+    name: &'static str,
+    region: &'static str,
+    /// What it costs a day, at first, in hundredths of the currency.
+    cents: i64,
+    /// Without: infrastructure nobody has tagged, which is in every real bill.
+    team: Option<&'static str>,
+    #[serde(default)]
+    charge: Charge,
+    #[serde(default = "euro")]
+    currency: &'static str,
+}
 
 /// "Contoso Prod": in EUR, with one marketplace product in USD.
 pub(super) fn prod() -> Subscription {
-    let lines: &[Line] = &[
-        (&VM, "rg-shop", "vm-shop-01", WEST_EUROPE, 921, "shop"),
-        (&VM, "rg-shop", "vm-shop-02", WEST_EUROPE, 921, "shop"),
-        (&VM, "rg-shop", "vm-shop-03", NORTH_EUROPE, 921, "shop"),
-        (&VM, "rg-erp", "vm-erp-app", WEST_EUROPE, 1_842, "erp"),
-        (&DISKS, "rg-shop", "disk-shop-01", WEST_EUROPE, 409, "shop"),
-        (&DISKS, "rg-erp", "disk-erp-data", WEST_EUROPE, 1_229, "erp"),
-        (&AKS, "rg-platform", "aks-prod", WEST_EUROPE, 240, "platform"),
-        (&APP_SERVICE, "rg-shop", "plan-shop", WEST_EUROPE, 816, "shop"),
-        (&CONTAINER_APPS, "rg-platform", "ca-notifications", WEST_EUROPE, 187, "platform"),
-        (&SQL, "rg-shop", "sql-shop/orders", WEST_EUROPE, 2_430, "shop"),
-        (&SQL, "rg-erp", "sql-erp/ledger", WEST_EUROPE, 3_645, "erp"),
-        (&COSMOS, "rg-shop", "cosmos-catalogue", WEST_EUROPE, 1_152, "shop"),
-        (&STORAGE, "rg-shop", "stshopmedia", WEST_EUROPE, 386, "shop"),
-        (&STORAGE, "rg-platform", "stplatformlogs", NORTH_EUROPE, 214, "platform"),
-        (&STORAGE, "rg-data", "stdatalake", WEST_EUROPE, 1_490, "data"),
-        (&BANDWIDTH, "rg-shop", "pip-shop", WEST_EUROPE, 655, "shop"),
-        (&GATEWAY, "rg-platform", "agw-prod", WEST_EUROPE, 702, "platform"),
-        (&MONITOR, "rg-platform", "log-prod", WEST_EUROPE, 1_104, "platform"),
-        (&KEY_VAULT, "rg-platform", "kv-prod", WEST_EUROPE, 11, "platform"),
-        (&DEFENDER, "rg-platform", "defender-servers", GLOBAL, 288, "platform"),
-        (&OPENAI, "rg-data", "aif-assistant", GERMANY, 2_075, "data"),
-        (&BACKUP, "rg-erp", "rsv-erp", WEST_EUROPE, 318, "erp"),
-    ];
-    let mut resources = from_lines(lines, "prod");
-    resources.push(Resource {
-        charge: Charge::Reservation,
-        ..resource((&RESERVED, "rg-platform", "ri-d4s-v5", WEST_EUROPE, 2_067, "platform"), "prod")
-    });
-    resources.push(Resource {
-        charge: Charge::Marketplace,
-        currency: "USD",
-        ..resource((&SAAS, "rg-platform", "observability-saas", GLOBAL, 1_320, "platform"), "prod")
-    });
+    let resources = CATALOGUE.prod.iter().map(|line| line.resource("prod")).collect();
     subscription(PROD_SUBSCRIPTION.to_owned(), "Contoso Prod".to_owned(), "prod", resources)
 }
 
 /// "Contoso Dev": smaller, in EUR, with a burst of GPU machines each month.
 pub(super) fn dev() -> Subscription {
-    let lines: &[Line] = &[
-        (&VM, "rg-dev-shop", "vm-dev-01", WEST_EUROPE, 310, "shop"),
-        (&VM, "rg-dev-erp", "vm-dev-erp", WEST_EUROPE, 424, "erp"),
-        (&APP_SERVICE, "rg-dev-shop", "plan-dev", WEST_EUROPE, 204, "shop"),
-        (&SQL, "rg-dev-shop", "sql-dev/orders", WEST_EUROPE, 361, "shop"),
-        (&STORAGE, "rg-dev-shop", "stdevmedia", WEST_EUROPE, 37, "shop"),
-        (&STORAGE, "rg-ml-sandbox", "stmlsandbox", NORTH_EUROPE, 92, "data"),
-        (&MONITOR, "rg-dev-shop", "log-dev", WEST_EUROPE, 128, "platform"),
-        (&KEY_VAULT, "rg-dev-shop", "kv-dev", WEST_EUROPE, 2, "platform"),
-        (&OPENAI, "rg-ml-sandbox", "aif-sandbox", GERMANY, 266, "data"),
-    ];
-    let mut resources = from_lines(lines, "dev");
-    resources.push(Resource {
-        charge: Charge::Bursty,
-        ..resource((&GPU, "rg-ml-sandbox", "vm-gpu-train", NORTH_EUROPE, 760, "data"), "dev")
-    });
+    let resources = CATALOGUE.dev.iter().map(|line| line.resource("dev")).collect();
     subscription(DEV_SUBSCRIPTION.to_owned(), "Contoso Dev".to_owned(), "dev", resources)
 }
 
@@ -326,19 +86,12 @@ pub(super) fn dev() -> Subscription {
 pub(super) fn generated(number: usize) -> Subscription {
     let share = 100 + i64::try_from(number * 37 % 1_900).unwrap_or_default();
     let group = format!("rg-person-{number:04}");
-    let lines: &[Line] = &[
-        (&VM, "", "vm-own", WEST_EUROPE, 410, "own"),
-        (&STORAGE, "", "stown", WEST_EUROPE, 96, "own"),
-        (&SQL, "", "sql-own/main", WEST_EUROPE, 372, "own"),
-        (&BANDWIDTH, "", "pip-own", NORTH_EUROPE, 58, "own"),
-        (&MONITOR, "", "log-own", WEST_EUROPE, 133, "own"),
-    ];
     let own = |line: &Line| {
-        let made = resource(*line, "sandbox");
+        let made = line.resource("sandbox");
         let seed = seed(&format!("{group}/{}", made.name));
         Resource { group: group.clone(), daily: made.daily * share / 100, seed, ..made }
     };
-    let resources = lines.iter().map(own).collect();
+    let resources = CATALOGUE.own.iter().map(own).collect();
     subscription(generated_subscription(number), format!("Person {number:04}"), "sandbox", resources)
 }
 
@@ -351,26 +104,27 @@ fn subscription(
     Subscription { id, display_name, environment, written: String::new(), resources }
 }
 
-fn from_lines(lines: &[Line], environment: &str) -> Vec<Resource> {
-    lines.iter().map(|line| resource(*line, environment)).collect()
+impl Line {
+    fn resource(&self, environment: &str) -> Resource {
+        let Self { group, name, .. } = self;
+        let region = &CATALOGUE.regions[self.region];
+        let tags = |team: &str| vec![("env", environment.to_owned()), ("team", team.to_owned())];
+        Resource {
+            name: (*name).to_owned(),
+            group: (*group).to_owned(),
+            service: &CATALOGUE.services[self.service],
+            region: (region.name, region.location),
+            tags: self.team.map(tags).unwrap_or_default(),
+            currency: self.currency,
+            charge: self.charge,
+            daily: self.cents * UNIT / 100,
+            seed: seed(&format!("{environment}/{group}/{name}")),
+        }
+    }
 }
 
-fn resource((service, group, name, region, cents, team): Line, environment: &str) -> Resource {
-    // Infrastructure nobody has tagged is in every real bill.
-    let tagged = !matches!(service.name, "Bandwidth" | "Microsoft Defender for Cloud");
-    let tags =
-        if tagged { vec![("env", environment.to_owned()), ("team", team.to_owned())] } else { Vec::new() };
-    Resource {
-        name: name.to_owned(),
-        group: group.to_owned(),
-        service,
-        region,
-        tags,
-        currency: "EUR",
-        charge: Charge::Usage,
-        daily: cents * UNIT / 100,
-        seed: seed(&format!("{environment}/{group}/{name}")),
-    }
+fn euro() -> &'static str {
+    "EUR"
 }
 
 #[cfg(test)]
@@ -397,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_are_those_that_demos_and_documents_show() {
+    fn what_contoso_spends_stays_what_it_was() {
         let found = [prod(), dev(), generated(7)].map(|subscription| totals(&subscription));
         assert_eq!(
             found,
