@@ -26,6 +26,7 @@ mod cluster;
 mod config;
 mod control;
 mod counters;
+mod emulator;
 mod endpoints;
 mod entra;
 mod env_file;
@@ -45,12 +46,12 @@ mod world;
 
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;
+pub use emulator::Emulator;
 pub use endpoints::Endpoints;
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults};
 pub use keys::Rollover;
-pub use server::Emulator;
 pub use tenant::conditional_access::{Control, Policy};
 pub use tenant::contoso::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,

@@ -1,4 +1,6 @@
-//! The running emulator: four TLS listeners and one of plain HTTP, and the handle tests hold.
+//! The listeners: four with TLS and one of plain HTTP.
+//!
+//! Must not know what is served on them.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,377 +19,107 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
-use crate::clock::{Clock, utc_day};
-use crate::cluster;
-use crate::config::{Config, Quotas};
-use crate::counters::Counts;
+use crate::config::Config;
 use crate::endpoints::Endpoints;
-use crate::entra::mint::{self, MintError, TokenSpec};
-use crate::error::StartError;
-use crate::faults::Faults;
-use crate::keys::{Rollover, RsaKey};
-use crate::store::Store;
-use crate::tenant::conditional_access::Policy;
-use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID};
-use crate::tenant::directory::{NeverOffered, Registration};
-use crate::tenant::federation::{self, FederatedCredential, ServiceAccountToken};
-use crate::tenant::graph_settings::GraphSettings;
-use crate::tenant::people::UnknownPerson;
 use crate::tls::Tls;
 use crate::world::World;
-use crate::{arm, blob, control, entra, graph, metadata};
 
 /// Connections waiting to be accepted: load tests open thousands at once.
 const BACKLOG: u32 = 4_096;
 /// How long calls in flight may take to finish at shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running emulator. Dropping it stops the listeners at once; [`Emulator::shutdown`] lets calls in flight finish.
-#[derive(Debug)]
-pub struct Emulator {
-    world: Arc<World>,
-    arm: Arc<arm::state::State>,
-    servers: Vec<Running>,
+/// The bound sockets.
+pub(crate) struct Listeners {
+    entra: TcpListener,
+    arm: TcpListener,
+    graph: TcpListener,
+    blob: TcpListener,
+    metadata: TcpListener,
+}
+
+/// What is served on each of them.
+pub(crate) struct Routers {
+    pub(crate) entra: Router,
+    pub(crate) arm: Router,
+    pub(crate) graph: Router,
+    pub(crate) blob: Router,
+    pub(crate) metadata: Router,
+}
+
+impl Listeners {
+    pub(crate) fn bind(config: &Config) -> io::Result<Self> {
+        let ports = config.ports;
+        let bind = |port| listen(SocketAddr::new(config.bind, port));
+        Ok(Self {
+            entra: bind(ports.entra)?,
+            arm: bind(ports.arm)?,
+            graph: bind(ports.graph)?,
+            blob: bind(ports.blob)?,
+            // Without TLS, and hence for this machine alone, as in life.
+            metadata: listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ports.metadata))?,
+        })
+    }
+
+    /// Where they are, for clients that know the machine as `host`.
+    pub(crate) fn endpoints(&self, host: &str) -> io::Result<Endpoints> {
+        let at = |listener: &TcpListener| -> io::Result<String> {
+            Ok(format!("{host}:{}", listener.local_addr()?.port()))
+        };
+        Ok(Endpoints {
+            authority: format!("https://{}", at(&self.entra)?),
+            arm: format!("https://{}", at(&self.arm)?),
+            graph: format!("https://{}", at(&self.graph)?),
+            blob: at(&self.blob)?,
+            metadata: format!("http://{}", self.metadata.local_addr()?),
+        })
+    }
+
+    /// Serves until [`Servers`] end.
+    pub(crate) fn serve(self, routers: Routers, tls: Tls, world: &Arc<World>) -> io::Result<Servers> {
+        let tls = RustlsConfig::from_config(tls.server);
+        let secured = [
+            (self.entra, routers.entra),
+            (self.arm, routers.arm),
+            (self.graph, routers.graph),
+            (self.blob, routers.blob),
+        ];
+        let mut servers = Servers(Vec::new());
+        for (listener, router) in secured {
+            let router = router.layer(map_response_with_state(Arc::clone(world), dated));
+            servers.0.push(serve(listener, router, Some(tls.clone()))?);
+        }
+        servers.0.push(serve(self.metadata, routers.metadata, None)?);
+        Ok(servers)
+    }
 }
 
 type Running = (Handle<SocketAddr>, JoinHandle<io::Result<()>>);
 
-impl Emulator {
-    /// Makes (or loads) all keys, binds the five listeners and serves. Takes about half a second for the keys.
-    ///
-    /// # Errors
-    /// A taken port, an unusable state directory, a damaged file in it.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        let ports = config.ports;
-        let (entra, arm, graph, blob) = (
-            bind(&config, ports.entra)?,
-            bind(&config, ports.arm)?,
-            bind(&config, ports.graph)?,
-            bind(&config, ports.blob)?,
-        );
-        // Without TLS, and hence for this machine alone, as in life.
-        let metadata = listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ports.metadata))?;
-        let at = |listener: &TcpListener| -> io::Result<String> {
-            Ok(format!("{}:{}", config.host, listener.local_addr()?.port()))
-        };
-        let endpoints = Endpoints {
-            authority: format!("https://{}", at(&entra)?),
-            arm: format!("https://{}", at(&arm)?),
-            graph: format!("https://{}", at(&graph)?),
-            blob: at(&blob)?,
-            metadata: format!("http://{}", metadata.local_addr()?),
-        };
-        let (world, arm_state, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
-            .await
-            .map_err(|_| StartError::Key)??;
-        let routers = [
-            (entra, entra_router(&world, &arm_state)),
-            (arm, arm::router(Arc::clone(&arm_state))),
-            (graph, graph::router(Arc::clone(&world))),
-            (blob, blob::router(Arc::clone(&arm_state))),
-        ];
-        let tls = RustlsConfig::from_config(tls.server);
-        let mut servers = Vec::new();
-        for (listener, router) in routers {
-            let router = router.layer(map_response_with_state(Arc::clone(&world), dated));
-            servers.push(serve(listener, router, tls.clone())?);
-        }
-        servers.push(serve_plain(metadata, metadata::router(Arc::clone(&world)))?);
-        tracing::info!(
-            authority = world.endpoints.authority,
-            arm = world.endpoints.arm,
-            "emulator is listening"
-        );
-        Ok(Self { world, arm: arm_state, servers })
-    }
+/// What is being served. Dropping it ends it at once.
+#[derive(Debug)]
+pub(crate) struct Servers(Vec<Running>);
 
+impl Servers {
     /// Stops listening and lets calls in flight finish, for at most five seconds.
-    pub async fn shutdown(mut self) {
-        for (handle, _) in &self.servers {
+    pub(crate) async fn shutdown(mut self) {
+        for (handle, _) in &self.0 {
             handle.graceful_shutdown(Some(GRACE));
         }
-        for (_, task) in self.servers.drain(..) {
+        for (_, task) in self.0.drain(..) {
             if let Ok(Err(error)) = task.await {
                 tracing::warn!(%error, "a listener ended with an error");
             }
         }
     }
-
-    /// Where it listens.
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.world.endpoints
-    }
-
-    /// The CA certificate clients must trust, as PEM.
-    pub fn ca_pem(&self) -> &str {
-        &self.world.ca_pem
-    }
-
-    /// Certificate and RSA key registered on the API application, as one PEM: what `AZURE_CLIENT_CERTIFICATE_PATH` names.
-    pub fn app_credential_pem(&self) -> &str {
-        self.world.app_key.pem()
-    }
-
-    /// The tenant.
-    pub fn tenant_id(&self) -> &'static str {
-        TENANT_ID
-    }
-
-    /// Client id of the API application.
-    pub fn api_client_id(&self) -> &'static str {
-        API_CLIENT_ID
-    }
-
-    /// Object id of a person.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn oid(&self, person: &str) -> Result<String, UnknownPerson> {
-        let found = self.world.tenant.people.find(person);
-        found.map(|found| found.oid.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
-    }
-
-    /// Ids of the subscriptions a person has a role on.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn subscriptions_of(&self, person: &str) -> Result<Vec<String>, UnknownPerson> {
-        let found = self.world.tenant.people.find(person);
-        found.map(|found| found.subscriptions.clone()).ok_or_else(|| UnknownPerson(person.to_owned()))
-    }
-
-    /// Makes a token to order; good ones are as the pre-registered client would get them.
-    ///
-    /// # Errors
-    /// No such person or application.
-    pub fn mint(&self, spec: &TokenSpec) -> Result<String, MintError> {
-        mint::mint(&self.world, spec)
-    }
-
-    /// The switches for outages, delays, throttling and challenges.
-    pub fn faults(&self) -> &Faults {
-        &self.world.faults
-    }
-
-    /// What was asked so far.
-    pub fn counts(&self) -> Counts {
-        self.world.counters.snapshot()
-    }
-
-    /// Starts counting anew.
-    pub fn reset_counts(&self) {
-        self.world.counters.reset();
-    }
-
-    /// Every credential issued or seen, each once. Empty unless [`Config::record_secrets`] is set.
-    pub fn issued_secrets(&self) -> Vec<String> {
-        self.world.secrets.all()
-    }
-
-    /// Moves the emulator's clock ahead (or back).
-    pub fn advance_clock(&self, seconds: i64) {
-        self.world.clock.advance(seconds);
-    }
-
-    /// Changes the signing keys. Blocks for key generation: a tenth of a second or two.
-    ///
-    /// # Errors
-    /// The state directory cannot be written.
-    pub fn roll_keys(&self, rollover: Rollover) -> Result<(), StartError> {
-        self.world.roll_keys(rollover)
-    }
-
-    /// Ends every session of the person: older assertions and refresh tokens answer AADSTS50173, older ARM tokens that
-    /// declared `cp1` are challenged.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn revoke_sessions(&self, person: &str) -> Result<(), UnknownPerson> {
-        let oid = self.oid(person)?;
-        self.world.tenant.directory_mut().revoke_sessions(&oid, self.world.clock.seconds());
-        Ok(())
-    }
-
-    /// Grants scopes of the API to the pre-registered client, as an administrator would: for one person, or for everyone.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn grant_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
-        self.grant(PUBLIC_CLIENT_ID, API_CLIENT_ID, person, scopes)
-    }
-
-    /// Takes scopes of the API away from the pre-registered client; all of them if none is named.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn withdraw_consent(&self, person: Option<&str>, scopes: &[&str]) -> Result<(), UnknownPerson> {
-        self.withdraw(PUBLIC_CLIENT_ID, API_CLIENT_ID, person, scopes)
-    }
-
-    /// Grants scopes of any application to any other, as an administrator would: for one person, or for everyone.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn grant(
-        &self,
-        client: &str,
-        resource: &str,
-        person: Option<&str>,
-        scopes: &[&str],
-    ) -> Result<(), UnknownPerson> {
-        let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.world.tenant.directory_mut().grants.add(client, resource, oid.as_deref(), scopes);
-        Ok(())
-    }
-
-    /// Takes scopes away that [`Emulator::grant`] granted; all of them if none is named.
-    ///
-    /// # Errors
-    /// No such person.
-    pub fn withdraw(
-        &self,
-        client: &str,
-        resource: &str,
-        person: Option<&str>,
-        scopes: &[&str],
-    ) -> Result<(), UnknownPerson> {
-        let oid = person.map(|person| self.oid(person)).transpose()?;
-        self.world.tenant.directory_mut().grants.remove(client, resource, oid.as_deref(), scopes);
-        Ok(())
-    }
-
-    /// Grants (or takes away) the API's access to Azure Resource Manager: without it every exchange answers AADSTS65001.
-    pub fn set_arm_consent(&self, granted: bool) {
-        let grants = &mut self.world.tenant.directory_mut().grants;
-        let scopes = ["user_impersonation"];
-        if granted {
-            grants.add(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
-        } else {
-            grants.remove(API_CLIENT_ID, ARM_APP_ID, None, &scopes);
-        }
-    }
-
-    /// The API application's registration.
-    pub fn registration(&self) -> Registration {
-        self.world.tenant.directory().registration().clone()
-    }
-
-    /// Changes the API application's registration: see [`Registration`] for what can be wrong about it.
-    ///
-    /// # Errors
-    /// It offers a scope or a role that the application never had.
-    pub fn register(&self, change: impl FnOnce(&mut Registration)) -> Result<(), NeverOffered> {
-        let mut registration = self.registration();
-        change(&mut registration);
-        self.world.tenant.directory_mut().set_registration(registration)
-    }
-
-    /// Changes how Graph answers, and what the API may read there.
-    pub fn graph(&self, change: impl FnOnce(&mut GraphSettings)) {
-        let mut settings = self.world.tenant.graph().clone();
-        change(&mut settings);
-        self.world.tenant.set_graph(settings);
-    }
-
-    /// The Conditional Access policies in force.
-    pub fn policies(&self) -> Vec<Policy> {
-        self.world.tenant.directory().policies.clone()
-    }
-
-    /// Replaces all Conditional Access policies.
-    pub fn set_policies(&self, policies: Vec<Policy>) {
-        self.world.tenant.directory_mut().policies = policies;
-    }
-
-    /// Replaces Cost Management's limits.
-    pub fn set_quotas(&self, quotas: Quotas) {
-        self.arm.set_quotas(quotas);
-    }
-
-    /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.
-    pub fn add_identifier_uri(&self, uri: &str) {
-        self.world.tenant.directory_mut().add_identifier_uri(uri);
-    }
-
-    /// Makes another certificate with its key, registers it on the API application beside the present ones, and returns
-    /// the PEM: the first step of a certificate rotation.
-    ///
-    /// # Errors
-    /// A key could not be generated.
-    pub fn add_app_credential(&self) -> Result<String, StartError> {
-        let pem = self.new_app_credential()?;
-        self.register_app_credential(&pem)?;
-        Ok(pem)
-    }
-
-    /// Makes another certificate with its key, which Entra does not know yet.
-    ///
-    /// # Errors
-    /// A key could not be generated.
-    pub fn new_app_credential(&self) -> Result<String, StartError> {
-        Ok(RsaKey::generate("app-credential", year(&self.world.clock))?.pem().to_owned())
-    }
-
-    /// Registers the certificate in this PEM on the API application.
-    ///
-    /// # Errors
-    /// No certificate can be read from the PEM.
-    pub fn register_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.world.tenant.register_certificate(pem)
-    }
-
-    /// A service account token of the Kubernetes cluster, as a pod finds it in `AZURE_FEDERATED_TOKEN_FILE`.
-    pub fn service_account_token(&self, order: &ServiceAccountToken) -> String {
-        cluster::mint(&self.world, order)
-    }
-
-    /// The issuer of those tokens.
-    pub fn cluster_issuer(&self) -> String {
-        federation::issuer(&self.world.endpoints.authority)
-    }
-
-    /// The API application's federated identity credentials.
-    pub fn federated_credentials(&self) -> Vec<FederatedCredential> {
-        self.world.tenant.directory().federated_credentials.clone()
-    }
-
-    /// Replaces them all. Entra allows twenty.
-    pub fn set_federated_credentials(&self, credentials: Vec<FederatedCredential>) {
-        self.world.tenant.directory_mut().federated_credentials = credentials;
-    }
-
-    /// What the endpoint of App Service and Container Apps wants to see (`IDENTITY_HEADER`).
-    pub fn identity_header(&self) -> &str {
-        &self.world.identity_header
-    }
-
-    /// Removes the certificate in this PEM from the API application: assertions signed with it answer AADSTS700027.
-    ///
-    /// # Errors
-    /// No certificate can be read from the PEM.
-    pub fn remove_app_credential(&self, pem: &str) -> Result<(), StartError> {
-        self.world.tenant.remove_certificate(pem)
-    }
 }
 
-impl Drop for Emulator {
+impl Drop for Servers {
     fn drop(&mut self) {
-        for (handle, _) in &self.servers {
+        for (handle, _) in &self.0 {
             handle.shutdown();
         }
     }
-}
-
-fn prepare(
-    config: Config,
-    endpoints: Endpoints,
-) -> Result<(Arc<World>, Arc<arm::state::State>, Tls), StartError> {
-    let year = year(&Clock::default());
-    let store = Store::open(config.state_dir.as_deref())?;
-    let tls = Tls::load(&store, &config.host, year)?;
-    let world = Arc::new(World::new(config, endpoints, tls.ca_pem.clone(), store, year)?);
-    let arm = arm::state::State::new(Arc::clone(&world))?;
-    Ok((world, Arc::new(arm), tls))
 }
 
 /// Dates an answer by the emulator's clock: whoever compares clocks must see one clock everywhere.
@@ -399,20 +131,6 @@ async fn dated(Shared(world): Shared<Arc<World>>, mut response: Response) -> Res
     response
 }
 
-fn year(clock: &Clock) -> i32 {
-    utc_day(clock.now()).year().into()
-}
-
-fn entra_router(world: &Arc<World>, arm: &Arc<arm::state::State>) -> Router {
-    entra::router(Arc::clone(world))
-        .merge(control::router(Arc::clone(world), Arc::clone(arm)))
-        .merge(cluster::router(Arc::clone(world)))
-}
-
-fn bind(config: &Config, port: u16) -> io::Result<TcpListener> {
-    listen(SocketAddr::new(config.bind, port))
-}
-
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -420,17 +138,17 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn serve(listener: TcpListener, router: Router, tls: RustlsConfig) -> io::Result<Running> {
-    let handle = Handle::new();
-    let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
-    let server = axum_server::from_tcp(listener.into_std()?)?.acceptor(acceptor).handle(handle.clone());
-    let task = tokio::spawn(server.serve(router.into_make_service()));
-    Ok((handle, task))
-}
-
-fn serve_plain(listener: TcpListener, router: Router) -> io::Result<Running> {
+/// Serves in a task of its own: with TLS, or without.
+fn serve(listener: TcpListener, router: Router, tls: Option<RustlsConfig>) -> io::Result<Running> {
     let handle = Handle::new();
     let server = axum_server::from_tcp(listener.into_std()?)?.handle(handle.clone());
-    let task = tokio::spawn(server.serve(router.into_make_service()));
+    let service = router.into_make_service();
+    let task = match tls {
+        Some(tls) => {
+            let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+            tokio::spawn(server.acceptor(acceptor).serve(service))
+        }
+        None => tokio::spawn(server.serve(service)),
+    };
     Ok((handle, task))
 }
