@@ -80,8 +80,8 @@ fmt: ## Format the Rust code
 
 .PHONY: proto
 proto: setup-build ## Regenerate the gRPC code after a change of proto/ (needs no protoc)
-	REGENERATE=1 $(CARGO) test --quiet -p proto --test generated
-	$(CARGO) fmt -p proto
+	REGENERATE=1 $(CARGO) test --quiet -p token-broker-proto --test generated
+	$(CARGO) fmt -p token-broker-proto
 
 .PHONY: proto-baseline
 proto-baseline: setup-check ## On release: what the contract may not break from now on

@@ -1,19 +1,24 @@
-//! The crate graph of the design, held against the real one.
+//! The structure of the design, held against the real one: which crate depends on which, and which module may know which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+
+use self::modules::Mention;
+
+mod modules;
 
 /// What each crate may depend on, of ours.
 const GRAPH: &[(&str, &[&str])] = &[
     ("cost", &[]),
-    ("e2e", &["emulator", "gateway", "identity", "proto", "telemetry", "token-broker"]),
+    ("e2e", &["emulator", "gateway", "identity", "telemetry", "token-broker", "token-broker-proto"]),
     ("emulator", &[]),
-    ("gateway", &["cost", "identity", "proto", "telemetry", "watched"]),
+    ("gateway", &["cost", "identity", "telemetry", "token-broker-proto", "watched"]),
     ("identity", &[]),
-    ("proto", &[]),
     ("telemetry", &[]),
-    ("token-broker", &["identity", "proto", "telemetry", "watched"]),
+    ("token-broker", &["identity", "telemetry", "token-broker-proto", "watched"]),
+    ("token-broker-proto", &[]),
     ("watched", &["telemetry"]),
 ];
 
@@ -57,7 +62,103 @@ fn nothing_in_the_product_knows_the_emulator() {
     }
 }
 
-fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+/// What modules at a crate's root must not know: each row is a sentence of such a module's head. A whole module, or a part of
+/// one: `a` or `a::b`. `*` is every other module of the crate.
+const MUST_NOT_KNOW: &[(&str, &str, &[&str])] = &[
+    // What is cached or paused is the same whoever exchanges it.
+    ("token-broker", "cache", &["entra", "exchange", "consumers", "grpc", "credential"]),
+    ("token-broker", "flights", &["*"]),
+    ("token-broker", "throttle", &["entra", "exchange", "consumers", "grpc", "credential", "cache"]),
+    ("token-broker", "background", &["*"]),
+    // Who connects is not what they may do.
+    ("token-broker", "connections", &["consumers::registry", "exchange", "grpc"]),
+    ("token-broker", "consumers", &["grpc", "exchange", "entra"]),
+    ("token-broker", "entra", &["consumers", "cache", "grpc", "exchange"]),
+    ("token-broker", "credential", &["entra", "exchange", "cache", "grpc", "consumers"]),
+    ("gateway", "listen", &["mcp", "guard", "policy", "refusal", "rpc"]),
+    ("gateway", "front", &["mcp", "guard", "policy"]),
+    ("gateway", "policy", &["mcp", "guard", "refusal"]),
+    ("identity", "proved", &["validate"]),
+];
+
+/// The modules that may know `Config`: they make the parts and hand each its own.
+const MAKES_THE_PARTS: &[(&str, &[&str])] = &[("token-broker", &["broker", "server"])];
+
+fn mentions_of(name: &str) -> BTreeSet<Mention> {
+    modules::mentions(&folder_of(name))
+}
+
+fn folder_of(name: &str) -> PathBuf {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let package = metadata.packages.iter().find(|package| package.name == name).unwrap();
+    package.manifest_path.parent().unwrap().as_std_path().to_owned()
+}
+
+fn crates() -> impl Iterator<Item = &'static str> {
+    GRAPH.iter().map(|(name, _)| *name).filter(|name| *name != "e2e")
+}
+
+#[test]
+fn no_modules_know_each_other_in_a_ring() {
+    for name in crates() {
+        let rings = modules::rings(&mentions_of(name));
+        assert!(rings.is_empty(), "{name}: {rings:#?}");
+    }
+}
+
+#[test]
+fn modules_know_nothing_of_what_their_heads_say_they_must_not() {
+    for (name, module, forbidden) in MUST_NOT_KNOW {
+        let mentions = mentions_of(name);
+        assert!(mentions.iter().any(|mention| is_in(&mention.from, module) || is_in(&mention.to, module)), "{module}");
+        for mention in mentions.iter().filter(|mention| is_in(&mention.from, module)) {
+            let known = forbidden.iter().find(|other| **other == "*" || is_in(&mention.to, other));
+            assert_eq!(known, None, "{name}: {} names {}", mention.from, mention.to);
+        }
+    }
+}
+
+#[test]
+fn only_who_makes_the_parts_knows_all_settings() {
+    for (name, makers) in MAKES_THE_PARTS {
+        for mention in mentions_of(name).iter().filter(|mention| is_in(&mention.to, "config")) {
+            let from = &mention.from;
+            assert!(makers.iter().any(|maker| is_in(from, maker)), "{name}: {from} names {}", mention.to);
+        }
+    }
+}
+
+/// Whether a path is that module, or something in it.
+fn is_in(path: &str, module: &str) -> bool {
+    path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[test]
+fn rings_and_names_are_found_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let src = folder.path().join("src");
+    std::fs::create_dir_all(src.join("one")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(src.join(name), text).unwrap();
+    write("lib.rs", "mod one; mod two; mod three; pub use two::Thing;");
+    write("one.rs", "fn f() { crate::three::g(); } #[cfg(test)] mod tests { use crate::two::Hidden; }");
+    write("one/inner.rs", "use super::super::two::{self, Deep};");
+    write("two.rs", "fn f() { log!(x = crate::one::Said, y); }");
+    write("three.rs", "use crate::{Thing as Other};");
+    let found = modules::mentions(folder.path());
+    let found: Vec<_> = found.iter().map(|m| (m.from.as_str(), m.to.as_str())).collect();
+    let expected = [
+        ("one", "three::g"),
+        ("one::inner", "two"),
+        ("one::inner", "two::Deep"),
+        ("three", "two::Thing"),
+        ("two", "one::Said"),
+    ];
+    assert_eq!(found, expected);
+    let rings = modules::rings(&modules::mentions(folder.path()));
+    assert_eq!((rings.len(), rings[0].len()), (1, 5), "one knows three, three two, two one: {rings:?}");
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail like tests")]
 
+extern crate proto as token_broker_proto; // as the example of a consumer calls it
+
 mod architecture;
 mod browser_page;
 mod callers_text;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use identity::BearerToken;
 use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
-use proto::status::{BrokerError, Reason};
+use proto::status::{Block, BrokerError, Reason, metadata};
 use secrecy::SecretString;
 use tonic::Code;
 use tracing::{Instrument, field, info_span};
@@ -68,12 +68,12 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
         Some(Reason::InvalidToken) => invalid_token(error),
         Some(Reason::AppOnlyToken) => Refusal::AppOnlyToken,
         Some(Reason::BlockedByPolicy) => Refusal::BlockedByPolicy {
-            cause: error.metadata("cause").into(),
-            correlation_id: error.metadata("correlation_id").map(str::to_owned),
+            cause: blocked_by(error.metadata(metadata::CAUSE)),
+            correlation_id: error.metadata(metadata::CORRELATION_ID).map(str::to_owned),
         },
         Some(Reason::ClaimsChallenge) => Refusal::challenged(error.claims().unwrap_or_default()),
         Some(Reason::ConsentRequired) => Refusal::ConsentRequired {
-            permission: error.metadata("permission").unwrap_or("the downstream permission").to_owned(),
+            permission: error.metadata(metadata::PERMISSION).unwrap_or("the downstream permission").to_owned(),
         },
         Some(Reason::IdentityProviderUnavailable) => {
             Refusal::IdentityProviderUnavailable { retry_after: error.retry_after() }
@@ -100,6 +100,11 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
     }
 }
 
+/// A cause that is newer than this gateway is some policy.
+fn blocked_by(cause: Option<&str>) -> Block {
+    cause.and_then(|cause| cause.parse().ok()).unwrap_or(Block::Policy)
+}
+
 fn is_passing(code: Code) -> bool {
     matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
 }
@@ -110,7 +115,7 @@ pub(crate) const SETTINGS_DIFFER: [&str; 4] =
     ["wrong_audience", "wrong_issuer", "wrong_tenant", "unsupported_version"];
 
 fn invalid_token(error: &BrokerError) -> Refusal {
-    let reason = error.metadata("reason").unwrap_or("rejected");
+    let reason = error.metadata(metadata::REASON).unwrap_or("rejected");
     if SETTINGS_DIFFER.contains(&reason) {
         tracing::error!(
             reason,
@@ -122,7 +127,7 @@ fn invalid_token(error: &BrokerError) -> Refusal {
         // The gateway knows the key already; the broker will in a moment.
         return Refusal::IdentityProviderUnavailable { retry_after: None };
     }
-    let who = if error.metadata("aadsts").is_some() { "Microsoft Entra ID" } else { "The token broker" };
+    let who = if error.metadata(metadata::AADSTS).is_some() { "Microsoft Entra ID" } else { "The token broker" };
     let detail = format!("{who} no longer accepts this sign-in: {}", error.message());
     Refusal::InvalidToken { reason: reason.to_owned(), detail, claims: None }
 }
@@ -157,5 +162,25 @@ impl From<SetupError> for BrokerSetupError {
             TlsFile::Key => "GATEWAY_BROKER_KEY_FILE",
         };
         Self::File { setting, path: error.path.clone(), source: Box::new(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_newer_than_this_gateway_is_some_policy() {
+        for (cause, block) in [
+            (Some("device"), Block::Device),
+            (Some("newer_than_this"), Block::Policy),
+            (Some(""), Block::Policy),
+            (None, Block::Policy),
+        ] {
+            let error = BrokerError::new(Reason::BlockedByPolicy, "no");
+            let error = error.with_metadata(metadata::CAUSE, cause.unwrap_or_default());
+            let Refusal::BlockedByPolicy { cause: found, .. } = refusal(&error) else { panic!("{error}") };
+            assert_eq!(found, block);
+        }
     }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use identity::{ClientId, Reason};
+use proto::status::Block;
 use serde_json::{Value, json};
 
 use crate::policy::Denied;
 
-pub(crate) use block::Block;
 pub(crate) use render::{Asked, Refusals, Render, admin_consent_url};
 pub(crate) use request::RequestFault;
 
@@ -162,7 +162,7 @@ impl Refusal {
             Self::NoPolicy { tool } => format!("the tool {tool} has no policy entry, so nobody may call it; the operator adds one"),
             Self::ClaimsChallenge { .. } => "your organisation's Conditional Access policy asks for more (for example multifactor authentication): sign in again with the claims of this answer".into(),
             Self::ConsentRequired { permission } => format!("an administrator has not yet consented to {permission} for this server; send them the link in admin_consent_url"),
-            Self::BlockedByPolicy { cause, correlation_id } => cause.detail(correlation_id.as_deref()),
+            Self::BlockedByPolicy { cause, correlation_id } => block::detail(*cause, correlation_id.as_deref()),
             Self::RateLimited { retry_after } => format!("you have asked more often than this server allows one person; ask again in {} seconds", seconds(*retry_after)),
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),

@@ -7,8 +7,8 @@
 //!
 //! ```no_run
 //! # async fn example(assertion: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! use proto::Reason;
-//! use proto::client::{Client, ClientConfig, Exchange, TlsFiles};
+//! use token_broker_proto::Reason;
+//! use token_broker_proto::client::{Client, ClientConfig, Exchange, TlsFiles};
 //!
 //! let files = TlsFiles::new("/etc/tls/broker-ca.pem").with_identity("/etc/tls/tls.crt", "/etc/tls/tls.key");
 //! let client = Client::new(ClientConfig::new("https://token-broker:50051".parse()?).with_tls(files))?;
@@ -42,11 +42,12 @@ use crate::v1::{ExchangeRequest, PreflightRequest, PreflightResponse, PurgeUserR
 use retry::Retries;
 
 pub use address::{BrokerAddress, InvalidBrokerAddress};
-pub use connect::SetupError;
-pub use tls::{TlsFile, TlsFileError, TlsFileProblem, TlsFiles};
+pub use error::{SetupError, TlsFile, TlsFileError, TlsFileProblem};
+pub use tls::TlsFiles;
 
 mod address;
 mod connect;
+mod error;
 mod retry;
 mod tls;
 mod trace;

@@ -15,6 +15,10 @@ use tonic_types::{ErrorInfo, RetryInfo, pb};
 
 use crate::v1::ClaimsChallenge;
 
+pub use words::{Block, ConsumerCause, UnknownWord, metadata};
+
+mod words;
+
 /// `ErrorInfo.domain` of every error the broker itself raises.
 pub const ERROR_DOMAIN: &str = "token-broker";
 
@@ -125,7 +129,7 @@ impl BrokerError {
         &self.message
     }
 
-    /// One metadata entry: `reason`, `cause`, `aadsts`, `correlation_id`, `trace_id` or `permission`.
+    /// One metadata entry, by a key of [`metadata`].
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
@@ -297,24 +301,12 @@ impl fmt::Display for Reason {
 }
 
 impl FromStr for Reason {
-    type Err = UnknownReason;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownWord)
     }
 }
-
-/// A reason this version of the contract does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownReason;
-
-impl fmt::Display for UnknownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown broker error reason")
-    }
-}
-
-impl std::error::Error for UnknownReason {}
 
 fn any(type_url: &str, message: &impl prost::Message) -> Any {
     Any { type_url: type_url.to_owned(), value: message.encode_to_vec() }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::error::{Block, Kind};
+use proto::status::Block;
+
+use crate::error::Kind;
 
 /// What a refusal means for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Meter},
 };
+use proto::status::{ConsumerCause, Reason};
 use telemetry::names;
 
 use crate::resource::Resources;
@@ -158,26 +159,21 @@ impl std::fmt::Display for ConsumerRefused {
 
 impl std::error::Error for ConsumerRefused {}
 
-/// What a calling service is missing.
+/// Why a calling service is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    UnknownConsumer,
-    AmbiguousConsumer,
-    Resource,
-    Purge,
+    /// It lacks a right: metadata `cause` of the contract.
+    NotAllowed(ConsumerCause),
     /// More calls at the same time than it may have: not a right, but a matter of time.
     Overloaded,
 }
 
 impl Cause {
-    /// The name in the contract (metadata `cause`) and in metrics.
+    /// The name in metrics, and where it is a right in the contract.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::UnknownConsumer => "unknown_consumer",
-            Self::AmbiguousConsumer => "ambiguous_consumer",
-            Self::Resource => "resource",
-            Self::Purge => "purge",
-            Self::Overloaded => "overloaded",
+            Self::NotAllowed(cause) => cause.as_str(),
+            Self::Overloaded => Reason::Overloaded.as_str(),
         }
     }
 }
@@ -193,13 +189,13 @@ fn decide(registry: &Registry, peer: Option<&Peer>, right: Right<'_>) -> Result<
     match right {
         Right::Resource(resource) if !consumer.may_ask_for(resource) => {
             return Err(refused(
-                Cause::Resource,
+                Cause::NotAllowed(ConsumerCause::Resource),
                 "may not ask for this resource: the broker's operator grants it by `resources` in the consumers file",
             ));
         }
         Right::Purge if !consumer.may_purge => {
             return Err(refused(
-                Cause::Purge,
+                Cause::NotAllowed(ConsumerCause::Purge),
                 "may not purge users: the broker's operator grants it by `purge` in the consumers file",
             ));
         }
@@ -216,11 +212,11 @@ fn nobody(peer: Option<&Peer>, no_consumer: NoConsumer) -> ConsumerRefused {
     let who = peer.map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let (cause, text) = match no_consumer {
         NoConsumer::Unknown => (
-            Cause::UnknownConsumer,
+            Cause::NotAllowed(ConsumerCause::UnknownConsumer),
             format!("the caller is known by {who}, which is no consumer of this broker"),
         ),
         NoConsumer::Ambiguous => (
-            Cause::AmbiguousConsumer,
+            Cause::NotAllowed(ConsumerCause::AmbiguousConsumer),
             format!(
                 "the caller is known by {who}, which are several identities: a certificate must name one consumer, \
                  by one SPIFFE ID at most"

@@ -1,6 +1,9 @@
-//! Why an exchange is refused: one type for cache, Entra ID client and service. Knows no gRPC.
+//! Why an exchange is refused: one type for cache, Entra ID client and service. It speaks the words of the
+//! contract, and knows no gRPC.
 
 use std::{fmt, sync::Arc, time::Duration};
+
+use proto::status::{Block, Reason};
 
 /// A refused or failed exchange.
 ///
@@ -23,21 +26,26 @@ impl ExchangeError {
         self.evidence.as_deref()
     }
 
+    /// The reason in the contract's words.
+    pub fn reason(&self) -> Reason {
+        match self.kind {
+            Kind::InvalidRequest(_) => Reason::InvalidRequest,
+            Kind::UnknownResource => Reason::UnknownResource,
+            Kind::InvalidToken { .. } => Reason::InvalidToken,
+            Kind::AppOnlyToken => Reason::AppOnlyToken,
+            Kind::BlockedByPolicy { .. } => Reason::BlockedByPolicy,
+            Kind::ClaimsChallenge { .. } => Reason::ClaimsChallenge,
+            Kind::ConsentRequired { .. } => Reason::ConsentRequired,
+            Kind::IdentityProviderUnavailable { .. } => Reason::IdentityProviderUnavailable,
+            Kind::Overloaded => Reason::Overloaded,
+            Kind::PurgeIncomplete => Reason::PurgeIncomplete,
+            Kind::BrokerMisconfigured => Reason::BrokerMisconfigured,
+        }
+    }
+
     /// The code of this refusal, the same string everywhere.
     pub fn code(&self) -> &'static str {
-        match self.kind {
-            Kind::InvalidRequest(_) => "invalid_request",
-            Kind::UnknownResource => "unknown_resource",
-            Kind::InvalidToken { .. } => "invalid_token",
-            Kind::AppOnlyToken => "app_only_token",
-            Kind::BlockedByPolicy { .. } => "blocked_by_policy",
-            Kind::ClaimsChallenge { .. } => "claims_challenge",
-            Kind::ConsentRequired { .. } => "consent_required",
-            Kind::IdentityProviderUnavailable { .. } => "identity_provider_unavailable",
-            Kind::Overloaded => "overloaded",
-            Kind::PurgeIncomplete => "purge_incomplete",
-            Kind::BrokerMisconfigured => "broker_misconfigured",
-        }
+        self.reason().as_str()
     }
 
     pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
@@ -91,7 +99,7 @@ impl fmt::Display for ExchangeError {
             Kind::UnknownResource => "no downstream resource of that name is configured",
             Kind::InvalidToken { text, .. } => text.as_ref(),
             Kind::AppOnlyToken => "the token is an application's own: there is no user to act on behalf of",
-            Kind::BlockedByPolicy { cause } => cause.text(),
+            Kind::BlockedByPolicy { cause } => blocked(*cause),
             Kind::ClaimsChallenge { .. } => "the user must satisfy Conditional Access in a new sign-in",
             Kind::ConsentRequired { permission } => {
                 return write!(f, "consent to {permission} was never granted");
@@ -106,6 +114,20 @@ impl fmt::Display for ExchangeError {
 }
 
 impl std::error::Error for ExchangeError {}
+
+const fn blocked(cause: Block) -> &'static str {
+    match cause {
+        Block::Policy => "a policy of the organization blocks this access; a retry cannot help",
+        Block::Device => "a policy of the organization asks for another device or another application",
+        Block::NotAssigned => "the user is not assigned to the application, which requires assignment",
+        Block::Account => "the user's account is disabled or does not exist in the tenant",
+        Block::Locked => {
+            "the user's account is locked for a time, or was used from an address of attackers"
+        }
+        Block::HomeTenant => "the user's own directory does not let them into this one",
+        Block::ResourceTenant => "this directory does not let guests of the user's directory in",
+    }
+}
 
 /// What is wrong with an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,70 +172,6 @@ pub enum Kind {
     PurgeIncomplete,
     /// The broker's credential or registration is wrong.
     BrokerMisconfigured,
-}
-
-/// What blocks a user. Each has somebody else who can mend it, and no new sign-in does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Block {
-    /// Conditional Access, security defaults or risk.
-    Policy,
-    /// Conditional Access wants another device or another application.
-    Device,
-    /// The application requires assignment, and the user has none.
-    NotAssigned,
-    /// The account is disabled, or not in the tenant.
-    Account,
-    /// The account is locked for a time, or came from an address of attackers.
-    Locked,
-    /// The user's own directory does not let them into this one.
-    HomeTenant,
-    /// This directory does not let guests of theirs in.
-    ResourceTenant,
-}
-
-impl Block {
-    /// Every one.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Policy,
-        Self::Device,
-        Self::NotAssigned,
-        Self::Account,
-        Self::Locked,
-        Self::HomeTenant,
-        Self::ResourceTenant,
-    ];
-
-    /// The block of that name.
-    pub(crate) fn from_str(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|block| block.as_str() == name)
-    }
-
-    /// The name on the wire: metadata `cause`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Device => "device",
-            Self::NotAssigned => "not_assigned",
-            Self::Account => "account",
-            Self::Locked => "locked",
-            Self::HomeTenant => "home_tenant",
-            Self::ResourceTenant => "resource_tenant",
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Policy => "a policy of the organization blocks this access; a retry cannot help",
-            Self::Device => "a policy of the organization asks for another device or another application",
-            Self::NotAssigned => "the user is not assigned to the application, which requires assignment",
-            Self::Account => "the user's account is disabled or does not exist in the tenant",
-            Self::Locked => {
-                "the user's account is locked for a time, or was used from an address of attackers"
-            }
-            Self::HomeTenant => "the user's own directory does not let them into this one",
-            Self::ResourceTenant => "this directory does not let guests of the user's directory in",
-        }
-    }
 }
 
 /// What Entra ID said to find the sign-in in its logs by. Each part is checked for form before it gets here.

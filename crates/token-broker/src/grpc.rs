@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use proto::{
     BrokerError, Reason,
+    status::metadata,
     v1::{
         ExchangeRequest, ExchangeResponse, PreflightCheck, PreflightRequest, PreflightResponse,
         PreflightResult, PurgeUserRequest, PurgeUserResponse, TokenSource, token_broker_server::TokenBroker,
@@ -209,46 +210,38 @@ fn overloaded(text: impl Into<String>) -> Status {
 
 /// The calling service may not: an operator must act, except where it only calls too much at once.
 fn not_admitted(refused: &ConsumerRefused) -> Status {
-    if refused.cause() == Cause::Overloaded {
-        return overloaded(refused.to_string());
+    match refused.cause() {
+        Cause::Overloaded => overloaded(refused.to_string()),
+        Cause::NotAllowed(cause) => BrokerError::new(Reason::ConsumerNotAllowed, refused.to_string())
+            .with_metadata(metadata::CAUSE, cause.as_str())
+            .into(),
     }
-    BrokerError::new(Reason::ConsumerNotAllowed, refused.to_string())
-        .with_metadata("cause", refused.cause().as_str())
-        .into()
 }
 
 fn status(error: &ExchangeError) -> Status {
-    let text = error.to_string();
-    let refusal = |reason| BrokerError::new(reason, text.as_str());
+    let refusal = BrokerError::new(error.reason(), error.to_string());
     let mut refusal = match error.kind() {
-        Kind::InvalidRequest(_) => refusal(Reason::InvalidRequest),
-        Kind::UnknownResource => refusal(Reason::UnknownResource),
-        Kind::InvalidToken { reason, .. } => refusal(Reason::InvalidToken).with_metadata("reason", *reason),
-        Kind::AppOnlyToken => refusal(Reason::AppOnlyToken),
-        Kind::BlockedByPolicy { cause } => {
-            refusal(Reason::BlockedByPolicy).with_metadata("cause", cause.as_str())
-        }
-        Kind::ClaimsChallenge { claims } => refusal(Reason::ClaimsChallenge).with_claims(claims.as_ref()),
+        Kind::InvalidToken { reason, .. } => refusal.with_metadata(metadata::REASON, *reason),
+        Kind::BlockedByPolicy { cause } => refusal.with_metadata(metadata::CAUSE, cause.as_str()),
+        Kind::ClaimsChallenge { claims } => refusal.with_claims(claims.as_ref()),
         Kind::ConsentRequired { permission } => {
-            refusal(Reason::ConsentRequired).with_metadata("permission", permission.as_ref())
+            refusal.with_metadata(metadata::PERMISSION, permission.as_ref())
         }
-        Kind::IdentityProviderUnavailable { retry_after } => {
-            let refusal = refusal(Reason::IdentityProviderUnavailable);
-            match retry_after {
-                Some(delay) => refusal.with_retry_after(*delay),
-                None => refusal,
-            }
-        }
-        Kind::Overloaded => refusal(Reason::Overloaded).with_retry_after(OVERLOAD_PAUSE),
-        Kind::PurgeIncomplete => refusal(Reason::PurgeIncomplete).with_retry_after(PURGE_PAUSE),
-        Kind::BrokerMisconfigured => refusal(Reason::BrokerMisconfigured),
+        Kind::IdentityProviderUnavailable { retry_after: Some(delay) } => refusal.with_retry_after(*delay),
+        Kind::Overloaded => refusal.with_retry_after(OVERLOAD_PAUSE),
+        Kind::PurgeIncomplete => refusal.with_retry_after(PURGE_PAUSE),
+        Kind::InvalidRequest(_)
+        | Kind::UnknownResource
+        | Kind::AppOnlyToken
+        | Kind::IdentityProviderUnavailable { retry_after: None }
+        | Kind::BrokerMisconfigured => refusal,
     };
     if let Some(evidence) = error.evidence() {
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         refusal = refusal
-            .with_metadata("aadsts", evidence.aadsts.map(|number| number.to_string()).unwrap_or_default())
-            .with_metadata("correlation_id", text(&evidence.correlation_id))
-            .with_metadata("trace_id", text(&evidence.trace_id));
+            .with_metadata(metadata::AADSTS, evidence.aadsts.map(|number| number.to_string()).unwrap_or_default())
+            .with_metadata(metadata::CORRELATION_ID, text(&evidence.correlation_id))
+            .with_metadata(metadata::TRACE_ID, text(&evidence.trace_id));
     }
     refusal.into()
 }

@@ -61,7 +61,7 @@ pub use connections::{TlsError, TlsFiles};
 pub use credential::{
     CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,
 };
-pub use error::{Block, Evidence, ExchangeError, Kind};
+pub use error::{Evidence, ExchangeError, Kind};
 pub use exchange::{ExchangeCommand, Exchanger, Granted};
 pub use listeners::{BindError, InvalidListen, InvalidSocketMode, Listen, Listeners, SocketMode};
 pub use outcome::{DownstreamToken, Source};

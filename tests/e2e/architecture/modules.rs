@@ -232,6 +232,7 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, found: &mut Vec<Vec<String>
                 flatten(tree, before, found);
             }
         }
+        UseTree::Name(name) if name.ident == "self" => found.push(before.clone()),
         UseTree::Name(name) => found.push(with(before, &name.ident)),
         UseTree::Rename(name) => found.push(with(before, &name.ident)),
         UseTree::Glob(_) => found.push(before.clone()),

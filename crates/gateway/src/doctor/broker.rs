@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use proto::status::{BrokerError, Reason};
+use proto::status::{BrokerError, ConsumerCause, Reason, metadata};
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::v1::token_broker_server::SERVICE_NAME;
 use proto::v1::{PreflightCheck, PreflightRequest, PreflightResponse, PreflightResult};
@@ -206,13 +206,13 @@ fn looked(response: PreflightResponse) -> Vec<Finding> {
 }
 
 fn not_allowed(error: &BrokerError) -> Finding {
-    let cause = error.metadata("cause").unwrap_or("unknown_consumer");
-    let (why, fix) = match cause {
-        "resource" => (
+    let cause = error.metadata(metadata::CAUSE).unwrap_or(ConsumerCause::UnknownConsumer.as_str());
+    let (why, fix) = match cause.parse() {
+        Ok(ConsumerCause::Resource) => (
             "the broker serves this gateway, but not with tokens for Azure",
             "Add \"arm\" to `resources` of this gateway's entry in the broker's consumers file.",
         ),
-        "ambiguous_consumer" => (
+        Ok(ConsumerCause::AmbiguousConsumer) => (
             "more than one entry of the broker's consumers file fits this gateway",
             "Let one entry alone name this gateway's certificate in the broker's consumers file.",
         ),

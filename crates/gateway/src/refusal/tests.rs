@@ -112,25 +112,24 @@ async fn missing_consent_comes_with_the_link() {
     );
 }
 
-fn blocked(cause: &str) -> Refusal {
-    Refusal::BlockedByPolicy { cause: Some(cause).into(), correlation_id: None }
+fn blocked(cause: Block) -> Refusal {
+    Refusal::BlockedByPolicy { cause, correlation_id: None }
 }
 
 #[tokio::test]
 async fn who_is_blocked_hears_who_can_mend_it_and_is_not_sent_to_sign_in() {
     for (cause, mended_by) in [
-        ("policy", "the address that this server itself speaks from"),
-        ("device", "use such a device"),
-        ("not_assigned", "an administrator assigns you"),
-        ("account", "ask your administrator"),
-        ("locked", "wait some minutes"),
-        ("home_tenant", "an administrator of your home directory"),
-        ("resource_tenant", "an administrator of this server's directory"),
-        ("newer_than_this", "Conditional Access"),
+        (Block::Policy, "the address that this server itself speaks from"),
+        (Block::Device, "use such a device"),
+        (Block::NotAssigned, "an administrator assigns you"),
+        (Block::Account, "ask your administrator"),
+        (Block::Locked, "wait some minutes"),
+        (Block::HomeTenant, "an administrator of your home directory"),
+        (Block::ResourceTenant, "an administrator of this server's directory"),
     ] {
         let (status, challenge, body) = rendered(&blocked(cause), &[]).await;
         assert_eq!((status, challenge.as_str(), &body["code"]), (403, "", &json!("blocked_by_policy")));
-        assert!(body["detail"].as_str().unwrap().contains(mended_by), "{cause}: {body}");
+        assert!(body["detail"].as_str().unwrap().contains(mended_by), "{cause:?}: {body}");
         assert!(body.get("correlation_id").is_none());
     }
 }
@@ -150,7 +149,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
     let any = |n: u64| Some(Duration::from_secs(n));
     for (refusal, status, code) in [
         (Refusal::AppOnlyToken, 403, "app_only_token"),
-        (blocked("policy"), 403, "blocked_by_policy"),
+        (blocked(Block::Policy), 403, "blocked_by_policy"),
         (Refusal::NoPolicy { tool: "x".into() }, 403, "no_policy"),
         (
             Refusal::MissingRole { role: "A".into(), any_of: vec!["A".into(), "B".into()] },

@@ -3,7 +3,7 @@
 //! ```sh
 //! BROKER_URL=https://token-broker:50051 BROKER_CA_FILE=broker-ca.pem \
 //! BROKER_CERT_FILE=tls.crt BROKER_KEY_FILE=tls.key \
-//!   cargo run -p proto --example who_am_i
+//!   cargo run -p token-broker-proto --example who_am_i
 //! curl -H "Authorization: Bearer $USER_TOKEN" http://127.0.0.1:8090/
 //! ```
 

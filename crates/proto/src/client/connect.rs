@@ -13,7 +13,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tower::{ServiceExt as _, service_fn};
 
 use super::address::{BrokerAddress, Place};
-use super::tls::{Tls, TlsFileError, TlsFiles};
+use super::error::{SetupError, chain};
+use super::tls::{Tls, TlsFiles};
 
 /// How long a connection may take to be made, handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,27 +49,6 @@ pub(super) fn lazily(address: BrokerAddress, tls: Option<TlsFiles>) -> Result<Ch
         let way = Arc::clone(&way);
         async move { way.connect().await.map(TokioIo::new) }
     })))
-}
-
-/// Why a client cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// The address is `https://`, and nothing says whose certificate the broker may show. The system's roots would
-    /// let any public one pass.
-    #[error(
-        "the token broker's address is https, but no TLS files say which authority signed its certificate"
-    )]
-    NoTlsFiles,
-    /// TLS files that nothing would use: whoever set them believes that the connection is TLS.
-    #[error("there are TLS files, but the token broker's address is not https")]
-    TlsFilesUnused,
-    /// A TLS file cannot be used.
-    #[error(transparent)]
-    TlsFile(#[from] TlsFileError),
-    /// The host is none that HTTP or TLS can name.
-    #[error("the token broker's host `{0}` is no valid name")]
-    Host(String),
 }
 
 /// How the broker is reached.
@@ -110,12 +90,6 @@ async fn tcp(uri: &Uri) -> io::Result<TcpStream> {
     connector.set_nodelay(true);
     let stream = connector.oneshot(uri.clone()).await.map_err(|error| io::Error::other(chain(&error)))?;
     Ok(stream.into_inner())
-}
-
-/// An error with its causes in one line: gRPC hands on the text alone.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn uri(scheme: &str, authority: &str) -> Result<Uri, SetupError> {

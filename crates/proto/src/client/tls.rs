@@ -4,7 +4,6 @@
 //! connection uses what stands there then, and the broker ends connections by their age. A rotation that is caught
 //! half-way is no outage: the files of the last connection serve until the new ones fit together.
 
-use std::fmt;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +17,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tokio_rustls::{TlsConnector, rustls::client::WantsClientCert};
 use zeroize::Zeroizing;
 
-use super::connect::{SetupError, chain};
+use super::error::{SetupError, TlsFile, TlsFileError, TlsFileProblem, chain};
 
 /// The longest file that is read. Chains take some KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -43,57 +42,6 @@ impl TlsFiles {
         self.identity = Some((certificate.into(), key.into()));
         self
     }
-}
-
-/// One of [`TlsFiles`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsFile {
-    /// The authority of the broker's certificate.
-    Authority,
-    /// The consumer's certificate.
-    Certificate,
-    /// The key of that certificate.
-    Key,
-}
-
-impl fmt::Display for TlsFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Authority => "the authority of the broker's certificate",
-            Self::Certificate => "the client certificate",
-            Self::Key => "the key of the client certificate",
-        })
-    }
-}
-
-/// A TLS file that cannot be used. Says nothing of what stands in it.
-#[derive(Debug, thiserror::Error)]
-#[error("{file} in `{}`: {problem}", path.display())]
-pub struct TlsFileError {
-    /// Which one.
-    pub file: TlsFile,
-    /// Where it is.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub problem: TlsFileProblem,
-}
-
-/// What is wrong with a TLS file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsFileProblem {
-    /// It cannot be read.
-    #[error("{0}")]
-    Unreadable(io::Error),
-    /// It is longer than a megabyte.
-    #[error("it is too large")]
-    TooLarge,
-    /// It holds no PEM of the kind.
-    #[error("it holds no usable PEM of that kind")]
-    NoPem,
-    /// TLS cannot use it, for example because the key belongs to another certificate.
-    #[error("{0}")]
-    Unusable(rustls::Error),
 }
 
 /// TLS to one server, by files.

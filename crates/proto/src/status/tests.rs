@@ -23,7 +23,7 @@ fn every_reason_is_found_by_its_string() {
         let read = BrokerError::from_status(&BrokerError::new(reason, "x").into());
         assert_eq!((read.reason(), read.code()), (Some(reason), reason.code()));
     }
-    assert_eq!("INVALID_TOKEN".parse::<Reason>(), Err(UnknownReason));
+    assert_eq!("INVALID_TOKEN".parse::<Reason>(), Err(UnknownWord));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use proto::client::{Client, SetupError, TlsFile, TlsFileProblem, TlsFiles};
+use token_broker_proto::client::{Client, SetupError, TlsFile, TlsFileProblem, TlsFiles};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;

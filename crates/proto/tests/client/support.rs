@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prost_types::Timestamp;
-use proto::client::{Client, ClientConfig, Exchange, Exchanged, TlsFiles};
-use proto::v1::token_broker_server::{TokenBroker, TokenBrokerServer};
-use proto::v1::{
+use token_broker_proto::client::{Client, ClientConfig, Exchange, Exchanged, TlsFiles};
+use token_broker_proto::v1::token_broker_server::{TokenBroker, TokenBrokerServer};
+use token_broker_proto::v1::{
     ExchangeRequest, ExchangeResponse, PreflightRequest, PreflightResponse, PurgeUserRequest,
     PurgeUserResponse, TokenSource,
 };
-use proto::{BrokerError, Reason};
+use token_broker_proto::{BrokerError, Reason};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_stream::wrappers::UnixListenerStream;

@@ -89,7 +89,9 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use super::*;
-    use crate::{error::Block, testing::NOW};
+    use proto::status::Block;
+
+    use crate::testing::NOW;
 
     const MINUTES: fn(i64) -> SignedDuration = SignedDuration::from_mins;
 

@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use proto::status::Block;
 use reqwest::StatusCode;
 
 use super::answer::Refusal;
@@ -14,7 +15,7 @@ use crate::{
         Meaning::{self, AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient, Unmet},
         UNKNOWN_CERTIFICATE, invalid_token, meaning_of,
     },
-    error::{Block, ExchangeError, Kind},
+    error::{ExchangeError, Kind},
     resource::Resource,
 };
 

@@ -1,7 +1,7 @@
 //! One exchange, as a tool call has it made: what it says of both services' settings and of the person.
 
 use identity::BearerToken;
-use proto::status::{BrokerError, Reason};
+use proto::status::{BrokerError, ConsumerCause, Reason, metadata};
 use proto::v1::ExchangeRequest;
 use proto::v1::token_broker_client::TokenBrokerClient;
 use telemetry::report::Finding;
@@ -40,7 +40,7 @@ pub(in crate::doctor) async fn exchange(site: &Site, token: &BearerToken) -> Opt
 }
 
 fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
-    let reason = error.metadata("reason").unwrap_or_default();
+    let reason = error.metadata(metadata::REASON).unwrap_or_default();
     if error.reason() == Some(Reason::InvalidToken) && SETTINGS_DIFFER.contains(&reason) {
         let detail = format!(
             "the broker refuses as {reason} what the gateway accepts, so every call is answered 503 broker_misconfigured"
@@ -52,7 +52,7 @@ fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
         return not_allowed_to_exchange(error, subject);
     }
     let refusal = refusal(error);
-    let number = error.metadata("aadsts").map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
+    let number = error.metadata(metadata::AADSTS).map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
     let detail = format!("{}{number}: {}", refusal.code(), error.message());
     let missing = |fix: &str| Finding::missing(NAME, subject, detail.as_str(), fix);
     match &refusal {
@@ -78,7 +78,7 @@ fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
 
 /// Which entry of the consumers file is at fault. That there is none is what the preflight was told already.
 fn not_allowed_to_exchange(error: &BrokerError, subject: &str) -> Finding {
-    if error.metadata("cause") == Some("resource") {
+    if error.metadata(metadata::CAUSE) == Some(ConsumerCause::Resource.as_str()) {
         return not_allowed(error);
     }
     let detail = format!("follows from the line `{CONSUMER}`: the broker does not serve this gateway");
@@ -119,13 +119,13 @@ mod tests {
             (of(Reason::Overloaded), Outcome::Unknown),
             (of(Reason::IdentityProviderUnavailable), Outcome::Unknown),
             // The broker has not fetched a new key yet.
-            (of(Reason::InvalidToken).with_metadata("reason", "unknown_key"), Outcome::Unknown),
+            (of(Reason::InvalidToken).with_metadata(metadata::REASON, "unknown_key"), Outcome::Unknown),
             // The line of the consumer says it.
-            (of(Reason::ConsumerNotAllowed).with_metadata("cause", "unknown_consumer"), Outcome::Unknown),
-            (of(Reason::ConsumerNotAllowed).with_metadata("cause", "resource"), Outcome::Missing),
-            (of(Reason::InvalidToken).with_metadata("reason", "wrong_audience"), Outcome::Missing),
-            (of(Reason::InvalidToken).with_metadata("reason", "session_revoked"), Outcome::Missing),
-            (of(Reason::BrokerMisconfigured).with_metadata("aadsts", "700027"), Outcome::Missing),
+            (of(Reason::ConsumerNotAllowed).with_metadata(metadata::CAUSE, "unknown_consumer"), Outcome::Unknown),
+            (of(Reason::ConsumerNotAllowed).with_metadata(metadata::CAUSE, "resource"), Outcome::Missing),
+            (of(Reason::InvalidToken).with_metadata(metadata::REASON, "wrong_audience"), Outcome::Missing),
+            (of(Reason::InvalidToken).with_metadata(metadata::REASON, "session_revoked"), Outcome::Missing),
+            (of(Reason::BrokerMisconfigured).with_metadata(metadata::AADSTS, "700027"), Outcome::Missing),
             (of(Reason::UnknownResource), Outcome::Missing),
             (of(Reason::BlockedByPolicy), Outcome::Missing),
             (of(Reason::ClaimsChallenge).with_claims(r#"{"access_token":{}}"#), Outcome::Missing),

@@ -22,10 +22,8 @@ fn all() -> Vec<Refusal> {
         RequestFault::NotJson,
         RequestFault::NotFound,
     ];
-    let causes =
-        ["policy", "device", "not_assigned", "account", "locked", "home_tenant", "resource_tenant", "newer"];
-    let blocks = causes.map(|cause| Refusal::BlockedByPolicy {
-        cause: Some(cause).into(),
+    let blocks = Block::ALL.map(|cause| Refusal::BlockedByPolicy {
+        cause,
         correlation_id: Some("deadbeef-0000-4000-8000-000000000001".into()),
     });
     let any_of = vec!["Cost.Exporter".to_owned(), "Cost.Admin".to_owned()];

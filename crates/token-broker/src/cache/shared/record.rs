@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     aadsts,
     cache::Terms,
-    error::{Block, Evidence, ExchangeError, Kind},
+    error::{Evidence, ExchangeError, Kind},
     outcome::{DownstreamToken, Outcome},
 };
 
@@ -122,7 +122,7 @@ impl<'a> Refusal<'a> {
         Some(match self {
             Self::InvalidToken { reason } => aadsts::sign_in_again(&reason)?,
             Self::AppOnlyToken => Kind::AppOnlyToken,
-            Self::BlockedByPolicy { cause } => Kind::BlockedByPolicy { cause: Block::from_str(&cause)? },
+            Self::BlockedByPolicy { cause } => Kind::BlockedByPolicy { cause: cause.parse().ok()? },
             Self::ClaimsChallenge { claims } => Kind::ClaimsChallenge { claims: Arc::from(claims.as_ref()) },
             Self::ConsentRequired { permission } => {
                 Kind::ConsentRequired { permission: Arc::from(permission.as_ref()) }
@@ -160,6 +160,8 @@ fn capacity(record: &Record<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+
+    use proto::status::Block;
 
     use super::*;
     use crate::testing::NOW;
