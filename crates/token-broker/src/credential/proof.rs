@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_says_what_it_is() {
+    fn an_assertion_says_what_it_is() {
         for audiences in [r#""a""#, r#"["a"]"#] {
             let claims = format!(r#"{{"iss":"i","sub":"s","aud":{audiences}}}"#);
             let federated = Own::Federated {

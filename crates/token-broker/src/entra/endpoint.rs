@@ -136,3 +136,28 @@ fn label(result: &Attempt) -> KeyValue {
     let ok = result.as_ref().is_ok_and(|answer| answer.status.is_success());
     KeyValue::new(names::OUTCOME, if ok { names::OUTCOME_OK } else { names::OUTCOME_ERROR })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::NOW;
+
+    #[test]
+    fn a_refusal_has_a_number_and_a_token_is_printable() {
+        let answer = |status, body: &str| Answer {
+            status,
+            retry_after: None,
+            date: None,
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+        };
+        let body = r#"{"error":"invalid_client","error_codes":[700027],"error_description":"x"}"#;
+        assert_eq!(answer(StatusCode::UNAUTHORIZED, body).number(), Some(700_027));
+        let token = |status, text: &str| {
+            let body = format!(r#"{{"token_type":"Bearer","access_token":"{text}","expires_in":1}}"#);
+            answer(status, &body).token(NOW)
+        };
+        assert!(token(StatusCode::OK, "a b").is_none());
+        assert!(token(StatusCode::OK, "ab").is_some());
+        assert!(token(StatusCode::CREATED, "ab").is_none());
+    }
+}
