@@ -12,11 +12,15 @@ mod modules;
 /// What each crate may depend on, of ours.
 const GRAPH: &[(&str, &[&str])] = &[
     ("cost", &[]),
-    ("e2e", &["emulator", "gateway", "identity", "telemetry", "token-broker", "token-broker-proto"]),
+    (
+        "e2e",
+        &["emulator", "gateway", "identity", "telemetry", "testkit", "token-broker", "token-broker-proto"],
+    ),
     ("emulator", &[]),
     ("gateway", &["cost", "identity", "telemetry", "token-broker-proto", "watched"]),
     ("identity", &[]),
     ("telemetry", &[]),
+    ("testkit", &[]),
     ("token-broker", &["identity", "telemetry", "token-broker-proto", "watched"]),
     ("token-broker-proto", &[]),
     ("watched", &["telemetry"]),
@@ -47,6 +51,16 @@ fn crates_depend_on_what_the_design_allows() {
         .map(|(name, on)| ((*name).to_owned(), on.iter().map(ToString::to_string).collect()))
         .collect();
     assert_eq!(found, designed);
+}
+
+#[test]
+fn the_test_kit_is_in_no_product() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    for package in metadata.packages.iter().filter(|package| package.name.as_str() != "e2e") {
+        for on in package.dependencies.iter().filter(|on| on.name == "testkit") {
+            assert_eq!(on.kind, DependencyKind::Development, "{}", package.name);
+        }
+    }
 }
 
 #[test]
@@ -110,7 +124,10 @@ fn no_modules_know_each_other_in_a_ring() {
 fn modules_know_nothing_of_what_their_heads_say_they_must_not() {
     for (name, module, forbidden) in MUST_NOT_KNOW {
         let mentions = mentions_of(name);
-        assert!(mentions.iter().any(|mention| is_in(&mention.from, module) || is_in(&mention.to, module)), "{module}");
+        assert!(
+            mentions.iter().any(|mention| is_in(&mention.from, module) || is_in(&mention.to, module)),
+            "{module}"
+        );
         for mention in mentions.iter().filter(|mention| is_in(&mention.from, module)) {
             let known = forbidden.iter().find(|other| **other == "*" || is_in(&mention.to, other));
             assert_eq!(known, None, "{name}: {} names {}", mention.from, mention.to);

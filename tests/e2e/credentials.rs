@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use e2e::{Credential, Stack};
 use emulator::{EndpointFault, ServiceAccountToken};
 use jiff::SignedDuration;
 use serde_json::json;
+use testkit::eventually;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
 
 const KINDS: [Credential; 5] = [
     Credential::Certificate,
@@ -18,16 +17,6 @@ const KINDS: [Credential; 5] = [
     Credential::InstanceMetadata,
     Credential::AppService,
 ];
-
-/// Waits until it holds, for half a minute at most.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        while !holds().await {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    assert!(timeout(Duration::from_secs(30), asking).await.is_ok(), "{what}: not within 30 s");
-}
 
 /// Calls without end, each time with a token nobody has seen, so that each call is an exchange.
 struct Load {

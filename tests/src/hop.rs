@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use testkit::Authority;
 
 /// The hop from gateway to broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,12 +77,13 @@ fn write(folder: &Path, name: &str, content: &str) -> String {
 }
 
 fn mutual_tls(folder: &Path) -> HopFlags {
-    let (servers, callers) = (authority("servers"), authority("callers"));
+    let (servers, callers) =
+        (Authority::named("authority of the servers"), Authority::named("authority of the callers"));
     let file = |name: &str, pem: &str| write(folder, name, pem);
-    let (server_cert, server_key) = issue(&servers, "localhost");
-    let (caller_cert, caller_key) = issue(&callers, "gateway.internal");
+    let (server_cert, server_key) = servers.issue("localhost").pems();
+    let (caller_cert, caller_key) = callers.issue("gateway.internal").pems();
     for name in CONSUMERS.into_iter().chain([STRANGER]) {
-        let (certificate, key) = issue(&callers, &format!("{name}.internal"));
+        let (certificate, key) = callers.issue(&format!("{name}.internal")).pems();
         file(&format!("{name}.pem"), &certificate);
         file(&format!("{name}.key"), &key);
     }
@@ -102,23 +103,4 @@ fn mutual_tls(folder: &Path) -> HopFlags {
             format!("--broker-key-file={}", file("caller.key", &caller_key)),
         ],
     }
-}
-
-/// By a name of its own: one that signs in the name it signs for is self-signed to some (BoringSSL).
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
-    params.distinguished_name.push(DnType::CommonName, format!("authority of the {name}"));
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, key()).expect("an authority signs itself")
-}
-
-fn issue(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> (String, String) {
-    let key = key();
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
-    let certificate = params.signed_by(&key, authority).expect("an authority signs");
-    (certificate.pem(), key.serialize_pem())
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("keys can be generated")
 }

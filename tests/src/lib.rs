@@ -25,5 +25,6 @@ pub use clock::ShiftedClock;
 pub use conformance::Conformance;
 pub use credential::{Credential, Volume};
 pub use hop::Hop;
-pub use redis::{INSTALL as INSTALL_REDIS, Recording, Redis};
+pub use redis::{Recording, Redis};
 pub use stack::{Stack, StackBuilder};
+pub use testkit::INSTALL_REDIS;

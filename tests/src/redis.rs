@@ -1,31 +1,22 @@
 //! A real Redis for the replicas to share: a process of its own on a private unix socket, and its key file.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tempfile::TempDir;
-
-/// What to do where there is no Redis.
-pub const INSTALL: &str = "redis-server is missing: `apt-get install --no-install-recommends redis-server`, or tests/setup.sh services";
-const READY_DEADLINE: Duration = Duration::from_secs(20);
+use testkit::{RedisOptions, RedisServer};
 
 /// A running Redis that keeps nothing on disk and wants a password. It ends when this is dropped.
 pub struct Redis {
-    /// A unix socket's path may have 108 bytes: not those of a folder somebody chose.
-    folder: TempDir,
-    log: PathBuf,
-    child: Option<Child>,
+    server: RedisServer,
     password: String,
     /// What seals and names what is stored: base64.
     keys: [String; 2],
@@ -33,15 +24,14 @@ pub struct Redis {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Redis").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
 impl Redis {
     /// Whether there is one on this machine.
     pub fn is_installed() -> bool {
-        let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
-        version.is_ok_and(|status| status.success())
+        RedisServer::is_installed()
     }
 
     /// Starts one that logs into `folder`, and waits until it answers.
@@ -49,31 +39,31 @@ impl Redis {
     /// # Errors
     /// Says how to install it where it is missing.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
-        let private = tempfile::tempdir()?;
         let (password, keys) = (random()?.replace(['+', '/', '='], "x"), [random()?, random()?]);
+        // Uncompressed, so that a search of a dump finds what is there.
+        let flags = ["--appendonly", "no", "--rdbcompression", "no"].map(str::to_owned).to_vec();
+        let log = Some(folder.join("redis.log"));
+        let server = RedisServer::launch(RedisOptions { flags, password: Some(password.clone()), log })?;
         let [names, key] = &keys;
         let key_file = format!("names = \"{names}\"\nseal_with = \"k1\"\n[keys]\nk1 = \"{key}\"\n");
-        fs::write(private.path().join("keys.toml"), key_file)?;
-        fs::write(private.path().join("password"), &password)?;
-        fs::write(private.path().join("redis.conf"), format!("requirepass {password}\n"))?;
-        let mut redis = Self { folder: private, log: folder.join("redis.log"), child: None, password, keys };
-        redis.restart()?;
-        Ok(redis)
+        fs::write(server.folder().join("keys.toml"), key_file)?;
+        fs::write(server.folder().join("password"), &password)?;
+        Ok(Self { server, password, keys })
     }
 
     /// Flags of a broker that shares it.
     pub fn broker_flags(&self) -> [String; 3] {
         [
-            format!("--redis-url=unix:{}", self.socket().display()),
-            format!("--redis-password-file={}", self.folder.path().join("password").display()),
-            format!("--cache-key-file={}", self.folder.path().join("keys.toml").display()),
+            format!("--redis-url={}", self.server.url()),
+            format!("--redis-password-file={}", self.server.folder().join("password").display()),
+            format!("--cache-key-file={}", self.server.folder().join("keys.toml").display()),
         ]
     }
 
     /// Where it is, for a person.
     pub fn address(&self) -> String {
-        let password = self.folder.path().join("password");
-        format!("unix:{} (password in {})", self.socket().display(), password.display())
+        let password = self.server.folder().join("password");
+        format!("unix:{} (password in {})", self.server.socket().display(), password.display())
     }
 
     /// Its password, and the keys that seal what is stored in it, as their files have them.
@@ -83,15 +73,12 @@ impl Redis {
 
     /// Its process, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.server.pid()
     }
 
     /// Kills it without warning, and with it all it holds.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.server.kill();
     }
 
     /// Kills it if it runs, and starts it anew, empty.
@@ -99,33 +86,7 @@ impl Redis {
     /// # Errors
     /// If it does not answer in time.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.kill();
-        let log = File::options().create(true).append(true).open(&self.log)?;
-        // Uncompressed, so that a search of a dump finds what is there.
-        let settings = ["--port", "0", "--save", "", "--appendonly", "no", "--rdbcompression", "no"];
-        let child = Command::new("redis-server")
-            .arg(self.folder.path().join("redis.conf"))
-            .args(settings)
-            .arg("--unixsocket")
-            .arg(self.socket())
-            .arg("--dir")
-            .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .map_err(|error| {
-                if error.kind() == io::ErrorKind::NotFound { anyhow::anyhow!(INSTALL) } else { error.into() }
-            })?;
-        self.child = Some(child);
-        let give_up = Instant::now() + READY_DEADLINE;
-        while self.client().and_then(|mut client| redis::cmd("PING").query::<String>(&mut client)).is_err() {
-            if Instant::now() > give_up {
-                bail!("redis-server does not answer; see {}", self.log.display());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        Ok(self.server.relaunch()?)
     }
 
     /// Everything it holds: each key, its dump, and its value as a client reads it.
@@ -133,7 +94,7 @@ impl Redis {
     /// # Errors
     /// If it does not answer.
     pub fn dump(&self) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-        let mut client = self.client()?;
+        let mut client = self.server.client()?;
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut client)?;
         let mut all = Vec::with_capacity(keys.len());
         for key in keys {
@@ -159,7 +120,7 @@ impl Redis {
     /// # Errors
     /// If it does not answer.
     pub fn record(&self) -> anyhow::Result<Recording> {
-        let mut stream = UnixStream::connect(self.socket())?;
+        let mut stream = UnixStream::connect(self.server.socket())?;
         write!(stream, "AUTH {}\r\nMONITOR\r\n", self.password)?;
         let seen: Arc<Mutex<Vec<u8>>> = Arc::default();
         let (mut reader, writes) = (stream.try_clone()?, Arc::clone(&seen));
@@ -177,22 +138,7 @@ impl Redis {
     /// # Errors
     /// If it does not answer.
     pub fn set(&self, key: &str, value: &str) -> anyhow::Result<()> {
-        Ok(redis::cmd("SET").arg(key).arg(value).query(&mut self.client()?)?)
-    }
-
-    fn client(&self) -> redis::RedisResult<redis::Connection> {
-        let url = format!("unix://{}?pass={}", self.socket().display(), self.password);
-        redis::Client::open(url)?.get_connection()
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("redis.sock")
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
+        Ok(redis::cmd("SET").arg(key).arg(value).query(&mut self.server.client()?)?)
     }
 }
 

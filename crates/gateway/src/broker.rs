@@ -73,7 +73,10 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
         },
         Some(Reason::ClaimsChallenge) => Refusal::challenged(error.claims().unwrap_or_default()),
         Some(Reason::ConsentRequired) => Refusal::ConsentRequired {
-            permission: error.metadata(metadata::PERMISSION).unwrap_or("the downstream permission").to_owned(),
+            permission: error
+                .metadata(metadata::PERMISSION)
+                .unwrap_or("the downstream permission")
+                .to_owned(),
         },
         Some(Reason::IdentityProviderUnavailable) => {
             Refusal::IdentityProviderUnavailable { retry_after: error.retry_after() }
@@ -127,7 +130,8 @@ fn invalid_token(error: &BrokerError) -> Refusal {
         // The gateway knows the key already; the broker will in a moment.
         return Refusal::IdentityProviderUnavailable { retry_after: None };
     }
-    let who = if error.metadata(metadata::AADSTS).is_some() { "Microsoft Entra ID" } else { "The token broker" };
+    let who =
+        if error.metadata(metadata::AADSTS).is_some() { "Microsoft Entra ID" } else { "The token broker" };
     let detail = format!("{who} no longer accepts this sign-in: {}", error.message());
     Refusal::InvalidToken { reason: reason.to_owned(), detail, claims: None }
 }

@@ -23,7 +23,10 @@ fn the_table_of_errors_is_the_one_in_the_code() {
     let coded: Vec<_> =
         Reason::ALL.iter().map(|reason| (name(*reason), reason.as_str().to_owned())).collect();
 
-    assert_eq!(written, coded, "proto/token_broker/v1/token_broker.proto against `token_broker_proto::Reason`");
+    assert_eq!(
+        written, coded,
+        "proto/token_broker/v1/token_broker.proto against `token_broker_proto::Reason`"
+    );
 }
 
 /// And proto/README.md tells consumers what to do about each.

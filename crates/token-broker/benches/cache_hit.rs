@@ -7,21 +7,19 @@
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "shared with the integration tests, which use more of it")]
 mod support;
-#[path = "../src/testing.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "shared with the unit tests, which use more of it")]
-mod testing;
 
 use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use identity::clock::{ManualClock, SharedClock};
+use testkit::NOW;
 use token_broker::{Broker, ExchangeCommand};
 use tokio::runtime::Runtime;
 
 fn cache_hit(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let entra = runtime.block_on(support::Entra::start());
-    let clock: SharedClock = Arc::new(ManualClock::at(testing::NOW));
+    let clock: SharedClock = Arc::new(ManualClock::at(NOW));
     let broker = Broker::new(&entra.config(&[]), &clock).expect("a broker");
     let assertion = entra.token(support::ALICE);
     let exchange = async || {

@@ -121,9 +121,7 @@ const fn blocked(cause: Block) -> &'static str {
         Block::Device => "a policy of the organization asks for another device or another application",
         Block::NotAssigned => "the user is not assigned to the application, which requires assignment",
         Block::Account => "the user's account is disabled or does not exist in the tenant",
-        Block::Locked => {
-            "the user's account is locked for a time, or was used from an address of attackers"
-        }
+        Block::Locked => "the user's account is locked for a time, or was used from an address of attackers",
         Block::HomeTenant => "the user's own directory does not let them into this one",
         Block::ResourceTenant => "this directory does not let guests of the user's directory in",
     }

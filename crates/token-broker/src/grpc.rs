@@ -239,7 +239,10 @@ fn status(error: &ExchangeError) -> Status {
     if let Some(evidence) = error.evidence() {
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         refusal = refusal
-            .with_metadata(metadata::AADSTS, evidence.aadsts.map(|number| number.to_string()).unwrap_or_default())
+            .with_metadata(
+                metadata::AADSTS,
+                evidence.aadsts.map(|number| number.to_string()).unwrap_or_default(),
+            )
             .with_metadata(metadata::CORRELATION_ID, text(&evidence.correlation_id))
             .with_metadata(metadata::TRACE_ID, text(&evidence.trace_id));
     }

@@ -40,15 +40,14 @@ pub(crate) fn mentions(crate_folder: &Path) -> BTreeSet<Mention> {
     let mut found = BTreeSet::new();
     for name in &root.modules {
         for (path, file) in files_of(&src, name) {
-            let mut names = Names { module: path.split("::").map(str::to_owned).collect(), found: Vec::new() };
+            let mut names =
+                Names { module: path.split("::").map(str::to_owned).collect(), found: Vec::new() };
             names.visit_file(&parse(&file));
             let named = names.found.iter().filter_map(|to| root.resolve(to));
-            found.extend(
-                named.map(|to| Mention { from: path.clone(), to }).filter(|mention| {
-                    let (from, to) = mention.ends();
-                    from != to
-                }),
-            );
+            found.extend(named.map(|to| Mention { from: path.clone(), to }).filter(|mention| {
+                let (from, to) = mention.ends();
+                from != to
+            }));
         }
     }
     found
@@ -61,7 +60,8 @@ pub(crate) fn rings(mentions: &BTreeSet<Mention>) -> Vec<Vec<Mention>> {
         let (from, to) = mention.ends();
         edges.entry(from).or_default().insert(to);
     }
-    let reached: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|from| (*from, reach(from, &edges))).collect();
+    let reached: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|from| (*from, reach(from, &edges))).collect();
     let in_a_ring_of = |one: &str, other: &str| {
         reached.get(one).is_some_and(|all| all.contains(other))
             && reached.get(other).is_some_and(|all| all.contains(one))

@@ -10,7 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 use tonic::transport::Server;
 
-use crate::support::{Answer, Authority, Files, Scripted, client, config, exchange, mutual_tls};
+use testkit::Authority;
+
+use crate::support::{Answer, Files, Scripted, client, config, exchange, mutual_tls};
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
 

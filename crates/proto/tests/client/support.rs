@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prost_types::Timestamp;
+use testkit::{Authority, Issued};
 use token_broker_proto::client::{Client, ClientConfig, Exchange, Exchanged, TlsFiles};
 use token_broker_proto::v1::token_broker_server::{TokenBroker, TokenBrokerServer};
 use token_broker_proto::v1::{
@@ -12,7 +13,6 @@ use token_broker_proto::v1::{
     PurgeUserResponse, TokenSource,
 };
 use token_broker_proto::{BrokerError, Reason};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -145,35 +145,6 @@ pub(crate) async fn exchange(client: &Client) -> Result<Exchanged, BrokerError> 
 
 pub(crate) fn refusal(reason: Reason) -> BrokerError {
     BrokerError::new(reason, "as scripted")
-}
-
-/// Who signs certificates.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Certificate and key, as PEM, and the certificate as DER.
-    pub(crate) fn issue(&self, name: &str) -> Issued {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Issued { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.pem()
-    }
-}
-
-pub(crate) struct Issued {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
-    pub(crate) der: Vec<u8>,
 }
 
 /// The files of one consumer.

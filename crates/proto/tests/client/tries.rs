@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use secrecy::ExposeSecret as _;
 use token_broker_proto::client::Purge;
 use token_broker_proto::{BrokerError, Reason};
-use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tonic::{Code, Status};
 use tracing::Instrument as _;
@@ -97,9 +97,11 @@ async fn a_pause_beyond_patience_or_deadline_is_the_callers() {
     let answer = busy.clone();
     let broker = Scripted::new(move |_| Answer::Refused(answer.clone().into()));
     let address = broker.serve().await;
-    let impatient = token_broker_proto::client::Client::new(config(&address).with_patience(Duration::ZERO)).unwrap();
+    let impatient =
+        token_broker_proto::client::Client::new(config(&address).with_patience(Duration::ZERO)).unwrap();
     let patient = config(&address).with_patience(Duration::from_secs(60));
-    let hurried = token_broker_proto::client::Client::new(patient).unwrap().with_deadline(Duration::from_secs(20));
+    let hurried =
+        token_broker_proto::client::Client::new(patient).unwrap().with_deadline(Duration::from_secs(20));
     for client in [impatient, hurried] {
         let started = Instant::now();
         let error = exchange(&client).await.unwrap_err();
@@ -117,7 +119,8 @@ async fn a_proxy_that_has_no_broker_is_asked_again_as_often_as_configured() {
     assert_eq!((error.code(), error.reason()), (Code::Unavailable, None));
     assert_eq!(broker.asked().len(), 3);
 
-    let once = token_broker_proto::client::Client::new(config(&address).with_attempts(NonZeroU32::MIN)).unwrap();
+    let once =
+        token_broker_proto::client::Client::new(config(&address).with_attempts(NonZeroU32::MIN)).unwrap();
     exchange(&once).await.unwrap_err();
     assert_eq!(broker.asked().len(), 4);
 

@@ -10,6 +10,7 @@ use proto::{
     v1::{ExchangeResponse, PreflightRequest, PurgeUserRequest},
 };
 use telemetry::testing::Captured;
+use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,7 @@ use tonic::{Code, Status};
 use crate::{
     mutual_tls::{CONSUMERS, Consumer, MutualTls},
     sockets::Socket,
-    support::{ALICE, BOB, Entra, admin, eventually},
-    testing::NOW,
+    support::{ALICE, BOB, Entra, admin},
 };
 
 const GATEWAY: &[&str] = &["dns:gateway.test"];

@@ -9,11 +9,11 @@ use jiff::SignedDuration;
 use proto::{BrokerError, Reason};
 use serde_json::{Value, json};
 use telemetry::testing::Captured;
+use testkit::{KeyAndCert, NOW, eventually, key_and_cert};
 
 use crate::{
     metadata::{IDENTITY, Metadata},
-    support::{ALICE, BOB, Broker, Entra, Fields, eventually, proved},
-    testing::{self, KeyAndCert, NOW},
+    support::{ALICE, BOB, Broker, Entra, Fields, proved},
 };
 
 async fn refusal(broker: &Broker, assertion: &str) -> BrokerError {
@@ -126,7 +126,7 @@ async fn after_an_outage_at_the_start_the_credential_is_proved_without_anybody_c
 async fn a_new_certificate_that_entra_does_not_know_yet_fails_no_call() {
     let captured = Captured::install("info");
     let entra = Entra::start().await;
-    let (old, new) = (entra.application.thumbprint_sha256(), testing::key_and_cert());
+    let (old, new) = (entra.application.thumbprint_sha256(), key_and_cert());
     let registered = old.clone();
     answer_if(&entra, move |fields| thumbprint(fields) == registered);
     let broker = Broker::start(&entra).await;
@@ -174,7 +174,7 @@ async fn a_torn_write_changes_nothing() {
     let entra = Entra::start().await;
     let broker = Broker::start(&entra).await;
     eventually("it is ready", async || is_ready(&broker).await).await;
-    let new = testing::key_and_cert();
+    let new = key_and_cert();
     let half = new.pem();
     std::fs::write(entra.dir.path().join("app.pem"), &half[..half.len() / 2]).unwrap();
     eventually("it is logged", async || captured.logs().contains("the last good value stays in force")).await;

@@ -7,11 +7,9 @@ use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use proto::{BrokerError, v1::TokenSource};
 use serde_json::{Value, json};
+use testkit::NOW;
 
-use crate::{
-    support::{ALICE, API, BOB, Broker, Entra},
-    testing::NOW,
-};
+use crate::support::{ALICE, API, BOB, Broker, Entra};
 
 const NBF: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1795348000"}}}"#;
 

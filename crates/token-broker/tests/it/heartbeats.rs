@@ -3,11 +3,10 @@
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
-
-use crate::testing::RedisServer;
+use testkit::RedisServer;
 
 /// As if a replica that knew of all others for years had just left in good order: whoever looks from `now` on knows who
-/// there is. Under the names of [`crate::testing::cache_keys`]; tells whether there is a list to write it on.
+/// there is. Under the names of [`testkit::cache_keys`]; tells whether there is a list to write it on.
 pub(crate) fn vouch_for_the_list(server: &RedisServer, now: Timestamp) -> bool {
     let lists: Vec<Vec<u8>> = server.run(&[b"KEYS", b"*:replicas"]);
     let [list] = &lists[..] else { return false };

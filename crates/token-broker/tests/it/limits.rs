@@ -8,12 +8,10 @@ use proto::{
 };
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use testkit::{RedisServer, cache_keys, eventually};
 use tonic::metadata::MetadataValue;
 
-use crate::{
-    support::{ALICE, Broker, Entra, eventually},
-    testing::{RedisServer, cache_keys},
-};
+use crate::support::{ALICE, Broker, Entra};
 
 /// The longest a downstream token may be.
 const MAX_DOWNSTREAM_BYTES: usize = 64 * 1024;

@@ -19,8 +19,5 @@ mod replicas;
 mod server;
 mod sockets;
 mod support;
-#[path = "../../src/testing.rs"]
-#[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
-mod testing;
 mod throttle;
 mod tls;

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
+use testkit::NOW;
 
 use axum::{
     Json, Router,
@@ -13,8 +14,6 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-
-use crate::testing::NOW;
 
 pub(crate) const IDENTITY: &str = "55556666-ffff-7777-aaaa-8888bbbb9999";
 

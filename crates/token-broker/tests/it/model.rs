@@ -39,7 +39,9 @@ use self::{
     rules::{Answer, Call, SKEW, check},
     world::{World, oid},
 };
-use crate::{support::TENANT, testing::RedisServer};
+use testkit::{NOW, RedisServer};
+
+use crate::support::TENANT;
 
 /// For a million calls; fewer have fewer, so that each still calls often enough to meet what is held.
 const USERS: u64 = 5_000;
@@ -221,7 +223,7 @@ fn report(world: &World, calls: u64, started: Instant) {
     for (what, count) in &counts {
         say(&format!("{count:>9} {what}"));
     }
-    let simulated = world.clock.now().duration_since(crate::testing::NOW);
+    let simulated = world.clock.now().duration_since(NOW);
     say(&format!(
         "{calls} calls, {} tokens handed out, {simulated:#} by the clock, {:.1?} by the wall",
         world.ledger.issued(),

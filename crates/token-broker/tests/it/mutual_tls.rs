@@ -7,6 +7,7 @@ use proto::{
     BrokerError,
     v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient},
 };
+use testkit::{Authority, NOW};
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -14,10 +15,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Identity},
 };
 
-use crate::{
-    support::{Authority, Entra},
-    testing::NOW,
-};
+use crate::support::Entra;
 
 /// The consumers that most tests need.
 pub(crate) const CONSUMERS: &str = r#"
@@ -58,7 +56,7 @@ impl MutualTls {
             fs::write(&path, content).unwrap();
             path.display().to_string()
         };
-        let (cert, key) = servers.issue("localhost");
+        let (cert, key) = servers.issue("localhost").pems();
         let flags = [
             "--tls-cert-file",
             &file("tls.pem", &cert),
@@ -90,7 +88,7 @@ impl MutualTls {
 
     /// A consumer with a certificate of these names, on a connection of its own.
     pub(crate) fn consumer(&self, names: &[&str]) -> Consumer {
-        self.connect(&self.servers, Some(self.clients.issue_to(names)))
+        self.connect(&self.servers, Some(self.clients.issue_to(names).pems()))
     }
 
     /// A caller that trusts `servers` and shows a certificate, or none.

@@ -4,11 +4,9 @@ use std::net::TcpListener;
 
 use proto::v1::TokenSource;
 use telemetry::testing::Captured;
+use testkit::{Authority, RedisServer, cache_keys, eventually};
 
-use crate::{
-    support::{ALICE, Authority, Broker, Entra, eventually},
-    testing::{RedisServer, cache_keys},
-};
+use crate::support::{ALICE, Broker, Entra};
 
 const PASSWORD: &str = "correct-horse-battery-staple";
 /// No more rights than docs/shared-cache.md names.
@@ -30,7 +28,7 @@ fn server(entra: &Entra, authority: &Authority) -> (RedisServer, String) {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (certificate, key) = authority.issue("localhost");
+    let (certificate, key) = authority.issue("localhost").pems();
     let (certificate, key, ca) =
         (file("redis.pem", &certificate), file("redis.key", &key), file("redis-ca.pem", &authority.pem()));
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();

@@ -8,8 +8,9 @@ use proto::{
     v1::{PurgeUserRequest, TokenSource},
 };
 use serde_json::json;
+use testkit::{NOW, eventually};
 
-use crate::support::{ALICE, BOB, Broker, Entra, TENANT, eventually};
+use crate::support::{ALICE, BOB, Broker, Entra, TENANT};
 
 fn advance(clock: &ManualClock, minutes: i64) {
     clock.advance(SignedDuration::from_mins(minutes));
@@ -112,7 +113,7 @@ async fn where_the_assertion_ends_as_soon_nothing_is_refreshed() {
     let entra = Entra::start().await;
     let broker = Broker::start(&entra).await;
     let mut claims = entra.claims(ALICE);
-    claims["exp"] = json!(crate::testing::NOW.as_second() + 1800);
+    claims["exp"] = json!(NOW.as_second() + 1800);
     let assertion = entra.sign(&claims);
     broker.exchange(&assertion).await.unwrap();
     advance(&broker.clock, 29);

@@ -9,12 +9,10 @@ use jiff::SignedDuration;
 use proto::{BrokerError, Reason};
 use serde_json::{Value, json};
 use telemetry::testing::Captured;
+use testkit::key_and_cert;
 use tonic::Code;
 
-use crate::{
-    support::{self, ALICE, BOB, Broker, Entra},
-    testing,
-};
+use crate::support::{self, ALICE, BOB, Broker, Entra};
 
 const CLAIMS: &str =
     r#"{"access_token":{"polids":{"essential":true,"values":["c0ffee00-0000-4000-8000-000000000000"]}}}"#;
@@ -44,7 +42,7 @@ async fn a_forged_user_gets_nothing_from_a_warm_cache_either() {
         format!("{header}.{}.{}", parts[1], &signature[..signature.len() - 4]),
         format!("{header}.{}.", parts[1]),
         // Signed by somebody else under the tenant's key id.
-        support::sign(&testing::key_and_cert(), &entra.claims(ALICE)),
+        support::sign(&key_and_cert(), &entra.claims(ALICE)),
         // No signature, called so.
         format!("{}.{}.", encode(&json!({"alg": "none", "kid": "key-1"})), parts[1]),
         // A symmetric signature, for which the public key would be the secret.

@@ -7,12 +7,12 @@ use proto::{
     v1::{ExchangeRequest, PurgeUserRequest, PurgeUserResponse, TokenSource},
 };
 use serde_json::json;
+use testkit::{NOW, RedisServer, RedisWay, cache_keys, eventually, key_and_cert};
 use tonic::Status;
 
 use crate::{
     heartbeats::{is_vouched_for, vouch_for_the_list},
-    support::{ALICE, BOB, Broker, Entra, TENANT, eventually},
-    testing::{NOW, RedisServer, RedisWay, cache_keys},
+    support::{ALICE, BOB, Broker, Entra, TENANT},
 };
 
 /// Replicas that share a Redis; each of them has its connection.
@@ -291,7 +291,7 @@ async fn a_forged_assertion_gets_nothing_out_of_the_shared_cache() {
     let [a, b] = replicas(&entra, &redis).await;
     let assertion = entra.token(ALICE);
     a.exchange(&assertion).await.unwrap();
-    let forged = crate::support::sign(&crate::testing::key_and_cert(), &entra.claims(ALICE));
+    let forged = crate::support::sign(&key_and_cert(), &entra.claims(ALICE));
     let cut = assertion.rsplit_once('.').unwrap().0.to_owned() + ".AAAA";
     for assertion in [forged, cut] {
         let request = ExchangeRequest { assertion, resource: "arm".into(), claims: String::new() };

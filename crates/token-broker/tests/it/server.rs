@@ -5,6 +5,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Durati
 use identity::clock::ManualClock;
 use proto::v1::{ExchangeRequest, token_broker_client::TokenBrokerClient};
 use telemetry::testing::Captured;
+use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, transport::Endpoint};
@@ -16,10 +17,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::{
-    support::{ALICE, Broker, Entra, eventually},
-    testing::NOW,
-};
+use crate::support::{ALICE, Broker, Entra};
 
 #[tokio::test]
 async fn a_unix_socket_is_served_and_removed() {

@@ -14,6 +14,7 @@ use std::{
 
 use identity::clock::ManualClock;
 use proto::{BrokerError, Reason, v1::token_broker_client::TokenBrokerClient};
+use testkit::{NOW, eventually};
 use token_broker::{Config, Listeners, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, transport::Endpoint};
@@ -21,8 +22,7 @@ use tonic::{Code, transport::Endpoint};
 use crate::{
     consumers::{assert_refused, purge},
     mutual_tls::Consumer,
-    support::{ALICE, Entra, eventually},
-    testing::NOW,
+    support::{ALICE, Entra},
 };
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
     },
     time::Duration,
 };
+use testkit::{Authority, KeyAndCert, NOW, eventually, key_and_cert};
 
 use axum::{
     Form, Json, Router,
@@ -22,7 +23,6 @@ use clap::Parser as _;
 use identity::clock::ManualClock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use proto::v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use token_broker::{Args, Config, Listeners, ServeError, serve};
@@ -34,8 +34,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Response as GrpcResponse, Status, transport::Channel};
-
-use crate::testing::{self, KeyAndCert, NOW};
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub(crate) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
@@ -82,12 +80,12 @@ impl Entra {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new();
         std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
-        let application = testing::key_and_cert();
+        let application = key_and_cert();
         std::fs::write(dir.path().join("app.pem"), application.pem()).unwrap();
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-        let key = testing::key_and_cert();
+        let key = key_and_cert();
         let state = Arc::new(Stub {
             metadata: json!({"issuer": format!("{origin}/{TENANT}/v2.0"), "jwks_uri": format!("{origin}/keys")}),
             keys: Mutex::new(json!({"keys": [jwk("key-1", &key)]})),
@@ -109,7 +107,7 @@ impl Entra {
             .route("/keys", get(keys))
             .route(&format!("/{TENANT}/oauth2/v2.0/token"), post(token))
             .with_state(Arc::clone(&state));
-        let (cert, server_key) = authority.issue("localhost");
+        let (cert, server_key) = authority.issue("localhost").pems();
         let tls = RustlsConfig::from_pem(cert.into_bytes(), server_key.into_bytes()).await.unwrap();
         listener.set_nonblocking(true).unwrap();
         tokio::spawn(from_tcp_rustls(listener, tls).unwrap().serve(router.into_make_service()));
@@ -327,50 +325,9 @@ pub(crate) async fn admin(address: &str, path: &str) -> String {
     answer
 }
 
-/// Waits until something holds.
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let give_up = tokio::time::Instant::now() + Duration::from_secs(30);
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < give_up, "not within 30 s: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 impl Drop for Broker {
     fn drop(&mut self) {
         self.shutdown.cancel();
-    }
-}
-
-/// A certificate authority.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, testing::ec_key()).unwrap())
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate and its key, as PEM.
-    pub(crate) fn issue(&self, name: &str) -> (String, String) {
-        self.issue_to(&[&format!("dns:{name}")])
-    }
-
-    /// A certificate for names like `dns:gateway.test` and `spiffe://a.test/gateway`, and its key, as PEM.
-    pub(crate) fn issue_to(&self, names: &[&str]) -> (String, String) {
-        let key = testing::ec_key();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        let san = |name: &&str| match name.strip_prefix("dns:") {
-            Some(name) => SanType::DnsName(name.try_into().unwrap()),
-            None => SanType::URI((*name).try_into().unwrap()),
-        };
-        params.subject_alt_names = names.iter().map(san).collect();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 }
 

@@ -8,6 +8,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use telemetry::testing::Captured;
+use testkit::{Authority, eventually};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,7 +19,7 @@ use tonic::{Code, Status};
 
 use crate::{
     mutual_tls::{Consumer, MutualTls},
-    support::{ALICE, Authority, admin, eventually},
+    support::{ALICE, admin},
 };
 
 const GATEWAY: &[&str] = &["dns:gateway.test"];
@@ -35,8 +36,8 @@ fn value(metrics: &str, name: &str) -> Option<f64> {
 #[tokio::test]
 async fn mutual_tls_lets_nobody_in_without_a_certificate() {
     let broker = MutualTls::start().await;
-    let of_another = broker.connect(&broker.servers, Some(Authority::new().issue_to(GATEWAY)));
-    let of_the_servers = broker.connect(&broker.servers, Some(broker.servers.issue_to(GATEWAY)));
+    let of_another = broker.connect(&broker.servers, Some(Authority::new().issue_to(GATEWAY).pems()));
+    let of_the_servers = broker.connect(&broker.servers, Some(broker.servers.issue_to(GATEWAY).pems()));
     let without = broker.connect(&broker.servers, None);
     for refused in [of_another, of_the_servers, without] {
         let status = call(&broker, &refused).await.unwrap_err();
@@ -62,11 +63,11 @@ async fn a_renewed_server_certificate_is_shown_without_a_restart() {
 
     // Of another authority, so that who trusts only that one can tell.
     let renewed = Authority::new();
-    let (cert, key) = renewed.issue("localhost");
+    let (cert, key) = renewed.issue("localhost").pems();
     broker.replace("tls.pem", &cert);
     broker.replace("tls.key", &key);
     eventually("it is in force", async || {
-        let trusting = broker.connect(&renewed, Some(broker.clients.issue_to(GATEWAY)));
+        let trusting = broker.connect(&renewed, Some(broker.clients.issue_to(GATEWAY).pems()));
         call(&broker, &trusting).await.is_ok()
     })
     .await;
@@ -77,14 +78,14 @@ async fn a_renewed_server_certificate_is_shown_without_a_restart() {
 #[tokio::test]
 async fn of_replaced_authorities_the_new_ones_hold_from_the_next_connection_on() {
     let broker = MutualTls::start().await;
-    let old = broker.clients.issue_to(GATEWAY);
+    let old = broker.clients.issue_to(GATEWAY).pems();
     let standing = broker.connect(&broker.servers, Some(old.clone()));
     call(&broker, &standing).await.unwrap();
 
     let new = Authority::new();
     broker.replace("clients.pem", &new.pem());
     eventually("it is in force", async || {
-        let newcomer = broker.connect(&broker.servers, Some(new.issue_to(GATEWAY)));
+        let newcomer = broker.connect(&broker.servers, Some(new.issue_to(GATEWAY).pems()));
         call(&broker, &newcomer).await.is_ok()
     })
     .await;
@@ -131,7 +132,7 @@ async fn files_that_do_not_fit_leave_the_old_ones_in_force() {
     let captured = Captured::install("info");
     let broker = MutualTls::start().await;
     // A certificate without its key, as between the two halves of a swap; and then half a file.
-    let (cert, key) = broker.servers.issue("localhost");
+    let (cert, key) = broker.servers.issue("localhost").pems();
     broker.replace("tls.pem", &cert);
     eventually("it is in force", async || {
         captured.logs().contains("is not that of the first certificate of")
@@ -169,7 +170,7 @@ async fn who_connects_and_says_nothing_holds_nobody_up() {
 async fn every_connection_proves_its_certificate_anew() {
     let broker = MutualTls::start().await;
     // One configuration, hence one memory of sessions, for two connections.
-    let (cert, key) = broker.clients.issue_to(GATEWAY);
+    let (cert, key) = broker.clients.issue_to(GATEWAY).pems();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(broker.servers.pem().as_bytes()).unwrap()).unwrap();
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {

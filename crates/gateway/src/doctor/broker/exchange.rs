@@ -52,7 +52,8 @@ fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
         return not_allowed_to_exchange(error, subject);
     }
     let refusal = refusal(error);
-    let number = error.metadata(metadata::AADSTS).map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
+    let number =
+        error.metadata(metadata::AADSTS).map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
     let detail = format!("{}{number}: {}", refusal.code(), error.message());
     let missing = |fix: &str| Finding::missing(NAME, subject, detail.as_str(), fix);
     match &refusal {
@@ -121,7 +122,10 @@ mod tests {
             // The broker has not fetched a new key yet.
             (of(Reason::InvalidToken).with_metadata(metadata::REASON, "unknown_key"), Outcome::Unknown),
             // The line of the consumer says it.
-            (of(Reason::ConsumerNotAllowed).with_metadata(metadata::CAUSE, "unknown_consumer"), Outcome::Unknown),
+            (
+                of(Reason::ConsumerNotAllowed).with_metadata(metadata::CAUSE, "unknown_consumer"),
+                Outcome::Unknown,
+            ),
             (of(Reason::ConsumerNotAllowed).with_metadata(metadata::CAUSE, "resource"), Outcome::Missing),
             (of(Reason::InvalidToken).with_metadata(metadata::REASON, "wrong_audience"), Outcome::Missing),
             (of(Reason::InvalidToken).with_metadata(metadata::REASON, "session_revoked"), Outcome::Missing),

@@ -16,10 +16,9 @@ use super::{
     rules::DRIFT,
     world::{Mood, World},
 };
-use crate::{
-    heartbeats,
-    testing::{RedisServer, cache_keys},
-};
+use testkit::{RedisServer, cache_keys};
+
+use crate::heartbeats;
 use identity::clock::Clock as _;
 use jiff::{SignedDuration, Timestamp};
 

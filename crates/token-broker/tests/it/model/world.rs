@@ -24,10 +24,9 @@ use super::{
     rng::Rng,
     rules::SKEW,
 };
-use crate::{
-    support::{Entra, Fields},
-    testing::{self, KeyAndCert, NOW, RedisServer, RedisWay, cache_keys},
-};
+use testkit::{KeyAndCert, NOW, RedisServer, RedisWay, cache_keys, key_and_cert};
+
+use crate::support::{Entra, Fields};
 
 /// Signing keys there are; the run rolls from one to the next.
 const SIGNING_KEYS: usize = 4;
@@ -101,7 +100,7 @@ impl World {
         let entra = Entra::start().await;
         entra.forget_requests();
         let keys: Vec<_> =
-            (0..SIGNING_KEYS).map(|_| testing::key_and_cert()).map(|key| (encoding(&key), key)).collect();
+            (0..SIGNING_KEYS).map(|_| key_and_cert()).map(|key| (encoding(&key), key)).collect();
         entra.publish(&[("key-0", &keys[0].1), ("key-1", &keys[1].1)]);
         let clock = ManualClock::at(NOW);
         let way = RedisWay::to(redis);

@@ -1,7 +1,9 @@
 //! The checker itself, checked: each kind of wrong answer, planted, is caught.
 
 use super::*;
-use crate::{model::ledger::Purge, testing::NOW};
+use testkit::NOW;
+
+use crate::model::ledger::Purge;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
