@@ -1,7 +1,6 @@
 //! The token broker as the gateway sees it: an assertion goes in, the same user's token for Azure comes out.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use identity::BearerToken;
 use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
@@ -14,8 +13,6 @@ use crate::refusal::Refusal;
 
 /// The downstream resource this gateway asks for, by the name the broker's configuration gives it.
 pub(crate) const RESOURCE: &str = "arm";
-/// How long one exchange may take, tries included. The broker itself gives Entra ID less.
-const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A connection to the token broker. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
@@ -29,8 +26,6 @@ impl Broker {
     /// # Errors
     /// When a TLS file cannot be used.
     pub(crate) fn new(config: ClientConfig) -> Result<Self, BrokerSetupError> {
-        // No patience: a pause that the broker asks for is the caller's to make (`Retry-After`).
-        let config = config.with_deadline(EXCHANGE_DEADLINE).with_patience(Duration::ZERO);
         Ok(Self { client: Client::new(config)? })
     }
 

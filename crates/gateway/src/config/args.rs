@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use identity::cloud::CloudArgs;
@@ -17,6 +18,9 @@ use super::public_url::PublicUrl;
 const HINT: &str = "\
 Commands:
   doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`";
+
+/// How long one exchange may take, tries included. The broker itself gives Entra ID less.
+const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Azure cost data over MCP, as the caller and as nobody else.
 #[derive(Clone, Debug, Parser)]
@@ -169,9 +173,12 @@ impl Args {
         Some(TlsPair { certificate, key })
     }
 
-    /// The broker's address and the files it is reached with.
+    /// The broker's address, the files it is reached with, and how long it is waited for.
     pub(crate) fn broker(&self) -> ClientConfig {
-        let config = ClientConfig::new(self.broker_url.clone());
+        // No patience: a pause that the broker asks for is the caller's to make (`Retry-After`).
+        let config = ClientConfig::new(self.broker_url.clone())
+            .with_deadline(EXCHANGE_DEADLINE)
+            .with_patience(Duration::ZERO);
         let Some(authority) = &self.broker_ca_file else { return config };
         let mut files = TlsFiles::new(authority);
         if let (Some(certificate), Some(key)) = (&self.broker_cert_file, &self.broker_key_file) {
