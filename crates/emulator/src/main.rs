@@ -104,6 +104,7 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let args = Args::parse();
     let state_dir = args.state_dir.clone();
+    // As `telemetry::signals::stop` has it, which this program, that depends on none of our crates, does not know.
     // Handlers stand before the ready line: whoever reads it may send the signal at once.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let emulator = Emulator::start(args.into()).await.context("the emulator cannot start")?;

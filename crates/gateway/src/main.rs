@@ -8,7 +8,7 @@ use gateway::config::{Args, Config};
 use gateway::doctor;
 use gateway::server::{self, Listeners};
 use identity::clock::SystemClock;
-use telemetry::command_line;
+use telemetry::{command_line, signals};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -22,8 +22,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
     let listeners = Listeners::bind(config.listen, config.admin_listen)?;
-    let shutdown = CancellationToken::new();
-    tokio::spawn(server::stop_on_signal(shutdown.clone()));
+    let (shutdown, stop) = (CancellationToken::new(), signals::stop()?);
+    let stopping = shutdown.clone();
+    tokio::spawn(async move {
+        stop.await;
+        tracing::info!("stopping; calls in flight are finished");
+        stopping.cancel();
+    });
     server::serve(config, listeners, Arc::new(SystemClock), shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

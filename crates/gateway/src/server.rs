@@ -177,24 +177,6 @@ pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, Valid
     Validator::new(rules, &config.endpoints.authority, config.outbound.client.clone(), clock)
 }
 
-/// Cancels `shutdown` on SIGTERM or Ctrl-C.
-pub async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            // Without the signal there is still Ctrl-C.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    tracing::info!("stopping; calls in flight are finished");
-    shutdown.cancel();
-}
-
 /// The cost tools as an MCP server, which decides by the policy of `config` itself: what stands behind the guard.
 ///
 /// # Errors

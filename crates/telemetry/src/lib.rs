@@ -11,6 +11,7 @@
 //! - [`names`]: what dashboards and alerts may rely on.
 //! - [`report`]: what a self-check found, as a table and as JSON.
 //! - [`command_line`]: how both mains read flags and environment.
+//! - [`signals`]: how both mains are told to stop.
 //! - `testing` (a feature): what was logged and traced, for assertions.
 //!
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
@@ -27,6 +28,7 @@ pub mod names;
 mod propagation;
 pub mod report;
 mod settings;
+pub mod signals;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -4,9 +4,8 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};
-use telemetry::command_line;
+use telemetry::{command_line, signals};
 use token_broker::{Args, Command, Config, Listeners, preflight, serve};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -26,21 +25,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(preflight(&config, &clock).await?.print(json)?);
     }
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await?;
-    serve(config, listeners, clock, on_signal()?).await.context("the token broker stopped")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Is cancelled by SIGTERM, which orchestrators send, and by SIGINT, which is Ctrl-C.
-fn on_signal() -> anyhow::Result<CancellationToken> {
-    let shutdown = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let signalled = shutdown.clone();
+    let (shutdown, stop) = (CancellationToken::new(), signals::stop()?);
+    let stopping = shutdown.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        signalled.cancel();
+        stop.await;
+        stopping.cancel();
     });
-    Ok(shutdown)
+    serve(config, listeners, clock, shutdown).await.context("the token broker stopped")?;
+    Ok(ExitCode::SUCCESS)
 }
