@@ -48,12 +48,13 @@ hold: setup-test ## A million calls under faults, each answer checked against a 
 	MODEL_CALLS=$${MODEL_CALLS:-1000000} $(CARGO) test --release -p token-broker --test it model:: -- --nocapture
 
 .PHONY: check
-check: setup-check ## Formatting, lints, docs, licences, sources, contract, links: all but the tests
+check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, contract, links: all but the tests
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p token-broker --features pfx --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
 	$(CARGO) deny --log-level error check licenses bans sources
+	$(CARGO) machete --skip-target-dir
 	@tests/check_proto.sh
 	python3 tests/check_links.py
 	python3 tests/check_names.py

@@ -5,7 +5,7 @@
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy
 #   tests/setup.sh nextest   cargo-nextest, the test runner
-#   tests/setup.sh checks    rustfmt, clippy, cargo-deny, buf
+#   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf
 #   tests/setup.sh mutants   cargo-mutants, which breaks the code to see whether a test goes red
 #
 # Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
@@ -15,6 +15,7 @@ cd "$(dirname "$0")"
 
 readonly NEXTEST_VERSION=0.9.143
 readonly DENY_VERSION=0.20.2
+readonly MACHETE_VERSION=0.9.2
 readonly MUTANTS_VERSION=27.1.0
 readonly BUF_VERSION=1.75.0
 
@@ -108,6 +109,7 @@ checks() {
   component rustfmt fmt
   component clippy clippy
   cargo_install cargo-deny "$DENY_VERSION"
+  cargo_install cargo-machete "$MACHETE_VERSION"
   buf
 }
 
