@@ -55,6 +55,7 @@ check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, 
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
 	$(CARGO) deny --log-level error check licenses bans sources
 	$(CARGO) machete --skip-target-dir
+	@tests/check_alone.sh
 	@tests/check_proto.sh
 	python3 tests/check_links.py
 	python3 tests/check_names.py
