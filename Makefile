@@ -72,6 +72,10 @@ MUTANTS ?= -p identity -p gateway -p token-broker -f 'crates/identity/src/**' \
 mutants: setup-mutants ## Break the code that guards, line by line: some test must miss each (docs/mutants.md; hours)
 	$(CARGO) mutants --output target $(MUTANTS)
 
+.PHONY: msrv
+msrv: setup-build ## Check with the oldest Rust that Cargo.toml promises; needs rustup, and that toolchain
+	$(CARGO) +$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) check --workspace
+
 .PHONY: advisories
 advisories: setup-check ## Known vulnerabilities of the dependencies; needs the network (RustSec's database)
 	$(CARGO) deny check advisories
