@@ -50,6 +50,7 @@ hold: setup-test ## A million calls under faults, each answer checked against a 
 .PHONY: check
 check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, contract, links: all but the tests
 	$(CARGO) fmt --all -- --check
+	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p token-broker --features pfx --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps --document-private-items
@@ -63,7 +64,7 @@ check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, 
 
 # What decides who may do what: everything in it that no test would miss is named in docs/mutants.md. In one process the
 # tests of identity share their keys, which take longer to make than all else.
-MUTANTS ?= -p identity -p gateway -p token-broker -f 'crates/identity/src/**' \
+MUTANTS ?= -p identity -p gateway -p token-broker -f 'crates/identity/src/**' -e '**/fuzzing.rs' \
 	-f 'crates/gateway/src/{guard,policy,refusal,rpc,front,rate}*' -f 'crates/gateway/src/{guard,policy,refusal,rpc,front}/*' \
 	-f 'crates/token-broker/src/{exchange,flights,consumers,cache}*' -f 'crates/token-broker/src/{exchange,consumers,cache}/**' \
 	--test-tool cargo -- --lib
@@ -71,6 +72,21 @@ MUTANTS ?= -p identity -p gateway -p token-broker -f 'crates/identity/src/**' \
 .PHONY: mutants
 mutants: setup-mutants ## Break the code that guards, line by line: some test must miss each (docs/mutants.md; hours)
 	$(CARGO) mutants --output target $(MUTANTS)
+
+# How long each target runs.
+SECONDS ?= 60
+
+# The workspace's lock file: what is tried is what is shipped. Instrumentation is unstable in rustc, and its sanitizer is for
+# nightly alone: RUSTC_BOOTSTRAP opens them in the stable toolchain that is here, for this command and no other.
+.PHONY: fuzz
+fuzz: setup-fuzz ## Mutated input for what reads strangers' bytes, each target as long: make fuzz SECONDS=60 (tests/fuzz)
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	@for target in $$($(CARGO) fuzz list --fuzz-dir tests/fuzz); do \
+		echo "fuzz: $$target, $(SECONDS) s"; \
+		mkdir -p target/fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $$target \
+			target/fuzz/corpus/$$target tests/fuzz/corpus/$$target -- -max_total_time=$(SECONDS); \
+	done
 
 .PHONY: msrv
 msrv: setup-build ## Check with the oldest Rust that Cargo.toml promises; needs rustup, and that toolchain
@@ -103,15 +119,17 @@ bench: setup-build ## Throughput and latency against a bare server, then the mic
 
 # --- Set-up ---------------------------------------------------------------------------------------
 
-.PHONY: setup setup-build setup-test setup-check setup-mutants
+.PHONY: setup setup-build setup-test setup-check setup-fuzz setup-mutants
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients services nextest checks mutants
+	@tests/setup.sh build clients services nextest checks fuzz mutants
 setup-build:
 	@tests/setup.sh build
 setup-test:
 	@tests/setup.sh nextest clients services
 setup-check:
 	@tests/setup.sh checks
+setup-fuzz:
+	@tests/setup.sh fuzz
 setup-mutants:
 	@tests/setup.sh services mutants
 

@@ -6,6 +6,7 @@
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf
+#   tests/setup.sh fuzz      cargo-fuzz, which throws mutated input at what reads strangers' bytes
 #   tests/setup.sh mutants   cargo-mutants, which breaks the code to see whether a test goes red
 #
 # Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
@@ -15,6 +16,7 @@ cd "$(dirname "$0")"
 
 readonly NEXTEST_VERSION=0.9.143
 readonly DENY_VERSION=0.20.2
+readonly FUZZ_VERSION=0.13.2
 readonly MACHETE_VERSION=0.9.2
 readonly MUTANTS_VERSION=27.1.0
 readonly BUF_VERSION=1.75.0
@@ -113,15 +115,22 @@ checks() {
   buf
 }
 
+# libFuzzer is C++.
+fuzz() {
+  build
+  have c++ || apt_install "a C++ compiler" g++
+  cargo_install cargo-fuzz "$FUZZ_VERSION"
+}
+
 mutants() {
   nextest
   cargo_install cargo-mutants "$MUTANTS_VERSION"
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks|mutants..."
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks|fuzz|mutants..."
 for part in "$@"; do
   case "$part" in
-  build | clients | services | nextest | checks | mutants) "$part" ;;
+  build | clients | services | nextest | checks | fuzz | mutants) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done

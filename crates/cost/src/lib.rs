@@ -21,6 +21,8 @@ mod client;
 mod details;
 mod error;
 mod foreign;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod invalid;
 mod links;
 mod money;

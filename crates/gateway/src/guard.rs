@@ -214,7 +214,7 @@ async fn drain(request: Request) {
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1; the scheme's case does not matter,
 /// RFC 9110 section 11.1).
-fn bearer(headers: &HeaderMap) -> Result<BearerToken, Refusal> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<BearerToken, Refusal> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         return Err(Refusal::MissingBearer);

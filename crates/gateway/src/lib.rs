@@ -17,6 +17,8 @@
 
 pub mod config;
 pub mod doctor;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod policy;
 pub mod server;
 

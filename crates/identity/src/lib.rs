@@ -16,6 +16,8 @@
 
 pub mod clock;
 pub mod cloud;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod outbound;
 
 mod audience;

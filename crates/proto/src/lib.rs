@@ -9,6 +9,8 @@
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod status;
 
 mod redacted;

@@ -1,5 +1,5 @@
 //! What tests of several crates need: keys and certificates made on the spot, an authority that signs them, a real Redis,
-//! and a patient look at what comes true in time.
+//! a patient look at what comes true in time, and the inputs that are kept of fuzzing.
 //!
 //! For tests alone, and it must not know any crate of this workspace: what is under test cannot be in the tools that test it.
 
@@ -13,11 +13,13 @@ use jiff::Timestamp;
 
 mod authority;
 mod eventually;
+mod kept;
 mod keys;
 mod redis;
 
 pub use authority::{Authority, Issued};
 pub use eventually::eventually;
+pub use kept::kept_inputs;
 pub use keys::{KeyAndCert, certified, ec_key, key_and_cert, pem, rsa_key};
 pub use redis::{INSTALL_REDIS, RedisOptions, RedisServer, RedisWay, cache_keys};
 

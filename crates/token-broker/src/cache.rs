@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub(crate) use key::{CacheKey, Place, UserKey};
 pub(crate) use local::{Asked, LocalCache, Sequence};
 pub use settings::{CacheArgs, CacheSettings, CacheSettingsError};
+#[cfg(any(test, fuzzing))]
+pub(crate) use shared::SealingKeys;
 pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket, Wait};
 pub use shared::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub(crate) use terms::{Terms, terms};

@@ -36,6 +36,8 @@ mod entra;
 mod error;
 mod exchange;
 mod flights;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod grpc;
 mod list;
 mod listeners;

@@ -185,9 +185,14 @@ impl KeyCache {
                 tracing::warn!(%error, "signing keys not fetched; the last good ones stay in force");
             }
         }
-        let outcome = outcome.map(|snapshot| self.0.current.store(Some(Arc::new(snapshot))));
+        let outcome = outcome.map(|snapshot| self.hold(snapshot));
         self.flight().last_failed = outcome.is_err();
         outcome
+    }
+
+    /// Puts these keys into use.
+    pub(crate) fn hold(&self, snapshot: Snapshot) {
+        self.0.current.store(Some(Arc::new(snapshot)));
     }
 
     fn flight(&self) -> std::sync::MutexGuard<'_, Flight> {

@@ -50,10 +50,11 @@ use members::Members;
 use names::Names;
 use purge_log::{Entry, Nonce, Position};
 use scripts::{CLAIM, FINISH, FORGET, RENEW};
-use seal::{KeyFileError, OpenError, SealingKeys};
+use seal::{KeyFileError, OpenError};
 use watched::{WatchError, Watched};
 
 pub(crate) use lease::Wait;
+pub(crate) use seal::SealingKeys;
 pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
 
 /// How long a lease lasts that nobody prolongs: how long a replica that was killed is waited for.
