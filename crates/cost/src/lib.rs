@@ -14,6 +14,28 @@
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
 //! | `foreign` | what a reader sees of a text that people wrote |
+//!
+//! What each service of a subscription cost in October, as the person whose Azure token this is:
+//!
+//! ```no_run
+//! use cost::{Client, Metric, Period};
+//! use jiff::civil::date;
+//! use secrecy::SecretString;
+//!
+//! # async fn ask(http: reqwest::Client, token: SecretString) -> Result<(), Box<dyn std::error::Error>> {
+//! // `http` follows no redirect: a link is checked before a token is sent after it.
+//! let hosts = vec!["*.blob.core.windows.net".to_owned()];
+//! let client = Client::new(http, "https://management.azure.com/".parse()?, hosts);
+//!
+//! let subscription = "00000000-0000-0000-0000-00000000000a".parse()?;
+//! let october = Period::new(date(2026, 10, 1), date(2026, 10, 31), date(2026, 11, 22))?;
+//! let costs = client.cost_by_service(&token, subscription, october, Metric::Actual).await?;
+//! for service in &costs.services {
+//!     println!("{}: {}", service.service, service.cost);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod by_service;
 mod challenge;

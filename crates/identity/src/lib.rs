@@ -13,6 +13,36 @@
 //! | `audience`, `loopback` | settings that both services read in the same way |
 //!
 //! The crate knows no HTTP server and no gRPC: gateway and broker each map its errors to their protocol.
+//!
+//! A token is proved before anything in it is believed:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use identity::clock::SystemClock;
+//! use identity::{BearerToken, ValidationError, Validator, ValidatorConfig, outbound};
+//!
+//! # async fn serve(text: String) -> Result<(), Box<dyn std::error::Error>> {
+//! let config = ValidatorConfig {
+//!     tenant: "aaaabbbb-0000-cccc-1111-dddd2222eeee".parse()?,
+//!     audiences: vec!["11112222-bbbb-3333-cccc-4444dddd5555".to_owned()],
+//!     identifier_uris: vec![],
+//!     accept_v1: false,
+//! };
+//! let authority = "https://login.microsoftonline.com/".parse()?;
+//! let validator = Validator::new(config, &authority, outbound::client(None)?, Arc::new(SystemClock))?;
+//! // Without it keys are fetched when they are needed, and a withdrawn one is believed for as long as a day.
+//! let refreshed = validator.spawn_refresh();
+//!
+//! match validator.validate(&BearerToken::parse(text)?).await {
+//!     Ok(principal) => println!("{} may use {:?}", principal.oid(), principal.scopes()),
+//!     Err(ValidationError::Invalid(invalid)) => println!("401: {}", invalid.reason().as_str()),
+//!     Err(_) => println!("503: the tenant's keys cannot be fetched, which says nothing of the token"),
+//! }
+//! # refreshed.abort();
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod clock;
 pub mod cloud;
