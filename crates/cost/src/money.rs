@@ -1,10 +1,14 @@
 //! Amounts of money: exact, and never added across currencies. Knows nothing of Azure.
 
+mod sum;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+
+use sum::Sum;
 
 /// An amount in one currency. There is no `+`: adding is what [`Totals`] does, currency by currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,15 +33,16 @@ impl fmt::Display for Money {
 }
 
 /// Sums per currency. Amounts of different currencies have no sum, so this type has no way to ask for one.
+///
+/// Sums are exact while they are added up, so that they do not depend on an order, and rounded once where they are read, to the
+/// 28 digits that a decimal holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals(BTreeMap<Currency, Decimal>);
+pub struct Totals(BTreeMap<Currency, Sum>);
 
 impl Totals {
     /// Adds an amount to the sum of its currency.
     pub fn add(&mut self, money: Money) -> Result<(), AmountOverflow> {
-        let sum = self.0.entry(money.currency).or_default();
-        *sum = sum.checked_add(money.amount).ok_or(AmountOverflow)?;
-        Ok(())
+        self.0.entry(money.currency).or_default().add(money.amount)
     }
 
     /// Adds up many amounts.
@@ -49,12 +54,12 @@ impl Totals {
 
     /// The sum in one currency, if there was any amount in it.
     pub fn get(&self, currency: Currency) -> Option<Money> {
-        self.0.get(&currency).map(|amount| Money::new(*amount, currency))
+        self.0.get(&currency).map(|sum| Money::new(sum.rounded(), currency))
     }
 
     /// The sums, ordered by currency code.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Money> + '_ {
-        self.0.iter().map(|(currency, amount)| Money::new(*amount, *currency))
+        self.0.iter().map(|(currency, sum)| Money::new(sum.rounded(), *currency))
     }
 
     /// How many currencies there are.
