@@ -13,17 +13,19 @@ pub struct CostByService {
     pub period: Period,
     /// The kind of cost.
     pub metric: Metric,
-    /// The services, currency by currency, the dearest of each first.
+    /// The services, currency by currency, the dearest of each first. Each stands there once in a currency.
     pub services: Vec<ServiceCost>,
     /// The sum of each currency.
     pub totals: Totals,
+    /// How many rows came without a figure, and are in no sum.
+    pub without_figure: u64,
 }
 
 /// What one service cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceCost {
-    /// Azure's name of the service, such as `Storage`.
+    /// Azure's name of the service, such as `Storage`. Empty for what belongs to none: purchases, credits.
     pub service: String,
     /// Its cost, not rounded.
     pub cost: Money,
@@ -47,8 +49,8 @@ impl Client {
         let by_service = Grouping::Dimension("ServiceName".to_owned());
         let query = Query::builder(metric, period).group_by(by_service).build()?;
         let result = self.query(token, &subscription.into(), &query).await?;
-        if result.truncated {
-            return Err(Error::TooMany { what: "rows", limit: self.settings().most_rows as u64 });
+        if let Some(bound) = result.truncated {
+            return Err(bound.into());
         }
         CostByService::new(period, metric, result)
     }
@@ -57,7 +59,9 @@ impl Client {
 impl CostByService {
     fn new(period: Period, metric: Metric, result: QueryResult) -> Result<Self, Error> {
         let totals = result.totals()?;
+        let without_figure = result.without_figure;
         let mut services: Vec<ServiceCost> = result
+            .summed()?
             .rows
             .into_iter()
             .map(|row| {
@@ -77,7 +81,7 @@ impl CostByService {
                 .then_with(|| right.amount.cmp(&left.amount))
                 .then_with(|| a.service.cmp(&b.service))
         });
-        Ok(Self { period, metric, services, totals })
+        Ok(Self { period, metric, services, totals, without_figure })
     }
 }
 
@@ -108,7 +112,7 @@ mod tests {
             row("Backup", "25", "EUR"),
             row("Refund", "-5", "GBP"),
         ];
-        let result = QueryResult { rows, pages: 1, truncated: false };
+        let result = QueryResult { rows, pages: 1, ..QueryResult::default() };
         let period = Period::new(date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 22)).unwrap();
         let costs = CostByService::new(period, Metric::Actual, result).unwrap();
         let ranked: Vec<_> = costs

@@ -1,24 +1,32 @@
 //! One request to Azure: headers, deadline, bounds, retries. What is asked and what the answer means is the
 //! business of the other modules.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod answer;
+mod exchange;
+mod settings;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RANGE,
+};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Span, field};
 use url::Url;
 use uuid::Uuid;
 
+pub(crate) use answer::Answer;
+pub(crate) use exchange::Deadline;
+pub use settings::Settings;
+
+use crate::Error;
 use crate::error::from_answer;
 use crate::links::{self, BlobHost};
-use crate::{Error, retry};
-
-/// How often a request is tried before its refusal is passed on.
-const MOST_TRIES: u32 = 3;
+use exchange::{Partial, Target};
 
 /// The bucket that requests are counted in. Without it they share one bucket with every other nameless tool of
 /// the directory: <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>.
@@ -32,42 +40,13 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-reque
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     http: reqwest::Client,
     arm: Url,
     blob_hosts: Vec<BlobHost>,
     settings: Settings,
-}
-
-/// The bounds of every call.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// How long a call may take altogether: all pages, all retries. 30 s.
-    pub deadline: Duration,
-    /// The most bytes of one answer, after decompression. 16 MiB.
-    pub most_body_bytes: u64,
-    /// The most pages of one list or query. 40.
-    pub most_pages: u32,
-    /// The most rows of one query. 100 000.
-    pub most_rows: usize,
-    /// The wait after a 429 that names none, as Cost Management sometimes does. 10 s: its shortest window.
-    pub throttled_wait: Duration,
-    /// The wait after a 503 or 504 that names none. 1 s.
-    pub unavailable_wait: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(30),
-            most_body_bytes: 16 * 1024 * 1024,
-            most_pages: 40,
-            most_rows: 100_000,
-            throttled_wait: Duration::from_secs(10),
-            unavailable_wait: Duration::from_secs(1),
-        }
-    }
+    clock: Clock,
 }
 
 impl Client {
@@ -78,15 +57,21 @@ impl Client {
     /// stands for every name below it, `localhost:1234` for one host and port.
     pub fn new(http: reqwest::Client, arm: Url, blob_hosts: Vec<String>) -> Self {
         let blob_hosts = blob_hosts.into_iter().map(|pattern| BlobHost::new(&pattern)).collect();
-        Self(Arc::new(Inner { http, arm, blob_hosts, settings: Settings::default() }))
+        let (settings, clock) = (Settings::default(), Clock::default());
+        Self(Arc::new(Inner { http, arm, blob_hosts, settings, clock }))
     }
 
     /// The same client with other bounds.
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
-        let Inner { http, arm, blob_hosts, .. } = &*self.0;
-        let (http, arm, blob_hosts) = (http.clone(), arm.clone(), blob_hosts.clone());
-        Self(Arc::new(Inner { http, arm, blob_hosts, settings }))
+        Self(Arc::new(Inner { settings, ..(*self.0).clone() }))
+    }
+
+    /// The same client with a clock, for an answer that names the moment to ask again but not the one it was sent at. Without
+    /// one such a wait is taken for one that is not named.
+    #[must_use]
+    pub fn with_clock(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner { clock: Clock(Some(Arc::new(now))), ..(*self.0).clone() }))
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -116,8 +101,18 @@ impl Client {
         links::to_arm(link, &self.0.arm, what)
     }
 
+    /// A link of a header: it may be relative to `asked`.
+    pub(crate) fn arm_link_from(&self, asked: &Url, link: &str, what: &'static str) -> Result<Url, Error> {
+        links::to_arm_from(asked, link, &self.0.arm, what)
+    }
+
     pub(crate) fn blob_link(&self, link: &str) -> Result<Url, Error> {
         links::to_blob(link, &self.0.blob_hosts)
+    }
+
+    /// The own time, if there is a clock.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.0.clock.0.as_ref().map(|now| now())
     }
 
     /// Asks Azure Resource Manager as the token's owner. Every answer but 2xx is an error.
@@ -128,7 +123,7 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answer, Error> {
         let headers = request.headers(token)?;
-        let build = || {
+        let build = |_: &Partial| {
             let builder =
                 self.0.http.request(request.method.clone(), request.url.clone()).headers(headers.clone());
             let builder = builder.header(CLIENT_REQUEST_ID, Uuid::new_v4().to_string());
@@ -137,64 +132,56 @@ impl Client {
                 None => builder,
             }
         };
-        let answer = self.send(build, self.0.settings.most_body_bytes, deadline).await?;
+        let answer = self.send(request.target, build, self.0.settings.most_body_bytes, deadline).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
         let Answer { status, headers, body } = &answer;
-        Err(from_answer(*status, headers, body, answer.asked_wait(), self.0.settings.throttled_wait))
+        Err(from_answer(
+            *status,
+            headers,
+            body,
+            answer.asked_wait(self.now()),
+            self.0.settings.throttled_wait,
+        ))
     }
 
-    /// Fetches a report file. Its link is the permission: no token goes along.
+    /// Fetches a report file. Its link is the permission: no token goes along. Where the connection breaks, the rest is
+    /// asked for.
     pub(crate) async fn blob(&self, url: &Url, most_bytes: u64, deadline: Deadline) -> Result<Bytes, Error> {
-        let answer = self.send(|| self.0.http.get(url.clone()), most_bytes, deadline).await?;
-        match answer.status {
-            StatusCode::OK => Ok(answer.body),
-            // The storage's own errors say nothing about the person's rights: the link was Azure's.
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                let (status, headers) = (StatusCode::SERVICE_UNAVAILABLE, &answer.headers);
-                Err(from_answer(status, headers, &[], answer.asked_wait(), self.0.settings.throttled_wait))
+        const PLAIN: HeaderValue = HeaderValue::from_static("identity");
+        let build = |partial: &Partial| {
+            let builder = self.0.http.get(url.clone()).header(ACCEPT_ENCODING, PLAIN);
+            let Some(range) = partial.range() else { return builder };
+            match partial.etag() {
+                Some(etag) => builder.header(RANGE, range).header(IF_MATCH, etag),
+                None => builder.header(RANGE, range),
             }
-            _ => Err(Error::UnexpectedResponse { what: "the storage did not hand out the report file" }),
-        }
-    }
-
-    /// Sends until there is an answer that waiting does not change, or no time or try is left.
-    ///
-    /// All requests of this crate read: sending one again is safe, POST or not.
-    async fn send(
-        &self,
-        build: impl Fn() -> reqwest::RequestBuilder,
-        most_bytes: u64,
-        deadline: Deadline,
-    ) -> Result<Answer, Error> {
-        let mut tries = 1;
-        loop {
-            let answer = deadline.bound(exchange(build(), most_bytes)).await??;
-            Span::current().record("status", answer.status.as_u16());
-            let Some(wait) = self.wait_before_retry(&answer) else { return Ok(answer) };
-            if tries == MOST_TRIES || !deadline.has(wait) {
-                return Ok(answer);
-            }
-            tracing::debug!(
-                status = answer.status.as_u16(),
-                wait_ms = wait.as_millis(),
-                tries,
-                "azure asks to wait"
-            );
-            sleep(wait).await;
-            tries += 1;
-        }
-    }
-
-    /// How long to wait before trying again; `None` if that would not help.
-    fn wait_before_retry(&self, answer: &Answer) -> Option<Duration> {
-        let default = match answer.status {
-            StatusCode::TOO_MANY_REQUESTS => self.0.settings.throttled_wait,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => self.0.settings.unavailable_wait,
-            _ => return None,
         };
-        Some(answer.asked_wait().unwrap_or(default))
+        let answer = self.send(Target::Blob, build, most_bytes, deadline).await?;
+        let described = || Box::new(answer.described());
+        match answer.status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer.body),
+            // The storage's own errors say nothing about the person's rights: the link was Azure's, for a while.
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
+                Err(Error::ReportLinkExpired(described()))
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(Error::unavailable(described()).with_wait(answer.asked_wait(self.now())))
+            }
+            _ => Err(Error::unexpected("the storage did not hand out the report file")
+                .in_answer(|| answer.described())),
+        }
+    }
+}
+
+/// Tells the time.
+#[derive(Clone, Default)]
+struct Clock(Option<Arc<dyn Fn() -> Timestamp + Send + Sync>>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Clock" } else { "None" })
     }
 }
 
@@ -203,16 +190,22 @@ pub(crate) struct ArmRequest<'a> {
     method: Method,
     url: &'a Url,
     body: Option<&'a Bytes>,
+    target: Target,
 }
 
 impl<'a> ArmRequest<'a> {
     pub(crate) const fn get(url: &'a Url) -> Self {
-        Self { method: Method::GET, url, body: None }
+        Self { method: Method::GET, url, body: None, target: Target::Arm }
+    }
+
+    /// Asks for the state of a report.
+    pub(crate) const fn poll(url: &'a Url) -> Self {
+        Self { method: Method::GET, url, body: None, target: Target::Polling }
     }
 
     /// `body` is JSON.
     pub(crate) const fn post(url: &'a Url, body: &'a Bytes) -> Self {
-        Self { method: Method::POST, url, body: Some(body) }
+        Self { method: Method::POST, url, body: Some(body), target: Target::Arm }
     }
 
     fn headers(&self, token: &SecretString) -> Result<HeaderMap, Error> {
@@ -226,67 +219,6 @@ impl<'a> ArmRequest<'a> {
         }
         Ok(headers)
     }
-}
-
-/// An answer with its whole body.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    /// The wait its headers ask for.
-    pub(crate) fn asked_wait(&self) -> Option<Duration> {
-        retry::retry_after(&self.headers, retry::sent_at(&self.headers))
-    }
-}
-
-/// The moment a call must be over.
-#[derive(Clone, Copy)]
-pub(crate) struct Deadline {
-    allowed: Duration,
-    end: Instant,
-}
-
-impl Deadline {
-    pub(crate) fn after(allowed: Duration) -> Self {
-        Self { allowed, end: Instant::now() + allowed }
-    }
-
-    /// Whether there is time for this wait and something after it.
-    pub(crate) fn has(&self, wait: Duration) -> bool {
-        wait < self.end.saturating_duration_since(Instant::now())
-    }
-
-    async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        timeout_at(self.end, work).await.map_err(|_| Error::DeadlineExceeded(self.allowed))
-    }
-}
-
-/// One request and its answer. The body is counted as it arrives, after decompression: a length in a header is
-/// a claim, and absent when it is compressed.
-async fn exchange(request: reqwest::RequestBuilder, most_bytes: u64) -> Result<Answer, Error> {
-    let mut response = request.send().await.map_err(unreachable)?;
-    let too_large = |bytes| Error::TooLarge { bytes, limit: most_bytes };
-    if let Some(bytes) = response.content_length().filter(|bytes| *bytes > most_bytes) {
-        return Err(too_large(bytes));
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        let bytes = (body.len() + chunk.len()) as u64;
-        if bytes > most_bytes {
-            return Err(too_large(bytes));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-    Ok(Answer { status, headers, body: body.freeze() })
-}
-
-/// The address goes: that of a report file is a secret.
-fn unreachable(error: reqwest::Error) -> Error {
-    Error::Unreachable(error.without_url())
 }
 
 /// Runs a call in its span and notes there how it failed.

@@ -6,12 +6,14 @@
 //! A file's link is a permission by itself (a SAS): it is used here, without the token, and shown to nobody.
 
 mod csv;
+mod gzip;
 mod manifest;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::time::sleep;
@@ -74,7 +76,7 @@ impl Client {
     /// Azure builds it for Enterprise and Customer Agreements, for at most one month of the last 13.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] and [`Error::ReportNotReady`] beyond the limits.
+    /// [`Error::ReportTooLarge`] and [`Error::ReportNotReady`] beyond the limits.
     pub async fn cost_details(
         &self,
         token: &SecretString,
@@ -90,7 +92,10 @@ impl Client {
             let deadline = Deadline::after(limits.deadline);
             let answer = self.start(token, scope, period, metric, deadline).await?;
             match self.wait_until_ready(token, answer, limits, deadline).await? {
-                Some(manifest) => self.fetch(&manifest, limits, deadline).await,
+                Some((manifest, answer)) => {
+                    let fetched = self.fetch(&manifest, limits, deadline).await;
+                    fetched.map_err(|error| error.in_answer(|| answer.described()))
+                }
                 None => Ok(CostDetails::default()),
             }
         };
@@ -104,47 +109,59 @@ impl Client {
         period: Period,
         metric: Metric,
         deadline: Deadline,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Url, Answer), Error> {
         let url = self.cost_management(scope, "generateCostDetailsReport", &[("api-version", API_VERSION)]);
         let body = json!({
             "metric": metric.as_str(),
             "timePeriod": {"start": period.from().to_string(), "end": period.to().to_string()},
         });
         let body = Bytes::from(body.to_string());
-        self.arm(ArmRequest::post(&url, &body), token, deadline).await
+        let answer = self.arm(ArmRequest::post(&url, &body), token, deadline).await?;
+        Ok((url, answer))
     }
 
-    /// Asks for the report until it is there. `None` if there are no costs to report.
+    /// Asks for the report until it is there: its files, and the answer that names them. `None` if there are no costs to report.
     async fn wait_until_ready(
         &self,
         token: &SecretString,
-        mut answer: Answer,
+        (mut asked_at, mut answer): (Url, Answer),
         limits: DetailsLimits,
         deadline: Deadline,
-    ) -> Result<Option<Manifest>, Error> {
+    ) -> Result<Option<(Manifest, Answer)>, Error> {
         let mut operation: Option<Url> = None;
         for polls in 0..=limits.most_polls {
             Span::current().record("polls", polls);
             match Report::read(&answer)? {
-                Report::Ready(manifest) => return Ok(Some(manifest)),
+                Report::Ready(manifest) => return Ok(Some((manifest, answer))),
                 Report::NoData => return Ok(None),
                 Report::Building => {}
             }
-            if let Some(link) = location(&answer)? {
-                operation = Some(self.arm_link(link, "status of the report")?);
+            if let Some(link) = place(&answer) {
+                operation = Some(self.operation(&asked_at, link, &answer)?);
             }
             let Some(operation) = &operation else {
-                return Err(Error::UnexpectedResponse { what: "a report without a place to ask for it" });
+                let error = Error::unexpected("a report without a place to ask for it");
+                return Err(error.in_answer(|| answer.described()));
             };
-            let asked = answer.asked_wait().unwrap_or(limits.shortest_pause);
+            let asked = answer.asked_wait(self.now()).unwrap_or(limits.shortest_pause);
             let pause = asked.min(limits.longest_pause).max(limits.shortest_pause);
             if polls == limits.most_polls || !deadline.has(pause) {
                 return Err(Error::ReportNotReady { polls, retry_after: asked });
             }
             sleep(pause).await;
-            answer = self.arm(ArmRequest::get(operation), token, deadline).await?;
+            asked_at.clone_from(operation);
+            answer = self.arm(ArmRequest::poll(operation), token, deadline).await?;
         }
         Err(Error::ReportNotReady { polls: limits.most_polls, retry_after: limits.longest_pause })
+    }
+
+    /// The address to ask for the report at, which stood in an answer to `asked_at`.
+    fn operation(&self, asked_at: &Url, link: &HeaderValue, answer: &Answer) -> Result<Url, Error> {
+        let url = match link.to_str() {
+            Ok(link) => self.arm_link_from(asked_at, link, "status of the report"),
+            Err(_) => Err(Error::unexpected("a location that is no text")),
+        };
+        url.map_err(|error| error.in_answer(|| answer.described()))
     }
 
     /// Fetches the report's files one after the other and joins them.
@@ -156,23 +173,22 @@ impl Client {
     ) -> Result<CostDetails, Error> {
         let limit = limits.most_bytes;
         if let Some(bytes) = manifest.announced_bytes().filter(|bytes| *bytes > limit) {
-            return Err(Error::TooLarge { bytes, limit });
+            return Err(Error::ReportTooLarge { bytes, limit });
         }
         let mut report = csv::Joined::default();
         for link in manifest.links() {
             let url = self.blob_link(link)?;
             let fetched = report.len();
-            let file =
-                self.blob(&url, limit.saturating_sub(fetched), deadline).await.map_err(
-                    |error| match error {
-                        // In terms of the whole report, not of what was left for this file.
-                        Error::TooLarge { bytes, .. } => {
-                            Error::TooLarge { bytes: fetched.saturating_add(bytes), limit }
-                        }
-                        other => other,
-                    },
-                )?;
-            report.append(&file)?;
+            let left = limit.saturating_sub(fetched);
+            // In terms of the whole report, not of what was left for this file.
+            let whole = |error| match error {
+                Error::TooLarge { bytes, .. } => {
+                    Error::ReportTooLarge { bytes: fetched.saturating_add(bytes), limit }
+                }
+                other => other,
+            };
+            let file = self.blob(&url, left, deadline).await.map_err(whole)?;
+            report.append(&gzip::unpacked(&file, left).map_err(whole)?)?;
         }
         let details = report.finish()?;
         Span::current().record("rows", details.rows);
@@ -185,13 +201,13 @@ fn check(period: Period) -> Result<(), InvalidQuery> {
     period.reaches_back_at_most(13)
 }
 
-/// Where a report that is being built can be asked for (RFC 9110 §10.2.2).
-fn location(answer: &Answer) -> Result<Option<&str>, Error> {
-    if answer.status != StatusCode::ACCEPTED {
-        return Ok(None);
-    }
-    let Some(location) = answer.headers.get(reqwest::header::LOCATION) else { return Ok(None) };
-    location.to_str().map(Some).map_err(|_| Error::UnexpectedResponse { what: "a location that is no text" })
+/// Where a report that is being built can be asked for. Azure's services name the place in one of three headers:
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations>.
+fn place(answer: &Answer) -> Option<&HeaderValue> {
+    ["location", "azure-asyncoperation", "operation-location"]
+        .iter()
+        .find_map(|name| answer.headers.get(*name))
+        .filter(|_| answer.status == StatusCode::ACCEPTED)
 }
 
 #[cfg(test)]

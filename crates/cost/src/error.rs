@@ -3,12 +3,18 @@
 //! `Display` and `Debug` end up in logs: they hold no token, no report link and no text of Azure's that names
 //! people. Azure's own words are in [`Error::azure`], for the caller whose request it was.
 
+mod advice;
 mod azure;
+mod body;
+mod made;
+mod meanings;
+mod valid_values;
 
 use std::time::Duration;
 
 pub use azure::AzureError;
-pub(crate) use azure::{ErrorBody, from_answer, from_report};
+pub(crate) use azure::{from_answer, from_inside};
+pub(crate) use body::ErrorBody;
 
 use crate::{AmountOverflow, InvalidQuery};
 
@@ -41,6 +47,15 @@ pub enum Error {
     /// Cost Management does not cover this type of subscription.
     #[error("the subscription's type is not supported ({0})")]
     SubscriptionTypeNotSupported(Box<AzureError>),
+    /// Cost Management has nothing about this subscription yet: it is new.
+    #[error("cost management has no data of the subscription yet ({0})")]
+    NoDataYet(Box<AzureError>),
+    /// The subscription is not registered for Cost Management.
+    #[error("the subscription is not registered for cost management ({0})")]
+    ProviderNotRegistered(Box<AzureError>),
+    /// The subscription is switched off.
+    #[error("the subscription is disabled ({0})")]
+    SubscriptionDisabled(Box<AzureError>),
     /// The subscription belongs to another directory than the token.
     #[error("the token is from another directory than the subscription ({0})")]
     WrongTenant(Box<AzureError>),
@@ -66,7 +81,7 @@ pub enum Error {
     /// The token cannot stand in a header, so it was not sent.
     #[error("the token holds characters that no token has")]
     MalformedToken,
-    /// Azure is in trouble; retries within the deadline did not help.
+    /// Azure is in trouble, or what stands between; retries within the deadline did not help.
     #[error("azure is unavailable ({azure})")]
     AzureUnavailable {
         /// How long Azure asks to wait, if it says.
@@ -77,6 +92,9 @@ pub enum Error {
     /// The connection failed.
     #[error("azure cannot be reached")]
     Unreachable(#[source] reqwest::Error),
+    /// Azure took too long, and says so.
+    #[error("azure took too long ({0})")]
+    TookTooLong(Box<AzureError>),
     /// The call took longer than it may.
     #[error("azure did not answer within {} s", .0.as_secs())]
     DeadlineExceeded(Duration),
@@ -91,6 +109,9 @@ pub enum Error {
         /// How long Azure asks to wait before asking again.
         retry_after: Duration,
     },
+    /// The storage no longer hands out a file of the report: its link has ended.
+    #[error("the link to a report file has ended ({0})")]
+    ReportLinkExpired(Box<AzureError>),
     /// The report's files are not what one table was cut into.
     #[error("the report is damaged: {what}")]
     DamagedReport {
@@ -105,6 +126,17 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The report is larger than this call may fetch.
+    #[error("the report has {bytes} bytes or more; the limit is {limit}")]
+    ReportTooLarge {
+        /// The size as far as it is known.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The answer is larger than Azure hands out.
+    #[error("the answer is too large for azure ({0})")]
+    TooLargeForAzure(Box<AzureError>),
     /// The answer has more parts than this call may fetch.
     #[error("the answer has more than {limit} {what}")]
     TooMany {
@@ -113,23 +145,46 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// There are more subscriptions than a list may have.
+    #[error("there are more than {limit} subscriptions")]
+    TooManySubscriptions {
+        /// The limit.
+        limit: u64,
+    },
+    /// Azure began a list and could not continue it. What came is not the whole, so none of it is used.
+    #[error("azure's list does not go on: {what}{}", of(azure.as_deref()))]
+    Incomplete {
+        /// What became of it.
+        what: &'static str,
+        /// The answer that did not lead on.
+        azure: Option<Box<AzureError>>,
+    },
     /// A link in Azure's answer leads elsewhere; it was not followed and the token not sent.
-    #[error("a link in azure's answer ({what}) leads to an untrusted place: {}", host.as_deref().unwrap_or("no address"))]
+    #[error("a link in azure's answer ({what}) leads to an untrusted place: {}{}", host.as_deref().unwrap_or("no address"), of(azure.as_deref()))]
     UntrustedLink {
         /// What the link was for.
         what: &'static str,
         /// Its host, if it has one. Never the whole link: a report link is a secret.
         host: Option<String>,
+        /// The answer it stood in.
+        azure: Option<Box<AzureError>>,
     },
     /// The answer is not what Azure documents.
-    #[error("unexpected answer: {what}")]
+    #[error("unexpected answer: {what}{}", of(azure.as_deref()))]
     UnexpectedResponse {
-        /// What is wrong with it.
+        /// What is wrong with it. Free of links and people.
         what: &'static str,
+        /// Which answer it was.
+        azure: Option<Box<AzureError>>,
     },
     /// A status that has no meaning here.
     #[error("unexpected answer ({0})")]
     UnexpectedStatus(Box<AzureError>),
+}
+
+/// Which answer it was, for a line of a log.
+fn of(azure: Option<&AzureError>) -> String {
+    azure.map(|azure| format!(" ({azure})")).unwrap_or_default()
 }
 
 impl Error {
@@ -143,57 +198,28 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::CostDataDisabled(_) => "cost_data_disabled",
             Self::SubscriptionTypeNotSupported(_) => "subscription_type_not_supported",
+            Self::NoDataYet(_) => "no_data_yet",
+            Self::ProviderNotRegistered(_) => "provider_not_registered",
+            Self::SubscriptionDisabled(_) => "subscription_disabled",
             Self::WrongTenant(_) => "wrong_tenant",
             Self::Throttled { .. } => "throttled",
             Self::ClaimsChallenge { .. } => "claims_challenge",
             Self::TokenRejected(_) | Self::MalformedToken => "token_rejected",
             Self::AzureUnavailable { .. } | Self::Unreachable(_) => "azure_unavailable",
-            Self::DeadlineExceeded(_) => "azure_timeout",
+            Self::DeadlineExceeded(_) | Self::TookTooLong(_) => "azure_timeout",
             Self::ReportFailed(_) => "report_failed",
             Self::ReportNotReady { .. } => "report_not_ready",
+            Self::ReportLinkExpired(_) => "report_link_expired",
             Self::DamagedReport { .. } => "report_damaged",
-            Self::TooLarge { .. } | Self::TooMany { .. } => "too_large",
+            Self::TooLarge { .. }
+            | Self::ReportTooLarge { .. }
+            | Self::TooLargeForAzure(_)
+            | Self::TooMany { .. }
+            | Self::TooManySubscriptions { .. } => "too_large",
+            Self::Incomplete { .. } => "answer_incomplete",
             Self::UntrustedLink { .. } => "untrusted_link",
             Self::UnexpectedResponse { .. } | Self::UnexpectedStatus(_) => "unexpected_response",
         }
-    }
-
-    /// What happened and what to do next, for the person who asked.
-    pub fn detail(&self) -> String {
-        let advice = match self {
-            Self::InvalidQuery(reason) => return format!("Azure was not asked: {reason}."),
-            Self::TooLarge { limit, .. } => {
-                return format!(
-                    "The answer is larger than {limit} bytes. Ask for a shorter period or a smaller scope, such as \
-                     one resource group."
-                );
-            }
-            Self::TooMany { what, limit } => {
-                return format!(
-                    "The answer has more than {limit} {what}. Ask for a shorter period or a smaller scope."
-                );
-            }
-            Self::DamagedReport { what } => {
-                return format!(
-                    "The report that Azure built is damaged: {what}. None of it was taken. Ask again: Azure builds it anew."
-                );
-            }
-            Self::Throttled { retry_after, .. } => {
-                return format!(
-                    "Azure limits how often costs can be read, for all tools of the directory together. Ask again in \
-                     {} seconds.",
-                    seconds(*retry_after)
-                );
-            }
-            Self::ReportNotReady { retry_after, .. } => {
-                return format!(
-                    "Azure is still building the report. Ask again in {} seconds, or for a shorter period.",
-                    seconds(*retry_after)
-                );
-            }
-            other => other.advice(),
-        };
-        advice.to_owned()
     }
 
     /// How long to wait before the same question can succeed, if it is a matter of time.
@@ -213,7 +239,8 @@ impl Error {
         self.retry_after().map(seconds)
     }
 
-    /// What Azure itself said. For the caller whose request it was: the message may name that person.
+    /// What Azure itself said, or which of its answers could not be read. For the caller whose request it was: the message
+    /// may name that person.
     pub fn azure(&self) -> Option<&AzureError> {
         match self {
             Self::QueryRefused(azure)
@@ -223,77 +250,34 @@ impl Error {
             | Self::NotFound(azure)
             | Self::CostDataDisabled(azure)
             | Self::SubscriptionTypeNotSupported(azure)
+            | Self::NoDataYet(azure)
+            | Self::ProviderNotRegistered(azure)
+            | Self::SubscriptionDisabled(azure)
             | Self::WrongTenant(azure)
             | Self::Throttled { azure, .. }
             | Self::ClaimsChallenge { azure, .. }
             | Self::TokenRejected(azure)
             | Self::AzureUnavailable { azure, .. }
+            | Self::TookTooLong(azure)
             | Self::ReportFailed(azure)
+            | Self::ReportLinkExpired(azure)
+            | Self::TooLargeForAzure(azure)
             | Self::UnexpectedStatus(azure) => Some(azure),
+            Self::Incomplete { azure, .. }
+            | Self::UntrustedLink { azure, .. }
+            | Self::UnexpectedResponse { azure, .. } => azure.as_deref(),
             _ => None,
-        }
-    }
-
-    /// The advice that needs no numbers.
-    const fn advice(&self) -> &'static str {
-        match self {
-            Self::QueryRefused(_) => {
-                "Azure does not understand the question. Check the names of dimensions and tags, and the period."
-            }
-            Self::NoAccess(_) => {
-                "Your Azure account may not read these costs. Ask the subscription's owner for the role Cost Management \
-                 Reader (or Reader) on this scope. A role given just now takes some minutes to count."
-            }
-            Self::SubscriptionNotFound(_) => {
-                "Azure knows no such subscription in this directory. Check the id against the list of subscriptions."
-            }
-            Self::ResourceGroupNotFound(_) => "The subscription has no such resource group. Check its name.",
-            Self::NotFound(_) => {
-                "Azure found nothing at this scope. Check the subscription and the resource group."
-            }
-            Self::CostDataDisabled(_) => {
-                "The view of costs is switched off for this subscription. The billing account's administrator can switch \
-                 it on: 'AO view charges' or 'DA view charges' for an Enterprise Agreement, the Azure usage policy for a \
-                 Customer Agreement, the partner for a subscription bought from one."
-            }
-            Self::SubscriptionTypeNotSupported(_) => {
-                "Cost Management does not cover this type of subscription. Its costs are in the billing portal only."
-            }
-            Self::WrongTenant(_) => {
-                "The subscription belongs to another directory than the one you signed in to. Sign in to that directory."
-            }
-            Self::ClaimsChallenge { .. } => {
-                "Your organisation's Conditional Access policy asks for more than this sign-in proved, such as \
-                 multi-factor authentication. Sign in again and complete it."
-            }
-            Self::TokenRejected(_) | Self::MalformedToken => {
-                "Azure rejected the access token. Sign in again."
-            }
-            Self::AzureUnavailable { .. } | Self::Unreachable(_) => {
-                "Azure Cost Management cannot be reached at the moment. Ask again in a minute."
-            }
-            Self::DeadlineExceeded(_) => {
-                "Azure took too long to answer. Ask for a shorter period, a smaller scope or fewer groupings."
-            }
-            Self::ReportFailed(_) => {
-                "Azure could not build the cost details report. They exist for Enterprise and Customer Agreements only, \
-                 at most one month at a time."
-            }
-            Self::UntrustedLink { .. } => {
-                "Azure's answer points to a place this server does not trust, so it was not followed. Tell the server's \
-                 operator."
-            }
-            _ => "Azure answered in a way this server does not understand. Tell the server's operator.",
         }
     }
 }
 
+/// Whole seconds: rounded up, at least one.
 fn seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<AmountOverflow> for Error {
     fn from(_: AmountOverflow) -> Self {
-        Self::UnexpectedResponse { what: "amounts too large to add up" }
+        Self::unexpected("amounts too large to add up")
     }
 }

@@ -13,6 +13,7 @@
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
+//! | `json`, `pages` | how Azure writes: what is null is absent; lists that must move on |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
 //! What each service of a subscription cost in October, as the person whose Azure token this is:
@@ -46,8 +47,10 @@ mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod invalid;
+mod json;
 mod links;
 mod money;
+mod pages;
 mod period;
 mod query;
 mod retry;
@@ -63,8 +66,8 @@ pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
 pub use period::Period;
 pub use query::{
-    CostColumn, Direction, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
-    SortBy, Sorting,
+    Bound, CostColumn, Direction, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult,
+    Row, SortBy, Sorting,
 };
 pub use scope::{ResourceGroupName, Scope, SubscriptionId};
-pub use subscriptions::{Subscription, SubscriptionState};
+pub use subscriptions::{NameSearch, Subscription, SubscriptionState};

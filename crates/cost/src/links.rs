@@ -7,7 +7,16 @@ use crate::Error;
 
 /// A link to Azure Resource Manager itself: same scheme, host and port, and no credentials written into it.
 pub(crate) fn to_arm(link: &str, arm: &Url, what: &'static str) -> Result<Url, Error> {
-    let url = parse(link, what)?;
+    trusted(parse(link, what)?, arm, what)
+}
+
+/// The same for a header, whose reference may be relative to what was asked (RFC 9110 §10.2.2).
+pub(crate) fn to_arm_from(asked: &Url, link: &str, arm: &Url, what: &'static str) -> Result<Url, Error> {
+    let url = asked.join(link).map_err(|_| Error::UntrustedLink { what, host: None, azure: None })?;
+    trusted(url, arm, what)
+}
+
+fn trusted(url: Url, arm: &Url, what: &'static str) -> Result<Url, Error> {
     if url.origin() != arm.origin() || !url.origin().is_tuple() || has_credentials(&url) {
         return Err(untrusted(&url, what));
     }
@@ -56,11 +65,11 @@ impl BlobHost {
 }
 
 fn parse(link: &str, what: &'static str) -> Result<Url, Error> {
-    Url::parse(link).map_err(|_| Error::UntrustedLink { what, host: None })
+    Url::parse(link).map_err(|_| Error::UntrustedLink { what, host: None, azure: None })
 }
 
 fn untrusted(url: &Url, what: &'static str) -> Error {
-    Error::UntrustedLink { what, host: url.host_str().map(str::to_owned) }
+    Error::UntrustedLink { what, host: url.host_str().map(str::to_owned), azure: None }
 }
 
 fn has_credentials(url: &Url) -> bool {
@@ -99,6 +108,21 @@ mod tests {
             "data:text/plain,x",
         ] {
             assert!(matches!(to_arm(link, &arm, "x"), Err(Error::UntrustedLink { .. })), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_relative_reference_is_one_to_arm_itself() {
+        let arm = Url::parse("https://management.azure.com/").unwrap();
+        let asked = Url::parse("https://management.azure.com/subscriptions/1/report?x=1").unwrap();
+        let to = |link: &str| to_arm_from(&asked, link, &arm, "x").ok().map(|url| url.to_string());
+        assert_eq!(to("/a?b=1").as_deref(), Some("https://management.azure.com/a?b=1"));
+        assert_eq!(to("status/2").as_deref(), Some("https://management.azure.com/subscriptions/1/status/2"));
+        assert_eq!(to("https://management.azure.com/a").as_deref(), Some("https://management.azure.com/a"));
+        for elsewhere in
+            ["//evil.example/x", "https://evil.example/", "http://management.azure.com/", "data:,x"]
+        {
+            assert_eq!(to(elsewhere), None, "{elsewhere}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use sum::Sum;
+pub(crate) use sum::Sum;
 
 /// An amount in one currency. There is no `+`: adding is what [`Totals`] does, currency by currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

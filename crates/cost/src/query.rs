@@ -5,6 +5,7 @@
 mod filter;
 mod request;
 mod response;
+mod summed;
 
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -19,7 +20,8 @@ pub use request::{
 pub use response::Row;
 
 use crate::client::{ArmRequest, observed};
-use crate::{AmountOverflow, Client, Error, Scope, Totals};
+use crate::pages::Pages;
+use crate::{AmountOverflow, Client, Error, Scope, Settings, Totals};
 
 /// The newest version that Microsoft's own SDKs use.
 pub(crate) const API_VERSION: &str = "2025-03-01";
@@ -27,16 +29,36 @@ pub(crate) const API_VERSION: &str = "2025-03-01";
 const PAGE_ROWS: &str = "5000";
 
 /// The answer to a [`Query`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueryResult {
     /// The rows, in Azure's order.
     pub rows: Vec<Row>,
     /// How many pages they came on.
     pub pages: u32,
-    /// Whether there is more than [`crate::Settings::most_rows`] or [`crate::Settings::most_pages`] allow.
-    /// Sums of a truncated answer are sums of a part.
-    pub truncated: bool,
+    /// How many rows had no figure, and are not among the rows.
+    pub without_figure: u64,
+    /// The bound that was met, if there is more than it allows. Sums of a truncated answer are sums of a part.
+    pub truncated: Option<Bound>,
+}
+
+/// A bound of a query's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Bound {
+    /// [`crate::Settings::most_rows`].
+    Rows(usize),
+    /// [`crate::Settings::most_pages`].
+    Pages(u32),
+}
+
+impl From<Bound> for Error {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Rows(limit) => Self::TooMany { what: "rows", limit: limit as u64 },
+            Bound::Pages(limit) => Self::TooMany { what: "pages of costs", limit: limit.into() },
+        }
+    }
 }
 
 impl QueryResult {
@@ -69,29 +91,46 @@ impl Client {
         let body = Bytes::from(query.body().to_string());
         let mut url =
             self.cost_management(scope, "query", &[("api-version", API_VERSION), ("$top", PAGE_ROWS)]);
-        let mut result = QueryResult { rows: Vec::new(), pages: 0, truncated: false };
+        let mut pages = Pages::starting_at(&url);
+        let mut result = QueryResult::default();
         loop {
             // The next page is asked for with the same body: Azure answers 400 to an empty one.
             // https://github.com/Azure/azure-rest-api-specs/issues/12276
-            let answer = self.arm(ArmRequest::post(&url, &body), token, deadline).await?;
+            let asked = self.arm(ArmRequest::post(&url, &body), token, deadline).await;
+            let answer =
+                asked.map_err(|error| if result.pages > 0 { error.while_continuing() } else { error })?;
             let next = match answer.status {
                 StatusCode::NO_CONTENT => None,
-                _ => response::read_page(&answer.body, query, &mut result.rows)?,
+                _ => response::read_page(&answer, query, &mut result)?,
             };
             result.pages += 1;
             let Some(next) = next else { break };
-            if result.pages == self.settings().most_pages || result.rows.len() >= self.settings().most_rows {
-                result.truncated = true;
+            let follow = self.arm_link(&next, "next page of costs").and_then(|next| {
+                pages.follow(&next)?;
+                Ok(next)
+            });
+            url = follow.map_err(|error| error.in_answer(|| answer.described()))?;
+            if let Some(bound) = self.bound_of(&result) {
+                result.truncated = Some(bound);
                 break;
             }
-            url = self.arm_link(&next, "next page of costs")?;
         }
-        if result.rows.len() > self.settings().most_rows {
-            result.rows.truncate(self.settings().most_rows);
-            result.truncated = true;
+        let most_rows = self.settings().most_rows;
+        if result.rows.len() > most_rows {
+            result.rows.truncate(most_rows);
+            result.truncated = Some(Bound::Rows(most_rows));
         }
         Span::current().record("pages", result.pages).record("rows", result.rows.len());
         Ok(result)
+    }
+
+    /// The bound that an answer has met which has a further page.
+    fn bound_of(&self, result: &QueryResult) -> Option<Bound> {
+        let Settings { most_rows, most_pages, .. } = *self.settings();
+        if result.rows.len() >= most_rows {
+            return Some(Bound::Rows(most_rows));
+        }
+        (result.pages == most_pages).then_some(Bound::Pages(most_pages))
     }
 
     /// The address of one of Cost Management's operations on a scope.

@@ -13,31 +13,78 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// Cost Management counts in several buckets at once (requests of a scope, of a tenant, of a client type, query
 /// units) and names the wait for each in a header of its own: `x-ms-ratelimit-microsoft.costmanagement-*-retry-after`
-/// beside the plain `Retry-After`. Waiting for less than the longest earns the next 429.
+/// beside the plain `Retry-After`. Waiting for less than the longest earns the next 429. Other services of Azure count in
+/// milliseconds (`retry-after-ms`, `x-ms-retry-after-ms`: <https://github.com/Azure/azure-sdk-for-rust/issues/1516>).
+///
+/// `now` is the own clock, for a date in an answer that does not say when it was sent.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Duration> {
-    headers.iter().filter(|(name, _)| asks_to_wait(name)).filter_map(|(_, value)| wait(value, now)).max()
+    let sent = sent_at(headers).or(now);
+    let waits = headers.iter().filter_map(|(name, value)| {
+        let unit = Unit::of(name)?;
+        let wait = unit.wait(value, sent);
+        if wait.is_none() {
+            // Not its value: nobody knows what stands there.
+            tracing::info!(header = %name, "azure asks to wait in a form that cannot be read");
+        }
+        wait
+    });
+    waits.max()
 }
 
 /// When the answer was sent, by the sender's own clock (RFC 9110 §6.6.1).
 ///
 /// A `Retry-After` in the form of a date is counted from here: both times then come from one clock.
-pub(crate) fn sent_at(headers: &HeaderMap) -> Option<Timestamp> {
+fn sent_at(headers: &HeaderMap) -> Option<Timestamp> {
     headers.get(DATE).and_then(http_date)
 }
 
-fn asks_to_wait(name: &HeaderName) -> bool {
-    name.as_str().ends_with("retry-after")
+/// What a header counts in.
+#[derive(Clone, Copy)]
+enum Unit {
+    Seconds,
+    Milliseconds,
 }
 
-/// `Retry-After = HTTP-date / delay-seconds` (RFC 9110 §10.2.3).
-fn wait(value: &HeaderValue, now: Option<Timestamp>) -> Option<Duration> {
-    let text = value.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+impl Unit {
+    /// `None` where the header asks for no wait.
+    fn of(name: &HeaderName) -> Option<Self> {
+        let name = name.as_str();
+        if name.ends_with("retry-after") {
+            Some(Self::Seconds)
+        } else if name.ends_with("retry-after-ms") {
+            Some(Self::Milliseconds)
+        } else {
+            None
+        }
     }
-    let until = http_date(value)?.duration_since(now?);
-    // A moment that has passed asks for no wait.
-    Some(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LONGEST))
+
+    /// `Retry-After = HTTP-date / delay-seconds` (RFC 9110 §10.2.3), and what Azure makes of it: fractions. They are rounded
+    /// up, for asking early can lengthen the penalty.
+    fn wait(self, value: &HeaderValue, sent: Option<Timestamp>) -> Option<Duration> {
+        let text = value.to_str().ok()?.trim();
+        if let Some(count) = rounded_up(text) {
+            let wait = match self {
+                Self::Seconds => Duration::from_secs(count),
+                Self::Milliseconds => Duration::from_millis(count),
+            };
+            return Some(wait.min(LONGEST));
+        }
+        let until = http_date(value)?.duration_since(sent?);
+        // A moment that has passed asks for no wait.
+        Some(Duration::try_from(until).unwrap_or(Duration::ZERO).min(LONGEST))
+    }
+}
+
+/// `17` of `17` and of `16.5`.
+fn rounded_up(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let more = u64::from(fraction.bytes().any(|byte| byte != b'0'));
+    // More digits than a number has are more than a day.
+    Some(whole.parse::<u64>().unwrap_or(u64::MAX).saturating_add(more))
 }
 
 /// The preferred form of an HTTP-date is an RFC 2822 date in GMT (RFC 9110 §5.6.7).
@@ -77,9 +124,9 @@ mod tests {
             ("date", "Sun, 22 Nov 2026 20:00:00 GMT"),
             ("retry-after", "Sun, 22 Nov 2026 20:01:30 GMT"),
         ]);
-        assert_eq!(sent_at(&headers), Some(now()));
-        assert_eq!(retry_after(&headers, sent_at(&headers)), Some(Duration::from_secs(90)));
-        assert_eq!(retry_after(&headers, None), None);
+        let later = "2026-11-22T20:01:00Z".parse().unwrap();
+        assert_eq!(retry_after(&headers, Some(later)), Some(Duration::from_secs(90)));
+        assert_eq!(retry_after(&headers, None), Some(Duration::from_secs(90)));
     }
 
     #[test]
@@ -91,6 +138,24 @@ mod tests {
     }
 
     #[test]
+    fn fractions_are_rounded_up_and_milliseconds_are_read() {
+        for (name, value, expected) in [
+            ("retry-after", "17.5", Some(Duration::from_secs(18))),
+            ("retry-after", "17.000", Some(Duration::from_secs(17))),
+            ("retry-after", "0", Some(Duration::ZERO)),
+            ("retry-after-ms", "16000", Some(Duration::from_secs(16))),
+            ("x-ms-retry-after-ms", "1.5", Some(Duration::from_millis(2))),
+            ("retry-after", "99999999999999999999999", Some(LONGEST)),
+            ("retry-after", "Sun, 22 Nov 2026 20:00:30 GMT", Some(Duration::from_secs(30))),
+            ("retry-after", "-1", None),
+            ("retry-after", "1.", None),
+            ("retry-after", "soon", None),
+        ] {
+            assert_eq!(retry_after(&headers(&[(name, value)]), Some(now())), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
     fn no_header_is_no_wait() {
         assert_eq!(retry_after(&headers(&[("date", "Sun, 22 Nov 2026 20:00:00 GMT")]), Some(now())), None);
     }
@@ -99,7 +164,8 @@ mod tests {
         #[test]
         fn hostile_values_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
-                let _ = wait(&value, Some(now()));
+                let _ = Unit::Seconds.wait(&value, Some(now()));
+                let _ = Unit::Milliseconds.wait(&value, None);
             }
         }
     }

@@ -3,15 +3,17 @@
 //!
 //! <https://learn.microsoft.com/rest/api/resources/subscriptions/list>
 
+mod list;
+mod search;
+
 use secrecy::SecretString;
-use serde::Deserialize;
 use tracing::field::Empty;
 use uuid::Uuid;
 
-use crate::client::{ArmRequest, observed};
-use crate::{Client, Error, SubscriptionId};
+pub use search::NameSearch;
 
-const API_VERSION: &str = "2022-12-01";
+use crate::client::observed;
+use crate::{Client, Error, SubscriptionId};
 
 /// A subscription, as Azure Resource Manager lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +21,14 @@ const API_VERSION: &str = "2022-12-01";
 pub struct Subscription {
     /// Its id.
     pub id: SubscriptionId,
-    /// The name people gave it.
+    /// The name people gave it. Empty where Azure sends none.
     pub display_name: String,
     /// Whether it is in use.
     pub state: SubscriptionState,
-    /// The directory it belongs to.
+    /// The directory it is managed from.
     pub tenant_id: Option<Uuid>,
+    /// The directory it belongs to, where that is another: that of a customer, with Azure Lighthouse.
+    pub home_tenant_id: Option<Uuid>,
     /// The offer behind it, such as `EnterpriseAgreement_2014-09-01`. It hints at whether Cost Management covers it.
     pub quota_id: Option<String>,
 }
@@ -43,12 +47,14 @@ pub enum SubscriptionState {
     Disabled,
     /// Deleted, but not yet gone.
     Deleted,
+    /// Azure sends none: <https://github.com/Azure/azure-cli/issues/5136>.
+    Unknown,
     /// A state that this crate does not know.
     Other(String),
 }
 
 impl SubscriptionState {
-    /// The state in Azure's word.
+    /// The state in Azure's word; "unknown" where there is none.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Enabled => "Enabled",
@@ -56,6 +62,7 @@ impl SubscriptionState {
             Self::PastDue => "PastDue",
             Self::Disabled => "Disabled",
             Self::Deleted => "Deleted",
+            Self::Unknown => "unknown",
             Self::Other(state) => state,
         }
     }
@@ -69,74 +76,39 @@ impl From<String> for SubscriptionState {
             "PastDue" => Self::PastDue,
             "Disabled" => Self::Disabled,
             "Deleted" => Self::Deleted,
+            "" => Self::Unknown,
             _ => Self::Other(state),
         }
     }
 }
 
 impl Client {
-    /// The subscriptions of the token's directory on which its owner has any role; all pages.
+    /// The subscriptions of the token's directory on which its owner has any role, each once; all pages.
     ///
     /// # Errors
-    /// [`Error::TooMany`] if there are more pages than [`crate::Settings::most_pages`]: half a list is no list.
+    /// [`Error::TooManySubscriptions`] beyond [`crate::Settings::most_subscriptions`]: half a list is no list.
     pub async fn subscriptions(&self, token: &SecretString) -> Result<Vec<Subscription>, Error> {
         let span = tracing::info_span!("cost.subscriptions", pages = Empty, rows = Empty, status = Empty, error.type = Empty);
-        observed(span, self.subscription_pages(token)).await
+        observed(span, async {
+            let mut found = Vec::new();
+            self.list_subscriptions(token, |page| {
+                found.extend(page);
+                false
+            })
+            .await?;
+            Ok(found)
+        })
+        .await
     }
 
-    async fn subscription_pages(&self, token: &SecretString) -> Result<Vec<Subscription>, Error> {
-        let deadline = self.deadline();
-        let most_pages = self.settings().most_pages;
-        let mut url = self.endpoint(["subscriptions"], &[("api-version", API_VERSION)]);
-        let mut found = Vec::new();
-        for pages in 1..=most_pages {
-            let answer = self.arm(ArmRequest::get(&url), token, deadline).await?;
-            let page: Page = serde_json::from_slice(&answer.body)
-                .map_err(|_| Error::UnexpectedResponse { what: "a list of subscriptions in another form" })?;
-            found.extend(page.value.into_iter().map(Subscription::from));
-            let Some(next) = page.next_link.filter(|link| !link.is_empty()) else {
-                tracing::Span::current().record("pages", pages).record("rows", found.len());
-                return Ok(found);
-            };
-            url = self.arm_link(&next, "next page of subscriptions")?;
-        }
-        Err(Error::TooMany { what: "pages of subscriptions", limit: most_pages.into() })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    value: Vec<Item>,
-    next_link: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Item {
-    subscription_id: Uuid,
-    #[serde(default)]
-    display_name: String,
-    #[serde(default)]
-    state: String,
-    tenant_id: Option<Uuid>,
-    subscription_policies: Option<Policies>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Policies {
-    quota_id: Option<String>,
-}
-
-impl From<Item> for Subscription {
-    fn from(item: Item) -> Self {
-        Self {
-            id: item.subscription_id.into(),
-            display_name: item.display_name,
-            state: item.state.into(),
-            tenant_id: item.tenant_id,
-            quota_id: item.subscription_policies.and_then(|policies| policies.quota_id),
-        }
+    /// Looks for a subscription by its name, page by page; the pages behind the one it stands on are not read.
+    pub async fn subscriptions_named(&self, token: &SecretString, name: &str) -> Result<NameSearch, Error> {
+        let span = tracing::info_span!("cost.subscriptions", pages = Empty, rows = Empty, status = Empty, error.type = Empty);
+        observed(span, async {
+            let mut search = NameSearch::new(name);
+            search.whole = self.list_subscriptions(token, |page| search.look_at(page)).await?;
+            Ok(search)
+        })
+        .await
     }
 }

@@ -1,12 +1,10 @@
 //! Joins the files of a report into one: the header once, the lines as they are. Knows nothing of Azure.
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
 use super::CostDetails;
 use crate::Error;
-
-/// Some exporters of Azure start a file with this mark.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::json::unmarked;
 
 /// The files so far.
 #[derive(Default)]
@@ -22,9 +20,20 @@ impl Joined {
         self.text.len() as u64
     }
 
-    /// Adds a file. Its header must be that of the first: columns that differ cannot be put below each other.
+    /// Adds a file. Its header must be that of the first, upper and lower case aside: columns that differ cannot be put below
+    /// each other. Some of Azure's exporters begin a file with a byte order mark, and the first charge with another, which
+    /// would be a part of its first cell: <https://github.com/Azure/azure-sdk-for-net/issues/34129>.
     pub(super) fn append(&mut self, file: &[u8]) -> Result<(), Error> {
-        let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
+        let whole = unmarked(file);
+        let header = header_end(whole)?;
+        let lines = unmarked(whole.get(header..).unwrap_or_default());
+        if header + lines.len() == whole.len() {
+            return self.append_unmarked(whole);
+        }
+        self.append_unmarked(&[whole.get(..header).unwrap_or_default(), lines].concat())
+    }
+
+    fn append_unmarked(&mut self, file: &[u8]) -> Result<(), Error> {
         let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
         let mut record = ByteRecord::new();
         if !read(&mut reader, &mut record)? {
@@ -36,7 +45,7 @@ impl Joined {
                 self.header = Some(record.clone());
                 file
             }
-            Some(header) if *header == record => lines_after(file, body).ok_or_else(broken)?,
+            Some(header) if same_columns(header, &record) => lines_after(file, body).ok_or_else(broken)?,
             Some(_) => return Err(Error::DamagedReport { what: "its files have different columns" }),
         };
         let mut last = 0;
@@ -60,6 +69,21 @@ impl Joined {
     }
 }
 
+/// Where the header ends, its line end included.
+fn header_end(file: &[u8]) -> Result<usize, Error> {
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(file);
+    read(&mut reader, &mut ByteRecord::new())?;
+    let end = usize::try_from(reader.position().byte()).map_err(|_| broken())?;
+    let (header, lines) = file.split_at_checked(end).ok_or_else(broken)?;
+    // The reader stops between the two characters of a `\r\n`.
+    Ok(if header.ends_with(b"\r") && lines.starts_with(b"\n") { end + 1 } else { end })
+}
+
+/// <https://github.com/finopsfoundation/focus_converters/issues/331>: agreements write one header in two cases.
+fn same_columns(one: &ByteRecord, other: &ByteRecord) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
 /// What follows the header that ends at `end`. The reader stops between the two characters of a `\r\n`.
 fn lines_after(file: &[u8], end: usize) -> Option<&[u8]> {
     let (header, lines) = file.split_at_checked(end)?;
@@ -68,7 +92,12 @@ fn lines_after(file: &[u8], end: usize) -> Option<&[u8]> {
 
 /// The next record, if there is one. A line with more or fewer cells than the header is an error.
 fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, Error> {
-    reader.read_byte_record(record).map_err(|_| broken())
+    reader.read_byte_record(record).map_err(|error| match error.kind() {
+        ErrorKind::UnequalLengths { .. } => {
+            Error::DamagedReport { what: "a line has more or fewer cells than the header" }
+        }
+        _ => broken(),
+    })
 }
 
 /// Where in its file a record starts.

@@ -1,50 +1,22 @@
-//! Azure's error answers, read into [`Error`]. The table in here is the one place that knows Azure's codes.
-//!
-//! Source: <https://learn.microsoft.com/azure/cost-management-billing/costs/cost-management-error-codes>
+//! Azure's refusals, read into [`Error`]. What they mean is in the table of `meanings`.
 
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
-use serde::Deserialize;
 
-use super::Error;
+use super::meanings::{self, Advice};
+use super::{Error, ErrorBody, valid_values};
 use crate::challenge::ClaimsChallenge;
 use crate::foreign::visible;
-
-/// Makes the error that a code stands for.
-type Meaning = fn(Box<AzureError>) -> Error;
-
-/// What Azure's codes mean. Upper and lower case do not matter; a code may come with any status.
-const MEANINGS: &[(&str, Meaning)] = &[
-    ("AccountCostDisabled", Error::CostDataDisabled),
-    ("AuthenticationFailed", Error::TokenRejected),
-    ("AuthorizationFailed", Error::NoAccess),
-    ("BadRequest", Error::QueryRefused),
-    ("BillingAccessDenied", Error::NoAccess),
-    ("BillingSubscriptionNotFound", Error::SubscriptionNotFound),
-    ("DepartmentCostDisabled", Error::CostDataDisabled),
-    ("DisallowedOperation", Error::SubscriptionTypeNotSupported),
-    ("ExpiredAuthenticationToken", Error::TokenRejected),
-    ("IndirectCostDisabled", Error::CostDataDisabled),
-    ("InvalidAuthenticationToken", Error::TokenRejected),
-    ("InvalidAuthenticationTokenAudience", Error::TokenRejected),
-    ("InvalidAuthenticationTokenTenant", Error::WrongTenant),
-    ("InvalidSubscriptionId", Error::SubscriptionNotFound),
-    ("NotFound", Error::NotFound),
-    ("RBACAccessDenied", Error::NoAccess),
-    ("ResourceGroupNotFound", Error::ResourceGroupNotFound),
-    ("SubscriptionNotFound", Error::SubscriptionNotFound),
-    ("SubscriptionTypeNotSupported", Error::SubscriptionTypeNotSupported),
-];
 
 /// The most characters of a code or an id of Azure's.
 const MOST_CODE: usize = 80;
 /// The most characters kept of a message.
 const MOST_MESSAGE: usize = 2_000;
 
-/// What Azure said about a refusal.
+/// An answer of Azure's that is an error, or that could not be read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AzureError {
     /// The HTTP status.
@@ -52,18 +24,23 @@ pub struct AzureError {
     /// Azure's own code, such as `RBACAccessDenied`, reduced to what a line of a log may hold.
     pub code: Option<String>,
     message: Option<String>,
+    valid_values: Vec<String>,
     /// The id under which Azure's support finds the request, reduced likewise.
     pub request_id: Option<String>,
+    /// What the table says of it.
+    pub(super) advice: Option<Advice>,
 }
 
 impl AzureError {
-    fn new(status: StatusCode, headers: &HeaderMap, body: Option<ErrorBody>) -> Self {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Option<ErrorBody>) -> Self {
         let body = body.unwrap_or_default();
         Self {
             status: status.as_u16(),
             code: body.code.as_deref().and_then(reduced),
+            valid_values: body.message.as_deref().map(valid_values::in_message).unwrap_or_default(),
             message: body.message.filter(|message| !message.is_empty()).map(cut),
             request_id: request_id(headers),
+            advice: None,
         }
     }
 
@@ -71,6 +48,24 @@ impl AzureError {
     /// nor `Debug`; and people may have written in it, so [`visible`] comes before any text that is read.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// The names that would have been right, where Azure lists them: the dimensions of this agreement. All of them, also
+    /// where the message was cut.
+    pub fn valid_values(&self) -> &[String] {
+        &self.valid_values
+    }
+
+    pub(super) const fn advice(&self) -> Option<Advice> {
+        self.advice
+    }
+
+    /// The error that the table has for this, if it has one.
+    fn meant(mut self: Box<Self>) -> Result<Error, Box<Self>> {
+        let Some(row) = meanings::of(&self) else { return Err(self) };
+        tracing::debug!(azure = %self, source = row.source, "a refusal that is known");
+        self.advice = Some(row.advice);
+        Ok((row.error)(self))
     }
 }
 
@@ -106,73 +101,45 @@ pub(crate) fn from_answer(
     wait: Option<Duration>,
     default_wait: Duration,
 ) -> Error {
-    let azure = Box::new(AzureError::new(status, headers, ErrorBody::read(body)));
+    let body = ErrorBody::read(body);
+    let is_azures = body.is_some();
+    let azure = Box::new(AzureError::new(status, headers, body));
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Error::Throttled { retry_after: wait.unwrap_or(default_wait), azure };
     }
-    if status.is_server_error() {
-        return Error::AzureUnavailable { retry_after: wait, azure };
+    if status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE) {
+        return challenged(headers, azure);
     }
-    if status == StatusCode::UNAUTHORIZED {
-        return unauthorized(headers, azure);
+    if !is_azures && azure.request_id.is_none() {
+        return Error::not_azure(azure).with_wait(wait);
     }
-    match meaning(&azure) {
-        Some(error) => error(azure),
-        None => from_status(status, azure),
-    }
+    azure.meant().unwrap_or_else(from_status).with_wait(wait)
 }
 
-/// What a report's own `error` means, which comes inside a 200.
-pub(crate) fn from_report(headers: &HeaderMap, body: Option<ErrorBody>) -> Error {
-    let azure = Box::new(AzureError::new(StatusCode::OK, headers, body));
-    meaning(&azure).unwrap_or(Error::ReportFailed)(azure)
+/// An error inside an answer of another kind: a report's own, or one that comes with a 200. `unknown` makes the error for a
+/// code that is not in the table.
+pub(crate) fn from_inside(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Option<ErrorBody>,
+    unknown: fn(Box<AzureError>) -> Error,
+) -> Error {
+    Box::new(AzureError::new(status, headers, body)).meant().unwrap_or_else(unknown)
 }
 
 /// Cost Management answers 401 where it means "no role assignment" (`RBACAccessDenied`, no `WWW-Authenticate`).
-/// Only a 401 with a challenge is about the token.
-fn unauthorized(headers: &HeaderMap, azure: Box<AzureError>) -> Error {
+/// Only a 401 with a challenge is about the token, unless its code says otherwise.
+fn challenged(headers: &HeaderMap, azure: Box<AzureError>) -> Error {
     if let Some(ClaimsChallenge { claims }) = ClaimsChallenge::find(headers) {
         return Error::ClaimsChallenge { claims, azure };
     }
-    match meaning(&azure) {
-        Some(error) => error(azure),
-        None if headers.contains_key(WWW_AUTHENTICATE) => Error::TokenRejected(azure),
-        None => Error::NoAccess(azure),
-    }
+    let by_code = azure.code.as_deref().is_some_and(meanings::knows_code);
+    if by_code { azure.meant().unwrap_or_else(Error::TokenRejected) } else { Error::TokenRejected(azure) }
 }
 
-fn meaning(azure: &AzureError) -> Option<Meaning> {
-    let code = azure.code.as_deref()?;
-    MEANINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)).map(|(_, error)| *error)
-}
-
-/// For codes that are not in the table.
-fn from_status(status: StatusCode, azure: Box<AzureError>) -> Error {
-    match status {
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Error::QueryRefused(azure),
-        StatusCode::FORBIDDEN => Error::NoAccess(azure),
-        StatusCode::NOT_FOUND => Error::NotFound(azure),
-        _ => Error::UnexpectedStatus(azure),
-    }
-}
-
-/// ARM's envelope, `{"error":{"code","message",…}}`.
-#[derive(Default, Deserialize)]
-pub(crate) struct ErrorBody {
-    #[serde(default)]
-    code: Option<String>,
-    #[serde(default)]
-    message: Option<String>,
-}
-
-impl ErrorBody {
-    fn read(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            error: ErrorBody,
-        }
-        serde_json::from_slice::<Envelope>(body).ok().map(|envelope| envelope.error)
-    }
+/// For statuses that are not in the table.
+fn from_status(azure: Box<AzureError>) -> Error {
+    if azure.status >= 500 { Error::unavailable(azure) } else { Error::UnexpectedStatus(azure) }
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

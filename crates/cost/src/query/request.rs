@@ -195,6 +195,15 @@ impl CostColumn {
             Self::PreTaxCost => "PreTaxCost",
         }
     }
+
+    /// The column that Azure sends where it does not send the one that was asked for: an invoice section answers with
+    /// `PreTaxCost` to a question for `Cost` (example InvoiceSectionForecast of the specification, 2026-06-01).
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Cost => Self::PreTaxCost,
+            Self::PreTaxCost => Self::Cost,
+        }
+    }
 }
 
 /// What the costs are split by in time.

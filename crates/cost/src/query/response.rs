@@ -4,12 +4,14 @@
 use std::borrow::Cow;
 
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Grouping, Query};
+use super::{Grouping, Query, QueryResult};
+use crate::client::Answer;
 use crate::money::parse_amount;
-use crate::{Currency, Error, Money};
+use crate::{Currency, Error, Money, json};
 
 /// One row: what a group cost, on a day, in a month or altogether.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +26,58 @@ pub struct Row {
     pub groups: Vec<String>,
 }
 
-/// Reads a page's rows into `rows`. Returns the link to the next page, unchecked.
-pub(super) fn read_page(body: &[u8], query: &Query, rows: &mut Vec<Row>) -> Result<Option<String>, Error> {
-    let page: Page<'_> = serde_json::from_slice(body).map_err(|_| unexpected("costs in another form"))?;
-    let Properties { next_link, columns, rows: cells } = page.properties;
-    if !cells.is_empty() {
-        let layout = Layout::new(&columns, query)?;
-        rows.reserve(cells.len());
-        for row in &cells {
-            rows.push(layout.read(row)?);
+/// Reads a page's rows into `result`. Returns the link to the next page, unchecked.
+///
+/// # Errors
+/// [`Error::UnexpectedResponse`] with the reason; and what Azure says, where it sends an error with a 200.
+pub(super) fn read_page(
+    answer: &Answer,
+    query: &Query,
+    result: &mut QueryResult,
+) -> Result<Option<String>, Error> {
+    const OTHER_FORM: &str = "costs in another form";
+    let page: Page<'_> = answer.read(OTHER_FORM)?;
+    let is_a_query = page.is_a_query || !matches!(page.properties, Member::Absent);
+    let Member::There(properties) = page.properties else {
+        answer.refusal_inside()?;
+        // The member is optional; but an answer without anything of a query's is none.
+        let described = || answer.described();
+        return if is_a_query { Ok(None) } else { Err(unexpected(OTHER_FORM).in_answer(described)) };
+    };
+    let Properties { next_link, columns, rows } = properties;
+    read_rows(&columns, &rows.unwrap_or_default(), query, result)
+        .map_err(|error| error.in_answer(|| answer.described()))?;
+    Ok(next_link.filter(|link| !link.trim().is_empty()))
+}
+
+fn read_rows(
+    columns: &[Column<'_>],
+    rows: &[Option<Vec<&RawValue>>],
+    query: &Query,
+    result: &mut QueryResult,
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let layout = Layout::new(columns, query)?;
+    result.rows.reserve(rows.len());
+    for row in rows {
+        match layout.read(row.as_deref().unwrap_or_default())? {
+            Cells::Row(row) => result.rows.push(row),
+            Cells::NoFigure => result.without_figure += 1,
+            Cells::NoMoney => {}
         }
     }
-    Ok(next_link.filter(|link| !link.is_empty()))
+    Ok(())
+}
+
+/// What a row of the answer is.
+enum Cells {
+    Row(Row),
+    /// The cost is missing: nobody knows what it would be.
+    NoFigure,
+    /// Nothing of no currency.
+    NoMoney,
 }
 
 /// Where on a page the columns are that a query asked for.
@@ -54,28 +96,38 @@ impl Layout {
             None => None,
         };
         Ok(Self {
-            cost: find(query.column().as_str()).ok_or(unexpected("costs without the cost column"))?,
+            cost: find(query.column().as_str())
+                .or_else(|| find(query.column().other().as_str()))
+                .ok_or(unexpected("costs without the cost column"))?,
             currency: find("Currency").ok_or(unexpected("costs without a currency"))?,
             date,
             groups: group_columns(columns, query.grouping())?,
         })
     }
 
-    fn read(&self, row: &[&RawValue]) -> Result<Row, Error> {
+    fn read(&self, row: &[&RawValue]) -> Result<Cells, Error> {
         let cell = |index: usize| {
             row.get(index).map(|cell| cell.get()).ok_or(unexpected("a row with cells missing"))
         };
-        let amount =
-            parse_amount(&text(cell(self.cost)?)?).map_err(|_| unexpected("a cost that is no number"))?;
-        let currency: Currency = text(cell(self.currency)?)?
-            .parse()
-            .map_err(|_| unexpected("a currency that is no currency code"))?;
+        let (amount, currency) = (text(cell(self.cost)?)?, text(cell(self.currency)?)?);
+        if amount.trim().is_empty() {
+            return Ok(Cells::NoFigure);
+        }
+        let amount = parse_amount(amount.trim()).map_err(|_| unexpected("a cost that is no number"))?;
+        if currency.trim().is_empty() {
+            // A zero of no currency adds to nothing; any other amount would be lost.
+            let none = amount.is_zero();
+            return if none { Ok(Cells::NoMoney) } else { Err(unexpected("a cost without a currency")) };
+        }
+        let currency: Currency =
+            currency.trim().parse().map_err(|_| unexpected("a currency that is no currency code"))?;
         let date = match self.date {
             Some(index) => Some(date(&text(cell(index)?)?).ok_or(unexpected("a date that is no date"))?),
             None => None,
         };
         let groups = self.groups.iter().map(|index| Ok(text(cell(*index)?)?.into_owned()));
-        Ok(Row { cost: Money::new(amount, currency), date, groups: groups.collect::<Result<_, Error>>()? })
+        let groups = groups.collect::<Result<_, Error>>()?;
+        Ok(Cells::Row(Row { cost: Money::new(amount, currency), date, groups }))
     }
 }
 
@@ -120,30 +172,53 @@ fn date(text: &str) -> Option<Date> {
 }
 
 const fn unexpected(what: &'static str) -> Error {
-    Error::UnexpectedResponse { what }
+    Error::unexpected(what)
 }
 
+/// Each member is optional in the specification.
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow)]
-    properties: Properties<'a>,
+    #[serde(borrow, default)]
+    properties: Member<Properties<'a>>,
+    #[serde(default, rename = "type", deserialize_with = "is_there")]
+    is_a_query: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Properties<'a> {
+    #[serde(default, deserialize_with = "json::text")]
     next_link: Option<String>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::or_default")]
     columns: Vec<Column<'a>>,
     /// Cells stay JSON text, in place: a cost must not pass through a double.
     #[serde(borrow, default)]
-    rows: Vec<Vec<&'a RawValue>>,
+    rows: Option<Vec<Option<Vec<&'a RawValue>>>>,
 }
 
 #[derive(Deserialize)]
 struct Column<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "json::or_default")]
     name: Cow<'a, str>,
+}
+
+/// A member where it makes a difference whether it is null or absent.
+#[derive(Default)]
+enum Member<T> {
+    #[default]
+    Absent,
+    Null,
+    There(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Member<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::There))
+    }
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 #[derive(Deserialize)]

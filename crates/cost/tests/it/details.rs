@@ -140,10 +140,11 @@ async fn the_storages_refusals_are_not_the_persons() {
     for (answer, code, tries) in [
         (
             status(403).set_body_string("<Error><Code>AuthenticationFailed</Code></Error>"),
-            "unexpected_response",
+            "report_link_expired",
             1,
         ),
-        (status(404), "unexpected_response", 1),
+        (status(404), "report_link_expired", 1),
+        (status(418), "unexpected_response", 1),
         (status(503), "azure_unavailable", 3),
         (status(429).insert_header("retry-after", "0"), "azure_unavailable", 3),
     ] {
@@ -161,7 +162,7 @@ async fn what_is_announced_as_too_large_is_not_fetched() {
     always(&azure, ok(&ready(&[link(&storage, "1"), link(&storage, "2")]))).await;
     let small = DetailsLimits { most_bytes: 17, ..limits() };
     let error = details_within(&client_with(&azure, &[&storage]), small).await.unwrap_err();
-    assert!(matches!(error, Error::TooLarge { bytes: 18, limit: 17 }), "{error}");
+    assert!(matches!(error, Error::ReportTooLarge { bytes: 18, limit: 17 }), "{error}");
     assert_eq!(requests(&storage).await.len(), 0);
 }
 
@@ -172,7 +173,7 @@ async fn what_turns_out_too_large_is_dropped() {
     always(&storage, status(200).set_body_string("a,b\n1,2\n3,4\n5,6\n")).await;
     let small = DetailsLimits { most_bytes: 20, ..limits() };
     let error = details_within(&client_with(&azure, &[&storage]), small).await.unwrap_err();
-    assert!(matches!(error, Error::TooLarge { bytes: 32, limit: 20 }), "{error}");
+    assert!(matches!(error, Error::ReportTooLarge { bytes: 32, limit: 20 }), "{error}");
 }
 
 #[tokio::test]

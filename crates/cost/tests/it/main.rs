@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod as_it_is;
 mod details;
 mod leaks;
 mod query;
+mod raw;
 mod retry;
 mod subscriptions;
 mod support;

@@ -1,8 +1,10 @@
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use cost::{Error, Metric, Scope, Settings};
+use cost::{Bound, Error, Metric, Scope, Settings};
 use serde_json::Value;
-use wiremock::MockServer;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request};
 
 use crate::support::{
     PROD, TOKEN, always, by_service, client, costs, in_turn, november, prod, prod_scope, refusal, requests,
@@ -22,7 +24,7 @@ async fn pages_are_asked_for_with_the_same_body() {
         rows,
         [("0.1234567890123456 EUR".to_owned(), "Storage"), ("0.0000001 EUR".to_owned(), "Bandwidth")]
     );
-    assert_eq!((result.pages, result.truncated), (2, false));
+    assert_eq!((result.pages, result.truncated), (2, None));
 
     let seen = requests(&azure).await;
     assert_eq!(seen[0].url.path(), format!("/subscriptions/{PROD}/providers/Microsoft.CostManagement/query"));
@@ -57,9 +59,13 @@ async fn a_next_link_to_another_host_gets_no_token() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (azure, foreign) = (MockServer::start().await, MockServer::start().await);
-    always(&azure, status(307).insert_header("location", foreign.uri())).await;
-    let error = client(&azure).query(&token(), &prod_scope(), &by_service()).await.unwrap_err();
-    assert_eq!(error.code(), "unexpected_response");
+    // What has no request id is not from Azure: a portal that wants a sign-in first.
+    let moved = || status(307).insert_header("location", foreign.uri());
+    in_turn(&azure, [moved().insert_header("x-ms-request-id", "r-1"), moved()]).await;
+    for code in ["unexpected_response", "azure_unavailable"] {
+        let error = client(&azure).query(&token(), &prod_scope(), &by_service()).await.unwrap_err();
+        assert_eq!(error.code(), code);
+    }
     assert_eq!(requests(&foreign).await.len(), 0);
 }
 
@@ -68,7 +74,7 @@ async fn no_content_is_no_costs() {
     let azure = MockServer::start().await;
     always(&azure, status(204)).await;
     let result = client(&azure).query(&token(), &prod_scope(), &by_service()).await.unwrap();
-    assert!(result.rows.is_empty() && !result.truncated);
+    assert!(result.rows.is_empty() && result.truncated.is_none());
     let costs = client(&azure).cost_by_service(&token(), prod(), november(), Metric::Actual).await.unwrap();
     assert!(costs.services.is_empty() && costs.totals.is_empty());
 }
@@ -95,15 +101,20 @@ async fn currencies_are_never_added() {
 async fn a_cut_answer_says_so() {
     let azure = MockServer::start().await;
     let two_rows = r#"[[1, "Storage", "EUR"], [2, "Bandwidth", "EUR"]]"#;
-    always(&azure, costs(two_rows, Some(&format!("{}/more", azure.uri())))).await;
+    let counted = AtomicU32::new(0);
+    let uri = azure.uri();
+    let next_page = move |_: &Request| {
+        costs(two_rows, Some(&format!("{uri}/more?page={}", counted.fetch_add(1, Ordering::Relaxed))))
+    };
+    Mock::given(any()).respond_with(next_page).mount(&azure).await;
 
     let pages = client(&azure).with_settings(Settings { most_pages: 3, ..settings() });
     let result = pages.query(&token(), &prod_scope(), &by_service()).await.unwrap();
-    assert_eq!((result.pages, result.rows.len(), result.truncated), (3, 6, true));
+    assert_eq!((result.pages, result.rows.len(), result.truncated), (3, 6, Some(Bound::Pages(3))));
 
     let rows = client(&azure).with_settings(Settings { most_rows: 3, ..settings() });
     let result = rows.query(&token(), &prod_scope(), &by_service()).await.unwrap();
-    assert_eq!((result.pages, result.rows.len(), result.truncated), (2, 3, true));
+    assert_eq!((result.pages, result.rows.len(), result.truncated), (2, 3, Some(Bound::Rows(3))));
     // Sums of a part would pass for sums of the whole.
     let error = rows.cost_by_service(&token(), prod(), november(), Metric::Actual).await.unwrap_err();
     assert_eq!(error.code(), "too_large");
@@ -114,7 +125,7 @@ async fn an_answer_that_fits_exactly_is_not_cut() {
     let azure = MockServer::start().await;
     always(&azure, costs(r#"[[1, "Storage", "EUR"], [2, "Bandwidth", "EUR"]]"#, Some(""))).await;
     let client = client(&azure).with_settings(Settings { most_rows: 2, most_pages: 1, ..settings() });
-    assert!(!client.query(&token(), &prod_scope(), &by_service()).await.unwrap().truncated);
+    assert_eq!(client.query(&token(), &prod_scope(), &by_service()).await.unwrap().truncated, None);
 }
 
 #[tokio::test]
@@ -182,7 +193,7 @@ async fn the_size_of_an_answer_is_bounded_after_decompression() {
 #[tokio::test]
 async fn an_answer_of_another_kind_is_told() {
     let azure = MockServer::start().await;
-    always(&azure, status(200).set_body_string("<html>")).await;
+    always(&azure, status(200).insert_header("x-ms-request-id", "r-1").set_body_string("<html>")).await;
     let error = client(&azure).query(&token(), &prod_scope(), &by_service()).await.unwrap_err();
     assert_eq!(error.code(), "unexpected_response");
 }

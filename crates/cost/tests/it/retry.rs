@@ -89,13 +89,13 @@ async fn a_429_without_a_header_waits_the_default() {
 async fn an_outage_is_told_after_three_tries() {
     let azure = MockServer::start().await;
     always(&azure, refusal(504, "GatewayTimeout")).await;
-    assert_eq!(ask(&client(&azure)).await.unwrap_err().code(), "azure_unavailable");
+    assert_eq!(ask(&client(&azure)).await.unwrap_err().code(), "azure_timeout");
     assert_eq!(requests(&azure).await.len(), 3);
 }
 
 #[tokio::test]
 async fn other_errors_are_not_tried_again() {
-    for code in [400, 401, 403, 404, 409, 500, 502] {
+    for code in [400, 401, 403, 404, 409, 500] {
         let azure = MockServer::start().await;
         always(&azure, status(code)).await;
         ask(&client(&azure)).await.unwrap_err();

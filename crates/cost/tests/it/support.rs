@@ -46,6 +46,7 @@ pub(crate) fn settings() -> Settings {
         deadline: Duration::from_secs(5),
         throttled_wait: Duration::from_millis(1),
         unavailable_wait: Duration::from_millis(1),
+        broken_pause: Duration::from_millis(1),
         ..Settings::default()
     }
 }

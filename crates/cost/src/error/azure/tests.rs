@@ -30,7 +30,7 @@ fn azures_codes_have_one_meaning_each() {
         (401, "InvalidAuthenticationTokenTenant", "wrong_tenant"),
         (429, "429", "throttled"),
         (503, "ServerTimeout", "azure_unavailable"),
-        (504, "GatewayTimeout", "azure_unavailable"),
+        (504, "GatewayTimeout", "azure_timeout"),
         (500, "InternalServerError", "azure_unavailable"),
         (400, "SomethingNew", "invalid_query"),
         (401, "SomethingNew", "no_access"),
@@ -49,7 +49,12 @@ fn azures_codes_have_one_meaning_each() {
 #[test]
 fn a_body_of_another_kind_is_no_obstacle() {
     for body in ["", "<html>", "{}", "[]", r#"{"error":"text"}"#, r#"{"error":{"code":1}}"#] {
-        assert_eq!(answer(403, &[], body).code(), "no_access", "{body}");
+        assert_eq!(answer(403, &[("x-ms-request-id", "1")], body).code(), "no_access", "{body}");
+    }
+    for body in ["", "<html>", "{}", "[]"] {
+        let error = answer(403, &[], body);
+        assert_eq!(error.code(), "azure_unavailable", "{body}");
+        assert!(error.detail().contains("proxy"), "{}", error.detail());
     }
 }
 
@@ -106,9 +111,12 @@ fn messages_that_name_people_stay_out_of_logs() {
 fn a_failed_report_is_read_like_any_refusal() {
     let report = |code: &str| {
         let body = ErrorBody { code: Some(code.to_owned()), message: None };
-        from_report(&HeaderMap::new(), Some(body)).code()
+        from_inside(StatusCode::OK, &HeaderMap::new(), Some(body), Error::ReportFailed).code()
     };
     assert_eq!(report("AccountCostDisabled"), "cost_data_disabled");
     assert_eq!(report("SomethingNew"), "report_failed");
-    assert_eq!(from_report(&HeaderMap::new(), None).code(), "report_failed");
+    assert_eq!(
+        from_inside(StatusCode::OK, &HeaderMap::new(), None, Error::ReportFailed).code(),
+        "report_failed"
+    );
 }

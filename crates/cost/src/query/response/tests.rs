@@ -21,9 +21,14 @@ fn page(columns: &[&str], rows: &str) -> Vec<u8> {
     format!(r#"{{"properties":{{"nextLink":"","columns":{},"rows":{rows}}}}}"#, json!(columns)).into_bytes()
 }
 
+fn answer(body: &[u8]) -> Answer {
+    let (status, headers) = (reqwest::StatusCode::OK, reqwest::header::HeaderMap::new());
+    Answer { status, headers, body: bytes::Bytes::copy_from_slice(body) }
+}
+
 fn read(body: &[u8], query: QueryBuilder) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
-    read_page(body, &query.build().unwrap(), &mut rows).map(|_| rows)
+    let mut result = QueryResult::default();
+    read_page(&answer(body), &query.build().unwrap(), &mut result).map(|_| result.rows)
 }
 
 /// An example file, with the body's raw text: parsing it and writing it again would round the numbers.
@@ -120,20 +125,22 @@ fn escaped_and_plain_texts_are_read() {
 fn what_is_missing_or_odd_is_told() {
     let expect = |columns: &[&str], rows: &str| {
         let error = read(&page(columns, rows), query().group_by(by("s"))).unwrap_err();
-        let Error::UnexpectedResponse { what } = error else { panic!("{error}") };
+        let Error::UnexpectedResponse { what, .. } = error else { panic!("{error}") };
         what
     };
     assert_eq!(expect(&["Currency", "s"], "[[1]]"), "costs without the cost column");
     assert_eq!(expect(&["Cost", "s"], "[[1]]"), "costs without a currency");
     assert_eq!(expect(&["Cost", "Currency"], "[[1]]"), "costs without the column of a group");
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR"]]"#), "a row with cells missing");
-    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[null, "EUR", ""]]"#), "a cost that is no number");
+    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[["x", "EUR", ""]]"#), "a cost that is no number");
+    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, null, ""]]"#), "a cost without a currency");
+    assert_eq!(expect(&["Cost", "Currency", "s"], "[null]"), "a row with cells missing");
     assert_eq!(
         expect(&["Cost", "Currency", "s"], r#"[[1, "Euro", ""]]"#),
         "a currency that is no currency code"
     );
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR", []]]"#), "a cell that is no plain value");
-    for body in ["", "{}", "[]", r#"{"properties":null}"#] {
+    for body in ["", "{}", "[]", r#"{"value":[]}"#, r#"{"properties":1}"#] {
         assert!(read(body.as_bytes(), query()).is_err(), "{body}");
     }
 }
@@ -141,10 +148,108 @@ fn what_is_missing_or_odd_is_told() {
 #[test]
 fn no_rows_need_no_columns() {
     assert_eq!(read(br#"{"properties":{"columns":[],"rows":[]}}"#, query().group_by(by("s"))).unwrap(), []);
-    assert_eq!(read(br#"{"properties":{}}"#, query()).unwrap(), []);
+    for body in
+        [r#"{"properties":{}}"#, r#"{"properties":null}"#, r#"{"type":"Microsoft.CostManagement/query"}"#]
+    {
+        assert_eq!(read(body.as_bytes(), query()).unwrap(), [], "{body}");
+    }
+}
+
+/// A member of the specification: there, null or absent. A table's cell likewise, but it cannot be absent.
+fn member(name: &'static str, value: impl Strategy<Value = String>) -> impl Strategy<Value = Option<String>> {
+    let there = value.prop_map(move |value| Some(format!("\"{name}\":{value}")));
+    prop_oneof![4 => there, 1 => Just(Some(format!("\"{name}\":null"))), 1 => Just(None)]
+}
+
+/// An amount in cents, and the ways to write it: plain, with an exponent, as text.
+fn written(cents: i64, how: usize) -> String {
+    let plain = rust_decimal::Decimal::new(cents, 2).to_string();
+    [plain.clone(), format!("{cents}e-2"), format!("\"{plain}\""), format!("\"{cents}E-2\"")][how % 4].clone()
+}
+
+prop_compose! {
+    /// A page as the specification allows it, and the sum of its costs in each currency.
+    fn pages()(
+        rows in proptest::collection::vec((-10_000_i64..10_000, 0_usize..4, 0_usize..3, 0_usize..4), 0..12),
+        order in Just(vec![0_usize, 1, 2, 3]).prop_shuffle(),
+        null_rows in proptest::bool::weighted(0.1),
+    )(
+        next in member("nextLink", Just("\"\"".to_owned())),
+        kind in member("type", Just("\"Microsoft.CostManagement/query\"".to_owned())),
+        rows in Just(rows), order in Just(order), null_rows in Just(null_rows),
+    ) -> (String, Vec<(i64, usize)>) {
+        const NAMES: [&str; 4] = ["Cost", "s", "Currency", "Extra"];
+        let columns: Vec<_> = order.iter().map(|i| format!("{{\"name\":\"{}\",\"type\":null}}", NAMES[*i])).collect();
+        let lines: Vec<_> = rows.iter().map(|(cents, how, currency, group)| {
+            let cells = [
+                written(*cents, *how),
+                ["null", "\"\"", "\"Storage\"", "\"storage\""][*group].to_owned(),
+                ["\"EUR\"", "\"usd\"", "\"Gbp\""][*currency].to_owned(),
+                "{\"x\":[1]}".to_owned(),
+            ];
+            format!("[{}]", order.iter().map(|i| cells[*i].clone()).collect::<Vec<_>>().join(","))
+        }).collect();
+        let lines = if null_rows { "null".to_owned() } else { format!("[{}]", lines.join(",")) };
+        let table = format!("\"columns\":[{}],\"rows\":{lines}", columns.join(","));
+        let properties: Vec<_> = next.into_iter().chain([table]).collect();
+        let members: Vec<_> = kind.into_iter().chain([format!("\"properties\":{{{}}}", properties.join(","))]).collect();
+        let sums = if null_rows { Vec::new() } else { rows.iter().map(|row| (row.0, row.2)).collect() };
+        (format!("{{{}}}", members.join(",")), sums)
+    }
+}
+
+/// JSON of any shape in the places of the specification.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-zA-Z0-9.eE+-]{0,6}".prop_map(Value::from),
+        prop_oneof!["Cost", "Currency", "EUR", "s", "1e-3"].prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        let name = prop_oneof![
+            "properties",
+            "columns",
+            "rows",
+            "name",
+            "nextLink",
+            "error",
+            "code",
+            "message",
+            "type"
+        ];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            proptest::collection::hash_map(name, inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
 }
 
 proptest! {
+    #[test]
+    fn whatever_the_specification_allows_adds_up((body, costs) in pages()) {
+        let mut result = QueryResult::default();
+        read_page(&answer(body.as_bytes()), &query().group_by(by("s")).build().unwrap(), &mut result).unwrap();
+        let totals = result.totals().unwrap();
+        let summed = result.summed().unwrap();
+        prop_assert_eq!(&summed.totals().unwrap(), &totals);
+        for (index, currency) in ["EUR", "USD", "GBP"].into_iter().enumerate() {
+            let cents: i64 = costs.iter().filter(|cost| cost.1 == index).map(|cost| cost.0).sum();
+            let sum = totals.get(currency.parse().unwrap()).map(|sum| sum.amount).unwrap_or_default();
+            prop_assert_eq!(sum, rust_decimal::Decimal::new(cents, 2), "{}: {}", currency, body);
+        }
+    }
+
+    #[test]
+    fn any_json_is_read_or_refused_with_a_reason(body in anything()) {
+        if let Err(error) = read(body.to_string().as_bytes(), query().group_by(by("s"))) {
+            prop_assert!(error.azure().is_some(), "{}", error);
+            prop_assert!(error.to_string().len() > 20, "{}", error);
+        }
+    }
+
     #[test]
     fn hostile_pages_never_panic(body in "\\PC{0,200}", cell in "\\PC{0,20}") {
         let _ = read(body.as_bytes(), query());

@@ -1,0 +1,222 @@
+//! One request and its answer, and whether to send it again.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue};
+use reqwest::{Response, StatusCode};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Span;
+
+use super::{Answer, Client};
+use crate::Error;
+use crate::error::{AzureError, ErrorBody};
+
+/// How often a request is tried before its refusal is passed on.
+const MOST_TRIES: u32 = 3;
+
+/// Who is asked, where it makes a difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Azure Resource Manager.
+    Arm,
+    /// The state of a report: <https://github.com/Azure/azure-sdk-for-python/issues/34096> answers 406 now and then.
+    Polling,
+    /// The storage of report files.
+    Blob,
+}
+
+/// The moment a call must be over.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    allowed: Duration,
+    end: Instant,
+}
+
+impl Deadline {
+    pub(crate) fn after(allowed: Duration) -> Self {
+        Self { allowed, end: Instant::now() + allowed }
+    }
+
+    /// Whether there is time for this wait and something after it.
+    pub(crate) fn has(&self, wait: Duration) -> bool {
+        wait < self.end.saturating_duration_since(Instant::now())
+    }
+
+    async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        timeout_at(self.end, work).await.map_err(|_| Error::DeadlineExceeded(self.allowed))
+    }
+}
+
+impl Client {
+    /// Sends until there is an answer that waiting does not change, or no time or try is left.
+    ///
+    /// All requests of this crate read: sending one again is safe, POST or not. `build` is told what has come already.
+    pub(super) async fn send(
+        &self,
+        target: Target,
+        build: impl Fn(&Partial) -> reqwest::RequestBuilder,
+        most_bytes: u64,
+        deadline: Deadline,
+    ) -> Result<Answer, Error> {
+        let mut partial = Partial::default();
+        let mut tries = 1;
+        loop {
+            let exchanged = deadline.bound(exchange(build(&partial), most_bytes, &mut partial)).await?;
+            let (pause, outcome) = match exchanged {
+                Ok(answer) => {
+                    Span::current().record("status", answer.status.as_u16());
+                    (self.pause_after(&answer, target, tries), Ok(answer))
+                }
+                Err(Failed::Broken(error)) => (Some(self.growing(tries)), Err(unreachable(error))),
+                Err(Failed::Undecodable(answer)) => return Err(undecodable(target).in_answer(|| *answer)),
+                Err(Failed::For(error)) => return Err(error),
+            };
+            let Some(pause) = pause.filter(|pause| tries < MOST_TRIES && deadline.has(*pause)) else {
+                return outcome;
+            };
+            let status = outcome.ok().map(|answer| answer.status.as_u16());
+            tracing::debug!(status, pause_ms = pause.as_millis(), tries, "azure is asked once more");
+            sleep(pause).await;
+            tries += 1;
+        }
+    }
+
+    /// How long to wait before trying again; `None` if that would not help.
+    fn pause_after(&self, answer: &Answer, target: Target, tries: u32) -> Option<Duration> {
+        let settings = self.settings();
+        let default = match answer.status {
+            StatusCode::TOO_MANY_REQUESTS => settings.throttled_wait,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => settings.unavailable_wait,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY => self.growing(tries),
+            StatusCode::CONFLICT if is_busy(answer) => self.growing(tries),
+            StatusCode::NOT_ACCEPTABLE if target == Target::Polling => self.growing(tries),
+            // The file is another than the one that was begun: from the start.
+            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE if target == Target::Blob => {
+                self.growing(tries)
+            }
+            _ => return None,
+        };
+        Some(answer.asked_wait(self.now()).unwrap_or(default))
+    }
+
+    /// A short pause, longer each time: what broke is often the first connection after a long rest.
+    /// <https://github.com/Azure/azure-cli/issues/31459>
+    fn growing(&self, tries: u32) -> Duration {
+        self.settings().broken_pause.saturating_mul(1 << (tries - 1))
+    }
+}
+
+/// <https://github.com/webdevops/azure-resourcemanager-exporter/issues/90>
+fn is_busy(answer: &Answer) -> bool {
+    let message = ErrorBody::read(&answer.body).and_then(ErrorBody::into_message).unwrap_or_default();
+    message.to_lowercase().contains("too many connections")
+}
+
+/// What of a body has come, over all tries. Only a file goes on where it was; whatever else begins anew.
+#[derive(Default)]
+pub(super) struct Partial {
+    body: BytesMut,
+    /// Whether the bytes are the file's own: what was decompressed on the way has no place in it.
+    counts: bool,
+    etag: Option<HeaderValue>,
+}
+
+impl Partial {
+    /// The bytes to ask for, where some are there already.
+    pub(super) fn range(&self) -> Option<String> {
+        (self.counts && !self.body.is_empty()).then(|| format!("bytes={}-", self.body.len()))
+    }
+
+    /// The version of the file that they are of.
+    pub(super) const fn etag(&self) -> Option<&HeaderValue> {
+        self.etag.as_ref()
+    }
+
+    /// Makes room for the answer's body behind what is there, or in its place.
+    fn begin(&mut self, response: &Response) -> Result<(), Failed> {
+        if response.status() == StatusCode::PARTIAL_CONTENT {
+            if first_byte(response.headers()) == Some(self.body.len()) {
+                return Ok(());
+            }
+            let error = Error::unexpected("another part of a file than was asked for");
+            return Err(Failed::For(error.in_answer(|| described(response))));
+        }
+        self.body.clear();
+        // The HTTP client takes the length away where it decompresses.
+        self.counts = response.status() == StatusCode::OK && response.headers().contains_key(CONTENT_LENGTH);
+        self.etag = response.headers().get(ETAG).cloned();
+        Ok(())
+    }
+}
+
+/// The first of the bytes that an answer has: `bytes 20-99/100` (RFC 9110 §14.4).
+fn first_byte(headers: &HeaderMap) -> Option<usize> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes ")?;
+    range.split_once('-')?.0.parse().ok()
+}
+
+/// Why there is no answer.
+enum Failed {
+    /// The connection broke, or there was none.
+    Broken(reqwest::Error),
+    /// The body is not compressed as its header says.
+    Undecodable(Box<AzureError>),
+    For(Error),
+}
+
+/// One request and its answer. The body is counted as it arrives, after decompression: a length in a header is
+/// a claim, and absent when it is compressed.
+async fn exchange(
+    request: reqwest::RequestBuilder,
+    most_bytes: u64,
+    partial: &mut Partial,
+) -> Result<Answer, Failed> {
+    let mut response = request.send().await.map_err(Failed::Broken)?;
+    partial.begin(&response)?;
+    let too_large = |bytes| Failed::For(Error::TooLarge { bytes, limit: most_bytes });
+    let announced = response.content_length().map(|bytes| bytes.saturating_add(partial.body.len() as u64));
+    if let Some(bytes) = announced.filter(|bytes| *bytes > most_bytes) {
+        return Err(too_large(bytes));
+    }
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, &response))? {
+        let bytes = (partial.body.len() + chunk.len()) as u64;
+        if bytes > most_bytes {
+            return Err(too_large(bytes));
+        }
+        partial.body.extend_from_slice(&chunk);
+    }
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    Ok(Answer { status, headers, body: std::mem::take(&mut partial.body).freeze() })
+}
+
+/// The HTTP client has one kind of error for a body that breaks off and one that cannot be decompressed; the cause tells.
+fn failed(error: reqwest::Error, response: &Response) -> Failed {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
+            return Failed::Undecodable(Box::new(described(response)));
+        }
+        cause = error.source();
+    }
+    Failed::Broken(error)
+}
+
+fn described(response: &Response) -> AzureError {
+    AzureError::new(response.status(), response.headers(), None)
+}
+
+/// The address goes: that of a report file is a secret.
+fn unreachable(error: reqwest::Error) -> Error {
+    Error::Unreachable(error.without_url())
+}
+
+const fn undecodable(target: Target) -> Error {
+    match target {
+        Target::Blob => Error::DamagedReport { what: "a file cannot be decompressed" },
+        Target::Arm | Target::Polling => Error::unexpected("a body that cannot be decompressed"),
+    }
+}

@@ -1,0 +1,39 @@
+//! The bounds of every call.
+
+use std::time::Duration;
+
+/// The bounds of every call.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long a call may take altogether: all pages, all retries. 30 s.
+    pub deadline: Duration,
+    /// The most bytes of one answer, after decompression. 16 MiB.
+    pub most_body_bytes: u64,
+    /// The most pages of one query. 40.
+    pub most_pages: u32,
+    /// The most rows of one query. 100 000.
+    pub most_rows: usize,
+    /// The most subscriptions of one list, on however many pages. 20 000.
+    pub most_subscriptions: usize,
+    /// The wait after a 429 that names none, as Cost Management sometimes does. 10 s: its shortest window.
+    pub throttled_wait: Duration,
+    /// The wait after a 503 or 504 that names none. 1 s.
+    pub unavailable_wait: Duration,
+    /// The pause after a connection that broke, a 408 or a 502; it doubles with each. 250 ms.
+    pub broken_pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(30),
+            most_body_bytes: 16 * 1024 * 1024,
+            most_pages: 40,
+            most_rows: 100_000,
+            most_subscriptions: 20_000,
+            throttled_wait: Duration::from_secs(10),
+            unavailable_wait: Duration::from_secs(1),
+            broken_pause: Duration::from_millis(250),
+        }
+    }
+}
