@@ -63,7 +63,9 @@ pub(crate) struct CostServer {
 }
 
 impl CostServer {
-    pub(crate) fn new(services: Services) -> Self {
+    pub(crate) fn new(mut services: Services) -> Self {
+        let clock = services.clock.clone();
+        services.cost = services.cost.with_clock(move || clock.now());
         Self { services: Arc::new(services) }
     }
 
@@ -78,7 +80,9 @@ impl CostServer {
             telemetry::names::SPAN_GATEWAY_TOOL_CALL,
             gen_ai.tool.name = entry.name,
             enduser.id = %caller.principal.oid(),
-            error.type = field::Empty
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+            otel.status_description = field::Empty
         );
         let started = Instant::now();
         let call = self.decide_and_call(entry, caller.clone(), request).instrument(span.clone());

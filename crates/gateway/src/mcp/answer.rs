@@ -1,8 +1,11 @@
 //! What a tool call ends in: an answer, an error that the assistant can act on, or a refusal over HTTP; or nothing, because
 //! nobody waits for it.
 
+mod unforeseen;
+
 use std::borrow::Cow;
 
+use cost::AzureError;
 use rmcp::model::{CallToolResult, ContentBlock};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,15 +83,12 @@ impl From<cost::Error> for Failure {
                 claims: None,
             });
         }
+        unforeseen::note(&error);
         ToolError {
             code: error.code(),
             detail: error.detail(),
             retry_after_seconds: error.retry_after_seconds(),
-            azure: error.azure().map(|azure| AzureSaid {
-                code: azure.code.clone(),
-                message: azure.message().map(str::to_owned),
-                request_id: azure.request_id.clone(),
-            }),
+            azure: error.azure().map(AzureSaid::from),
             subscriptions: Vec::new(),
         }
         .into()
@@ -120,6 +120,11 @@ pub(super) struct Choice {
     pub(super) id: String,
     /// Its name.
     pub(super) name: String,
+    /// Enabled, Warned, PastDue, Disabled, Deleted or unknown.
+    pub(super) state: String,
+    /// The id of the directory it belongs to, if Azure says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) directory: Option<String>,
 }
 
 /// An error as Azure worded it.
@@ -129,8 +134,22 @@ struct AzureSaid {
     code: Option<String>,
     /// Azure's message.
     message: Option<String>,
-    /// The request's id, for a support case.
+    /// The request's id: under it the server's operator and Azure's support find this very call.
     request_id: Option<String>,
+    /// The names that would have been right, where Azure lists them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    valid_values: Vec<String>,
+}
+
+impl From<&AzureError> for AzureSaid {
+    fn from(azure: &AzureError) -> Self {
+        Self {
+            code: azure.code.clone(),
+            message: azure.message().map(str::to_owned),
+            request_id: azure.request_id.clone(),
+            valid_values: azure.valid_values().iter().map(|name| foreign::exact(name)).collect(),
+        }
+    }
 }
 
 impl ToolError {
@@ -153,11 +172,17 @@ impl ToolError {
         Self::new("internal", "The answer could not be written; this is a defect of the server.".to_owned())
     }
 
-    fn into_result(self) -> CallToolResult {
+    pub(super) fn into_result(self) -> CallToolResult {
         let mut text = format!("{}: {}", self.code, self.detail);
-        if let Some(said) = self.azure.as_ref().and_then(|azure| azure.message.as_deref()) {
+        if let Some(id) = self.azure.as_ref().and_then(|azure| azure.request_id.as_deref()) {
+            text.push_str("\n\nAzure's request id: ");
+            text.push_str(&foreign::name(id));
+        }
+        if let Some((said, azure)) =
+            self.azure.as_ref().and_then(|azure| Some((azure.message.as_deref()?, azure)))
+        {
             text.push_str("\n\nAzure says: ");
-            text.push_str(&foreign::message(said));
+            text.push_str(&foreign::message_with(said, &azure.valid_values));
         }
         let mut result = CallToolResult::error(vec![ContentBlock::text(text)]);
         result.structured_content = Some(json!(self));

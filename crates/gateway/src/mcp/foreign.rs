@@ -24,6 +24,28 @@ pub(super) fn message(text: &str) -> String {
     markdown(&visible(text, MESSAGE))
 }
 
+/// A message that lists names, for a text: the list is cut at one of them, and says how many it leaves out.
+pub(super) fn message_with(text: &str, names: &[String]) -> String {
+    const LIST: &str = "valid values:";
+    const REST: usize = 30;
+    let whole = visible(text, usize::MAX);
+    let Some((head, _)) = whole.split_once(LIST).filter(|_| whole.chars().count() > MESSAGE) else {
+        return message(text);
+    };
+    let mut cut = format!("{} {LIST}", visible(head, MESSAGE / 2));
+    let mut shown = 0;
+    for name in names {
+        let name = format!("{} '{}'", if shown == 0 { "" } else { "," }, visible(name, NAME));
+        if cut.chars().count() + name.chars().count() + REST > MESSAGE {
+            break;
+        }
+        cut.push_str(&name);
+        shown += 1;
+    }
+    let left_out = names.len() - shown;
+    markdown(&if left_out == 0 { cut } else { format!("{cut} and {left_out} more") })
+}
+
 /// A table of a file, for a text: letter by letter in a block that nothing in it can end, without what is not seen. Says
 /// how many characters that were.
 pub(super) fn block(language: &str, text: &str) -> (String, usize) {
@@ -52,7 +74,9 @@ fn markdown(text: &str) -> String {
     let mut rest = text.chars();
     while let Some(character) = rest.next() {
         let acts = match character {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '~' | '$' => true,
+            '\\' | '`' | '*' | '[' | ']' | '>' | '|' | '~' | '$' => true,
+            // Of a tag, a comment or an address; before a space it is "less than".
+            '<' => !rest.as_str().starts_with(' '),
             // Between letters it is one of them, and many names have it.
             '_' => !(before.is_alphanumeric() && rest.clone().next().is_some_and(char::is_alphanumeric)),
             // Of an entity, which could be any character.
@@ -81,12 +105,27 @@ mod tests {
             ("![x](https://evil.example/?q=1)", r"!\[x\](https://evil.example/?q=1)"),
             ("[x][y] <img src=x> `code`", r"\[x\]\[y\] \<img src=x\> \`code\`"),
             ("*a* _b_ __c__ ~~d~~ $e$", r"\*a\* \_b\_ \_\_c\_\_ \~\~d\~\~ \$e\$"),
+            ("< 0.01 EUR <b>", r"< 0.01 EUR \<b\>"),
             ("&#x202e;&lt;", r"\&#x202e;\&lt;"),
             ("a\n# b\n| c", r"a # b \| c"),
         ] {
             assert_eq!(name(text), expected);
             assert_eq!(message(text), expected);
         }
+    }
+
+    #[test]
+    fn a_list_of_names_is_cut_at_a_name() {
+        let names: Vec<_> = (0..80).map(|number| format!("Dimension{number}")).collect();
+        let list =
+            |names: &[String]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(",");
+        let long = message_with(&format!("Invalid: 'X'; valid values: {},''.\r\n", list(&names)), &names);
+        assert!(long.starts_with("Invalid: 'X'; valid values: 'Dimension0', 'Dimension1', "), "{long}");
+        assert!(long.chars().count() <= MESSAGE, "{long}");
+        let shown = long.matches("'Dimension").count();
+        assert!(shown > 20 && long.ends_with(&format!("' and {} more", 80 - shown)), "{long}");
+        let short = format!("valid values: {}.", list(&names[..3]));
+        assert_eq!(message_with(&short, &names[..3]), short);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The tools, one file each, and what they share: how a question names a subscription and a period, how money reads.
 
+mod absent;
+#[cfg(test)]
+mod as_it_is;
 mod cost_by_service;
 mod cost_export;
 mod list_subscriptions;

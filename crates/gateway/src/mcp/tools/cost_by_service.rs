@@ -1,13 +1,15 @@
 //! `cost_by_service`: what each service cost in a period.
 
-use cost::{CostByService as Costs, Metric, ServiceCost, SubscriptionId};
+use cost::{CostByService as Costs, Metric, ServiceCost};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::absent::or_default;
 use super::money::{self, Amount};
 use super::page::Page;
-use super::period::{Day, MetricInput, PeriodInput, PeriodOutput};
-use super::subscription::SubscriptionInput;
+use super::period::{Day, Days, MetricInput, PeriodInput, PeriodOutput};
+use super::subscription::{Found, SubscriptionInput};
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
@@ -30,10 +32,10 @@ pub(in crate::mcp) struct Input {
     #[serde(default)]
     to: Option<Day>,
     /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     metric: MetricInput,
     /// How many services to leave out at the start: next_skip of the answer before. Left out: none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     skip: usize,
 }
 
@@ -54,17 +56,29 @@ pub(in crate::mcp) struct Output {
     next_skip: Option<usize>,
     /// The sum of each currency, of all services. Currencies are never added up.
     totals: Vec<Amount>,
+    /// How many rows Azure sent without a figure. They are in no sum.
+    rows_without_figure: u64,
 }
 
 /// What one service cost.
 #[derive(JsonSchema, Serialize)]
 struct Service {
-    /// Azure's name of the service.
+    /// Azure's name of the service. What belongs to none is named so: purchases, credits.
     name: String,
     /// Its cost.
     cost: Amount,
     /// Its part of the currency's total, from 0 to 1. Null where the total is not positive.
     share: Option<String>,
+}
+
+impl Input {
+    /// The days asked about, seen from `today`.
+    ///
+    /// # Errors
+    /// Says which end is wrong and what would do.
+    pub(super) fn days(&self, today: Date) -> Result<Days, Failure> {
+        PeriodInput { from: self.from, to: self.to }.resolve(today)
+    }
 }
 
 impl Definition for CostByService {
@@ -76,26 +90,30 @@ impl Definition for CostByService {
     type Output = Output;
 
     async fn call(context: ToolContext, input: Input) -> Result<Answer<Output>, Failure> {
-        let period = PeriodInput { from: input.from, to: input.to }.resolve(context.today())?;
+        let days = input.days(context.today())?;
         let metric = Metric::from(input.metric);
-        let subscription = input.subscription.resolve(&context).await?;
+        let found = input.subscription.resolve(&context).await?;
         let ask = |cost: cost::Client, token| async move {
-            cost.cost_by_service(&token, subscription, period, metric).await
+            cost.cost_by_service(&token, found.id, days.period, metric).await
         };
-        Ok(answer(context.azure(ask).await?, subscription, &input))
+        Ok(answer(context.azure(ask).await?, &found, days, &input))
     }
 }
 
-fn answer(costs: Costs, subscription: SubscriptionId, input: &Input) -> Answer<Output> {
-    let period = PeriodOutput::from(costs.period);
+/// What costs of no service are called: <https://github.com/microsoft/finops-toolkit/issues/1569>.
+const NO_SERVICE: &str = "(no service: purchases, credits)";
+
+pub(super) fn answer(costs: Costs, found: &Found, days: Days, input: &Input) -> Answer<Output> {
+    let period = PeriodOutput::from(days);
     let totals: Vec<_> = costs.totals.iter().map(money::readable).collect();
+    let notes = notes(&costs, found, days);
     let mut table = Table::new(&["Service", "Cost", "Share"]);
     let page = Page::fill(costs.services, input.skip, &mut table, row);
     let text = if page.total == 0 {
-        format!("No {} costs from {} to {}.", input.metric.as_str(), period.from, period.to)
+        format!("No {} costs from {} to {}.{notes}", input.metric.as_str(), period.from, period.to)
     } else {
         format!(
-            "{} costs from {} to {}: {}\n\n{}{}",
+            "{} costs from {} to {}: {}{notes}\n\n{}{}",
             input.metric.title(),
             period.from,
             period.to,
@@ -105,23 +123,36 @@ fn answer(costs: Costs, subscription: SubscriptionId, input: &Input) -> Answer<O
         )
     };
     let data = Output {
-        subscription: subscription.to_string(),
+        subscription: found.id.to_string(),
         period,
         metric: input.metric.as_str(),
         total_services: page.total,
         next_skip: page.next_skip(),
         services: page.shown,
         totals: costs.totals.iter().map(Amount::from).collect(),
+        rows_without_figure: costs.without_figure,
     };
     Answer { text, data }
 }
 
+/// What a reader must know about the figures, a line for each.
+fn notes(costs: &Costs, found: &Found, days: Days) -> String {
+    let figures = match costs.without_figure {
+        0 => None,
+        count => Some(format!("Rows that Azure sent without a figure, which are in no sum: {count}.")),
+    };
+    let days = Some(days.note().trim().to_owned()).filter(|note| !note.is_empty());
+    let notes = [days, figures, found.note.clone()];
+    notes.into_iter().flatten().fold(String::new(), |text, note| text + "\n" + &note)
+}
+
 fn row(costs: ServiceCost) -> (Service, Vec<String>) {
     let ServiceCost { service, cost, share, .. } = costs;
+    let name = if service.is_empty() { NO_SERVICE.to_owned() } else { service };
     let data = Service {
-        name: foreign::exact(&service),
+        name: foreign::exact(&name),
         cost: cost.into(),
         share: share.map(|share| share.to_string()),
     };
-    (data, vec![service, money::readable(cost), money::percent(share)])
+    (data, vec![name, money::readable(cost), money::percent(share)])
 }

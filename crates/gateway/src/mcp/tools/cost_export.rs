@@ -41,25 +41,28 @@ impl Definition for CostExport {
     type Output = Output;
 
     async fn call(context: ToolContext, input: CostQuestion) -> Result<Answer<Output>, Failure> {
-        let period = input.period(context.today())?;
+        let days = input.days(context.today())?;
+        let period = days.period;
         let metric = Metric::from(input.metric);
-        let subscription = input.subscription.resolve(&context).await?;
+        let found = input.subscription.resolve(&context).await?;
         let ask = |cost: cost::Client, token| {
             let limits = context.export_limits();
-            async move { cost.cost_details(&token, &Scope::from(subscription), period, metric, limits).await }
+            async move { cost.cost_details(&token, &Scope::from(found.id), period, metric, limits).await }
         };
         let details = context.azure(ask).await?;
-        let period = PeriodOutput::from(period);
+        let period = PeriodOutput::from(days);
+        let doubt = found.note.map(|note| format!(" {note}")).unwrap_or_default();
         let summary = format!(
-            "{} cost details from {} to {}: {} charges, {} bytes of CSV.",
+            "{} cost details from {} to {}: {} charges, {} bytes of CSV.{}{doubt}",
             input.metric.title(),
             period.from,
             period.to,
             details.rows,
-            details.csv.len()
+            details.csv.len(),
+            days.note()
         );
         let data = Output {
-            subscription: subscription.to_string(),
+            subscription: found.id.to_string(),
             period,
             metric: input.metric.as_str(),
             rows: details.rows,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::absent::or_default;
 use super::page::Page;
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
@@ -18,7 +19,7 @@ pub(in crate::mcp) struct ListSubscriptions;
 #[serde(deny_unknown_fields)]
 pub(in crate::mcp) struct Input {
     /// How many to leave out at the start: next_skip of the answer before. Left out: none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     skip: usize,
 }
 
@@ -40,7 +41,7 @@ struct Subscription {
     id: String,
     /// Its name.
     name: String,
-    /// Enabled, Warned, PastDue, Disabled or Deleted.
+    /// Enabled, Warned, PastDue, Disabled or Deleted; unknown where Azure sends none.
     state: String,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// An amount of one currency.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Amount {
-    /// The amount as an exact decimal, unrounded.
+    /// The amount as an exact decimal, unrounded up to 28 digits.
     amount: String,
     /// The currency's ISO 4217 code.
     currency: String,
@@ -20,9 +20,17 @@ impl From<Money> for Amount {
     }
 }
 
-/// An amount for people: two decimals.
+/// An amount for people: two decimals; one that they make nothing of is not nothing.
 pub(super) fn readable(money: Money) -> String {
-    format!("{:.2} {}", money.amount.round_dp(2), money.currency.as_str())
+    let (amount, currency) = (money.amount.round_dp(2), money.currency.as_str());
+    if !amount.is_zero() || money.amount.is_zero() {
+        return format!("{amount:.2} {currency}");
+    }
+    if money.amount.is_sign_positive() {
+        format!("< 0.01 {currency}")
+    } else {
+        format!("above -0.01 {currency}")
+    }
 }
 
 /// A share for people, in percent with one decimal.
@@ -30,4 +38,24 @@ pub(super) fn percent(share: Option<Decimal>) -> String {
     // Beside credits a share can be any number; one that overflows says nothing.
     let percent = share.and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
     percent.map_or_else(String::new, |percent| format!("{:.1} %", percent.round_dp(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_amount_is_not_nothing() {
+        for (amount, expected) in [
+            ("0.00009126", "< 0.01 DKK"),
+            ("-0.004", "above -0.01 DKK"),
+            ("0", "0.00 DKK"),
+            ("0.000", "0.00 DKK"),
+            ("0.006", "0.01 DKK"),
+            ("1234.5", "1234.50 DKK"),
+        ] {
+            let money = Money::new(amount.parse().unwrap(), "DKK".parse().unwrap());
+            assert_eq!(readable(money), expected, "{amount}");
+        }
+    }
 }

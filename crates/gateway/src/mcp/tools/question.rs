@@ -1,11 +1,11 @@
 //! What the cost tools are asked: which subscription, which days, which kind of cost.
 
-use cost::Period;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::period::{Day, MetricInput, PeriodInput};
+use super::absent::or_default;
+use super::period::{Day, Days, MetricInput, PeriodInput};
 use super::subscription::SubscriptionInput;
 use crate::mcp::answer::Failure;
 
@@ -22,7 +22,7 @@ pub(in crate::mcp) struct CostQuestion {
     #[serde(default)]
     to: Option<Day>,
     /// "actual" (what is invoiced) or "amortized" (reservations spread over their term).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) metric: MetricInput,
 }
 
@@ -31,7 +31,7 @@ impl CostQuestion {
     ///
     /// # Errors
     /// Says which end is wrong and what would do.
-    pub(super) fn period(&self, today: Date) -> Result<Period, Failure> {
+    pub(super) fn days(&self, today: Date) -> Result<Days, Failure> {
         PeriodInput { from: self.from, to: self.to }.resolve(today)
     }
 }
