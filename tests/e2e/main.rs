@@ -24,6 +24,7 @@ mod interop;
 mod kill;
 mod leaks;
 mod mcp_http;
+mod odd_answers;
 mod preflight;
 mod proxies;
 mod refusals;
