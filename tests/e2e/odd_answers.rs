@@ -2,15 +2,19 @@
 //! the same id, and what passes by itself is tried again.
 
 use e2e::{Answer, Stack};
-use emulator::{EndpointFault, PROD_SUBSCRIPTION};
+use emulator::{CostAnswer, EndpointFault, PROD_SUBSCRIPTION};
 use serde_json::json;
+
+async fn ask(stack: &Stack) -> Answer {
+    let question = json!({"subscription": PROD_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-31"});
+    stack.caller.call(&stack.token("alice"), "cost_by_service", question).await
+}
 
 async fn ask_while_arm_answers(stack: &Stack, status: u16, times: Option<u32>) -> Answer {
     stack.emulator.faults().update(|faults| {
         faults.arm = EndpointFault { status: Some(status), times, ..EndpointFault::default() }
     });
-    let question = json!({"subscription": PROD_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-31"});
-    stack.caller.call(&stack.token("alice"), "cost_by_service", question).await
+    ask(stack).await
 }
 
 #[tokio::test]
@@ -39,4 +43,81 @@ async fn what_passes_by_itself_is_tried_again() {
     let answer = ask_while_arm_answers(&stack, 504, None).await;
     assert_eq!(answer.data()["code"], "azure_timeout");
     assert!(answer.readable().contains("Ask for a shorter period"), "{}", answer.readable());
+}
+
+#[tokio::test]
+async fn what_cost_management_was_reported_to_say_is_told_as_what_it_is() {
+    let stack = Stack::start().await;
+    for (status, body, code, words) in [
+        (
+            400,
+            r#"{"error":{"code":"BadRequest","message":"Cost management data is unavailable for subscription S. The offer MS-AZR-0243P is not supported. (Request ID: 1)"}}"#,
+            "subscription_type_not_supported",
+            "does not cover the offer",
+        ),
+        (
+            404,
+            r#"{"error":{"code":"NotFound","message":"GtmDimensionDataProvider.GetAzureSubscriptionsById returns null or empty list for id: S (Request ID: 1)"}}"#,
+            "no_data_yet",
+            "up to 48 hours",
+        ),
+        (400, r#"{"code":"AccountCostDisabled","message":"m"}"#, "cost_data_disabled", "AO view charges"),
+        (
+            200,
+            r#"{"error":{"code":"BillingAccessDenied","message":"m"}}"#,
+            "no_access",
+            "Cost Management Reader",
+        ),
+        (
+            409,
+            r#"{"error":{"code":"MissingSubscriptionRegistration","message":"m"}}"#,
+            "provider_not_registered",
+            "register Microsoft.CostManagement",
+        ),
+    ] {
+        let odd = CostAnswer { status, body: body.to_owned(), ..CostAnswer::default() };
+        stack.emulator.faults().update(|faults| faults.cost_answer = Some(odd));
+        let answer = ask(&stack).await;
+        assert_eq!(answer.data()["code"], code, "{}", answer.text);
+        assert!(answer.readable().contains(words), "{}", answer.readable());
+        assert!(answer.data()["azure"]["request_id"].is_string(), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_whatever_stands_in_front_is_not_azures_word() {
+    let stack = Stack::start().await;
+    for status in [200, 403, 404] {
+        let page = CostAnswer {
+            status,
+            body: "<html>Blocked by policy</html>".to_owned(),
+            content_type: "text/html".to_owned(),
+            foreign: true,
+            times: Some(1),
+        };
+        stack.emulator.faults().update(|faults| faults.cost_answer = Some(page));
+        let answer = ask(&stack).await;
+        assert_eq!(answer.data()["code"], "azure_unavailable", "{}", answer.text);
+        assert!(answer.readable().contains("proxy"), "{}", answer.readable());
+        assert!(!ask(&stack).await.is_tool_error());
+    }
+}
+
+#[tokio::test]
+async fn odd_but_right_answers_are_answers() {
+    let stack = Stack::start().await;
+    for (body, services, words) in [
+        ("\u{feff}{\"properties\":null}", 0, "No actual costs"),
+        (
+            r#"{"properties":{"columns":[{"name":"PreTaxCost"},{"name":"ServiceName"},{"name":"Currency"}],"rows":[[2,"Storage","EUR"],[1,"storage","EUR"],[1,null,"EUR"],[0,"Nothing",null]],"nextLink":""}}"#,
+            2,
+            "(no service: purchases, credits) | 1.00 EUR",
+        ),
+    ] {
+        let odd = CostAnswer { body: body.to_owned(), ..CostAnswer::default() };
+        stack.emulator.faults().update(|faults| faults.cost_answer = Some(odd));
+        let answer = ask(&stack).await;
+        assert_eq!(answer.data()["total_services"], services, "{}", answer.text);
+        assert!(answer.readable().contains(words), "{}", answer.readable());
+    }
 }

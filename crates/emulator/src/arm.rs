@@ -27,7 +27,7 @@ use self::errors::ArmError;
 use self::request::{ArmRequest, CostScope};
 use self::state::State;
 use crate::counters::bump;
-use crate::faults::{Endpoint, Strike};
+use crate::faults::{Endpoint, Foreign, Strike};
 
 /// Versions every route here understands; Azure lists its own per resource type.
 const API_VERSIONS: &[&str] = &[
@@ -71,7 +71,9 @@ async fn handle(
         None => answer(&state, &method, &uri, &headers, &body)
             .unwrap_or_else(|error| error.saying(&state.world.config.written).into_response()),
     };
-    stamp(&state, &headers, response.headers_mut());
+    if response.extensions().get::<Foreign>().is_none() {
+        stamp(&state, &headers, response.headers_mut());
+    }
     response
 }
 
@@ -110,6 +112,11 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
         ["subscriptions", id, rest @ ..] => (cost_scope(state, id, None, request)?, rest),
         _ => return Err(ArmError::not_found(request.uri.path())),
     };
+    if let ["providers", "microsoft.costmanagement", ..] = rest
+        && let Some(answer) = state.world.faults.take_cost_answer()
+    {
+        return Ok(answer.response());
+    }
     let post = request.method == Method::POST;
     let get = request.method == Method::GET;
     match rest {

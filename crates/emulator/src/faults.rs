@@ -2,6 +2,8 @@
 //!
 //! A fault is data. The control API and the Rust handle change the same settings.
 
+mod cost_answer;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -12,6 +14,9 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use cost_answer::CostAnswer;
+pub(crate) use cost_answer::Foreign;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,8 @@ pub struct FaultSettings {
     pub cae_dialect: CaeDialect,
     /// A challenge ARM answers with although nothing is wrong with the token.
     pub arm_challenge: Option<ArmChallenge>,
+    /// An answer of Cost Management's, letter by letter.
+    pub cost_answer: Option<CostAnswer>,
 }
 
 /// A fault of one endpoint.
@@ -198,6 +205,17 @@ impl Faults {
         }
         challenge.times = challenge.times.map(|times| times - 1);
         Some(challenge.clone())
+    }
+
+    /// What Cost Management must answer with, if that is switched on.
+    pub(crate) fn take_cost_answer(&self) -> Option<CostAnswer> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let answer = settings.cost_answer.as_mut().filter(|answer| answer.times != Some(0))?;
+        answer.times = answer.times.map(|times| times - 1);
+        Some(answer.clone())
     }
 
     /// Counts a failure of the request `key`; whether it is now a loop.
