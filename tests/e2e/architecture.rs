@@ -145,6 +145,18 @@ fn only_who_makes_the_parts_knows_all_settings() {
     }
 }
 
+#[test]
+fn every_file_speaks_one_dialect() {
+    let root = MetadataCommand::new().no_deps().exec().unwrap().workspace_root;
+    let folders = ["crates", "tests/src", "tests/e2e"].map(|folder| root.join(folder).into_std_path_buf());
+    let files: Vec<_> = folders.iter().flat_map(|folder| sources(folder)).collect();
+    assert!(files.len() > 300, "{}", files.len());
+    let generated = |file: &Path| file.components().any(|part| part.as_os_str() == "gen");
+    for file in files.iter().filter(|file| !generated(file)) {
+        assert_eq!(modules::foreign_to_the_dialect(file), [""; 0], "{}", file.display());
+    }
+}
+
 /// Whether a path is that module, or something in it.
 fn is_in(path: &str, module: &str) -> bool {
     path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))

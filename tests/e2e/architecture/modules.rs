@@ -290,3 +290,28 @@ fn parse(file: &Path) -> syn::File {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
+
+/// What a file says in another dialect than the rest: imports that nest, and imports behind the modules.
+pub(crate) fn foreign_to_the_dialect(file: &Path) -> Vec<&'static str> {
+    let mut faults = Vec::new();
+    let mut modules_began = false;
+    for item in parse(file).items {
+        match item {
+            Item::Mod(module) if module.content.is_none() && !is_for_tests(&module.attrs) => modules_began = true,
+            Item::Use(_) if modules_began => faults.push("a `use` behind a `mod`"),
+            Item::Use(used) if nests(&used.tree) => faults.push("a `use` with braces that hold a path"),
+            _ => {}
+        }
+    }
+    faults
+}
+
+fn nests(tree: &UseTree) -> bool {
+    match tree {
+        UseTree::Path(path) => nests(&path.tree),
+        UseTree::Group(group) => {
+            group.items.iter().any(|tree| matches!(tree, UseTree::Path(_) | UseTree::Group(_)))
+        }
+        UseTree::Name(_) | UseTree::Rename(_) | UseTree::Glob(_) => false,
+    }
+}
