@@ -2,8 +2,6 @@
 //!
 //! Two broker replicas, Redis, the emulator and the gateway are real processes. `KILL_SEED` repeats a run's moments.
 
-mod load;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -11,6 +9,8 @@ use e2e::Caller;
 use e2e::processes::{Ports, Processes, Setup};
 
 use self::load::{Load, MARGIN, Outcome, PEOPLE, SERVED_FOR};
+
+mod load;
 
 /// Who is killed, and what must hold then.
 struct Case {

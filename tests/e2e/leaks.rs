@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use e2e::processes::{Ports, Processes, Setup};
 use e2e::{Caller, Credential};
-use proto::v1::{ExchangeRequest, PurgeUserRequest, token_broker_client::TokenBrokerClient};
+use proto::v1::token_broker_client::TokenBrokerClient;
+use proto::v1::{ExchangeRequest, PurgeUserRequest};
 use serde_json::{Value, json};
 
 const PEOPLE: usize = 40;

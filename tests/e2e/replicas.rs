@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use e2e::Stack;
 use futures::future::join_all;
-use proto::v1::{ExchangeRequest, token_broker_client::TokenBrokerClient};
+use proto::v1::ExchangeRequest;
+use proto::v1::token_broker_client::TokenBrokerClient;
 use tonic::transport::{Channel, Endpoint};
 
 const CALLS: usize = 1000;

@@ -10,6 +10,15 @@
 
 #![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
 
+pub use caller::{Answer, Caller, Era};
+pub use clock::ShiftedClock;
+pub use conformance::Conformance;
+pub use credential::{Credential, Volume};
+pub use hop::Hop;
+pub use redis::{Recording, Redis};
+pub use stack::{Stack, StackBuilder};
+pub use testkit::INSTALL_REDIS;
+
 pub mod processes;
 
 mod caller;
@@ -19,12 +28,3 @@ mod credential;
 mod hop;
 mod redis;
 mod stack;
-
-pub use caller::{Answer, Caller, Era};
-pub use clock::ShiftedClock;
-pub use conformance::Conformance;
-pub use credential::{Credential, Volume};
-pub use hop::Hop;
-pub use redis::{Recording, Redis};
-pub use stack::{Stack, StackBuilder};
-pub use testkit::INSTALL_REDIS;

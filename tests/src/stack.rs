@@ -1,8 +1,5 @@
 //! The whole system in one process: what the binaries run, on ports the system chooses.
 
-mod files;
-mod services;
-
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +10,9 @@ use telemetry::testing::Captured;
 use self::files::Files;
 use self::services::{Broker, Service};
 use crate::{Caller, Credential, Hop, Redis, ShiftedClock, Volume};
+
+mod files;
+mod services;
 
 /// What a stack is started with.
 #[derive(Debug, Default)]

@@ -3,7 +3,12 @@
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
-use crate::{Client, Error, Grouping, Metric, Money, Period, Query, QueryResult, SubscriptionId, Totals};
+use crate::client::Client;
+use crate::error::Error;
+use crate::money::{Money, Totals};
+use crate::period::Period;
+use crate::query::{Grouping, Metric, Query, QueryResult};
+use crate::scope::SubscriptionId;
 
 /// The costs of a subscription by service.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,6 @@
 //! (`error="insufficient_claims"` and, for revoked sessions, `error="invalid_token"`), so what counts is the
 //! presence of `claims`. The header's grammar is RFC 9110 §11.6.1; the parser is in [`parse`].
 
-mod parse;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -13,6 +11,8 @@ use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::{Map, Value};
 
 use parse::Challenge;
+
+mod parse;
 
 /// More than this in all `WWW-Authenticate` headers together is no challenge of Entra's.
 const MOST_BYTES: usize = 8 * 1024;

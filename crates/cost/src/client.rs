@@ -1,10 +1,6 @@
 //! One request to Azure: headers, deadline, bounds, retries. What is asked and what the answer means is the
 //! business of the other modules.
 
-mod answer;
-mod exchange;
-mod settings;
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,10 +19,14 @@ pub(crate) use answer::Answer;
 pub(crate) use exchange::Deadline;
 pub use settings::Settings;
 
-use crate::Error;
+use crate::error::Error;
 use crate::error::from_answer;
 use crate::links::{self, BlobHost};
 use exchange::{Partial, Target};
+
+mod answer;
+mod exchange;
+mod settings;
 
 /// The bucket that requests are counted in. Without it they share one bucket with every other nameless tool of
 /// the directory: <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>.

@@ -5,10 +5,6 @@
 //!
 //! A file's link is a permission by itself (a SAS): it is used here, without the token, and shown to nobody.
 
-mod csv;
-mod gzip;
-mod manifest;
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,10 +17,19 @@ use tracing::Span;
 use tracing::field::Empty;
 use url::Url;
 
+use crate::client::Client;
 use crate::client::{Answer, ArmRequest, Deadline, observed};
+use crate::error::Error;
+use crate::invalid::InvalidQuery;
+use crate::period::Period;
 use crate::query::API_VERSION;
-use crate::{Client, Error, InvalidQuery, Metric, Period, Scope};
+use crate::query::Metric;
+use crate::scope::Scope;
 use manifest::{Manifest, Report};
+
+mod csv;
+mod gzip;
+mod manifest;
 
 /// The bounds of one report.
 #[derive(Clone, Copy, Debug)]

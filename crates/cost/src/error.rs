@@ -3,20 +3,21 @@
 //! `Display` and `Debug` end up in logs: they hold no token, no report link and no text of Azure's that names
 //! people. Azure's own words are in [`Error::azure`], for the caller whose request it was.
 
-mod advice;
-mod azure;
-mod body;
-mod made;
-mod meanings;
-mod valid_values;
-
 use std::time::Duration;
 
 pub use azure::AzureError;
 pub(crate) use azure::{from_answer, from_inside};
 pub(crate) use body::ErrorBody;
 
-use crate::{AmountOverflow, InvalidQuery};
+use crate::invalid::InvalidQuery;
+use crate::money::AmountOverflow;
+
+mod advice;
+mod azure;
+mod body;
+mod made;
+mod meanings;
+mod valid_values;
 
 /// Why there are no costs.
 #[derive(Debug, thiserror::Error)]

@@ -38,6 +38,21 @@
 //! # }
 //! ```
 
+pub use by_service::{CostByService, ServiceCost};
+pub use client::{Client, Settings};
+pub use details::{CostDetails, DetailsLimits};
+pub use error::{AzureError, Error};
+pub use foreign::{is_unseen, visible};
+pub use invalid::InvalidQuery;
+pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
+pub use period::Period;
+pub use query::{
+    Bound, CostColumn, Direction, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult,
+    Row, SortBy, Sorting,
+};
+pub use scope::{ResourceGroupName, Scope, SubscriptionId};
+pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
+
 mod by_service;
 mod challenge;
 mod client;
@@ -56,18 +71,3 @@ mod query;
 mod retry;
 mod scope;
 mod subscriptions;
-
-pub use by_service::{CostByService, ServiceCost};
-pub use client::{Client, Settings};
-pub use details::{CostDetails, DetailsLimits};
-pub use error::{AzureError, Error};
-pub use foreign::{is_unseen, visible};
-pub use invalid::InvalidQuery;
-pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
-pub use period::Period;
-pub use query::{
-    Bound, CostColumn, Direction, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult,
-    Row, SortBy, Sorting,
-};
-pub use scope::{ResourceGroupName, Scope, SubscriptionId};
-pub use subscriptions::{NameSearch, Subscription, SubscriptionState};

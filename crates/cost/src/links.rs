@@ -3,7 +3,7 @@
 
 use url::{Host, Url};
 
-use crate::Error;
+use crate::error::Error;
 
 /// A link to Azure Resource Manager itself: same scheme, host and port, and no credentials written into it.
 pub(crate) fn to_arm(link: &str, arm: &Url, what: &'static str) -> Result<Url, Error> {

@@ -1,7 +1,5 @@
 //! Amounts of money: exact, and never added across currencies. Knows nothing of Azure.
 
-mod sum;
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +7,8 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 pub(crate) use sum::Sum;
+
+mod sum;
 
 /// An amount in one currency. There is no `+`: adding is what [`Totals`] does, currency by currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

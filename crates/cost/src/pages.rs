@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use url::Url;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The pages of one list so far. Only their digests are kept: a link can have 10 kB, and there may be hundreds.
 pub(crate) struct Pages {

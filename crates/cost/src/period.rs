@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
-use crate::InvalidQuery;
+use crate::invalid::InvalidQuery;
 
 /// Whole days, both ends included, as Azure counts them (UTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,6 @@
 //!
 //! <https://learn.microsoft.com/rest/api/cost-management/query/usage>
 
-mod filter;
-mod request;
-mod response;
-mod summed;
-
 use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::SecretString;
@@ -20,8 +15,16 @@ pub use request::{
 pub use response::Row;
 
 use crate::client::{ArmRequest, observed};
+use crate::client::{Client, Settings};
+use crate::error::Error;
+use crate::money::{AmountOverflow, Totals};
 use crate::pages::Pages;
-use crate::{AmountOverflow, Client, Error, Scope, Settings, Totals};
+use crate::scope::Scope;
+
+mod filter;
+mod request;
+mod response;
+mod summed;
 
 /// The newest version that Microsoft's own SDKs use.
 pub(crate) const API_VERSION: &str = "2025-03-01";

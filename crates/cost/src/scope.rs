@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::InvalidQuery;
+use crate::invalid::InvalidQuery;
 
 /// A subscription or one of its resource groups.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

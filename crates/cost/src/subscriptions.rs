@@ -3,17 +3,19 @@
 //!
 //! <https://learn.microsoft.com/rest/api/resources/subscriptions/list>
 
-mod list;
-mod search;
-
 use secrecy::SecretString;
 use tracing::field::Empty;
 use uuid::Uuid;
 
 pub use search::NameSearch;
 
+use crate::client::Client;
 use crate::client::observed;
-use crate::{Client, Error, SubscriptionId};
+use crate::error::Error;
+use crate::scope::SubscriptionId;
+
+mod list;
+mod search;
 
 /// A subscription, as Azure Resource Manager lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

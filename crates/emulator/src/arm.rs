@@ -2,16 +2,6 @@
 //!
 //! Paths are matched without regard to case, as in life.
 
-pub(crate) mod auth;
-pub(crate) mod cost_details;
-pub(crate) mod costs;
-pub(crate) mod errors;
-pub(crate) mod query;
-pub(crate) mod request;
-pub(crate) mod state;
-pub(crate) mod subscriptions;
-pub(crate) mod throttle;
-
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,6 +18,16 @@ use self::request::{ArmRequest, CostScope};
 use self::state::State;
 use crate::counters::bump;
 use crate::faults::{Endpoint, Foreign, Strike};
+
+pub(crate) mod auth;
+pub(crate) mod cost_details;
+pub(crate) mod costs;
+pub(crate) mod errors;
+pub(crate) mod query;
+pub(crate) mod request;
+pub(crate) mod state;
+pub(crate) mod subscriptions;
+pub(crate) mod throttle;
 
 /// Versions every route here understands; Azure lists its own per resource type.
 const API_VERSIONS: &[&str] = &[

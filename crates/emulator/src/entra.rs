@@ -3,6 +3,16 @@
 //! The issuer of v2 tokens is `{authority}/{tid}/v2.0`; `{authority}/{tid}/` stands in for `https://sts.windows.net/{tid}/`
 //! as the issuer of v1 tokens, since clients must find everything below one local authority.
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::StatusCode;
+
+use self::state::State;
+use crate::tenant::contoso::{CONSUMERS_TENANT_ID, TENANT_DOMAIN, TENANT_ID};
+use crate::world::World;
+
 pub(crate) mod authorize;
 pub(crate) mod client;
 pub(crate) mod client_assertion;
@@ -18,16 +28,6 @@ pub(crate) mod state;
 pub(crate) mod token;
 pub(crate) mod user_tokens;
 pub(crate) mod verify;
-
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{get, post};
-use http::StatusCode;
-
-use self::state::State;
-use crate::tenant::contoso::{CONSUMERS_TENANT_ID, TENANT_DOMAIN, TENANT_ID};
-use crate::world::World;
 
 /// Routes of the Entra listener.
 pub(crate) fn router(world: Arc<World>) -> Router {

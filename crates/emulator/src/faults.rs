@@ -2,8 +2,6 @@
 //!
 //! A fault is data. The control API and the Rust handle change the same settings.
 
-mod cost_answer;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -17,6 +15,8 @@ use serde_json::Value;
 
 pub use cost_answer::CostAnswer;
 pub(crate) use cost_answer::Foreign;
+
+mod cost_answer;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

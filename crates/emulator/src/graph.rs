@@ -1,7 +1,5 @@
 //! Microsoft Graph, as far as consent look-ups need it. App-only tokens with the right application permissions alone.
 
-mod objects;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +16,8 @@ use crate::faults::Endpoint;
 use crate::jwt::Unverified;
 use crate::tenant::contoso::GRAPH_APP_ID;
 use crate::world::World;
+
+mod objects;
 
 /// The application permissions that look-ups need.
 const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";

@@ -18,6 +18,28 @@
 //! # Ok(()) }
 //! ```
 
+pub use config::{Config, Ports, Quotas};
+pub use counters::Counts;
+pub use emulator::Emulator;
+pub use endpoints::Endpoints;
+pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
+pub use error::StartError;
+pub use faults::{ArmChallenge, CaeDialect, CostAnswer, EndpointFault, FaultSettings, Faults};
+pub use keys::Rollover;
+pub use tenant::conditional_access::{Control, Policy};
+pub use tenant::contoso::{
+    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
+    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, TENANT_DOMAIN, TENANT_ID,
+};
+pub use tenant::directory::{
+    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
+    Registration, WhoCanConsent,
+};
+pub use tenant::federation::{FederatedCredential, ServiceAccountToken};
+pub use tenant::graph_settings::{GraphSettings, ScopeText};
+pub use tenant::people::UnknownPerson;
+
 mod arm;
 mod blob;
 mod bounded;
@@ -43,25 +65,3 @@ mod store;
 mod tenant;
 mod tls;
 mod world;
-
-pub use config::{Config, Ports, Quotas};
-pub use counters::Counts;
-pub use emulator::Emulator;
-pub use endpoints::Endpoints;
-pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
-pub use error::StartError;
-pub use faults::{ArmChallenge, CaeDialect, CostAnswer, EndpointFault, FaultSettings, Faults};
-pub use keys::Rollover;
-pub use tenant::conditional_access::{Control, Policy};
-pub use tenant::contoso::{
-    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
-    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, TENANT_DOMAIN, TENANT_ID,
-};
-pub use tenant::directory::{
-    NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
-    Registration, WhoCanConsent,
-};
-pub use tenant::federation::{FederatedCredential, ServiceAccountToken};
-pub use tenant::graph_settings::{GraphSettings, ScopeText};
-pub use tenant::people::UnknownPerson;

@@ -24,13 +24,13 @@ use self::context::{Services, ToolContext};
 use self::registry::{Entry, TOOLS};
 use crate::caller::Caller;
 
+pub(crate) use registry::tool_names;
+
 mod answer;
 pub(crate) mod context;
 mod foreign;
 mod registry;
 mod tools;
-
-pub(crate) use registry::tool_names;
 
 /// The methods that this server has. Others are refused before anything of them is read on.
 pub const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];

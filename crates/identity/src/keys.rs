@@ -1,15 +1,15 @@
 //! The tenant's signing keys: where they come from (`metadata`), how long they are believed (`cache`), and how many
 //! fetches a sender of unknown key ids can cause (`budget`).
 
-mod budget;
-mod cache;
-mod metadata;
-
 pub use budget::{UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
 pub use cache::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL};
 
 pub(crate) use cache::{KeyCache, KeyError};
 pub(crate) use metadata::{ALGORITHM, MetadataSource, SigningKey, Snapshot};
+
+mod budget;
+mod cache;
+mod metadata;
 
 #[cfg(test)]
 mod tests {

@@ -44,6 +44,17 @@
 //! # }
 //! ```
 
+pub use audience::{EmptyAudience, audiences};
+pub use error::{InvalidToken, Reason, ValidationError};
+pub use explain::{Explanation, Pin, Verdict};
+pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
+pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
+pub use loopback::is_loopback;
+pub use principal::Principal;
+pub use scope::ScopeSet;
+pub use token::{BearerToken, MAX_TOKEN_BYTES};
+pub use validate::{LEEWAY, Validator, ValidatorConfig, ValidatorError};
+
 pub mod clock;
 pub mod cloud;
 #[cfg(any(test, fuzzing))]
@@ -64,14 +75,3 @@ mod strict_json;
 mod token;
 mod unverified;
 mod validate;
-
-pub use audience::{EmptyAudience, audiences};
-pub use error::{InvalidToken, Reason, ValidationError};
-pub use explain::{Explanation, Pin, Verdict};
-pub use ids::{ClientId, InvalidId, ObjectId, TenantId};
-pub use keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, REFRESH_INTERVAL, UNKNOWN_KEY_FETCHES, UNKNOWN_KEY_PAUSE};
-pub use loopback::is_loopback;
-pub use principal::Principal;
-pub use scope::ScopeSet;
-pub use token::{BearerToken, MAX_TOKEN_BYTES};
-pub use validate::{LEEWAY, Validator, ValidatorConfig, ValidatorError};

@@ -1,13 +1,12 @@
 //! The one place that builds outgoing HTTP clients: one pool per service, verified TLS, no redirects. And what is read of
 //! every answer in the same way: so much of its body, and the wait that it asks for.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::{Certificate, Client, Response, redirect};
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //!
 //! This crate must not know how a token is exchanged, validated or cached.
 
+pub use status::{BrokerError, Reason};
+
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(any(test, fuzzing))]
@@ -14,8 +16,6 @@ pub mod fuzzing;
 pub mod status;
 
 mod redacted;
-
-pub use status::{BrokerError, Reason};
 
 /// Package `token_broker.v1`, version 1 of the contract.
 pub mod v1 {

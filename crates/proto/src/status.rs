@@ -6,7 +6,10 @@
 //! trusted of it and never fails. Sizes are bounded both ways, because details travel in an HTTP/2 header.
 //! See <https://google.aip.dev/193>.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
 
 use prost::Message as _;
 use prost_types::Any;

@@ -4,7 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::{env, fs, path::Path};
+use std::path::Path;
+use std::{env, fs};
 
 const PROTO: &str = "token_broker/v1/token_broker.proto";
 const FILES: [&str; 2] = ["token_broker.v1.rs", "token_broker.v1.fds.bin"];

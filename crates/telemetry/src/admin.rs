@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use crate::Metrics;
+use crate::metrics::Metrics;
 
 /// How long `/readyz` waits for its checks: less than the one to five seconds probes commonly allow.
 const READINESS_DEADLINE: Duration = Duration::from_millis(900);

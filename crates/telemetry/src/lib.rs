@@ -17,6 +17,10 @@
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
 //! or a body: a credential that is never read cannot leak.
 
+pub use init::{Guard, InitError, init};
+pub use metrics::{Metrics, MetricsError};
+pub use settings::{LogFormat, TelemetryArgs};
+
 pub mod admin;
 pub mod command_line;
 mod filter;
@@ -31,7 +35,3 @@ mod settings;
 pub mod signals;
 #[cfg(feature = "testing")]
 pub mod testing;
-
-pub use init::{Guard, InitError, init};
-pub use metrics::{Metrics, MetricsError};
-pub use settings::{LogFormat, TelemetryArgs};

@@ -4,9 +4,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response};
-use axum::{Router, routing::post};
+use axum::routing::post;
 use clap::Parser;
 use http_body_util::{BodyExt, Full};
 use telemetry::{TelemetryArgs, init};

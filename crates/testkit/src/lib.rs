@@ -11,17 +11,17 @@
 
 use jiff::Timestamp;
 
-mod authority;
-mod eventually;
-mod kept;
-mod keys;
-mod redis;
-
 pub use authority::{Authority, Issued};
 pub use eventually::eventually;
 pub use kept::kept_inputs;
 pub use keys::{KeyAndCert, certified, ec_key, key_and_cert, pem, rsa_key};
 pub use redis::{INSTALL_REDIS, RedisOptions, RedisServer, RedisWay, cache_keys};
+
+mod authority;
+mod eventually;
+mod kept;
+mod keys;
+mod redis;
 
 /// The time at which tests take place: 2026-11-22T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::constant(1_795_348_800, 0);

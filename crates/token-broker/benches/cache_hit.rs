@@ -4,17 +4,18 @@
 
 #![expect(clippy::expect_used, reason = "a bench that cannot start has nothing to measure")]
 
-#[path = "../tests/it/support.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "shared with the integration tests, which use more of it")]
-mod support;
-
-use std::{hint::black_box, sync::Arc};
+use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use identity::clock::{ManualClock, SharedClock};
 use testkit::NOW;
 use token_broker::{Broker, ExchangeCommand};
 use tokio::runtime::Runtime;
+
+#[path = "../tests/it/support.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the integration tests, which use more of it")]
+mod support;
 
 fn cache_hit(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");

@@ -3,7 +3,8 @@
 //! Where such work ends all the same, a panic say, the broker would go on with keys and credentials that nobody keeps,
 //! and nobody would see it. So it is noticed here, and ends the process. This module must not know what is done.
 
-use std::{collections::HashMap, future};
+use std::collections::HashMap;
+use std::future;
 
 use tokio::task::{Id, JoinError, JoinSet};
 

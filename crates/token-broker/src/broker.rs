@@ -1,24 +1,27 @@
 //! Puts the broker together from its settings.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
-use identity::{Validator, ValidatorError, clock::SharedClock, outbound::OutboundError};
+use identity::clock::SharedClock;
+use identity::outbound::OutboundError;
+use identity::{Validator, ValidatorError};
 use opentelemetry::KeyValue;
 use reqwest::Client;
-use telemetry::{MetricsError, admin::Check, names, report::Report};
+use telemetry::admin::Check;
+use telemetry::report::Report;
+use telemetry::{MetricsError, names};
 use watched::WatchError;
 
-use crate::{
-    cache::{Caches, LocalCache, SharedCache, SharedCacheError},
-    config::Config,
-    consumers::{Consumers, Transport},
-    credential::{Credential, CredentialError},
-    entra::Entra,
-    exchange::Exchanger,
-    listeners::Listen,
-    metrics::Metrics,
-    preflight::{Expectations, Graph, Preflight},
-};
+use crate::cache::{Caches, LocalCache, SharedCache, SharedCacheError};
+use crate::config::Config;
+use crate::consumers::{Consumers, Transport};
+use crate::credential::{Credential, CredentialError};
+use crate::entra::Entra;
+use crate::exchange::Exchanger;
+use crate::listeners::Listen;
+use crate::metrics::Metrics;
+use crate::preflight::{Expectations, Graph, Preflight};
 
 /// A broker without its sockets.
 pub struct Broker {

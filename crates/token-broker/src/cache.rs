@@ -10,12 +10,6 @@
 //!
 //! This module must not know how a token is exchanged.
 
-mod key;
-mod local;
-mod settings;
-mod shared;
-mod terms;
-
 use std::sync::Arc;
 
 pub(crate) use key::{CacheKey, Place, UserKey};
@@ -26,6 +20,12 @@ pub(crate) use shared::SealingKeys;
 pub(crate) use shared::{Claim, Found, Purged, SharedCache, Ticket, Wait};
 pub use shared::{RedisUrl, RedisUrlError, SharedCacheError, SharedCacheSettings};
 pub(crate) use terms::{Terms, terms};
+
+mod key;
+mod local;
+mod settings;
+mod shared;
+mod terms;
 
 /// Both levels: the process's own memory, and what all replicas share if that is configured.
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
 //! How often one session may bring claims challenges: each of them passes by the cache, so a consumer that loops
 //! would drive Entra ID into refusing the user altogether (AADSTS50196).
 
-use std::{future, time::Duration};
+use std::future;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use moka::{future::Cache, ops::compute::Op};
+use moka::future::Cache;
+use moka::ops::compute::Op;
 
 use crate::cache::CacheKey;
 

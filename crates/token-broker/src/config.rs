@@ -3,30 +3,28 @@
 //! [`Args`] is what was written, [`Config`] is what holds: every rule was checked when there is one. No part knows this
 //! module: who puts them together gives each what it is to know.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use identity::{
-    ClientId, EmptyAudience, TenantId, ValidatorConfig,
-    cloud::{CloudArgs, CloudError},
-    outbound::OutboundArgs,
-};
+use identity::cloud::{CloudArgs, CloudError};
+use identity::outbound::OutboundArgs;
+use identity::{ClientId, EmptyAudience, TenantId, ValidatorConfig};
 use telemetry::TelemetryArgs;
 
-use crate::{
-    application::Application,
-    cache::{CacheArgs, CacheSettings, CacheSettingsError},
-    connections::TlsFiles,
-    credential::{CredentialArgs, CredentialConfig, CredentialConfigError},
-    list::listed,
-    listeners::{Listen, SocketMode},
-    preflight::{GraphSettings, PreflightArgs, PreflightSettings, PreflightSettingsError},
-    resource::{Resources, ResourcesError},
-};
-
-mod stopping;
+use crate::application::Application;
+use crate::cache::{CacheArgs, CacheSettings, CacheSettingsError};
+use crate::connections::TlsFiles;
+use crate::credential::{CredentialArgs, CredentialConfig, CredentialConfigError};
+use crate::list::listed;
+use crate::listeners::{Listen, SocketMode};
+use crate::preflight::{GraphSettings, PreflightArgs, PreflightSettings, PreflightSettingsError};
+use crate::resource::{Resources, ResourcesError};
 
 pub use stopping::{Stopping, StoppingArgs};
+
+mod stopping;
 
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]

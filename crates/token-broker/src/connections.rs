@@ -4,26 +4,19 @@
 //! handshake takes those in force, and whoever fails one, or takes long over it, holds nobody else up. This module
 //! must not know what the peers may do.
 
-mod door;
-mod tls;
-
-use std::{
-    collections::VecDeque,
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::mpsc,
-    task::{AbortHandle, JoinSet},
-    time::{self, Sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{self, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
@@ -33,6 +26,9 @@ use door::{Door, Refused, Seat};
 pub(crate) use tls::{ServerTls, watch as watch_tls};
 pub use tls::{TlsError, TlsFiles};
 use watched::Watched;
+
+mod door;
+mod tls;
 
 /// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that
 /// stalls.
@@ -298,10 +294,8 @@ fn without_delay(stream: TcpStream) -> TcpStream {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::{
-        door::tests::{CONSUMERS, Entrance, peer},
-        *,
-    };
+    use super::door::tests::{CONSUMERS, Entrance, peer};
+    use super::*;
 
     #[tokio::test]
     async fn a_connection_ends_at_its_age_whatever_it_waits_for() {

@@ -4,17 +4,11 @@
 //! consumers file says what each may do; it is followed, and read anew for each call, so that a change of it holds on
 //! connections that stand already. This module must not know gRPC, nor what is exchanged.
 
-mod calls;
-mod name;
-mod peer;
-mod registry;
+use std::path::Path;
+use std::sync::Arc;
 
-use std::{path::Path, sync::Arc};
-
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Meter},
-};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter};
 use proto::status::{ConsumerCause, Reason};
 use telemetry::names;
 
@@ -24,6 +18,11 @@ use calls::{Call, CallsByName};
 pub(crate) use peer::{InvalidCertificate, Peer, Transport};
 use registry::{NoConsumer, Registry, Rules};
 use watched::{Content, WatchError, Watched};
+
+mod calls;
+mod name;
+mod peer;
+mod registry;
 
 /// The services that may call.
 #[derive(Debug)]

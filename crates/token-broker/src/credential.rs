@@ -9,19 +9,11 @@
 //! `settings` is how it is chosen, `proof` what each kind gives, `verdict` what Entra ID thinks of it. This module must not
 //! know what the assertion is used for.
 
-mod certificate;
-mod client_assertion;
-mod expiry;
-mod federated;
-mod managed_identity;
-mod proof;
-mod rotation;
-mod settings;
-mod verdict;
+use std::sync::Arc;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
-
-use identity::{clock::SharedClock, outbound::OutboundError};
+use identity::clock::SharedClock;
+use identity::outbound::OutboundError;
 use jiff::Timestamp;
 use opentelemetry::metrics::Meter;
 use telemetry::names;
@@ -38,6 +30,16 @@ use rotation::Rotation;
 pub use settings::{CredentialArgs, CredentialConfig, CredentialConfigError, IdentityEndpoint};
 pub(crate) use verdict::Verdict;
 use watched::WatchError;
+
+mod certificate;
+mod client_assertion;
+mod expiry;
+mod federated;
+mod managed_identity;
+mod proof;
+mod rotation;
+mod settings;
+mod verdict;
 
 /// How often a changed file is taken over and reminders are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -3,42 +3,40 @@
 //! The request is Microsoft's, "Microsoft identity platform and OAuth 2.0 On-Behalf-Of flow", on top of RFC 7523.
 //! This module must not know who calls the broker, nor what is cached.
 
-mod answer;
-mod bearing;
-mod claims;
-mod classify;
-mod endpoint;
+use std::sync::Arc;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
-
-use identity::{BearerToken, ClientId, clock::SharedClock};
+use identity::clock::SharedClock;
+use identity::{BearerToken, ClientId};
 use reqwest::Client;
 use secrecy::ExposeSecret as _;
 use telemetry::names;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time,
-};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time;
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{
-    aadsts,
-    application::Application,
-    credential::{Credential, Proof, Unavailable},
-    error::{ExchangeError, Kind},
-    metrics::Metrics,
-    outcome::DownstreamToken,
-    resource::Resource,
-    throttle::{Pass, Throttle},
-};
+use crate::aadsts;
+use crate::application::Application;
+use crate::credential::{Credential, Proof, Unavailable};
+use crate::error::{ExchangeError, Kind};
+use crate::metrics::Metrics;
+use crate::outcome::DownstreamToken;
+use crate::resource::Resource;
+use crate::throttle::{Pass, Throttle};
 use answer::Refusal;
 use bearing::{Bearing, Opinion};
 use endpoint::{Answer, Endpoint};
 
 pub(crate) use claims::ClaimsRequest;
 pub(crate) use endpoint::{Attempt, AttemptFailed};
+
+mod answer;
+mod bearing;
+mod claims;
+mod classify;
+mod endpoint;
 
 /// How long one exchange may take, retry and wait for a free slot included.
 const DEADLINE: Duration = Duration::from_secs(15);

@@ -1,7 +1,9 @@
 //! Why an exchange is refused: one type for cache, Entra ID client and service. It speaks the words of the
 //! contract, and knows no gRPC.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use proto::status::{Block, Reason};
 

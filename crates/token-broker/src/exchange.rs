@@ -1,25 +1,25 @@
 //! The exchange itself: proves the assertion, looks into the cache, asks Entra ID once. Knows no gRPC.
 
-mod work;
+use std::sync::Arc;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
-
-use identity::{BearerToken, ObjectId, TenantId, ValidationError, Validator, clock::SharedClock};
+use identity::clock::SharedClock;
+use identity::{BearerToken, ObjectId, TenantId, ValidationError, Validator};
 use jiff::Timestamp;
 use tokio::time;
 use tracing::Span;
 
-use crate::{
-    cache::{CacheKey, Caches, Place, Purged, Sequence, UserKey},
-    consumers::Admission,
-    entra::{ClaimsRequest, Entra},
-    error::{ExchangeError, Kind},
-    flights::{Flights, NoResult},
-    metrics::{Metrics, Observation},
-    outcome::{DownstreamToken, Outcome, Source},
-    resource::Resources,
-};
+use crate::cache::{CacheKey, Caches, Place, Purged, Sequence, UserKey};
+use crate::consumers::Admission;
+use crate::entra::{ClaimsRequest, Entra};
+use crate::error::{ExchangeError, Kind};
+use crate::flights::{Flights, NoResult};
+use crate::metrics::{Metrics, Observation};
+use crate::outcome::{DownstreamToken, Outcome, Source};
+use crate::resource::Resources;
 use work::{Job, Work};
+
+mod work;
 
 /// Exchanges under way at the same time, over all users.
 const MAX_FLIGHTS: usize = 4096;

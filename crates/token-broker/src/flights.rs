@@ -3,15 +3,14 @@
 //! The work runs in a task of its own. A caller who goes away neither ends it for the others nor makes it start
 //! again.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    future::Future,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::{FutureExt as _, future::Shared};
+use futures::FutureExt as _;
+use futures::future::Shared;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 

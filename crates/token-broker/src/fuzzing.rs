@@ -1,11 +1,11 @@
 //! What a fuzzer throws its input at (`make fuzz`). The inputs that are kept are survived in the tests below.
 
-use std::{fmt::Display, str::FromStr, sync::LazyLock};
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::LazyLock;
 
-use crate::{
-    cache::SealingKeys,
-    consumers::{InvalidCertificate, Peer},
-};
+use crate::cache::SealingKeys;
+use crate::consumers::{InvalidCertificate, Peer};
 
 /// The sealing key is 32 times the byte 1, that of the names 32 times the byte 2: they seal nothing but what stands here.
 const KEY_FILE: &str = r#"

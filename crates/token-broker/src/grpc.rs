@@ -1,32 +1,28 @@
 //! The gRPC face: reads the request, calls the exchange, turns the result into the contract's words. No more.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use proto::{
-    BrokerError, Reason,
-    status::metadata,
-    v1::{
-        ExchangeRequest, ExchangeResponse, PreflightCheck, PreflightRequest, PreflightResponse,
-        PreflightResult, PurgeUserRequest, PurgeUserResponse, TokenSource, token_broker_server::TokenBroker,
-    },
+use proto::status::metadata;
+use proto::v1::token_broker_server::TokenBroker;
+use proto::v1::{
+    ExchangeRequest, ExchangeResponse, PreflightCheck, PreflightRequest, PreflightResponse, PreflightResult,
+    PurgeUserRequest, PurgeUserResponse, TokenSource,
 };
+use proto::{BrokerError, Reason};
 use secrecy::ExposeSecret as _;
-use telemetry::{
-    names,
-    report::{Finding, Outcome, Report},
-};
+use telemetry::names;
+use telemetry::report::{Finding, Outcome, Report};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, field};
 
-use crate::{
-    consumers::{Admission, Cause, ConsumerRefused, Consumers, MAX_CALLS, Peer, Right},
-    error::{ExchangeError, Kind},
-    exchange::{ExchangeCommand, Exchanger, Granted},
-    outcome::Source,
-    preflight::Preflight,
-};
+use crate::consumers::{Admission, Cause, ConsumerRefused, Consumers, MAX_CALLS, Peer, Right};
+use crate::error::{ExchangeError, Kind};
+use crate::exchange::{ExchangeCommand, Exchanger, Granted};
+use crate::outcome::Source;
+use crate::preflight::Preflight;
 
 const TOO_MANY_CALLS: &str = "too many calls at the same time; try again shortly";
 /// How long a caller is asked to wait where there are too many.

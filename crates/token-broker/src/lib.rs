@@ -22,6 +22,29 @@
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
+pub use application::Application;
+pub use background::BackgroundEnded;
+pub use broker::{Broker, BuildError, preflight};
+pub use cache::{
+    CacheArgs, CacheSettings, CacheSettingsError, RedisUrl, RedisUrlError, SharedCacheError,
+    SharedCacheSettings,
+};
+pub use config::{Args, Command, Config, ConfigError};
+pub use connections::{TlsError, TlsFiles};
+pub use credential::{
+    CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,
+};
+pub use error::{Evidence, ExchangeError, Kind};
+pub use exchange::{ExchangeCommand, Exchanger, Granted};
+pub use listeners::{BindError, InvalidListen, InvalidSocketMode, Listen, Listeners, SocketMode};
+pub use outcome::{DownstreamToken, Source};
+pub use preflight::{
+    GraphSettings, KnownClient, Needs, NeedsError, PreflightArgs, PreflightSettings, PreflightSettingsError,
+};
+pub use resource::{Resource, Resources, ResourcesError};
+pub use server::{ServeError, serve};
+pub use watched::WatchError;
+
 mod aadsts;
 mod application;
 mod background;
@@ -50,26 +73,3 @@ mod server;
 mod testing;
 mod throttle;
 mod toml_file;
-
-pub use application::Application;
-pub use background::BackgroundEnded;
-pub use broker::{Broker, BuildError, preflight};
-pub use cache::{
-    CacheArgs, CacheSettings, CacheSettingsError, RedisUrl, RedisUrlError, SharedCacheError,
-    SharedCacheSettings,
-};
-pub use config::{Args, Command, Config, ConfigError};
-pub use connections::{TlsError, TlsFiles};
-pub use credential::{
-    CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,
-};
-pub use error::{Evidence, ExchangeError, Kind};
-pub use exchange::{ExchangeCommand, Exchanger, Granted};
-pub use listeners::{BindError, InvalidListen, InvalidSocketMode, Listen, Listeners, SocketMode};
-pub use outcome::{DownstreamToken, Source};
-pub use preflight::{
-    GraphSettings, KnownClient, Needs, NeedsError, PreflightArgs, PreflightSettings, PreflightSettingsError,
-};
-pub use resource::{Resource, Resources, ResourcesError};
-pub use server::{ServeError, serve};
-pub use watched::WatchError;

@@ -1,22 +1,18 @@
 //! Sockets, bound before anything is served: so a port of 0 is known, and a port that is taken stops the start.
 
-use std::{
-    fs::{self, DirBuilder, Metadata, Permissions},
-    io,
-    net::SocketAddr,
-    os::unix::{
-        fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-        net::UnixStream,
-    },
-    path::{Path, PathBuf},
-};
+use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener};
 use uuid::Uuid;
 
-mod listen;
-
 pub use listen::{InvalidListen, InvalidSocketMode, Listen, SocketMode};
+
+mod listen;
 
 /// The bound sockets of a broker.
 #[derive(Debug)]

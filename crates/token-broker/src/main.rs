@@ -1,6 +1,7 @@
 //! The token broker's process: settings, telemetry, sockets, signals.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};

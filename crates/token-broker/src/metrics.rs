@@ -1,18 +1,17 @@
 //! The broker's instruments, made once.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use moka::notification::RemovalCause;
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Histogram, Meter, UpDownCounter},
-};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 use telemetry::names;
 
-use crate::{aadsts, error::ExchangeError, outcome::Source, throttle::PauseCause};
+use crate::aadsts;
+use crate::error::ExchangeError;
+use crate::outcome::Source;
+use crate::throttle::PauseCause;
 
 /// The broker's instruments. Cheap to clone.
 #[derive(Clone, Debug)]

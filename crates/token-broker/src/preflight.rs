@@ -14,28 +14,16 @@
 //! Looking never stands in the way: it happens in the background, is bounded, and what cannot be seen is unknown. No
 //! exchange asks the preflight anything.
 
-mod checks;
-mod expected;
-mod graph;
-mod needs;
-mod settings;
-mod telling;
-mod tenant;
-mod untold;
-mod well_known;
-
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use identity::clock::SharedClock;
 use jiff::Timestamp;
-use telemetry::{
-    admin::Check,
-    report::{Finding, Outcome, Report},
-};
-use tokio::{
-    sync::{Notify, watch},
-    time::{self, Instant},
-};
+use telemetry::admin::Check;
+use telemetry::report::{Finding, Outcome, Report};
+use tokio::sync::{Notify, watch};
+use tokio::time::{self, Instant};
 
 use checks::CHECKS;
 pub(crate) use expected::Expectations;
@@ -45,6 +33,16 @@ pub use needs::{Needs, NeedsError};
 pub use settings::{GraphSettings, KnownClient, PreflightArgs, PreflightSettings, PreflightSettingsError};
 use tenant::Tenant;
 use untold::Untold;
+
+mod checks;
+mod expected;
+mod graph;
+mod needs;
+mod settings;
+mod telling;
+mod tenant;
+mod untold;
+mod well_known;
 
 /// How long a look in the background may take: less than a caller waits for it.
 const LOOK_DEADLINE: Duration = Duration::from_secs(14);

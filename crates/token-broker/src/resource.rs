@@ -2,13 +2,15 @@
 //!
 //! `arm` and `graph` are built in; a file adds others or replaces these. Consumers never pass scopes of their own.
 
-mod file;
-
-use std::{fmt, path::Path, sync::Arc};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use identity::cloud::{Cloud, CloudArgs, CloudError};
 
 pub use file::ResourcesError;
+
+mod file;
 
 /// A downstream API that tokens are exchanged for.
 #[derive(Clone, Debug, PartialEq, Eq)]

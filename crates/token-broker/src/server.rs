@@ -1,42 +1,37 @@
 //! Serves a broker: gRPC with health and reflection, the admin port, and an orderly end.
 
-use std::{error::Error, pin::pin, sync::Arc, time::Duration};
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::Response;
 use identity::clock::SharedClock;
-use proto::{
-    BrokerError, Reason,
-    v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer},
-};
-use telemetry::{admin::Check, names};
+use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
+use proto::{BrokerError, Reason};
+use telemetry::admin::Check;
+use telemetry::names;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Code, Status,
-    body::Body,
-    transport::{Server, server::Router as GrpcRouter},
-};
-use tonic_health::{
-    ServingStatus,
-    pb::health_server::{Health, HealthServer},
-    server::HealthReporter,
-};
+use tonic::body::Body;
+use tonic::transport::Server;
+use tonic::transport::server::Router as GrpcRouter;
+use tonic::{Code, Status};
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::HealthReporter;
 use watched::Watched;
 
-use tower::{
-    layer::util::{Identity, Stack},
-    util::MapResponseLayer,
-};
+use tower::layer::util::{Identity, Stack};
+use tower::util::MapResponseLayer;
 
-use crate::{
-    background::{Background, BackgroundEnded},
-    broker::{Broker, BuildError},
-    config::{Config, Stopping},
-    connections::{Incoming, Listening, ServerTls, TlsError, watch_tls},
-    exchange::ANSWER_WITHIN,
-    grpc::BrokerService,
-    listeners::{GrpcListener, Listeners, SocketFile, UnixSocket},
-};
+use crate::background::{Background, BackgroundEnded};
+use crate::broker::{Broker, BuildError};
+use crate::config::{Config, Stopping};
+use crate::connections::{Incoming, Listening, ServerTls, TlsError, watch_tls};
+use crate::exchange::ANSWER_WITHIN;
+use crate::grpc::BrokerService;
+use crate::listeners::{GrpcListener, Listeners, SocketFile, UnixSocket};
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
 const CALL_DEADLINE: Duration = Duration::from_secs(20);

@@ -5,12 +5,10 @@
 //! goes first; its success lets the others in, a few at first and more with each success. Whoever is refused here is
 //! told how long to wait. This module must not know what is asked for.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use jiff::{SignedDuration, Timestamp};

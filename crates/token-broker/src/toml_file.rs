@@ -1,9 +1,7 @@
 //! Files of named entries in TOML: where in the file something is wrong. Knows nothing of what the entries mean.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;

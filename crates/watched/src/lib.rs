@@ -7,18 +7,17 @@
 //! just not have begun. Where the files hold something else than what is in force, or cannot be read any more, the log
 //! and a gauge say so: what was withdrawn in them still holds. This module must not know what stands in the files.
 
-use std::{
-    error::Error,
-    fmt, fs,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::error::Error;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fmt, fs};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
-use opentelemetry::{KeyValue, metrics::Meter};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
 use telemetry::names;
 use tokio::{task, time};
 use zeroize::Zeroizing;

@@ -3,16 +3,12 @@
 //! Looked at are the modules at the crate's root, each with the files below it. Tests are cut off: they may look at
 //! whatever they like. A name the root passes on (`pub use`) counts as its module's.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{
-    Attribute, Item, UseTree,
-    visit::{self, Visit},
-};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Item, UseTree};
 
 /// One place in the code where a module names another: both as paths, `a` or `a::b::c`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -297,7 +293,9 @@ pub(crate) fn foreign_to_the_dialect(file: &Path) -> Vec<&'static str> {
     let mut modules_began = false;
     for item in parse(file).items {
         match item {
-            Item::Mod(module) if module.content.is_none() && !is_for_tests(&module.attrs) => modules_began = true,
+            Item::Mod(module) if module.content.is_none() && !is_for_tests(&module.attrs) => {
+                modules_began = true
+            }
             Item::Use(_) if modules_began => faults.push("a `use` behind a `mod`"),
             Item::Use(used) if nests(&used.tree) => faults.push("a `use` with braces that hold a path"),
             _ => {}

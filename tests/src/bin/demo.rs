@@ -4,7 +4,8 @@ use anyhow::{Context, ensure};
 use e2e::processes::{Ports, Processes, Setup};
 use e2e::{Answer, Caller, Redis};
 use emulator::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
-use proto::v1::{PurgeUserRequest, token_broker_client::TokenBrokerClient};
+use proto::v1::PurgeUserRequest;
+use proto::v1::token_broker_client::TokenBrokerClient;
 use serde_json::{Value, json};
 
 #[tokio::main]

@@ -8,8 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
+use crate::error::Error;
 use crate::error::{AzureError, ErrorBody, from_inside};
-use crate::{Error, json, retry};
+use crate::{json, retry};
 
 /// An answer with its whole body.
 pub(crate) struct Answer {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Span;
 
 use super::{Answer, Client};
-use crate::Error;
+use crate::error::Error;
 use crate::error::{AzureError, ErrorBody};
 
 /// How often a request is tried before its refusal is passed on.

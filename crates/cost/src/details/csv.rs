@@ -3,7 +3,7 @@
 use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
 use super::CostDetails;
-use crate::Error;
+use crate::error::Error;
 use crate::json::unmarked;
 
 /// The files so far.

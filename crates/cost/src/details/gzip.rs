@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::Error;
+use crate::error::Error;
 
 /// What a gzip file begins with (RFC 1952 §2.3.1). No CSV of Azure's does.
 const MAGIC: &[u8] = b"\x1f\x8b";

@@ -6,8 +6,9 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::client::Answer;
+use crate::error::Error;
 use crate::error::{ErrorBody, from_inside};
-use crate::{Error, json};
+use crate::json;
 
 /// Azure cuts a report into files of up to 1 GB; more than this is no report of one month.
 const MOST_FILES: usize = 64;

@@ -4,10 +4,10 @@
 //! mistakes and over subscriptions that it does not cover. So rows that look at the message come first; then codes; last the
 //! status, for what is not known.
 
-mod rows;
-
 use super::{AzureError, Error};
 use rows::ROWS;
+
+mod rows;
 
 /// Makes the error that a row stands for.
 type Meaning = fn(Box<AzureError>) -> Error;

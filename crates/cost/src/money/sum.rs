@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::AmountOverflow;
+use crate::money::AmountOverflow;
 
 /// The places of a decimal behind the point.
 const PLACES: u32 = 28;

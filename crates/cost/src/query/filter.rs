@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::InvalidQuery;
+use crate::invalid::InvalidQuery;
 
 const MOST_NODES: usize = 64;
 const MOST_LEVELS: usize = 8;

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 
 use super::filter::{Filter, check_name};
-use crate::{InvalidQuery, Period};
+use crate::invalid::InvalidQuery;
+use crate::period::Period;
 
 /// A checked question to Cost Management.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 
 use super::{Grouping, Query, QueryResult};
 use crate::client::Answer;
+use crate::error::Error;
+use crate::json;
 use crate::money::parse_amount;
-use crate::{Currency, Error, Money, json};
+use crate::money::{Currency, Money};
 
 /// One row: what a group cost, on a day, in a month or altogether.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{QueryResult, Row};
 use crate::money::Sum;
-use crate::{AmountOverflow, Currency, Money};
+use crate::money::{AmountOverflow, Currency, Money};
 
 /// What makes rows one: the day, the currency, and the groups in small letters.
 type Key = (Option<Date>, Currency, Vec<String>);

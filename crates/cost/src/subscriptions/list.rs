@@ -10,9 +10,12 @@ use tracing::Span;
 use uuid::Uuid;
 
 use super::{Subscription, SubscriptionState};
+use crate::client::Client;
 use crate::client::{Answer, ArmRequest};
+use crate::error::Error;
+use crate::json;
 use crate::pages::Pages;
-use crate::{Client, Error, Scope, SubscriptionId, json};
+use crate::scope::{Scope, SubscriptionId};
 
 const API_VERSION: &str = "2022-12-01";
 /// The most pages without an entry that is new: a list that goes on for ever without one has gone astray.

@@ -2,8 +2,6 @@
 //!
 //! <https://learn.microsoft.com/azure/cost-management-billing/automate/get-small-usage-datasets-on-demand>
 
-mod csv;
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -24,6 +22,8 @@ use super::state::State;
 use super::throttle;
 use crate::bounded::Bounded;
 use crate::sas;
+
+mod csv;
 
 const MOST_REPORTS: usize = 10_000;
 

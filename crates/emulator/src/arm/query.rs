@@ -2,11 +2,6 @@
 //!
 //! <https://learn.microsoft.com/rest/api/cost-management/query/usage>
 
-mod definition;
-mod dimensions;
-mod filter;
-mod table;
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -25,6 +20,11 @@ use super::request::{ArmRequest, CostScope};
 use super::state::State;
 use super::throttle;
 use crate::jwt;
+
+mod definition;
+mod dimensions;
+mod filter;
+mod table;
 
 const DEFAULT_TOP: usize = 1_000;
 

@@ -3,10 +3,6 @@
 //! A person is chosen on a page, or without one: `prompt=none` with `login_hint` acts as an existing browser session, and
 //! the parameters of [`Choices`] may stand in the URL, so that a test needs no browser.
 
-pub(crate) mod code;
-mod explain;
-mod pages;
-
 use std::sync::{Arc, PoisonError};
 
 use axum::extract::{Path, RawQuery, State as Shared};
@@ -28,6 +24,10 @@ use crate::tenant::contoso::TENANT_ID;
 use crate::tenant::directory::{Application, Platform};
 use crate::tenant::people::Person;
 use crate::world::World;
+
+pub(crate) mod code;
+mod explain;
+mod pages;
 
 /// A request whose client and redirect URI are known to be good, so that errors may go there.
 struct Request {

@@ -1,7 +1,5 @@
 //! Tokens to order: good ones, as the pre-registered client would get, and every hostile one a validator must refuse.
 
-mod spec;
-
 use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
@@ -19,6 +17,8 @@ use crate::tenant::contoso::{
 use crate::tenant::directory::TokenFormat;
 use crate::tenant::people::Person;
 use crate::world::World;
+
+mod spec;
 
 /// Why a token cannot be minted.
 #[derive(Debug, thiserror::Error)]

@@ -19,12 +19,12 @@ use super::graph_settings::GraphSettings;
 use super::ids::{object_id, stable_id};
 use super::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
 
-mod registration;
-
 pub use registration::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
     Registration,
 };
+
+mod registration;
 
 /// What can be chosen about the tenant when the emulator starts.
 #[derive(Clone, Debug)]

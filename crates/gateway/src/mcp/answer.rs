@@ -1,8 +1,6 @@
 //! What a tool call ends in: an answer, an error that the assistant can act on, or a refusal over HTTP; or nothing, because
 //! nobody waits for it.
 
-mod unforeseen;
-
 use std::borrow::Cow;
 
 use cost::AzureError;
@@ -15,6 +13,8 @@ use telemetry::names::OUTCOME_CANCELLED;
 use super::foreign;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
+
+mod unforeseen;
 
 /// An answer: a text for people, data for programs.
 pub(super) struct Answer<T> {

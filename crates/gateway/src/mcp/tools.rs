@@ -1,5 +1,9 @@
 //! The tools, one file each, and what they share: how a question names a subscription and a period, how money reads.
 
+pub(super) use cost_by_service::CostByService;
+pub(super) use cost_export::CostExport;
+pub(super) use list_subscriptions::ListSubscriptions;
+
 mod absent;
 #[cfg(test)]
 mod as_it_is;
@@ -12,7 +16,3 @@ mod period;
 mod question;
 mod subscription;
 mod table;
-
-pub(super) use cost_by_service::CostByService;
-pub(super) use cost_export::CostExport;
-pub(super) use list_subscriptions::ListSubscriptions;

@@ -1,5 +1,15 @@
 //! One test per rule, each with a token that is right in every other respect.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::json;
+
+use self::support::{Authority, TENANT, TestKey, claims, token, without};
+use crate::error::{Reason, ValidationError};
+use crate::token::BearerToken;
+use crate::validate::LEEWAY;
+
 mod explained;
 mod pins;
 mod proved;
@@ -7,14 +17,6 @@ mod ready;
 mod rollover;
 mod support;
 mod unsigned;
-
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::json;
-
-use self::support::{Authority, TENANT, TestKey, claims, token, without};
-use crate::{BearerToken, LEEWAY, Reason, ValidationError};
 
 #[tokio::test]
 async fn a_right_token_tells_who_is_calling() {

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
-use tokio_rustls::{TlsConnector, rustls::client::WantsClientCert};
 use zeroize::Zeroizing;
 
 use super::error::{SetupError, TlsFile, TlsFileError, TlsFileProblem, chain};

@@ -3,25 +3,23 @@
 //! Freshness is decided here, on reading, by the service's clock. The expiry and weight of moka underneath only
 //! bound the memory.
 
-use std::{
-    collections::HashMap,
-    fmt, future,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fmt, future};
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use moka::{Expiry, future::Cache, notification::RemovalCause, ops::compute::Op, policy::EvictionPolicy};
+use moka::Expiry;
+use moka::future::Cache;
+use moka::notification::RemovalCause;
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
 use secrecy::ExposeSecret as _;
 
-use super::{
-    key::{CacheKey, Place, UserKey},
-    terms::{MAX_LIFE, Terms},
-};
+use super::key::{CacheKey, Place, UserKey};
+use super::terms::{MAX_LIFE, Terms};
 use crate::outcome::{DownstreamToken, Outcome};
 
 /// What an entry takes besides its token, or its refusal's texts: measured with a million entries, and rounded up.

@@ -1,6 +1,7 @@
 //! Settings of the caches: this process's memory, and the Redis that replicas share.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 

@@ -8,6 +8,40 @@
 //! one that Redis has lost is drawn anew. Either way the entries of before do not open any more: what is lost leads
 //! to another exchange, never to a token that should be gone.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use identity::clock::SharedClock;
+use jiff::{SignedDuration, Timestamp};
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError, RedisResult};
+use tokio::task::JoinHandle;
+use tokio::time::{self, Instant};
+use uuid::Uuid;
+
+use super::local::FENCE;
+use super::terms::MAX_LIFE;
+use super::{Place, Terms, UserKey};
+use crate::error::ExchangeError;
+use crate::metrics::Metrics;
+use crate::outcome::Outcome;
+use lease::{Lease, Owner};
+use link::{Down, Link};
+use members::Members;
+use names::Names;
+use purge_log::{Entry, Nonce, Position};
+use scripts::{CLAIM, FINISH, FORGET, RENEW};
+use seal::{KeyFileError, OpenError};
+use watched::{WatchError, Watched};
+
+pub(crate) use lease::Wait;
+pub(crate) use seal::SealingKeys;
+pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
+
 #[cfg(test)]
 mod capacity;
 mod heartbeat;
@@ -23,39 +57,6 @@ mod seal;
 mod settings;
 #[cfg(test)]
 mod tests;
-
-use std::{
-    collections::HashSet,
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
-};
-
-use aws_lc_rs::rand;
-use identity::clock::SharedClock;
-use jiff::{SignedDuration, Timestamp};
-use redis::{RedisError, RedisResult, aio::MultiplexedConnection};
-use tokio::{
-    task::JoinHandle,
-    time::{self, Instant},
-};
-use uuid::Uuid;
-
-use super::{Place, Terms, UserKey, local::FENCE, terms::MAX_LIFE};
-use crate::{error::ExchangeError, metrics::Metrics, outcome::Outcome};
-use lease::{Lease, Owner};
-use link::{Down, Link};
-use members::Members;
-use names::Names;
-use purge_log::{Entry, Nonce, Position};
-use scripts::{CLAIM, FINISH, FORGET, RENEW};
-use seal::{KeyFileError, OpenError};
-use watched::{WatchError, Watched};
-
-pub(crate) use lease::Wait;
-pub(crate) use seal::SealingKeys;
-pub use settings::{RedisUrl, RedisUrlError, SharedCacheSettings};
 
 /// How long a lease lasts that nobody prolongs: how long a replica that was killed is waited for.
 const LEASE: Duration = Duration::from_secs(3);

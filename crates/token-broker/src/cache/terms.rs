@@ -2,10 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    error::Kind,
-    outcome::{DownstreamToken, Outcome},
-};
+use crate::error::Kind;
+use crate::outcome::{DownstreamToken, Outcome};
 
 /// The longest a token is served without asking Entra ID again, so that no policy lags by more.
 pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -86,7 +84,8 @@ fn refusal_life(kind: &Kind) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use proto::status::Block;

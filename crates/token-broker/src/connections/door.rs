@@ -3,16 +3,12 @@
 //! Every certificate of the client authorities may connect, a consumer's or not. Those that are none share a few seats,
 //! and for a short while only: long enough to be told why, and to become one when the consumers file changes.
 
-use std::{
-    collections::HashMap,
-    fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Meter, UpDownCounter},
-};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
 use telemetry::names;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

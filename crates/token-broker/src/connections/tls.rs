@@ -1,14 +1,15 @@
 //! The server's side of mutual TLS, from its three files.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
-    server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
-};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use watched::{Content, WatchError, Watched};
 use x509_parser::prelude::{FromDer as _, X509Certificate};

@@ -1,13 +1,9 @@
 //! How many calls each consumer has under way. Counted by name and apart from the consumers file, so that a call begun
 //! under one version of it is still counted under the next.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Calls worked on at the same time, over all consumers. A call that waits takes little; one too many is told so at
 /// once.

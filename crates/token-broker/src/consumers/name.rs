@@ -3,7 +3,8 @@
 //! The consumers file and certificates are read by the same rules, so that whatever is no name in the one is none in
 //! the other. Wildcards are none: a certificate that holds one would be every consumer below it.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// The longest DNS name (RFC 1035, section 2.3.4).
 const MAX_DNS_LEN: usize = 253;

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection, as the transport knows it: found out once, when it is made.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 

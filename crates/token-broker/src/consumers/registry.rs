@@ -6,23 +6,17 @@
 //! resources = ["arm"]
 //! ```
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{
-    calls::{Calls, CallsByName, MAX_CALLS},
-    name::Name,
-    peer::{CertificateNames, Peer, Transport},
-};
-use crate::{
-    resource::Resources,
-    toml_file::{FileError, TomlFile},
-};
+use super::calls::{Calls, CallsByName, MAX_CALLS};
+use super::name::Name;
+use super::peer::{CertificateNames, Peer, Transport};
+use crate::resource::Resources;
+use crate::toml_file::{FileError, TomlFile};
 
 /// Consumers are values of a metric label.
 const MAX_CONSUMERS: usize = 256;

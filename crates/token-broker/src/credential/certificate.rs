@@ -6,26 +6,26 @@
 //!
 //! This module must not know what is signed.
 
-mod load;
-mod pfx;
-#[cfg(test)]
-mod tests;
+use std::fmt;
+use std::sync::Arc;
 
-use std::{fmt, sync::Arc};
-
-use aws_lc_rs::{
-    digest,
-    rand::SystemRandom,
-    rsa::KeyPair as RsaKeyPair,
-    signature::{KeyPair as _, RSA_PSS_SHA256},
-};
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use aws_lc_rs::digest;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
 pub(crate) use load::CertificateError;
 pub(super) use load::password;
 use load::{Certificate, Parts};
+
+mod load;
+mod pfx;
+#[cfg(test)]
+mod tests;
 
 /// An RSA key with the certificate that matches it.
 ///

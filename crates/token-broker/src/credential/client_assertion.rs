@@ -3,12 +3,11 @@
 //! Form and claims are Microsoft's, "Microsoft identity platform application authentication certificate
 //! credentials" (2025-01-04), on top of RFC 7523, section 3.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use identity::ClientId;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;

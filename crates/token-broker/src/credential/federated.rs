@@ -4,13 +4,12 @@
 //! The token is not proved here: Entra ID does that. It is read for when it ends, and for the three claims that a
 //! federated identity credential must match, because the operator needs them where they do not.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;

@@ -3,24 +3,22 @@
 //! The token is renewed in the background, at half of what is left of it, by one request at a time. A call that finds
 //! none waits for the request under way, but not out a failure: it is told when the next try takes place.
 
-mod source;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
-use identity::{ClientId, clock::SharedClock, outbound::OutboundError};
+use identity::ClientId;
+use identity::clock::SharedClock;
+use identity::outbound::OutboundError;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{
-    sync::{Notify, watch},
-    time,
-};
+use tokio::sync::{Notify, watch};
+use tokio::time;
 
 use super::{IdentityEndpoint, Proof, Unavailable};
 use crate::throttle::jittered;
 use source::{Failure, Source, Token};
+
+mod source;
 
 /// How often it is looked whether the token needs renewal.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -1,8 +1,10 @@
 //! What every kind of credential gives: a client assertion and what it is, or why there is none just now.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde::Deserialize;
 

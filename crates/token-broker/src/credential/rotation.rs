@@ -1,19 +1,19 @@
 //! A certificate that follows its file: which one signs, and the one before, for the time in which Entra ID does not
 //! know the new one yet.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use identity::{ClientId, clock::SharedClock};
+use identity::ClientId;
+use identity::clock::SharedClock;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use url::Url;
 use watched::{WatchError, Watched};
 
-use super::{Own, Proof, SigningCertificate, Unavailable, certificate, client_assertion::ClientAssertions};
+use super::client_assertion::ClientAssertions;
+use super::{Own, Proof, SigningCertificate, Unavailable, certificate};
 
 /// How long the certificate before stays at hand after a swap. Entra ID's servers learn of a new one within minutes,
 /// as a rule.

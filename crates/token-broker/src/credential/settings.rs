@@ -1,6 +1,7 @@
 //! How the broker proves to Entra ID who it is: exactly one of three ways, and the rules between their settings.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
 use clap::Args;
 use identity::ClientId;

@@ -1,18 +1,19 @@
 //! What the token endpoint answers, taken apart with nothing believed that was not checked.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::claims::MAX_CLAIMS_BYTES;
-use crate::{
-    error::{Evidence, ExchangeError},
-    outcome::DownstreamToken,
-};
+use crate::error::{Evidence, ExchangeError};
+use crate::outcome::DownstreamToken;
 
 /// The longest life believed: CAE tokens last up to 28 hours.
 const MAX_LIFE_SECONDS: i64 = 48 * 3600;

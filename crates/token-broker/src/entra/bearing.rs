@@ -3,7 +3,9 @@
 
 use reqwest::StatusCode;
 
-use super::{answer::Refusal, classify, endpoint::Attempt};
+use super::answer::Refusal;
+use super::classify;
+use super::endpoint::Attempt;
 use crate::throttle::Ending;
 
 /// What an attempt means for everybody.
@@ -61,11 +63,9 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{
-        entra::endpoint::{Answer, AttemptFailed},
-        error::Kind,
-        resource::Resources,
-    };
+    use crate::entra::endpoint::{Answer, AttemptFailed};
+    use crate::error::Kind;
+    use crate::resource::Resources;
 
     fn of(status: u16, retry_after: Option<u64>, body: &Value) -> Bearing {
         Bearing::of(&Ok(Answer {

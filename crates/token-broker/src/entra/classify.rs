@@ -4,20 +4,19 @@
 //! ("Microsoft Entra authentication and authorization error codes"). So the words decide what the numbers do not
 //! know; the numbers tell apart what the words throw together: `invalid_grant` alone is a dozen different things.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use proto::status::Block;
 use reqwest::StatusCode;
 
 use super::answer::Refusal;
-use crate::{
-    aadsts::{
-        Meaning::{self, AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient, Unmet},
-        UNKNOWN_CERTIFICATE, invalid_token, meaning_of,
-    },
-    error::{ExchangeError, Kind},
-    resource::Resource,
+use crate::aadsts::Meaning::{
+    self, AppOnly, BadCredential, Blocked, Consent, Loop, OurFault, SignIn, Transient, Unmet,
 };
+use crate::aadsts::{UNKNOWN_CERTIFICATE, invalid_token, meaning_of};
+use crate::error::{ExchangeError, Kind};
+use crate::resource::Resource;
 
 /// The wait after a loop was detected (MSAL keeps an identical refusal for as long).
 const LOOP_PAUSE: Duration = Duration::from_secs(60);
@@ -121,10 +120,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{
-        aadsts::{TENANT_RESTRICTED, hint},
-        resource::Resources,
-    };
+    use crate::aadsts::{TENANT_RESTRICTED, hint};
+    use crate::resource::Resources;
 
     const CLAIMS: &str = r#"{"access_token":{"polids":{"essential":true,"values":["x"]}}}"#;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use identity::outbound::{read_bounded, retry_after};
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use opentelemetry::KeyValue;
 use reqwest::{Client, Response, StatusCode};
 use telemetry::names;
@@ -13,7 +14,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::answer::{self, Refusal};
-use crate::{metrics::Metrics, outcome::DownstreamToken};
+use crate::metrics::Metrics;
+use crate::outcome::DownstreamToken;
 
 /// How long one attempt may take.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(8);

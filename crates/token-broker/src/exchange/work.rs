@@ -1,23 +1,24 @@
 //! Getting an outcome that is not at hand: from another replica, or from Entra ID. One piece of work per place and
 //! process; it owns all it needs, because it outlives the call that started it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-use identity::{BearerToken, clock::SharedClock};
+use identity::BearerToken;
+use identity::clock::SharedClock;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{self, Instant};
 
-use crate::{
-    cache::{Asked, Caches, Claim, Found, Place, SharedCache, Terms, Ticket, Wait, terms},
-    challenges::Challenges,
-    consumers::Admission,
-    entra::{ClaimsRequest, Entra},
-    error::ExchangeError,
-    metrics::Metrics,
-    outcome::{Outcome, Source},
-    resource::Resource,
-    throttle::jittered,
-};
+use crate::cache::{Asked, Caches, Claim, Found, Place, SharedCache, Terms, Ticket, Wait, terms};
+use crate::challenges::Challenges;
+use crate::consumers::Admission;
+use crate::entra::{ClaimsRequest, Entra};
+use crate::error::ExchangeError;
+use crate::metrics::Metrics;
+use crate::outcome::{Outcome, Source};
+use crate::resource::Resource;
+use crate::throttle::jittered;
 
 /// How long one claims challenge counts as answered. Calls that ran into the same challenge side by side share
 /// one exchange; a downstream API that repeats it later gets another one.

@@ -1,6 +1,9 @@
 //! Where to listen: a network address or a unix socket.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,19 @@
 //!
 //! A check that cannot see what it needs says so and never guesses. Nothing here asks anybody.
 
+use telemetry::report::Finding;
+
+use super::expected::Expectations;
+use super::tenant::Tenant;
+use super::untold::Untold;
+use found::{Found, View};
+
 mod access;
 mod consent;
 mod found;
 mod proof;
 mod redirects;
 mod registration;
-
-use telemetry::report::Finding;
-
-use super::{expected::Expectations, tenant::Tenant, untold::Untold};
-use found::{Found, View};
 
 /// A check.
 pub(crate) struct Check {

@@ -3,11 +3,9 @@
 use identity::{ClientId, TenantId, ValidatorConfig};
 use url::Url;
 
-use super::{
-    needs::Needs,
-    settings::{KnownClient, PreflightSettings},
-    well_known,
-};
+use super::needs::Needs;
+use super::settings::{KnownClient, PreflightSettings};
+use super::well_known;
 use crate::application::Application;
 
 /// What is expected of the tenant.

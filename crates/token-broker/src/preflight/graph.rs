@@ -3,32 +3,30 @@
 //! Every request has a deadline, every answer and every collection a bound; redirects are not followed, and a page is
 //! only followed to Graph itself, since the token goes along. This module must not know what is looked for.
 
-mod objects;
-mod sign_in;
+use std::sync::Arc;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
-
-use identity::{
-    clock::SharedClock,
-    outbound::{read_bounded, retry_after},
-};
+use identity::clock::SharedClock;
+use identity::outbound::{read_bounded, retry_after};
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{self, Instant};
 use url::Url;
 use uuid::Uuid;
 
-use super::{
-    settings::GraphSettings,
-    untold::{Part, Untold},
-};
+use super::settings::GraphSettings;
+use super::untold::{Part, Untold};
 use crate::entra::Entra;
 pub(crate) use objects::{
     AppRole, Application, Assignment, ClientRegistration, Consent, FederatedCredential, Grant, KeyCredential,
     OfApplication, PermissionScope, ServicePrincipal,
 };
 pub(crate) use sign_in::{SignIn, Standing};
+
+mod objects;
+mod sign_in;
 
 /// How long one request may take.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(8);

@@ -1,9 +1,7 @@
 //! What the gateway's policy needs of the tenant. Whether the policy itself makes sense is the gateway's to say.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Deserialize;
 

@@ -1,16 +1,16 @@
 //! What the preflight looks for in the tenant: settings of its own, and some that the gateway has too.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
 
 use clap::Args;
 use identity::ClientId;
 use url::Url;
 
 use super::needs::{Needs, NeedsError};
-use crate::{
-    list::listed,
-    resource::{Resource, Resources},
-};
+use crate::list::listed;
+use crate::resource::{Resource, Resources};
 
 /// The look at the tenant.
 #[derive(Args, Clone, Debug)]

@@ -7,15 +7,13 @@ use identity::ClientId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{
-    expected::{Expectations, Named},
-    graph::{
-        Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed,
-        ServicePrincipal, Session, SignIn, Standing,
-    },
-    settings::KnownClient,
-    untold::{Part, Untold},
+use super::expected::{Expectations, Named};
+use super::graph::{
+    Application, Assignment, ClientRegistration, FederatedCredential, Grant, Graph, Listed, ServicePrincipal,
+    Session, SignIn, Standing,
 };
+use super::settings::KnownClient;
+use super::untold::{Part, Untold};
 use crate::credential::Own;
 
 /// The application permission that reads service principals and applications.

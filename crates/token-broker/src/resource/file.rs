@@ -9,7 +9,8 @@
 //! What Entra ID would refuse for every user (scopes of several resources, a scope that names none) is refused here,
 //! at start.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Deserialize;
 use url::Url;

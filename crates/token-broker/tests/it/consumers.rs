@@ -1,14 +1,14 @@
 //! Which services may call, and for what: over real mutual TLS and loopback. Unix sockets are in `sockets`.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use identity::clock::ManualClock;
 use jiff::SignedDuration;
-use proto::{
-    BrokerError, Reason,
-    v1::{ExchangeResponse, PreflightRequest, PurgeUserRequest},
-};
+use proto::v1::{ExchangeResponse, PreflightRequest, PurgeUserRequest};
+use proto::{BrokerError, Reason};
 use telemetry::testing::Captured;
 use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
@@ -16,11 +16,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use crate::{
-    mutual_tls::{CONSUMERS, Consumer, MutualTls},
-    sockets::Socket,
-    support::{ALICE, BOB, Entra, admin},
-};
+use crate::mutual_tls::{CONSUMERS, Consumer, MutualTls};
+use crate::sockets::Socket;
+use crate::support::{ALICE, BOB, Entra, admin};
 
 const GATEWAY: &[&str] = &["dns:gateway.test"];
 

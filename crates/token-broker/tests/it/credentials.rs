@@ -1,9 +1,11 @@
 //! The broker's own credential in each of its kinds: what Entra ID is shown, rotation, and readiness that follows.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use proto::{BrokerError, Reason};
@@ -11,10 +13,8 @@ use serde_json::{Value, json};
 use telemetry::testing::Captured;
 use testkit::{KeyAndCert, NOW, eventually, key_and_cert};
 
-use crate::{
-    metadata::{IDENTITY, Metadata},
-    support::{ALICE, BOB, Broker, Entra, Fields, proved},
-};
+use crate::metadata::{IDENTITY, Metadata};
+use crate::support::{ALICE, BOB, Broker, Entra, Fields, proved};
 
 async fn refusal(broker: &Broker, assertion: &str) -> BrokerError {
     BrokerError::from_status(&broker.exchange(assertion).await.unwrap_err())

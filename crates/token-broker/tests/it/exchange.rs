@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use proto::{BrokerError, v1::TokenSource};
+use proto::BrokerError;
+use proto::v1::TokenSource;
 use serde_json::{Value, json};
 use testkit::NOW;
 

@@ -1,11 +1,9 @@
 //! How long a token may be: the same over gRPC, in Redis, and in what comes back.
 
 use identity::MAX_TOKEN_BYTES;
-use proto::{
-    BrokerError, Reason,
-    client::{Client, ClientConfig, Exchange},
-    v1::TokenSource,
-};
+use proto::client::{Client, ClientConfig, Exchange};
+use proto::v1::TokenSource;
+use proto::{BrokerError, Reason};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use testkit::{RedisServer, cache_keys, eventually};

@@ -12,19 +12,9 @@
 //! run that failed: who calls, with what, and what goes wrong in which order.
 //! How tasks, sockets and Redis interleave is the machine's, and so when in the run a fault strikes.
 
-mod ledger;
-mod rng;
-mod rules;
-mod weather;
-mod world;
-
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use identity::clock::Clock as _;
 use jiff::Timestamp;
@@ -33,15 +23,19 @@ use telemetry::testing::Captured;
 use token_broker::{ExchangeCommand, Kind, Source};
 use tokio::task::JoinSet;
 
-use self::{
-    ledger::Purge,
-    rng::Rng,
-    rules::{Answer, Call, SKEW, check},
-    world::{World, oid},
-};
+use self::ledger::Purge;
+use self::rng::Rng;
+use self::rules::{Answer, Call, SKEW, check};
+use self::world::{World, oid};
 use testkit::{NOW, RedisServer};
 
 use crate::support::TENANT;
+
+mod ledger;
+mod rng;
+mod rules;
+mod weather;
+mod world;
 
 /// For a million calls; fewer have fewer, so that each still calls often enough to meet what is held.
 const USERS: u64 = 5_000;

@@ -1,19 +1,18 @@
 //! A broker behind mutual TLS, whose files the tests replace while it runs.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use identity::clock::ManualClock;
-use proto::{
-    BrokerError,
-    v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient},
-};
+use proto::BrokerError;
+use proto::v1::token_broker_client::TokenBrokerClient;
+use proto::v1::{ExchangeRequest, ExchangeResponse};
 use testkit::{Authority, NOW};
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    Status,
-    transport::{Certificate, Channel, ClientTlsConfig, Identity},
-};
+use tonic::Status;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 use crate::support::Entra;
 

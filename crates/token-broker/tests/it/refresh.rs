@@ -3,10 +3,8 @@
 use axum::http::{HeaderMap, StatusCode};
 use identity::clock::ManualClock;
 use jiff::SignedDuration;
-use proto::{
-    BrokerError,
-    v1::{PurgeUserRequest, TokenSource},
-};
+use proto::BrokerError;
+use proto::v1::{PurgeUserRequest, TokenSource};
 use serde_json::json;
 use testkit::{NOW, eventually};
 

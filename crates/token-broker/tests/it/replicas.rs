@@ -2,18 +2,14 @@
 
 use futures::future::join_all;
 use jiff::SignedDuration;
-use proto::{
-    BrokerError, Reason,
-    v1::{ExchangeRequest, PurgeUserRequest, PurgeUserResponse, TokenSource},
-};
+use proto::v1::{ExchangeRequest, PurgeUserRequest, PurgeUserResponse, TokenSource};
+use proto::{BrokerError, Reason};
 use serde_json::json;
 use testkit::{NOW, RedisServer, RedisWay, cache_keys, eventually, key_and_cert};
 use tonic::Status;
 
-use crate::{
-    heartbeats::{is_vouched_for, vouch_for_the_list},
-    support::{ALICE, BOB, Broker, Entra, TENANT},
-};
+use crate::heartbeats::{is_vouched_for, vouch_for_the_list};
+use crate::support::{ALICE, BOB, Broker, Entra, TENANT};
 
 /// Replicas that share a Redis; each of them has its connection.
 async fn replicas<const N: usize>(entra: &Entra, redis: &RedisServer) -> [Broker; N] {

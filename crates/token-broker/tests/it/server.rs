@@ -1,21 +1,26 @@
 //! What is served: sockets, mutual TLS, health, reflection, the admin port, the end.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use identity::clock::ManualClock;
-use proto::v1::{ExchangeRequest, token_broker_client::TokenBrokerClient};
+use proto::v1::ExchangeRequest;
+use proto::v1::token_broker_client::TokenBrokerClient;
 use telemetry::testing::Captured;
 use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, transport::Endpoint};
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-};
+use tonic::transport::Endpoint;
+use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::support::{ALICE, Broker, Entra};
 

@@ -1,29 +1,25 @@
 //! Who calls over a unix socket: known by the user that the kernel says it is.
 
-use std::{
-    fs::{self, Permissions},
-    io::{BufRead as _, BufReader},
-    os::unix::{
-        fs::{MetadataExt as _, PermissionsExt as _},
-        process::CommandExt as _,
-    },
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-};
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use identity::clock::ManualClock;
-use proto::{BrokerError, Reason, v1::token_broker_client::TokenBrokerClient};
+use proto::v1::token_broker_client::TokenBrokerClient;
+use proto::{BrokerError, Reason};
 use testkit::{NOW, eventually};
 use token_broker::{Config, Listeners, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Code, transport::Endpoint};
+use tonic::Code;
+use tonic::transport::Endpoint;
 
-use crate::{
-    consumers::{assert_refused, purge},
-    mutual_tls::Consumer,
-    support::{ALICE, Entra},
-};
+use crate::consumers::{assert_refused, purge};
+use crate::mutual_tls::Consumer;
+use crate::support::{ALICE, Entra};
 
 #[tokio::test]
 async fn a_user_of_a_unix_socket_is_known_by_its_id() {

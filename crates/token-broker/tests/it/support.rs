@@ -1,39 +1,33 @@
 //! A steerable Entra ID, tokens, and a running broker.
 
-use std::{
-    collections::HashMap,
-    net::TcpListener,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use testkit::{Authority, KeyAndCert, NOW, eventually, key_and_cert};
 
-use axum::{
-    Form, Json, Router,
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
 use axum_server::tls_rustls::{RustlsConfig, from_tcp_rustls};
 use clap::Parser as _;
 use identity::clock::ManualClock;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use proto::v1::{ExchangeRequest, ExchangeResponse, token_broker_client::TokenBrokerClient};
+use proto::v1::token_broker_client::TokenBrokerClient;
+use proto::v1::{ExchangeRequest, ExchangeResponse};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use token_broker::{Args, Config, Listeners, ServeError, serve};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::Notify,
-    task::JoinHandle,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::{Response as GrpcResponse, Status, transport::Channel};
+use tonic::transport::Channel;
+use tonic::{Response as GrpcResponse, Status};
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub(crate) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
@@ -342,7 +336,8 @@ pub(crate) fn granted(fields: &Fields) -> (StatusCode, HeaderMap, Value) {
 
 /// The `oid` in a token, unverified.
 pub(crate) fn subject(token: &str) -> String {
-    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
     claims["oid"].as_str().unwrap().to_owned()
@@ -386,7 +381,8 @@ async fn token(State(stub): State<Arc<Stub>>, headers: HeaderMap, Form(fields): 
 
 fn jwk(kid: &str, key: &KeyAndCert) -> Value {
     use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
-    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as B64};
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
     let pair = RsaKeyPair::from_pkcs8(key.key.serialized_der()).unwrap();
     let public = pair.public_key();
     json!({

@@ -1,26 +1,23 @@
 //! Mutual TLS: who is let in, what follows its files, and who may not hold up the others.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use proto::v1::ExchangeResponse;
-use rustls::{
-    ClientConfig, HandshakeKind, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use telemetry::testing::Captured;
 use testkit::{Authority, eventually};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time;
 use tokio_rustls::TlsConnector;
 use tonic::{Code, Status};
 
-use crate::{
-    mutual_tls::{Consumer, MutualTls},
-    support::{ALICE, admin},
-};
+use crate::mutual_tls::{Consumer, MutualTls};
+use crate::support::{ALICE, admin};
 
 const GATEWAY: &[&str] = &["dns:gateway.test"];
 

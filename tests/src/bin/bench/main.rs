@@ -14,16 +14,6 @@
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
 
-mod bare;
-mod child;
-mod constant;
-mod exchange;
-mod forged;
-mod load;
-mod report;
-mod tool_call;
-mod usage;
-
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -42,6 +32,16 @@ use self::load::{Load, Paced, Sample, Target};
 use self::report::{Aim, Aims, Comparison, Round};
 use self::tool_call::{Question, ToolCall};
 use self::usage::Usage;
+
+mod bare;
+mod child;
+mod constant;
+mod exchange;
+mod forged;
+mod load;
+mod report;
+mod tool_call;
+mod usage;
 
 /// Whose costs are asked for.
 const PERSON: &str = "alice";

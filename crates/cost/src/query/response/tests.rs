@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{CostColumn, Granularity, Metric, Period, QueryBuilder};
+use crate::period::Period;
+use crate::query::{CostColumn, Granularity, Metric, QueryBuilder};
 
 fn query() -> QueryBuilder {
     let period = Period::new(date(2026, 11, 1), date(2026, 11, 21), date(2026, 11, 22)).unwrap();

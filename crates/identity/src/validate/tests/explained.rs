@@ -4,7 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::RULES;
 use super::support::{API, Authority, TENANT, TestKey, claims, token, without};
-use crate::{BearerToken, Explanation, LEEWAY, Reason, ValidationError, Validator, Verdict};
+use crate::error::{Reason, ValidationError};
+use crate::explain::{Explanation, Verdict};
+use crate::token::BearerToken;
+use crate::validate::{LEEWAY, Validator};
 
 const OTHER: &str = "99999999-0000-4000-8000-000000000000";
 

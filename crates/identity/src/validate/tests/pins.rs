@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::super::{Evidence, RULES};
 use super::support::{API, Authority, TENANT, TestKey, claims, token};
 use crate::claims::Claims;
+use crate::error::Reason;
 use crate::keys::{SigningKey, Snapshot};
 use crate::proved::ProvedTokens;
+use crate::token::BearerToken;
 use crate::unverified::{Parts, UnverifiedToken};
-use crate::{BearerToken, LEEWAY, Reason, ValidatorConfig};
+use crate::validate::{LEEWAY, ValidatorConfig};
 
 /// The rule, and a token that breaks this rule and no other.
 type Attack = (&'static str, fn(&Authority) -> (BearerToken, SigningKey));

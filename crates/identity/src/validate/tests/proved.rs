@@ -14,7 +14,11 @@ use serde_json::json;
 
 use super::support::{Authority, TestKey, V1_ISSUER, claims, token, without};
 use crate::clock::Clock;
-use crate::{BearerToken, KEY_MAX_AGE, LEEWAY, Principal, Reason, ValidationError, Validator};
+use crate::error::{Reason, ValidationError};
+use crate::keys::KEY_MAX_AGE;
+use crate::principal::Principal;
+use crate::token::BearerToken;
+use crate::validate::{LEEWAY, Validator};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 

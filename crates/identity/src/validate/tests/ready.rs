@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::support::{Authority, claims, token};
-use crate::{KEY_MAX_AGE, Validator};
+use crate::keys::KEY_MAX_AGE;
+use crate::validate::Validator;
 
 async fn until_ready(validator: &Validator) {
     while !validator.is_ready() {

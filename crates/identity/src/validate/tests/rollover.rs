@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::support::{Authority, TestKey, claims, token};
-use crate::{BearerToken, FAILED_FETCH_PAUSE, KEY_MAX_AGE, Reason, UNKNOWN_KEY_PAUSE, ValidationError};
+use crate::error::{Reason, ValidationError};
+use crate::keys::{FAILED_FETCH_PAUSE, KEY_MAX_AGE, UNKNOWN_KEY_PAUSE};
+use crate::token::BearerToken;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 

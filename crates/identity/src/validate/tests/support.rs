@@ -16,8 +16,11 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::clock::{Clock, ManualClock};
+use crate::error::{Reason, ValidationError};
+use crate::ids::TenantId;
 use crate::keys::SigningKey;
-use crate::{BearerToken, Reason, TenantId, ValidationError, Validator, ValidatorConfig};
+use crate::token::BearerToken;
+use crate::validate::{Validator, ValidatorConfig};
 
 pub(super) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub(super) const V1_ISSUER: &str = "https://sts.windows.net/aaaabbbb-0000-cccc-1111-dddd2222eeee/";

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::support::{Authority, TestKey, V1_ISSUER, claims, token, without};
 use crate::claims::MAX_LISTED;
+use crate::error::{Reason, ValidationError};
 use crate::strict_json::MAX_VALUES;
+use crate::token::BearerToken;
 use crate::unverified::MAX_HEADER_CHARS;
-use crate::{BearerToken, Reason, ValidationError, Validator};
+use crate::validate::Validator;
 
 fn header(kid: &str) -> String {
     json!({"alg": "RS256", "typ": "JWT", "kid": kid}).to_string()

@@ -1,9 +1,8 @@
 use super::*;
-use crate::{
-    cache::{key::Place, terms::terms},
-    error::{Evidence, ExchangeError, Kind},
-    testing::NOW,
-};
+use crate::cache::key::Place;
+use crate::cache::terms::terms;
+use crate::error::{Evidence, ExchangeError, Kind};
+use crate::testing::NOW;
 
 const MINUTES: fn(i64) -> SignedDuration = SignedDuration::from_mins;
 const MIB: u64 = 1024 * 1024;

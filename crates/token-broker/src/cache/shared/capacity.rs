@@ -2,12 +2,11 @@
 
 use futures::{StreamExt as _, stream};
 
-use super::{tests::Replica, *};
-use crate::{
-    cache::key::CacheKey,
-    outcome::DownstreamToken,
-    testing::{NOW, RedisServer},
-};
+use super::tests::Replica;
+use super::*;
+use crate::cache::key::CacheKey;
+use crate::outcome::DownstreamToken;
+use crate::testing::{NOW, RedisServer};
 
 const ENTRIES: u64 = 100_000;
 const TOKEN_BYTES: usize = 1843;

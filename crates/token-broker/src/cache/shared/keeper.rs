@@ -1,24 +1,19 @@
 //! Keeps the connection to Redis, and this replica up to date with the log of purges.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use redis::{ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, RedisError, RedisResult};
 use tokio::time;
 
-use super::{
-    SharedCache,
-    heartbeat::Heartbeat,
-    purge_log::{self, BEAT_EVERY, Entry, News, Position, Saying},
-};
-use crate::cache::{
-    UserKey,
-    local::{FENCE, LocalCache},
-};
+use super::SharedCache;
+use super::heartbeat::Heartbeat;
+use super::purge_log::{self, BEAT_EVERY, Entry, News, Position, Saying};
+use crate::cache::UserKey;
+use crate::cache::local::{FENCE, LocalCache};
 
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);

@@ -10,10 +10,8 @@
 
 use tokio::time::Instant;
 
-use super::{
-    LEASE, new_random,
-    seal::{SealingKeys, TAG_BYTES},
-};
+use super::seal::{SealingKeys, TAG_BYTES};
+use super::{LEASE, new_random};
 use crate::cache::Place;
 
 /// Who has a lease.
@@ -84,10 +82,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        cache::{UserKey, key::CacheKey},
-        testing::cache_keys,
-    };
+    use crate::cache::UserKey;
+    use crate::cache::key::CacheKey;
+    use crate::testing::cache_keys;
 
     fn place(name: &str) -> Place {
         Place { key: CacheKey::of(&[name.as_bytes()]), user: UserKey::from_bytes([1; 32]) }

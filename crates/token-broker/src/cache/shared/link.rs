@@ -4,20 +4,18 @@
 //! only the keeper, which tries again in the background, brings it up. So an outage costs each call one timeout at
 //! most, and most calls nothing.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use futures::FutureExt as _;
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, TlsCertificates,
-    aio::MultiplexedConnection,
-};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-use tokio::{sync::Notify, time};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, TlsCertificates};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::Notify;
+use tokio::time;
 use zeroize::Zeroizing;
 
 use super::{SharedCacheError, SharedCacheSettings};

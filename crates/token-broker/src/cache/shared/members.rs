@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{MAX_CLOCK_DISTANCE, heartbeat::Heartbeat};
+use super::MAX_CLOCK_DISTANCE;
+use super::heartbeat::Heartbeat;
 use crate::cache::local::{FENCE, MAX_SILENCE};
 
 /// How long a replica is remembered that is not heard of: longer than it serves anything, by either clock.

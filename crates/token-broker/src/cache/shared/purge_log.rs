@@ -12,21 +12,23 @@
 //! [`FENCE`]: crate::cache::local::FENCE
 //! [`Members`]: super::members::Members
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use redis::{RedisResult, aio::MultiplexedConnection};
+use redis::RedisResult;
+use redis::aio::MultiplexedConnection;
 use uuid::Uuid;
 
-use super::{
-    heartbeat::{Heartbeat, Unheard},
-    members::{MAX_MEMBERS, is_remembered},
-    names::Names,
-    new_random,
-    scripts::BEAT,
-    seal::SealingKeys,
-};
-use crate::cache::{UserKey, terms::MAX_LIFE};
+use super::heartbeat::{Heartbeat, Unheard};
+use super::members::{MAX_MEMBERS, is_remembered};
+use super::names::Names;
+use super::new_random;
+use super::scripts::BEAT;
+use super::seal::SealingKeys;
+use crate::cache::UserKey;
+use crate::cache::terms::MAX_LIFE;
 /// How often the log is looked at.
 pub(super) const BEAT_EVERY: Duration = Duration::from_millis(250);
 /// Entries read at once.

@@ -2,19 +2,18 @@
 //!
 //! Outages and faults of a broker's own credential are not shared: another replica may do better.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{
-    aadsts,
-    cache::Terms,
-    error::{Evidence, ExchangeError, Kind},
-    outcome::{DownstreamToken, Outcome},
-};
+use crate::aadsts;
+use crate::cache::Terms;
+use crate::error::{Evidence, ExchangeError, Kind};
+use crate::outcome::{DownstreamToken, Outcome};
 
 /// Writes an outcome; `None` if it is not to be shared.
 pub(super) fn write(outcome: &Outcome, terms: Terms) -> Option<Zeroizing<Vec<u8>>> {

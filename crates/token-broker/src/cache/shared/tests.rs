@@ -1,9 +1,5 @@
 //! Against a real Redis.
 
-mod faults;
-mod forgeries;
-mod purges;
-
 use std::time::Instant;
 
 use identity::clock::{Clock as _, ManualClock};
@@ -12,12 +8,16 @@ use tempfile::TempDir;
 use watched::Look;
 
 use super::*;
-use crate::{
-    cache::{LocalCache, key::CacheKey, local::MAX_SILENCE},
-    error::{ExchangeError, Kind},
-    outcome::DownstreamToken,
-    testing::{NOW, RedisServer, RedisWay, cache_keys},
-};
+use crate::cache::LocalCache;
+use crate::cache::key::CacheKey;
+use crate::cache::local::MAX_SILENCE;
+use crate::error::{ExchangeError, Kind};
+use crate::outcome::DownstreamToken;
+use crate::testing::{NOW, RedisServer, RedisWay, cache_keys};
+
+mod faults;
+mod forgeries;
+mod purges;
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
 /// A busy machine is no outage.

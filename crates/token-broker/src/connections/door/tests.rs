@@ -5,7 +5,9 @@ use rcgen::{CertificateParams, SanType};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{consumers::Transport, resource::Resources, testing};
+use crate::consumers::Transport;
+use crate::resource::Resources;
+use crate::testing;
 
 /// A door for the consumers of a file.
 pub(in crate::connections) struct Entrance {

@@ -1,7 +1,8 @@
 //! Takes a credential file apart, whichever of the accepted forms it has.
 
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use secrecy::SecretString;

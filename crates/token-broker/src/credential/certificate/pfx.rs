@@ -8,7 +8,8 @@ use super::load::{CertificateError, Parts};
 #[cfg(feature = "pfx")]
 pub(super) fn parse(content: &[u8], password: &SecretString) -> Result<Parts, CertificateError> {
     use super::load::{Certificate, pkcs8_key};
-    use p12_keystore::{Pkcs12Archive, error::Error};
+    use p12_keystore::Pkcs12Archive;
+    use p12_keystore::error::Error;
     use secrecy::ExposeSecret as _;
 
     let archive =

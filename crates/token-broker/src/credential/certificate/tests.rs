@@ -1,12 +1,12 @@
-#[cfg(feature = "pfx")]
-mod pfx;
-
 #[cfg(not(feature = "pfx"))]
 use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
 
 use super::*;
 use crate::testing::{KeyAndCert, NOW, certified, ec_key, key_and_cert, pem, rsa_key};
+
+#[cfg(feature = "pfx")]
+mod pfx;
 
 fn parse(content: impl AsRef<[u8]>) -> Result<SigningCertificate, CertificateError> {
     SigningCertificate::parse(content.as_ref(), &SecretString::default(), NOW)

@@ -4,14 +4,15 @@
 //! an access token". App Service, Functions, Container Apps: "How to use managed identities for App Service", REST
 //! endpoint reference. Both answer numbers as strings.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
-use identity::{
-    ClientId,
-    outbound::{OutboundError, local_client, read_bounded, retry_after},
-};
+use identity::ClientId;
+use identity::outbound::{OutboundError, local_client, read_bounded, retry_after};
 use jiff::{SignedDuration, Timestamp};
-use reqwest::{Client, RequestBuilder, StatusCode, header::HeaderValue};
+use reqwest::header::HeaderValue;
+use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;

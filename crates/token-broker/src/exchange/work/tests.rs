@@ -1,17 +1,13 @@
-use identity::{
-    clock::ManualClock,
-    outbound::{OutboundArgs, OutboundError},
-};
+use identity::clock::ManualClock;
+use identity::outbound::{OutboundArgs, OutboundError};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{
-    application::Application,
-    cache::{CacheKey, LocalCache, UserKey},
-    credential::{Credential, CredentialConfig},
-    error::Kind,
-    testing::{self, NOW},
-};
+use crate::application::Application;
+use crate::cache::{CacheKey, LocalCache, UserKey};
+use crate::credential::{Credential, CredentialConfig};
+use crate::error::Kind;
+use crate::testing::{self, NOW};
 
 /// An Entra ID that takes connections and says nothing.
 struct Silent {

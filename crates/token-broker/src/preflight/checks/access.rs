@@ -1,7 +1,8 @@
 //! Whether anybody gets in at all: our service principal, and who must be assigned to it.
 
 use super::found::{Found, View};
-use crate::preflight::{graph::Standing, untold::Untold};
+use crate::preflight::graph::Standing;
+use crate::preflight::untold::Untold;
 
 /// AADSTS numbers of an application that the tenant does not have, or that is disabled, of one that is either (Microsoft
 /// documents 70001 both ways), and of a tenant that is not.

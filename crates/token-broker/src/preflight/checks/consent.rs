@@ -6,14 +6,12 @@ use url::Url;
 use uuid::Uuid;
 
 use super::found::{Found, View};
-use crate::preflight::{
-    expected::Downstream,
-    graph::{Consent, Grant, Listed, ServicePrincipal},
-    settings::KnownClient,
-    tenant::Client,
-    untold::{Part, Untold},
-    well_known,
-};
+use crate::preflight::expected::Downstream;
+use crate::preflight::graph::{Consent, Grant, Listed, ServicePrincipal};
+use crate::preflight::settings::KnownClient;
+use crate::preflight::tenant::Client;
+use crate::preflight::untold::{Part, Untold};
+use crate::preflight::well_known;
 
 pub(super) const NO_CLIENTS: Untold = Untold::NotSet {
     setting: "PREFLIGHT_CLIENT_IDS",

@@ -2,7 +2,9 @@
 
 use telemetry::report::Outcome;
 
-use crate::preflight::{expected::Expectations, tenant::Tenant, untold::Untold};
+use crate::preflight::expected::Expectations;
+use crate::preflight::tenant::Tenant;
+use crate::preflight::untold::Untold;
 
 /// What a check looks at.
 pub(crate) struct View<'a> {

@@ -1,18 +1,15 @@
 //! Whether the broker can prove itself: its clock and its credential.
 
 use aws_lc_rs::digest;
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 
 use super::found::{Found, View};
-use crate::{
-    aadsts::is_of_credential,
-    credential::{Own, URGENT_BELOW},
-    preflight::{
-        graph::{KeyCredential, Standing},
-        untold::Untold,
-    },
-};
+use crate::aadsts::is_of_credential;
+use crate::credential::{Own, URGENT_BELOW};
+use crate::preflight::graph::{KeyCredential, Standing};
+use crate::preflight::untold::Untold;
 
 /// How far the clock may be off. Entra ID itself bears five minutes; what is off by one is off by more soon.
 const MOST_SKEW: SignedDuration = SignedDuration::from_secs(60);

@@ -4,11 +4,12 @@
 //! MCP clients are public: they have no secret. Only "Mobile and desktop applications" redeems a code without one, for
 //! https addresses too; "Allow public client flows" does not change that.
 
-use super::{
-    consent,
-    found::{Found, View},
-};
-use crate::preflight::{graph::ClientRegistration, tenant::Client, untold::Untold, well_known};
+use super::consent;
+use super::found::{Found, View};
+use crate::preflight::graph::ClientRegistration;
+use crate::preflight::tenant::Client;
+use crate::preflight::untold::Untold;
+use crate::preflight::well_known;
 
 const MOVE_IT: &str = "Take it away there and add it to \"Mobile and desktop applications\", under Authentication of the client's registration";
 

@@ -3,10 +3,8 @@
 use telemetry::report::Outcome;
 
 use super::found::{Found, View};
-use crate::preflight::{
-    graph::{AppRole, Application, PermissionScope},
-    untold::Untold,
-};
+use crate::preflight::graph::{AppRole, Application, PermissionScope};
+use crate::preflight::untold::Untold;
 
 /// What a token of this API must carry, and what it is for.
 const CLAIMS: &[(&str, &str)] = &[

@@ -1,24 +1,21 @@
 //! Each check against a tenant that is right but for one thing.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
 use serde_json::json;
 use telemetry::report::Outcome::{self, Missing, Ok as Granted, Unknown};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    credential::Own,
-    preflight::{
-        KnownClient, Needs,
-        expected::Downstream,
-        graph::{
-            ClientRegistration, Consent, FederatedCredential, Grant, Listed, ServicePrincipal, Standing,
-        },
-        tenant::Client,
-    },
-    testing::NOW,
+use crate::credential::Own;
+use crate::preflight::expected::Downstream;
+use crate::preflight::graph::{
+    ClientRegistration, Consent, FederatedCredential, Grant, Listed, ServicePrincipal, Standing,
 };
+use crate::preflight::tenant::Client;
+use crate::preflight::{KnownClient, Needs};
+use crate::testing::NOW;
 
 const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 const CLIENT: &str = "22223333-cccc-4444-dddd-5555eeee6666";

@@ -1,10 +1,12 @@
 //! Graph's objects, as far as they are looked at (Microsoft Graph v1.0: servicePrincipal, application,
 //! oAuth2PermissionGrant). Texts are made fit for a terminal and a log where they enter.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use identity::ScopeSet;
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 /// The longest name that is shown.

@@ -7,11 +7,9 @@ use reqwest::StatusCode;
 use tokio::time::Instant;
 
 use super::{Graph, REQUEST_DEADLINE, Session};
-use crate::{
-    credential::{Own, Unavailable},
-    entra::AttemptFailed,
-    preflight::untold::{Part, Untold},
-};
+use crate::credential::{Own, Unavailable};
+use crate::entra::AttemptFailed;
+use crate::preflight::untold::{Part, Untold};
 
 /// What came of signing in.
 pub(crate) struct SignIn<'a> {

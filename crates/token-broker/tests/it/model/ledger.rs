@@ -2,13 +2,9 @@
 //!
 //! It is written by the pretend Entra ID and by whoever purges, never by the code under test.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 

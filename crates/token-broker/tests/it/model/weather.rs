@@ -1,21 +1,15 @@
 //! What goes wrong while the run goes on: at Redis, by whoever else writes to it, and on the way to it, at Entra ID, with keys, and with the time.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::time;
 
-use super::{
-    rng::Rng,
-    rules::DRIFT,
-    world::{Mood, World},
-};
+use super::rng::Rng;
+use super::rules::DRIFT;
+use super::world::{Mood, World};
 use testkit::{RedisServer, cache_keys};
 
 use crate::heartbeats;

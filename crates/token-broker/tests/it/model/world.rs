@@ -1,29 +1,25 @@
 //! Two replicas, a pretend Entra ID, and people with their assertions.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
-};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode};
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use identity::clock::{Clock, ManualClock, SharedClock};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use token_broker::Broker;
-use tokio::{sync::RwLock, task::JoinHandle};
+use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
 
-use super::{
-    BUSY_SHARE,
-    ledger::{Issue, Ledger, Moment},
-    rng::Rng,
-    rules::SKEW,
-};
+use super::BUSY_SHARE;
+use super::ledger::{Issue, Ledger, Moment};
+use super::rng::Rng;
+use super::rules::SKEW;
 use testkit::{KeyAndCert, NOW, RedisServer, RedisWay, cache_keys, key_and_cert};
 
 use crate::support::{Entra, Fields};

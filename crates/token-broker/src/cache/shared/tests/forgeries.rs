@@ -1,9 +1,11 @@
 //! Somebody else writes to Redis, knows every name there, and has kept what stood there before. No "now" is wrong, and
 //! nobody is held up for long.
 
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
+use std::time::Instant;
 
-use super::{purges::two, *};
+use super::purges::two;
+use super::*;
 
 type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
