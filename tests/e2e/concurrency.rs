@@ -39,7 +39,7 @@ async fn concurrent_people_see_their_own_data_only() {
     let stack = Arc::new(Stack::builder().people(PEOPLE).start().await);
     let mut people = JoinSet::new();
     for number in 1..=PEOPLE {
-        let stack = stack.clone();
+        let stack = Arc::clone(&stack);
         people.spawn(async move { check_person(&stack, &format!("person-{number:04}")).await });
     }
     let checked = people.join_all().await.into_iter().sum::<usize>();

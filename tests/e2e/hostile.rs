@@ -1,4 +1,4 @@
-//! Hostile tokens at the gateway, and at the broker's port directly: internal-only is no authentication.
+//! Hostile tokens at the gateway, and at the broker's port directly: internal-only is not authentication.
 
 use e2e::{Caller, Stack};
 use emulator::TokenSpec;

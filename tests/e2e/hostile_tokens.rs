@@ -72,7 +72,11 @@ pub(crate) fn all() -> Vec<Hostile> {
             alice().duplicate_claim("oid", "00000000-0000-4000-8000-0000000000ff"),
         ),
         ("a header that stands twice", "malformed", alice().duplicate_header("alg", "none")),
-        ("claims that are no object", "malformed", TokenSpec { raw_payload: Some("[]".into()), ..alice() }),
+        (
+            "claims that are not an object",
+            "malformed",
+            TokenSpec { raw_payload: Some("[]".into()), ..alice() },
+        ),
         ("nested garbage", "malformed", alice().nested(5_000)),
         ("100 kB", "too_large", alice().huge(100_000)),
     ];

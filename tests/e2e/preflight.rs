@@ -323,7 +323,7 @@ async fn a_tenant_that_does_not_exist_is_named() {
     assert!(missing.contains("there is no tenant") && missing.contains("AADSTS90002"), "{missing}");
 }
 
-/// What answers 200 in Graph's place and is no application is not read as an empty one.
+/// What answers 200 in Graph's place and is not an application is not read as an empty one.
 #[tokio::test]
 async fn an_answer_that_is_no_application_makes_unknown_and_not_missing() {
     let tenant = Tenant::start().await;

@@ -32,7 +32,7 @@ async fn a_missing_scope_is_a_step_up_that_keeps_what_is_granted() {
     assert_eq!(stack.emulator.counts().exchanges, 0);
 }
 
-/// What Entra ID makes up where client and API share a registration, and scopes that are no API's: asked for again, they
+/// What Entra ID makes up where client and API share a registration, and scopes that are not the API's: asked for again, they
 /// would fail the sign-in (AADSTS650053).
 #[tokio::test]
 async fn the_challenge_asks_only_for_scopes_that_can_be_had() {

@@ -90,8 +90,8 @@ struct Load {
 
 impl Load {
     fn start(stack: &Arc<Stack>, person: &str) -> Self {
-        let (stop, stack, token) = (Arc::new(AtomicBool::new(false)), stack.clone(), stack.token(person));
-        let stopped = stop.clone();
+        let (stop, stack, token) = (Arc::new(AtomicBool::new(false)), Arc::clone(stack), stack.token(person));
+        let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let (mut calls, mut failures) = (0, 0);
             // At least some calls, however soon the test is done.

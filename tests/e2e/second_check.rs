@@ -36,7 +36,7 @@ async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_t
     let (outer, inner) = (config("guard.toml", of_guard), config("tools.toml", of_tools));
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").unwrap();
-    let validator = gateway::server::validator(&outer, clock.clone()).unwrap();
+    let validator = gateway::server::validator(&outer, Arc::clone(&clock)).unwrap();
     let tools = gateway::server::cost_tools(&inner, &clock, &metrics).unwrap();
     let router = gateway::server::router(&outer, &validator, &clock, &metrics, tools, METHODS);
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());

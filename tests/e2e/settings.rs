@@ -58,7 +58,7 @@ fn told(service: &str, environment: &[(&str, &str)]) -> String {
 
 /// Started by the test above, and by nobody else.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what it tells of is no setting of a service")]
+#[expect(clippy::disallowed_methods, reason = "what it tells of is not a setting of a service")]
 fn the_settings_in_force() {
     let Ok(service) = std::env::var(TELL) else { return };
     let arguments =

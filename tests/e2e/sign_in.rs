@@ -279,7 +279,7 @@ async fn clients_that_name_another_resource_are_told_aadsts9010010() {
     assert_eq!((done.code, &done.sign_ins()[0]["resource"]), (0, &Value::Null), "{}", done.printed);
 }
 
-/// Where the MCP URL is no Application ID URI, only a client that can leave `resource` out signs in.
+/// Where the MCP URL is not an Application ID URI, only a client that can leave `resource` out signs in.
 #[tokio::test]
 async fn clients_of_an_api_with_an_api_uri_alone_must_not_name_a_resource() {
     let stack = Stack::builder().unregistered_url().start().await;

@@ -135,6 +135,6 @@ fn policy() -> Policy {
 fn router(config: &Config) -> axum::Router {
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").expect("metrics");
-    let validator = gateway::server::validator(config, clock.clone()).expect("the audiences are usable");
+    let validator = gateway::server::validator(config, Arc::clone(&clock)).expect("the audiences are usable");
     gateway::server::router(config, &validator, &clock, &metrics, Fixtures::new(), fixtures::METHODS)
 }

@@ -14,7 +14,7 @@ use parse::Challenge;
 
 mod parse;
 
-/// More than this in all `WWW-Authenticate` headers together is no challenge of Entra's.
+/// More than this in all `WWW-Authenticate` headers together is not a challenge of Entra's.
 const MOST_BYTES: usize = 8 * 1024;
 
 /// The claims that Azure asks for.

@@ -164,7 +164,7 @@ impl Client {
     fn operation(&self, asked_at: &Url, link: &HeaderValue, answer: &Answer) -> Result<Url, Error> {
         let url = match link.to_str() {
             Ok(link) => self.arm_link_from(asked_at, link, "status of the report"),
-            Err(_) => Err(Error::unexpected("a location that is no text")),
+            Err(_) => Err(Error::unexpected("a location that is not text")),
         };
         url.map_err(|error| error.in_answer(|| answer.described()))
     }

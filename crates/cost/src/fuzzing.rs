@@ -10,7 +10,7 @@ use crate::challenge::ClaimsChallenge;
 /// Reads each line as the value of a `WWW-Authenticate` header of one answer.
 ///
 /// # Panics
-/// If claims are taken that are no JSON object, that do not come back as they are, or that stand there twice.
+/// If claims are taken that are not a JSON object, that do not come back as they are, or that stand there twice.
 pub fn www_authenticate(input: &[u8]) {
     let mut headers: HeaderMap = input
         .split(|byte| *byte == b'\n')

@@ -30,7 +30,7 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(plain(Value::deserialize(deserializer)?))
 }
 
-/// A text, or what it stands for where it is no value of that type.
+/// A text, or what it stands for where it is not a value of that type.
 pub(crate) fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

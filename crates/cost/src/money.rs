@@ -114,7 +114,7 @@ impl fmt::Debug for Currency {
     }
 }
 
-/// A text that is no three-letter currency code.
+/// A text that is not a three-letter currency code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a currency is a code of three letters")]
 pub struct NotACurrency;
@@ -148,7 +148,7 @@ pub(crate) fn parse_amount(text: &str) -> Result<Decimal, BadAmount> {
     plain(sign, significant.trim_end_matches('0'), point)
 }
 
-/// A text that is no number, or a number beyond what a decimal holds.
+/// A text that is not a number, or a number beyond what a decimal holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an amount")]
 pub(crate) struct BadAmount;

@@ -88,7 +88,7 @@ impl Client {
     /// The subscriptions of the token's directory on which its owner has any role, each once; all pages.
     ///
     /// # Errors
-    /// [`Error::TooManySubscriptions`] beyond [`crate::Settings::most_subscriptions`]: half a list is no list.
+    /// [`Error::TooManySubscriptions`] beyond [`crate::Settings::most_subscriptions`]: half a list is not a list.
     pub async fn subscriptions(&self, token: &SecretString) -> Result<Vec<Subscription>, Error> {
         let span = tracing::info_span!("cost.subscriptions", pages = Empty, rows = Empty, status = Empty, error.type = Empty);
         observed(span, async {

@@ -29,7 +29,7 @@ pub struct Config {
     pub today: Option<Date>,
     /// Publish `code_challenge_methods_supported` in discovery, which real Entra does not. Default `false`.
     pub publish_code_challenge_methods: bool,
-    /// Refuse a `resource` parameter that is no identifier URI of the scope's application (AADSTS9010010),
+    /// Refuse a `resource` parameter that is not an identifier URI of the scope's application (AADSTS9010010),
     /// as real Entra does. Default `true`.
     pub check_resource_parameter: bool,
     /// Send `iss` with the answer of the authorize endpoint (RFC 9207), and say so in discovery. Nobody has seen real Entra
@@ -129,7 +129,7 @@ pub struct Ports {
     pub metadata: u16,
 }
 
-/// Cost Management's limits; `None` is no limit. The windows are the ones the real headers name.
+/// Cost Management's limits; `None` means no limit. The windows are the ones the real headers name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {

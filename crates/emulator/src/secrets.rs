@@ -19,7 +19,7 @@ impl Secrets {
         Self { seen: recording.then(Mutex::default) }
     }
 
-    /// Remembers `secret`, unless it is so short that a search for it would find what is no credential.
+    /// Remembers `secret`, unless it is so short that a search for it would find what is not a credential.
     pub(crate) fn remember(&self, secret: &str) {
         if let Some(seen) = &self.seen
             && secret.len() >= SHORTEST

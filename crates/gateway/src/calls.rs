@@ -74,7 +74,7 @@ impl Calls {
 }
 
 fn key(assertion: &BearerToken, id: &Value) -> Option<Key> {
-    // What is no id, or a very long one, is not even copied.
+    // What is not an id, or a very long one, is not even copied.
     let id = match id {
         Value::Number(number) => number.to_string(),
         Value::String(text) if text.len() <= LONGEST_ID => id.to_string(),

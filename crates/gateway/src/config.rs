@@ -81,7 +81,7 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Longest time that calls in flight may take to finish once the service is told to stop.
     pub drain: Duration,
-    /// Requests each person may make in a minute; 0 is no limit.
+    /// Requests each person may make in a minute; 0 means no limit.
     pub calls_per_minute: u32,
     /// Largest cost export answered inline, in bytes.
     pub max_export_bytes: usize,

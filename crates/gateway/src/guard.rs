@@ -168,7 +168,7 @@ impl Guard {
         match &message.kind {
             Kind::Call { tool } => {
                 let policy = self.policies.current();
-                // Every tool has an entry, so what has none is no tool.
+                // Every tool has an entry, so what has none is not a tool.
                 if policy.rule(tool).is_none() {
                     return Err(Stop::Fault(Fault::unknown_tool(message.id.clone())));
                 }
@@ -191,7 +191,7 @@ impl Guard {
             Err(_) => Err(RequestFault::BodyTimeout),
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RequestFault::BodyTooLarge { limit }),
-            // The client went away while sending, or sent what is no HTTP: an empty body is no JSON.
+            // The client went away while sending, or sent what is not HTTP: an empty body is not JSON.
             Ok(Err(_)) => Ok(Bytes::new()),
         }
     }

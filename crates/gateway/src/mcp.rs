@@ -64,7 +64,7 @@ pub(crate) struct CostServer {
 
 impl CostServer {
     pub(crate) fn new(mut services: Services) -> Self {
-        let clock = services.clock.clone();
+        let clock = Arc::clone(&services.clock);
         services.cost = services.cost.with_clock(move || clock.now());
         Self { services: Arc::new(services) }
     }
@@ -113,7 +113,7 @@ impl CostServer {
     ) -> Result<CallToolResult, Failure> {
         let decided = self.services.policies.current().decide(entry.name, &caller.principal);
         decided.map_err(|denied| Failure::Refused(denied.into()))?;
-        let context = ToolContext::new(caller, self.services.clone());
+        let context = ToolContext::new(caller, Arc::clone(&self.services));
         (entry.call)(context, request.arguments.unwrap_or_default()).await
     }
 }

@@ -104,7 +104,7 @@ impl Policy {
         };
         // Granted and required together, for several clients replace the scopes they hold by the challenge's. Of the
         // granted, those that the policy knows: others (`openid`, or what Entra ID makes up where client and API share a
-        // registration) are no scopes of this API, and asking for them fails (AADSTS650053).
+        // registration) are not scopes of this API, and asking for them fails (AADSTS650053).
         let mut scopes: Vec<String> = self.known().filter(|scope| granted.contains(scope)).cloned().collect();
         scopes.extend(rule.scopes.iter().filter(|scope| !granted.contains(scope)).cloned());
         Err(Denied::MissingScope { missing: missing.clone(), scopes })

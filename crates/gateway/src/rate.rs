@@ -26,7 +26,7 @@ pub(crate) struct RateLimits {
 }
 
 impl RateLimits {
-    /// At most `calls_per_minute` on average, all of them at once if need be. 0 is no limit.
+    /// At most `calls_per_minute` on average, all of them at once if need be. 0 means no limit.
     pub(crate) fn new(calls_per_minute: u32) -> Self {
         let interval =
             (calls_per_minute > 0).then(|| SignedDuration::from_mins(1) / i32_of(calls_per_minute));

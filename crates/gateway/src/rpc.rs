@@ -155,7 +155,7 @@ impl Message {
     }
 }
 
-/// What a notification says. One that says nothing useful is no fault: there is nobody to tell.
+/// What a notification says. One that says nothing useful is not a fault: there is nobody to tell.
 fn notification(method: &str, params: Option<&RawValue>) -> Kind {
     let params =
         params.filter(|_| method == "notifications/cancelled").and_then(|raw| strict_object(raw.get()));

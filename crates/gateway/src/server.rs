@@ -84,7 +84,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
-    let validator = validator(&config, clock.clone())?;
+    let validator = validator(&config, Arc::clone(&clock))?;
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
     config.policies.observe(&metrics.meter("gateway"));
@@ -141,7 +141,7 @@ pub fn router<H: ServerHandler + Clone>(
         refusals: Arc::clone(&refusals),
         rates: RateLimits::new(config.calls_per_minute),
         calls: Calls::default(),
-        clock: clock.clone(),
+        clock: Arc::clone(clock),
         instruments: instruments(metrics),
         max_body_bytes: config.max_body_bytes,
         timeout: config.request_timeout,
@@ -196,7 +196,7 @@ pub fn cost_tools(
             endpoints.arm.clone(),
             endpoints.blob_hosts.clone(),
         ),
-        clock: clock.clone(),
+        clock: Arc::clone(clock),
         instruments: instruments(metrics),
         max_export_bytes: config.max_export_bytes,
     }))

@@ -163,7 +163,7 @@ fn a_mistyped_flag_hides_nothing() {
     );
     let document = text(&output);
     assert!(
-        document.contains("--tenat-id is no flag") && document.contains("argument 3 behind"),
+        document.contains("--tenat-id is not a flag") && document.contains("argument 3 behind"),
         "{document}"
     );
     // The token is not judged without a tenant, but it was read.

@@ -1,4 +1,4 @@
-//! The claims of a token as types. Reading them is no judgement: `validate` holds the rules.
+//! The claims of a token as types. Reading them is not a judgement: `validate` holds the rules.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};

@@ -33,7 +33,7 @@ impl CloudArgs {
     /// The hosts in force.
     ///
     /// # Errors
-    /// When an override is no https origin: these hosts are sent credentials.
+    /// When an override is not an https origin: these hosts are sent credentials.
     pub fn endpoints(&self) -> Result<Endpoints, CloudError> {
         let hosts = self.cloud.hosts();
         let endpoint = |setting, given: &Option<Url>, default: &'static str| match given {

@@ -98,7 +98,7 @@ reasons! {
     ForbiddenHeader = "forbidden_header", "the token's header holds a parameter that is not accepted";
     /// Its header is longer than any that is read.
     HeaderTooLarge = "header_too_large", "the token's header is longer than 2 KiB; those of Entra ID have a tenth of that";
-    /// It is no JWT, or a claim has the wrong type or stands twice.
+    /// It is not a JWT, or a claim has the wrong type or stands twice.
     Malformed = "malformed", "the token is not a well-formed JSON Web Token";
     /// A claim that every Entra access token of a user carries is missing.
     MissingClaim = "missing_claim", "the token lacks a claim that every Entra ID access token carries (oid, tid, exp, nbf, aud, iss)";

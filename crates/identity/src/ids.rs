@@ -56,7 +56,7 @@ id!(
     "client id"
 );
 
-/// A text that is no GUID.
+/// A text that is not a GUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a {0} is a GUID like aaaabbbb-0000-cccc-1111-dddd2222eeee; a name or a domain does not do")]
 pub struct InvalidId(&'static str);

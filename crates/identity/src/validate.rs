@@ -87,7 +87,7 @@ impl Validator {
         }
         let cache = |http, version| {
             let source = MetadataSource::new(http, authority, config.tenant, version);
-            KeyCache::new(source, clock.clone())
+            KeyCache::new(source, Arc::clone(&clock))
         };
         let v1 = config.accept_v1.then(|| cache(http.clone(), TokenVersion::V1));
         let v2 = cache(http, TokenVersion::V2);
@@ -338,7 +338,7 @@ fn must(holds: bool, reason: Reason) -> Result<(), InvalidToken> {
     if holds { Ok(()) } else { Err(reason.into()) }
 }
 
-/// Tells users from applications, and both from what is no access token.
+/// Tells users from applications, and both from what is not an access token.
 ///
 /// ID tokens carry neither `azp` nor `appid`. `idtyp` is the test Microsoft names for app-only tokens, but a
 /// token has it only if the registration asks for it; without it, a user's token is one with `scp`.

@@ -113,7 +113,7 @@ impl ClientConfig {
         self
     }
 
-    /// The connection itself, for what is no call of a consumer: the standard health service, the preflight. It is made
+    /// The connection itself, for what is not a call of a consumer: the standard health service, the preflight. It is made
     /// when first needed.
     ///
     /// # Errors

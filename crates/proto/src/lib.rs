@@ -22,6 +22,7 @@ pub mod v1 {
     #![expect(
         unused_qualifications,
         clippy::allow_attributes,
+        clippy::clone_on_ref_ptr,
         clippy::pedantic,
         reason = "generated code: the .proto file is what is read and reviewed"
     )]

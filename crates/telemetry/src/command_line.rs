@@ -18,7 +18,7 @@ pub fn try_parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Re
     A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// The same command, for which an empty variable is none.
+/// The same command, which takes an empty variable for one that is not set.
 pub fn without_empty_variables(command: Command) -> Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     command.mut_args(|argument: Arg| match argument.get_env() {

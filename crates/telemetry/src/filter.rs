@@ -8,7 +8,7 @@ use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 
 /// The crates whose lines and spans are this service's own, by their targets.
 const OURS: [&str; 7] = ["cost", "gateway", "identity", "proto", "telemetry", "token_broker", "watched"];
-/// Libraries that call an error what is none: rmcp, each client that leaves while the service stops.
+/// Libraries that log as errors what are not errors: rmcp, each client that leaves while the service stops.
 const SILENT: [&str; 1] = ["rmcp"];
 /// What counts where nothing is set.
 const DEFAULT_LEVEL: &str = "info";
@@ -17,7 +17,7 @@ const DEFAULT_LEVEL: &str = "info";
 /// EnvFilter.
 ///
 /// # Errors
-/// When it is no filter.
+/// When it is not a filter.
 pub(crate) fn log_filter(text: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::try_new(directives(text))
 }

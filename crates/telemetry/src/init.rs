@@ -113,7 +113,7 @@ pub(crate) fn trace_layer(
 
 fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {
     let Ok(uri) = endpoint.parse::<http::Uri>() else {
-        // What is no URI the exporter refuses itself, with its own words.
+        // What is not a URI the exporter refuses itself, with its own words.
         return Ok(());
     };
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {

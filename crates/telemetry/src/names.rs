@@ -108,7 +108,7 @@ pub const IDENTITY_JWKS_AGE: &str = "identity.jwks.age";
 pub const ERROR_TYPE: &str = "error.type";
 /// How it ended: one of [`OUTCOME_OK`], [`OUTCOME_ERROR`], [`OUTCOME_CANCELLED`].
 pub const OUTCOME: &str = "outcome";
-/// Entra's error number, without the `AADSTS` prefix; `other` if it is none that the broker knows.
+/// Entra's error number, without the `AADSTS` prefix; `other` for a number that the broker does not know.
 pub const AADSTS: &str = "aadsts";
 /// A calling service, by its name in the broker's consumers file: never by what it says of itself.
 pub const CONSUMER: &str = "consumer";

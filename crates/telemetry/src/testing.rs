@@ -41,7 +41,7 @@ impl Captured {
     /// As [`Captured::install`], with what a service logs where `RUST_LOG` is `setting`.
     ///
     /// # Panics
-    /// `setting` is no filter.
+    /// `setting` is not a filter.
     #[expect(clippy::expect_used, reason = "a test's filter is a literal: a typo must fail the test")]
     pub fn as_a_service_logs(setting: &str) -> Self {
         let filter = log_filter(setting).expect("the filter parses");

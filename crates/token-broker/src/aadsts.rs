@@ -108,7 +108,7 @@ const CREDENTIAL: &[u32] =
 /// Federated credential: no match, none at all, no match of issuer, audience, subject; a user's token.
 const FEDERATED_CREDENTIAL: &[u32] = &[70021, 70025, 700_211, 700_212, 700_213, 700_229];
 
-/// The certificate is none of the application's, or not known to be one yet.
+/// Entra ID does not know the certificate as the application's, or not yet.
 pub(crate) const UNKNOWN_CERTIFICATE: u32 = 700_027;
 
 /// Whether a number says that the application does not know the credential, or not as it is.

@@ -287,7 +287,7 @@ pub enum ConfigError {
     )]
     TlsWithoutConsumers,
     /// A mode without a socket.
-    #[error("BROKER_SOCKET_MODE is set, but BROKER_LISTEN is no unix socket: leave it out")]
+    #[error("BROKER_SOCKET_MODE is set, but BROKER_LISTEN is not a unix socket: leave it out")]
     SocketModeWithoutSocket,
     /// A socket open to others who are nobody.
     #[error(

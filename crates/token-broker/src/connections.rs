@@ -36,7 +36,8 @@ const MAX_HANDSHAKES: usize = 512;
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long calls may go on when their connection has reached its age: longer than any call may take.
 const AGE_GRACE: Duration = Duration::from_secs(30);
-/// How long a connection of who is no consumer lasts. It gets refusals only; if it is one by then, it goes on.
+/// How long a connection lasts whose peer is not a consumer: it gets refusals only. If the peer has become one by then,
+/// the connection goes on.
 const STRANGER_AGE: Duration = Duration::from_secs(30);
 /// How long to wait where the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -212,7 +212,7 @@ fn nobody(peer: Option<&Peer>, no_consumer: NoConsumer) -> ConsumerRefused {
     let (cause, text) = match no_consumer {
         NoConsumer::Unknown => (
             Cause::NotAllowed(ConsumerCause::UnknownConsumer),
-            format!("the caller is known by {who}, which is no consumer of this broker"),
+            format!("the caller is known by {who}, which is not a consumer of this broker"),
         ),
         NoConsumer::Ambiguous => (
             Cause::NotAllowed(ConsumerCause::AmbiguousConsumer),

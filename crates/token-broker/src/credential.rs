@@ -201,7 +201,7 @@ impl Credential {
 #[non_exhaustive]
 pub enum CredentialError {
     /// The certificate.
-    #[error("the file of AZURE_CLIENT_CERTIFICATE_PATH, `{}`, is no usable credential", path.display())]
+    #[error("the file of AZURE_CLIENT_CERTIFICATE_PATH, `{}`, is not a usable credential", path.display())]
     Certificate {
         /// The file.
         path: std::path::PathBuf,
@@ -209,7 +209,7 @@ pub enum CredentialError {
         source: WatchError,
     },
     /// The token file.
-    #[error("the file of AZURE_FEDERATED_TOKEN_FILE, `{}`, is no usable credential", path.display())]
+    #[error("the file of AZURE_FEDERATED_TOKEN_FILE, `{}`, is not a usable credential", path.display())]
     FederatedToken {
         /// The file.
         path: std::path::PathBuf,

@@ -44,7 +44,7 @@ impl BrokerService {
         Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS) }
     }
 
-    /// Lets a call in that may be worked on. Comes before all else, the span included: who is no consumer costs the trace
+    /// Lets a call in that may be worked on. Comes before all else, the span included: whoever is not a consumer costs the trace
     /// collector nothing.
     fn enter<T>(&self, request: &Request<T>, right: Right<'_>) -> Result<Entered<'_>, Status> {
         let peer = request.extensions().get::<Peer>();
@@ -57,9 +57,9 @@ impl BrokerService {
 
     async fn purge(&self, tenant: &str, oid: &str) -> Result<Timestamp, ExchangeError> {
         let no_guid = |what| ExchangeError::from(Kind::InvalidRequest(what));
-        let tenant = tenant.parse().map_err(|_| no_guid("`tenant_id` is no GUID"))?;
+        let tenant = tenant.parse().map_err(|_| no_guid("`tenant_id` is not a GUID"))?;
         let oid =
-            oid.parse().map_err(|_| no_guid("`user_oid` is no GUID: it is the `oid` claim, no name"))?;
+            oid.parse().map_err(|_| no_guid("`user_oid` is not a GUID: it is the `oid` claim, no name"))?;
         self.exchanger.purge(tenant, oid).await
     }
 }

@@ -135,7 +135,7 @@ pub enum BindError {
     #[error("BROKER_LISTEN `unix:{}` is in use: another broker is listening there", .0.display())]
     InUse(PathBuf),
     /// It is not ours to remove.
-    #[error("BROKER_LISTEN `unix:{}` exists and is no socket: it is not touched; name another path", .0.display())]
+    #[error("BROKER_LISTEN `unix:{}` exists and is not a socket: it is not touched; name another path", .0.display())]
     NotASocket(PathBuf),
 }
 

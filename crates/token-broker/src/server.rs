@@ -153,7 +153,7 @@ async fn attend(
     tokio::select! {
         result = &mut serving => result,
         ended = background.ended() => {
-            tracing::error!(error = &ended as &dyn Error, "stopping: a broker that nobody keeps up to date is none");
+            tracing::error!(error = &ended as &dyn Error, "stopping: what keeps keys, credential and files up to date has ended");
             stop.cancel();
             serving.await?;
             Err(ended.into())

@@ -66,7 +66,7 @@ impl<'a, T: DeserializeOwned> TomlFile<'a, T> {
         let file = Self { path, text, table, entries };
         for (name, _) in file.entries() {
             if !is_name(name) {
-                let problem = "is no name: it takes a lower-case letter, then up to 31 of a-z, 0-9 and -";
+                let problem = "is not a name: it takes a lower-case letter, then up to 31 of a-z, 0-9 and -";
                 return Err(file.error(name, problem));
             }
         }

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 /// How often files are looked at. A change is in force after two looks: within five seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// So many looks in a row that found no way to what is in force are no coincidence: one falls into the midst of a swap,
+/// So many looks in a row that found no way to what is in force are not a coincidence: one falls into the midst of a swap,
 /// or is the first to see a change.
 const LOOKS_TO_TELL: u32 = 2;
 /// The longest file that is read: credentials, chains and lists of consumers take some KiB.
@@ -220,7 +220,7 @@ pub enum WatchError {
         /// Why.
         source: io::Error,
     },
-    /// A file is none of those expected, by its size.
+    /// A file is too large to be one of those expected.
     #[error("`{}` is larger than 1 MiB", .0.display())]
     TooLarge(PathBuf),
     /// The content cannot be used.

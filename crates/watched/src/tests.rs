@@ -65,7 +65,7 @@ fn a_file_that_cannot_be_read_any_more_is_told_once_and_shown() {
     let (gone, back) = ("cannot be read any more", "can be read again");
     assert!(shown(0));
 
-    // Once is no news: a swap may be under way.
+    // Once is not news: a swap may be under way.
     fs::remove_file(&path).unwrap();
     watched.look();
     fs::write(&path, "1").unwrap();

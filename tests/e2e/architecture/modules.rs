@@ -39,8 +39,8 @@ pub(crate) fn mentions(crate_folder: &Path) -> BTreeSet<Mention> {
             let mut names =
                 Names { module: path.split("::").map(str::to_owned).collect(), found: Vec::new() };
             names.visit_file(&parse(&file));
-            let named = names.found.iter().filter_map(|to| root.resolve(to));
-            found.extend(named.map(|to| Mention { from: path.clone(), to }).filter(|mention| {
+            let resolved = names.found.iter().filter_map(|to| root.resolve(to));
+            found.extend(resolved.map(|to| Mention { from: path.clone(), to }).filter(|mention| {
                 let (from, to) = mention.ends();
                 from != to
             }));
@@ -145,7 +145,7 @@ impl Names {
         }
     }
 
-    /// What stands inside a macro call is no syntax yet: paths are looked for among its words.
+    /// What stands inside a macro call is not syntax yet: paths are looked for among its words.
     fn take_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -294,7 +294,7 @@ pub(crate) fn foreign_to_the_dialect(file: &Path) -> Vec<&'static str> {
     for item in parse(file).items {
         match item {
             Item::Mod(module) if module.content.is_none() && !is_for_tests(&module.attrs) => {
-                modules_began = true
+                modules_began = true;
             }
             Item::Use(_) if modules_began => faults.push("a `use` behind a `mod`"),
             Item::Use(used) if nests(&used.tree) => faults.push("a `use` with braces that hold a path"),

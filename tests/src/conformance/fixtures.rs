@@ -185,7 +185,7 @@ pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("the fixture is what MCP says it is")
 }
 
-/// A result that is none of another type (SEP-2322); rmcp does not tell clients to which this is new.
+/// A result that says that it is not of another type (SEP-2322); rmcp does not tell clients to which this is new.
 pub(super) fn complete<T: DeserializeOwned>(mut result: Value) -> T {
     result["resultType"] = json!("complete");
     from_json(result)

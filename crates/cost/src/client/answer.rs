@@ -33,7 +33,7 @@ impl Answer {
     /// Reads the body.
     ///
     /// # Errors
-    /// `what` is what is wrong with it, unless it is not Azure's at all: a proxy's page has no request id and is no JSON.
+    /// `what` is what is wrong with it, unless it is not Azure's at all: a proxy's page has no request id and is not JSON.
     pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self, what: &'static str) -> Result<T, Error> {
         json::read(&self.body).ok_or_else(|| {
             let described = Box::new(self.described());

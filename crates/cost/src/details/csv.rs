@@ -117,7 +117,7 @@ fn ends_in_quotes(record: &[u8]) -> bool {
 }
 
 const fn broken() -> Error {
-    Error::DamagedReport { what: "a file is no CSV" }
+    Error::DamagedReport { what: "a file is not a CSV" }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error::{ErrorBody, from_inside};
 use crate::json;
 
-/// Azure cuts a report into files of up to 1 GB; more than this is no report of one month.
+/// Azure cuts a report into files of up to 1 GB; more than this is not a report of one month.
 const MOST_FILES: usize = 64;
 
 /// The state of a report.
@@ -84,7 +84,7 @@ impl Manifest {
     fn check(self) -> Result<Report, Error> {
         let is_csv = self.data_format.as_deref().is_none_or(|format| format.eq_ignore_ascii_case("Csv"));
         if !is_csv {
-            return Err(Error::unexpected("a report that is no CSV"));
+            return Err(Error::unexpected("a report that is not a CSV"));
         }
         if self.blobs.len() > MOST_FILES {
             return Err(Error::TooMany { what: "files", limit: MOST_FILES as u64 });

@@ -14,7 +14,7 @@ pub(crate) struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// `None` if the body is no error of Azure's.
+    /// `None` if the body is not an error of Azure's.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let root: Map<String, Value> = json::read(body)?;
         let error = match root.get("error") {
@@ -24,7 +24,7 @@ impl ErrorBody {
         Some(error).filter(Self::says_something)
     }
 
-    /// Whether it is an error at all: in an answer that is no refusal the member may be there and empty.
+    /// Whether it is an error at all: in an answer that is not a refusal the member may be there and empty.
     pub(crate) const fn says_something(&self) -> bool {
         self.code.is_some() || self.message.is_some()
     }

@@ -1,6 +1,6 @@
 //! The list of valid names in a message, where there is one.
 
-/// More names than this are no list of dimensions.
+/// More names than this are not list of dimensions.
 const MOST: usize = 500;
 
 /// The names of `…; valid values: 'A','B',''.`, which Azure adds where a dimension does not exist for an agreement:

@@ -177,7 +177,7 @@ impl Metric {
     }
 }
 
-/// The column of amounts in billing currency. `CostUSD` is no choice: Azure lists it beside the billing currency's
+/// The column of amounts in billing currency. `CostUSD` is not a choice: Azure lists it beside the billing currency's
 /// code, so its amounts would pass for something they are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CostColumn {

@@ -115,16 +115,16 @@ impl Layout {
         if amount.trim().is_empty() {
             return Ok(Cells::NoFigure);
         }
-        let amount = parse_amount(amount.trim()).map_err(|_| unexpected("a cost that is no number"))?;
+        let amount = parse_amount(amount.trim()).map_err(|_| unexpected("a cost that is not a number"))?;
         if currency.trim().is_empty() {
             // A zero of no currency adds to nothing; any other amount would be lost.
             let none = amount.is_zero();
             return if none { Ok(Cells::NoMoney) } else { Err(unexpected("a cost without a currency")) };
         }
         let currency: Currency =
-            currency.trim().parse().map_err(|_| unexpected("a currency that is no currency code"))?;
+            currency.trim().parse().map_err(|_| unexpected("a currency that is not a currency code"))?;
         let date = match self.date {
-            Some(index) => Some(date(&text(cell(index)?)?).ok_or(unexpected("a date that is no date"))?),
+            Some(index) => Some(date(&text(cell(index)?)?).ok_or(unexpected("a date that is not a date"))?),
             None => None,
         };
         let groups = self.groups.iter().map(|index| Ok(text(cell(*index)?)?.into_owned()));
@@ -155,8 +155,8 @@ fn text(cell: &str) -> Result<Cow<'_, str>, Error> {
     match cell.as_bytes().first() {
         Some(b'"') => serde_json::from_str::<Text<'_>>(cell)
             .map(|text| text.0)
-            .map_err(|_| unexpected("a cell that is no text")),
-        Some(b'{' | b'[') => Err(unexpected("a cell that is no plain value")),
+            .map_err(|_| unexpected("a cell that is not text")),
+        Some(b'{' | b'[') => Err(unexpected("a cell that is not a plain value")),
         _ if cell == "null" => Ok(Cow::Borrowed("")),
         _ => Ok(Cow::Borrowed(cell)),
     }

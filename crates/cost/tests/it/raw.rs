@@ -18,7 +18,7 @@ impl Raw {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = heads.clone();
+        let seen = Arc::clone(&heads);
         tokio::spawn(async move {
             let mut answers = answers.into_iter();
             while let Ok((mut connection, _)) = listener.accept().await {

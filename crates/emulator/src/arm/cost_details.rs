@@ -78,7 +78,7 @@ pub(crate) fn generate(
     authorize(caller, scope)?;
     let headers = throttle::admit(state, caller, &scope.path(), request, 1)?;
     let body: Value =
-        serde_json::from_slice(request.body).map_err(|_| ArmError::bad_request("The body is no JSON."))?;
+        serde_json::from_slice(request.body).map_err(|_| ArmError::bad_request("The body is not JSON."))?;
     let order: Order = serde_json::from_value(body.clone()).map_err(ArmError::bad_request)?;
     let basis = match order.metric.as_deref() {
         None | Some("ActualCost") => Basis::Actual,

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// An answer of the token endpoint that is no token.
+/// An answer of the token endpoint that is not a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EntraError {
     pub(crate) status: StatusCode,

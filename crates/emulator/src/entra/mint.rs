@@ -1,6 +1,7 @@
 //! Tokens to order: good ones, as the pre-registered client would get, and every hostile one a validator must refuse.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use serde_json::{Map, Value, json};
@@ -143,10 +144,10 @@ fn with_duplicates(members: Map<String, Value>, duplicates: &[(String, Value)]) 
 fn sign(world: &World, spec: &TokenSpec, format: TokenFormat, payload: &str) -> String {
     let ring = world.keys.load();
     let key = match spec.signature {
-        SignedBy::Standby => ring.standby.clone(),
-        SignedBy::Consumers => ring.consumers.clone(),
+        SignedBy::Standby => Arc::clone(&ring.standby),
+        SignedBy::Consumers => Arc::clone(&ring.consumers),
         SignedBy::Unpublished | SignedBy::Forged => ring.unpublished(),
-        _ => ring.active.clone(),
+        _ => Arc::clone(&ring.active),
     };
     let mut header = header(&key, format);
     match spec.signature {

@@ -88,7 +88,7 @@ pub(crate) fn user_tokens(
     Ok(answer)
 }
 
-/// A refresh without `scope` of an application that is its own resource: AADSTS90009, or a scope that is no name.
+/// A refresh without `scope` of an application that is its own resource: AADSTS90009, or a scope that is not a name.
 fn own_refresh(
     world: &World,
     client: &Client,

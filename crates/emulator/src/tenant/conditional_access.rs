@@ -139,7 +139,7 @@ impl ClaimsRequest {
     /// Reads the JSON text of a `claims` parameter; unknown members mean nothing, as to Entra.
     ///
     /// # Errors
-    /// `()` if the text is no JSON object.
+    /// `()` if the text is not a JSON object.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, ()> {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Self::default()) };
         let claims: serde_json::Map<String, Value> = serde_json::from_str(text).map_err(|_| ())?;

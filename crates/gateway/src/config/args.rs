@@ -146,7 +146,7 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_seconds: u64,
 
-    /// Requests each person may make in a minute, at this instance; 0 is no limit.
+    /// Requests each person may make in a minute, at this instance; 0 means no limit.
     #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", default_value_t = 120)]
     pub calls_per_minute: u32,
 

@@ -39,7 +39,7 @@ impl FromStr for PublicUrl {
     type Err = InvalidPublicUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
-        let url = Url::parse(text).map_err(|_| InvalidPublicUrl("it is no URL"))?;
+        let url = Url::parse(text).map_err(|_| InvalidPublicUrl("it is not a URL"))?;
         if !url.has_host() {
             return Err(InvalidPublicUrl("it has no host"));
         }

@@ -45,8 +45,7 @@ fn prefix(site: &Site) -> Finding {
     }
     let is_uri = Url::parse(&prefix).is_ok_and(|url| matches!(url.scheme(), "api" | "https" | "http"));
     if !is_uri {
-        let detail =
-            "this is no identifier URI, so Entra ID takes the scopes for Microsoft Graph's (AADSTS650053)";
+        let detail = "this is not an identifier URI, so Entra ID takes the scopes for Microsoft Graph's (AADSTS650053)";
         let fix = "Set GATEWAY_SCOPE_PREFIX to an Application ID URI of the registration, or leave it out.";
         return Finding::missing(NAME, subject, detail, fix);
     }

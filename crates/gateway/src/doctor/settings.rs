@@ -107,7 +107,7 @@ impl Setting {
         })
     }
 
-    /// The flags that give this value to the gateway, or why it is none.
+    /// The flags that give this value to the gateway, or why the gateway would not take it.
     fn judge(&self, value: &OsStr) -> Result<Vec<OsString>, String> {
         if self.is_switch {
             return match value.to_str() {
@@ -170,7 +170,7 @@ fn reason(error: &clap::Error) -> String {
     }
 }
 
-/// Overrides of hosts that are no https origin; each is set aside, so that the others can be looked at.
+/// Overrides of hosts that are not an https origin; each is set aside, so that the others can be looked at.
 fn odd_hosts(args: &mut Args, unusable: &mut BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let original = args.cloud.clone();

@@ -94,7 +94,7 @@ pub(super) async fn look(site: &Site) -> Vec<Finding> {
     // A token that proves nobody calls nothing: its pins have said so.
     if let Ok(principal) = outcome {
         findings.extend(client(site, &principal));
-        // What a scope that is no name opens is said by the line of the client.
+        // What a scope that is not a name opens is said by the line of the client.
         if !principal.scopes().iter().any(is_no_name) {
             findings.extend(tools(site, &principal));
         }
@@ -111,14 +111,14 @@ fn text(piped: &[u8]) -> Option<&str> {
 }
 
 fn no_text() -> Finding {
-    let detail = "it is no UTF-8 text; a file that Windows PowerShell wrote with `>` is UTF-16";
+    let detail = "it is not UTF-8 text; a file that Windows PowerShell wrote with `>` is UTF-16";
     let fix = "Pipe the token straight in, or write it with `Out-File -Encoding ascii`.";
     Finding::missing(FORM, PIPED, detail, fix)
 }
 
 /// The token in what was piped in: itself, a header line, or the JSON document of a tool or a token endpoint.
 fn picked(text: &str) -> String {
-    // A byte order mark is no blank.
+    // A byte order mark is not a blank.
     let text = text.trim_start_matches('\u{feff}').trim();
     if let Ok(Value::Object(document)) = serde_json::from_str::<Value>(text) {
         let names = ["accessToken", "access_token"];
@@ -252,7 +252,7 @@ fn client(site: &Site, principal: &Principal) -> Option<Finding> {
     Some(Finding::ok(NAME, subject, "is an application of its own"))
 }
 
-/// A scope that is no name: a dot and an id.
+/// A scope that is not a name: a dot and an id.
 fn is_no_name(scope: &str) -> bool {
     scope.strip_prefix('.').is_some_and(|id| id.parse::<ClientId>().is_ok())
 }

@@ -14,7 +14,7 @@ pub(super) struct Host {
 impl Host {
     /// Reads an entry of a list: `host` or `host:port`.
     pub(super) fn allowed(text: &str) -> Option<Self> {
-        // An address of IPv6 without brackets is no authority.
+        // An address of IPv6 without brackets is not an authority.
         let text =
             if text.parse::<std::net::Ipv6Addr>().is_ok() { format!("[{text}]") } else { text.to_owned() };
         let authority = Authority::try_from(text.trim()).ok()?;
@@ -64,7 +64,7 @@ impl Origin {
         }
     }
 
-    /// Reads what a browser sends. `null`, which any page can make itself, is none.
+    /// Reads what a browser sends. `null` is refused: any page can make it itself.
     pub(super) fn of_header(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();

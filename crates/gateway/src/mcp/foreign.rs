@@ -10,7 +10,7 @@ use cost::{is_unseen, visible};
 const NAME: usize = 100;
 /// The most characters of a message.
 const MESSAGE: usize = 600;
-/// The most characters of anything in data. No name of Azure's comes near; one that does is no name.
+/// The most characters of anything in data. No name of Azure's comes near; one that does is not a name.
 const DATA: usize = 1_000;
 
 /// A name, for a text.

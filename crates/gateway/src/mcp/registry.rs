@@ -101,7 +101,7 @@ fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
     Arc::new(schema)
 }
 
-/// Takes out what Rust says of the width of its numbers: `"format": "uint64"` is no format of JSON Schema. Validators warn
+/// Takes out what Rust says of the width of its numbers: `"format": "uint64"` is not a format of JSON Schema. Validators warn
 /// at each listing, and strict ones refuse. The bounds stay.
 fn without_width<'a>(values: impl Iterator<Item = &'a mut Value>) {
     const WIDTHS: [&str; 14] = [

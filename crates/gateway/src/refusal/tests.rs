@@ -185,7 +185,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
 
 #[tokio::test]
 async fn every_reason_of_an_invalid_token_reaches_the_client() {
-    // Two are no 401, for a new sign-in brings the same token.
+    // Two are not 401, for a new sign-in brings the same token.
     assert_eq!(Refusal::invalid(Reason::TooLarge.into()), RequestFault::TokenTooLarge.into());
     assert_eq!(Refusal::invalid(Reason::TooManyValues.into()), RequestFault::TooManyValues.into());
     let others = |reason: &&Reason| !matches!(reason, Reason::TooLarge | Reason::TooManyValues);

@@ -1,4 +1,4 @@
-//! The answer to a message that is none, or asks for what there is not: a JSON-RPC error of fixed words.
+//! The answer to what is not a message, or asks for what does not exist: a JSON-RPC error of fixed words.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -69,9 +69,9 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The body is no JSON. The text says where, and nothing of what stands there.
+    /// The body is not JSON. The text says where, and nothing of what stands there.
     pub(super) fn no_json(error: &serde_json::Error) -> Self {
-        let text = format!("the body is no JSON: see line {}, column {}", error.line(), error.column());
+        let text = format!("the body is not JSON: see line {}, column {}", error.line(), error.column());
         Self { id: Id::none(), status: StatusCode::BAD_REQUEST, rpc_code: -32700, code: "parse_error", text }
     }
 

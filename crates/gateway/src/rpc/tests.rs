@@ -1,4 +1,4 @@
-//! What a message is taken for, and what is answered to one that is none.
+//! What a message is taken for, and what is answered to what is not a message.
 
 use axum::http::HeaderValue;
 

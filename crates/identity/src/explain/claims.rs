@@ -62,7 +62,7 @@ pub(super) fn mended(claims: &Map<String, Value>, faults: &[Fault]) -> Map<Strin
     mended
 }
 
-/// Claims that are no JSON object, or too much of one.
+/// Claims that are not a JSON object, or too much of one.
 pub(super) fn unreadable(invalid: InvalidToken) -> Pin {
     let expected = format!("JSON in which no name stands twice, of at most {MAX_VALUES} values");
     Pin { name: "claims", verdict: Verdict::Failed(invalid), expected, found: "something else".to_owned() }

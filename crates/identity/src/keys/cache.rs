@@ -52,7 +52,7 @@ struct Flight {
 }
 
 impl Flight {
-    /// The fetch that is under way. One that has ended, even by a panic, is none.
+    /// The fetch that is under way. One that has ended, even by a panic, no longer counts.
     fn under_way(&self) -> Option<Fetch> {
         self.running.clone().filter(|fetch| fetch.peek().is_none())
     }

@@ -147,7 +147,7 @@ struct PublishedKey {
 }
 
 impl PublishedKey {
-    /// The key by its id, if it may verify an access token. Entra publishes no `alg`, so its absence is no fault.
+    /// The key by its id, if it may verify an access token. Entra publishes no `alg`, so its absence is not a fault.
     fn into_signing_key(self) -> Option<(String, SigningKey)> {
         let fits = self.kty.as_deref() == Some("RSA")
             && self.usage.as_deref().is_none_or(|u| u == "sig")

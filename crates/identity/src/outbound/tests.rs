@@ -186,7 +186,7 @@ async fn neither_chunks_nor_a_broken_connection_lead_past_the_bound() {
 
 /// The environment of a process is its own: this one is started again with a proxy in it.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the test's word to itself is no setting")]
+#[expect(clippy::disallowed_methods, reason = "the test's word to itself is not a setting")]
 async fn no_proxy_comes_between_this_machine_and_itself() {
     const MARK: &str = "IDENTITY_TEST_LOCAL_URL";
     if let Ok(url) = std::env::var(MARK) {

@@ -252,7 +252,7 @@ async fn a_version_that_is_not_accepted_is_to_blame_for_this_apis_tokens_alone()
         v1["aud"] = audience.clone();
         let token = token(&authority.key, &v1);
         assert_eq!(authority.refusal(&token).await, reason, "{audience}");
-        // Where the version is accepted, a name of this API that is no accepted audience is a matter of the version too.
+        // Where the version is accepted, a name of this API that is not an accepted audience is a matter of the version too.
         let accepting = authority.validator_accepting_v1().validate(&token).await;
         let accepted = audience == support::API;
         assert_eq!(

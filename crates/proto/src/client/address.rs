@@ -67,7 +67,7 @@ impl fmt::Display for BrokerAddress {
 pub struct InvalidBrokerAddress(&'static str);
 
 fn place(text: &str) -> Result<Place, InvalidBrokerAddress> {
-    let url = Url::parse(text).map_err(|_| InvalidBrokerAddress("it is no URL"))?;
+    let url = Url::parse(text).map_err(|_| InvalidBrokerAddress("it is not a URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(InvalidBrokerAddress("it must hold no user name or password"));
     }

@@ -22,8 +22,8 @@ pub enum SetupError {
     /// A TLS file cannot be used.
     #[error(transparent)]
     TlsFile(#[from] TlsFileError),
-    /// The host is none that HTTP or TLS can name.
-    #[error("the token broker's host `{0}` is no valid name")]
+    /// Neither HTTP nor TLS can name this host.
+    #[error("the token broker's host `{0}` is not a valid name")]
     Host(String),
 }
 

@@ -41,7 +41,7 @@ impl Retries {
     }
 }
 
-/// Whether the status is no answer of the broker: its connection broke, or something in between says that it is not
+/// Whether the status is not an answer of the broker: its connection broke, or something in between says that it is not
 /// there. A status with a source was made on this side, of a transport error.
 fn nobody_answered(status: &Status) -> bool {
     status.code() == Code::Unavailable || status.source().is_some()

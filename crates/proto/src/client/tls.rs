@@ -2,7 +2,7 @@
 //!
 //! Certificates are short-lived where they are issued by machines. Whoever rotates them replaces the files; the next
 //! connection uses what stands there then, and the broker ends connections by their age. A rotation that is caught
-//! half-way is no outage: the files of the last connection serve until the new ones fit together.
+//! half-way is not an outage: the files of the last connection serve until the new ones fit together.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! How many connections there may be: in all, and of one consumer, so that none of them can take the room of the others.
 //!
-//! Every certificate of the client authorities may connect, a consumer's or not. Those that are none share a few seats,
+//! Every certificate of the client authorities may connect, a consumer's or not. Strangers share a few seats,
 //! and for a short while only: long enough to be told why, and to become one when the consumers file changes.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::consumers::{Consumers, InvalidCertificate, Peer};
 const MAX_CONNECTIONS: usize = 4096;
 /// Connections of one consumer at the same time: a quarter.
 const MAX_CONNECTIONS_OF_ONE: usize = MAX_CONNECTIONS / 4;
-/// Connections of all who are no consumer.
+/// Connections of all strangers together: of peers that are not consumers.
 const MAX_CONNECTIONS_OF_STRANGERS: usize = 64;
 
 /// Counts who is in and who was not let in.
@@ -49,7 +49,7 @@ impl Door {
     /// Lets a connection in, if there is room. Only who finished the handshake takes a seat.
     ///
     /// # Errors
-    /// [`Refused`] says whose room there is none of.
+    /// [`Refused`] says whose room is full.
     pub(super) fn enter(&self, peer: &Peer) -> Result<Seat, Refused> {
         let holder = self.holder(peer);
         let is_strangers = holder == Holder::Stranger;
@@ -94,7 +94,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Whether it is one of those for who is no consumer.
+    /// Whether it is one of the strangers'.
     pub(super) fn is_strangers(&self) -> bool {
         self.is_strangers
     }
@@ -110,7 +110,7 @@ impl Drop for Seat {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Consumer(Arc<str>),
-    /// All who are no consumer are one.
+    /// All strangers count as one.
     Stranger,
     /// Whoever there is: in all only.
     Everybody,
@@ -196,7 +196,7 @@ impl fmt::Display for Refused {
             Self::Full => f.write_str("there is no room for another connection"),
             Self::PeerFull => f.write_str("this consumer has as many connections as one may have"),
             Self::StrangersFull => {
-                f.write_str("those who are no consumer have as many connections as they may have together")
+                f.write_str("peers that are not consumers have as many connections as they may have together")
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A name in a certificate that a consumer is known by: a DNS name or a SPIFFE ID, compared exactly.
 //!
-//! The consumers file and certificates are read by the same rules, so that whatever is no name in the one is none in
-//! the other. Wildcards are none: a certificate that holds one would be every consumer below it.
+//! The consumers file and certificates are read by the same rules, so that both refuse the same. Wildcards are
+//! refused: a certificate that holds one would be every consumer below it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -76,16 +76,16 @@ impl fmt::Display for Name {
     }
 }
 
-/// A text that is no name of a consumer.
+/// A text that is not a name of a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidName {
     #[error("a name is written dns:gateway.example.com or spiffe://example.com/path")]
     Kind,
     #[error("a name is compared exactly, so it cannot have a wildcard: write each name out")]
     Wildcard,
-    #[error("it is no DNS name: labels of ASCII letters, digits, - and _, without a dot at the end")]
+    #[error("it is not a DNS name: labels of ASCII letters, digits, - and _, without a dot at the end")]
     Dns,
-    #[error("it is no SPIFFE ID of a workload: spiffe://, a trust domain in lower case, and a path")]
+    #[error("it is not a SPIFFE ID of a workload: spiffe://, a trust domain in lower case, and a path")]
     Spiffe,
 }
 

@@ -59,7 +59,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The names of a certificate that a consumer could be known by. Others are no names here.
+/// The names of a certificate that a consumer could be known by. Others are not looked at.
 ///
 /// A certificate with a SPIFFE ID is that ID, or nobody: DNS names beside it are for other purposes (X509-SVID, section
 /// 2), and often for the server's side of a workload that many may have a name of.
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(found.iter().collect::<Vec<_>>(), [&Name::spiffe("spiffe://a.test/gateway").unwrap()]);
         let text = "spiffe://a.test/gateway (a DNS name beside a SPIFFE ID decides nothing)";
         assert_eq!(found.to_string(), text);
-        // Nor beside one that is none of a workload.
+        // Nor beside one that is not a workload's.
         for id in ["spiffe://a.test", "SPIFFE://a.test/gateway", "spiffe:gateway", "spiffe://A.test/x"] {
             let found = names(vec![dns("a.test"), uri(id)]).unwrap();
             assert_eq!(found.iter().count(), 0, "{id}");

@@ -22,7 +22,7 @@ use crate::toml_file::{FileError, TomlFile};
 const MAX_CONSUMERS: usize = 256;
 /// Calls of one consumer at the same time, where the file does not say.
 const DEFAULT_MAX_CONCURRENT: usize = 1024;
-/// More than the broker takes in all would be no limit.
+/// More than the broker takes in all would not be a limit.
 const MAX_MAX_CONCURRENT: usize = MAX_CALLS;
 /// What the system calls every user who has no id in this user namespace (user_namespaces(7)).
 const OVERFLOW_UID: u32 = 65534;
@@ -46,7 +46,7 @@ impl Consumer {
     }
 }
 
-/// Why a peer is no consumer.
+/// Why a peer is not a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoConsumer {
     Unknown,
@@ -143,7 +143,7 @@ impl Rules {
             entry.resources.iter().find(|name| !self.resources.iter().any(|known| **known == **name))
         {
             return Err(format!(
-                "`resources`: `{unknown}` is no resource; there are: {}. Others come from BROKER_RESOURCES_FILE",
+                "`resources`: `{unknown}` is not a resource; there are: {}. Others come from BROKER_RESOURCES_FILE",
                 self.resources.join(", ")
             ));
         }

@@ -153,7 +153,7 @@ impl Signers {
             return false;
         }
         self.seen = Arc::clone(&certificate);
-        // The same certificate with another chain or in another order is no swap.
+        // The same certificate with another chain or in another order is not a swap.
         if self.current.certificate().thumbprint() == certificate.thumbprint() {
             return false;
         }

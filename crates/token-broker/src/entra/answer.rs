@@ -90,7 +90,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// Reads an error response, each member for itself: one that is not of the type it should be says nothing, and the
-    /// others are read all the same. What is no JSON object (a proxy's page) is a refusal that says nothing.
+    /// others are read all the same. What is not a JSON object (a proxy's page) is a refusal that says nothing.
     pub(super) fn parse(body: &[u8]) -> Self {
         let body = String::from_utf8_lossy(body);
         let body = body.trim_start_matches('\u{feff}');
@@ -290,7 +290,7 @@ mod tests {
                 read(&format!("\"{name}\":{odd}"));
             }
         }
-        // A byte that is no UTF-8, or a mark in front, spoils nothing else.
+        // A byte that is not UTF-8, or a mark in front, spoils nothing else.
         for body in [
             &b"{\"error\":\"invalid_grant\",\"error_description\":\"\xff\"}"[..],
             "\u{feff}{\"error\":\"invalid_grant\"}".as_bytes(),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     proptest! {
-        /// However odd the other members are, what Entra ID has said about one request is no outage, neither for the
+        /// However odd the other members are, what Entra ID has said about one request is not an outage, neither for the
         /// others nor for whoever made it.
         #[test]
         fn no_shape_of_the_members_makes_a_known_refusal_an_outage(

@@ -13,7 +13,7 @@ pub(crate) const MAX_CLAIMS_BYTES: usize = 8 * 1024;
 pub(crate) struct ClaimsRequest(Map<String, Value>);
 
 impl ClaimsRequest {
-    /// Reads a claims request; an empty text is none.
+    /// Reads a claims request; an empty text asks for nothing.
     ///
     /// # Errors
     /// [`Kind::InvalidRequest`] when it is too long or no JSON object.

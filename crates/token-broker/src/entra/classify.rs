@@ -108,7 +108,7 @@ fn by_words(refusal: &Refusal) -> Meaning {
     match error {
         "invalid_grant" => SignIn("assertion_refused"),
         "access_denied" => Blocked(Block::Policy),
-        // An empty word is no OAuth at all: a proxy or an outage page answered.
+        // An empty word is not OAuth at all: a proxy or an outage page answered.
         "temporarily_unavailable" | "server_error" | "" => Transient,
         _ => OurFault,
     }

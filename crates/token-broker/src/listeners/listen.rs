@@ -76,7 +76,7 @@ impl fmt::Debug for SocketMode {
     }
 }
 
-/// A text that is no mode of a socket.
+/// A text that is not a mode of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it must be octal and leave the socket to its owner, like 0600, 0660 (a group) or 0666 (anyone)")]
 pub struct InvalidSocketMode;

@@ -50,7 +50,7 @@ impl Needs {
     /// Of a policy as text.
     ///
     /// # Errors
-    /// When it is no TOML, or has no tools.
+    /// When it is not TOML, or has no tools.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         let rules: Vec<_> = toml::from_str::<Entries>(text)?.tools.into_values().collect();
         Ok(Self {

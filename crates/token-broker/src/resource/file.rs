@@ -102,7 +102,7 @@ fn split(text: &str) -> Result<(&str, &str), String> {
     // The characters of a scope-token (RFC 6749, section 3.3).
     let token = text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
     if text.is_empty() || !token || text.len() > MAX_SCOPE_LEN {
-        return Err(format!("`scopes`: {text:?} is no scope: visible ASCII, up to {MAX_SCOPE_LEN} bytes"));
+        return Err(format!("`scopes`: {text:?} is not a scope: visible ASCII, up to {MAX_SCOPE_LEN} bytes"));
     }
     if OPENID_SCOPES.contains(&text) {
         return Err(format!("`scopes`: `{text}` is a scope of the sign-in, of no resource: remove it"));
@@ -183,8 +183,8 @@ mod tests {
             (r#"["https://a.test/Read", "https://b.test/Read"]"#, "AADSTS28000"),
             (r#"["https://a.test/.default", "https://a.test/Read"]"#, "stands alone"),
             (r#"["https://a.test/Read", "https://a.test/Read"]"#, "twice"),
-            (r#"["https://a.test/Read https://a.test/Write"]"#, "is no scope"),
-            (r#"["https://a.test/Réad"]"#, "is no scope"),
+            (r#"["https://a.test/Read https://a.test/Write"]"#, "is not a scope"),
+            (r#"["https://a.test/Réad"]"#, "is not a scope"),
         ] {
             let error = one(scopes).unwrap_err();
             let place = error.starts_with("/r.toml, line 1: [resources.storage] `scopes`");
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn an_entry_is_a_name_scopes_and_a_permission() {
         for (text, said) in [
-            ("[resources.Storage]\nscopes = []\npermission = \"\"", "is no name"),
+            ("[resources.Storage]\nscopes = []\npermission = \"\"", "is not a name"),
             ("[resources.a]\nscopes = [\"https://a.test/Read\"]", "permission"),
             ("[resources.a]\nscopes = [\"https://a.test/Read\"]\npermission = \" \"", "`permission` must be"),
             (

@@ -245,7 +245,7 @@ async fn a_file_that_cannot_be_used_leaves_the_old_one_in_force() {
     let gateway = broker.consumer(GATEWAY);
     broker.replace("consumers.toml", &CONSUMERS.replace("\"arm\"", "\"armm\""));
     eventually("it is in force", async || {
-        captured.logs().contains("`armm` is no resource; there are: arm, graph")
+        captured.logs().contains("`armm` is not a resource; there are: arm, graph")
     })
     .await;
     gateway.exchange(&alice, "arm").await.unwrap();

@@ -57,16 +57,34 @@ async fn every_answer_of_a_long_run_full_of_faults_is_right() {
     let world = Arc::new(World::new(USERS.min(calls / 100).max(100), calls, &redis, seed).await);
     let stop = Arc::new(AtomicBool::new(false));
     let weather = [
-        tokio::spawn(weather::redis(world.clone(), redis, Rng::new(seed, u64::MAX - 1), stop.clone())),
-        tokio::spawn(weather::one_is_cut_off(world.clone(), Rng::new(seed, u64::MAX - 5), stop.clone())),
-        tokio::spawn(weather::entra(world.clone(), Rng::new(seed, u64::MAX - 2), stop.clone())),
-        tokio::spawn(weather::cache_keys_rotate(world.clone(), Rng::new(seed, u64::MAX - 3), stop.clone())),
-        tokio::spawn(weather::time_goes_on(world.clone(), Rng::new(seed, u64::MAX - 4), stop.clone())),
+        tokio::spawn(weather::redis(
+            Arc::clone(&world),
+            redis,
+            Rng::new(seed, u64::MAX - 1),
+            Arc::clone(&stop),
+        )),
+        tokio::spawn(weather::one_is_cut_off(
+            Arc::clone(&world),
+            Rng::new(seed, u64::MAX - 5),
+            Arc::clone(&stop),
+        )),
+        tokio::spawn(weather::entra(Arc::clone(&world), Rng::new(seed, u64::MAX - 2), Arc::clone(&stop))),
+        tokio::spawn(weather::cache_keys_rotate(
+            Arc::clone(&world),
+            Rng::new(seed, u64::MAX - 3),
+            Arc::clone(&stop),
+        )),
+        tokio::spawn(weather::time_goes_on(
+            Arc::clone(&world),
+            Rng::new(seed, u64::MAX - 4),
+            Arc::clone(&stop),
+        )),
     ];
     let wrong = Arc::new(Mutex::new(Vec::new()));
     let mut callers = JoinSet::new();
     for stream in 0..CALLERS {
-        let caller = Caller { world: world.clone(), rng: Rng::new(seed, stream), wrong: wrong.clone() };
+        let caller =
+            Caller { world: Arc::clone(&world), rng: Rng::new(seed, stream), wrong: Arc::clone(&wrong) };
         callers.spawn(caller.run());
     }
     while let Some(ended) = callers.join_next().await {

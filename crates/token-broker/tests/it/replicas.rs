@@ -31,7 +31,7 @@ async fn replica(entra: &Entra, redis: &RedisServer) -> Broker {
 }
 
 async fn replica_at(entra: &Entra, url: &str) -> Broker {
-    // A busy machine is no outage.
+    // A busy machine is not an outage.
     replica_with(entra, url, &["--redis-timeout", "10000"]).await
 }
 

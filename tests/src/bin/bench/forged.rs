@@ -27,7 +27,7 @@ impl Forged {
     /// Takes header and signature from a genuine token: the key is one that the tenant publishes.
     ///
     /// # Errors
-    /// When `genuine` is no token.
+    /// When `genuine` is not a token.
     pub(crate) fn new(url: &str, genuine: &str) -> anyhow::Result<Self> {
         let token = forge(genuine)?;
         let params = json!({"name": "list_subscriptions", "arguments": {}});

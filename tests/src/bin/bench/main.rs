@@ -167,7 +167,7 @@ impl Bench<'_> {
         report::head(&load, "gateway and broker", report::BARE);
         let costs = self.tool(&bare, Question::CostByService, GATEWAY_AIMS, *seconds).await?;
         costs.print();
-        // A second opinion needs less time, and is no aim: the aims are for the question asked most.
+        // A second opinion needs less time, and is not an aim: the aims are for the question asked most.
         let subscriptions = self.tool(&bare, Question::ListSubscriptions, NO_AIMS, seconds / 3.0).await?;
         subscriptions.print();
         let memory: Vec<_> = self

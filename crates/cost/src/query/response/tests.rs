@@ -133,14 +133,14 @@ fn what_is_missing_or_odd_is_told() {
     assert_eq!(expect(&["Cost", "s"], "[[1]]"), "costs without a currency");
     assert_eq!(expect(&["Cost", "Currency"], "[[1]]"), "costs without the column of a group");
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR"]]"#), "a row with cells missing");
-    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[["x", "EUR", ""]]"#), "a cost that is no number");
+    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[["x", "EUR", ""]]"#), "a cost that is not a number");
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, null, ""]]"#), "a cost without a currency");
     assert_eq!(expect(&["Cost", "Currency", "s"], "[null]"), "a row with cells missing");
     assert_eq!(
         expect(&["Cost", "Currency", "s"], r#"[[1, "Euro", ""]]"#),
-        "a currency that is no currency code"
+        "a currency that is not a currency code"
     );
-    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR", []]]"#), "a cell that is no plain value");
+    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR", []]]"#), "a cell that is not a plain value");
     for body in ["", "{}", "[]", r#"{"value":[]}"#, r#"{"properties":1}"#] {
         assert!(read(body.as_bytes(), query()).is_err(), "{body}");
     }

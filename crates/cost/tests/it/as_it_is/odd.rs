@@ -148,7 +148,7 @@ async fn the_reason_and_the_request_are_in_the_error() {
         (
             json!(["Cost", "ServiceName", "Currency"]),
             json!([[1, "Storage", "Euro"]]),
-            "a currency that is no currency code",
+            "a currency that is not a currency code",
         ),
     ] {
         let columns: Vec<_> = columns.as_array().unwrap().iter().map(|name| json!({"name": name})).collect();

@@ -95,7 +95,7 @@ impl Definition {
     /// 400 `BadRequest`, in the words the service uses where they are known.
     pub(super) fn parse(body: &[u8], today: Date) -> Result<Self, ArmError> {
         let invalid = |what: &str| ArmError::bad_request(format!("Invalid query definition: {what}."));
-        let value: Value = serde_json::from_slice(body).map_err(|_| invalid("the body is no JSON"))?;
+        let value: Value = serde_json::from_slice(body).map_err(|_| invalid("the body is not JSON"))?;
         let wire: Wire =
             serde_json::from_value(lower_names(value)).map_err(|error| invalid(&error.to_string()))?;
         let dataset = wire.dataset.ok_or_else(|| {

@@ -6,7 +6,7 @@ use crate::arm::errors::ArmError;
 /// The value of dimension `name`, found without regard to case.
 ///
 /// # Errors
-/// 400 for a name that is no dimension.
+/// 400 for a name that is not a dimension.
 pub(super) fn value(
     subscription: &Subscription,
     resource: &Resource,

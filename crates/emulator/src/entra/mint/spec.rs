@@ -45,7 +45,7 @@ pub struct TokenSpec {
     pub nesting: usize,
     /// Who signs, and how.
     pub signature: SignedBy,
-    /// The payload's exact text, instead of all claims: for what is no JSON.
+    /// The payload's exact text, instead of all claims: for what is not JSON.
     pub raw_payload: Option<String>,
 }
 

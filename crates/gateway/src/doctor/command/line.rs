@@ -10,7 +10,7 @@ use telemetry::report::Finding;
 
 use super::{TOKEN_STDIN, command};
 
-/// The longest name of a flag that is repeated though there is none of it.
+/// The longest name of an unknown flag that is repeated.
 const MAX_NAME: usize = 40;
 /// What to do about a token where everybody can read it.
 const PIPE_IT: &str =
@@ -105,7 +105,7 @@ impl Line {
                 self.unknown = (!self.has_value(place)).then_some(place);
                 let fix = alike(error)
                     .map(|flag| format!("Write {flag} if that is meant; `gateway doctor --help` lists all."));
-                finding(format!("{named} is no flag"), fix.as_deref().unwrap_or(SEE_HELP))
+                finding(format!("{named} is not a flag"), fix.as_deref().unwrap_or(SEE_HELP))
             }
             ErrorKind::UnknownArgument if self.unknown.is_some_and(|flag| flag + 1 == place) => return None,
             ErrorKind::UnknownArgument => {
@@ -191,13 +191,13 @@ mod tests {
             (&["--client-id", GUID, "--json"][..], &[][..], &["client_id", "json"][..]),
             (
                 &["--tenat-id=x", "--client-id=y", "--json"],
-                &["--tenat-id is no flag"],
+                &["--tenat-id is not a flag"],
                 &["client_id", "json"],
             ),
-            (&["--tenat-id", "x", "--json"], &["--tenat-id is no flag"], &["json"]),
+            (&["--tenat-id", "x", "--json"], &["--tenat-id is not a flag"], &["json"]),
             (
                 &["--tenat-id", "x", "y", "--json"],
-                &["--tenat-id is no flag", "argument 3 behind `doctor` is a word that belongs to no flag"],
+                &["--tenat-id is not a flag", "argument 3 behind `doctor` is a word that belongs to no flag"],
                 &["json"],
             ),
             (&["--json=x", "--client-id=y"], &["--json takes no value"], &["client_id"]),
@@ -213,7 +213,7 @@ mod tests {
                 &["--client-id is given twice; the first one counts"],
                 &["client_id", "json"],
             ),
-            (&["-x", "--json"], &["argument 1 behind `doctor` is no flag"], &["json"]),
+            (&["-x", "--json"], &["argument 1 behind `doctor` is not a flag"], &["json"]),
             (
                 &["--", "--json"],
                 &["argument 1 behind `doctor` ends the flags, so that none behind it would count"],

@@ -146,7 +146,7 @@ async fn what_cannot_be_read_is_one_line_for_the_operator_and_an_id_for_both() {
             "another currency",
             rows(r#"[[1,"Storage","Euro"]]"#),
             "unexpected_response",
-            "a currency that is no currency code (HTTP 200, request id r-77)",
+            "a currency that is not a currency code (HTTP 200, request id r-77)",
         ),
         (
             "a status of no meaning",

@@ -18,7 +18,7 @@ impl TryFrom<String> for Day {
 
     /// A time behind the day is taken for what it is: assistants write a day as the moment it begins or ends.
     fn try_from(text: String) -> Result<Self, String> {
-        let no_day = || format!("`{text:.40}` is no day; write it as 2026-11-01");
+        let no_day = || format!("`{text:.40}` is not a day; write it as 2026-11-01");
         let (day, time) = text.trim().split_once(['T', 't']).unwrap_or((text.trim(), "00:00:00"));
         let day = day.parse().map_err(|_| no_day())?;
         if is_time(time) { Ok(Self(day)) } else { Err(no_day()) }

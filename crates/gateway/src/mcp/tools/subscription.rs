@@ -61,7 +61,7 @@ fn bare_id(text: &str) -> Option<SubscriptionId> {
     }
     let with_dashes =
         [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-");
-    // Dashes at other places are no GUID's.
+    // Dashes at other places are not GUID's.
     if text.contains('-') && !text.eq_ignore_ascii_case(&with_dashes) {
         return None;
     }

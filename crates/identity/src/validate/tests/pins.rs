@@ -81,7 +81,7 @@ async fn a_rule_alone_stops_its_attack() {
     }
 }
 
-/// The first pin is no entry of the table: without it there are no claims to apply the table to.
+/// The first pin is not an entry of the table: without it there are no claims to apply the table to.
 #[tokio::test]
 async fn the_signature_alone_stops_a_forger() {
     let authority = Authority::start().await;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Times are milliseconds of the Unix time. The tag covers the replica's id and all that stands before it, so nobody but
-//! a broker can make one, change one, or pass it off as another replica's. What is played again is no news: a heartbeat
+//! a broker can make one, change one, or pass it off as another replica's. What is played again is not news: a heartbeat
 //! counts as heard only if it was said later than the last one.
 
 use jiff::Timestamp;

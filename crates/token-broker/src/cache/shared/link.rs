@@ -142,7 +142,7 @@ impl Link {
     }
 }
 
-/// Whether Redis has answered, if with an error: a full or read-only Redis is no broken connection.
+/// Whether Redis has answered, if with an error: a full or read-only Redis is not a broken connection.
 fn is_an_answer(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }

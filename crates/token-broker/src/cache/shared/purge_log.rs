@@ -199,7 +199,7 @@ pub(super) async fn append(
         .arg("p")
         .arg(envelope);
     let (id,): (String,) = pipeline.query_async(connection).await?;
-    id.parse().map_err(|_| (redis::ErrorKind::UnexpectedReturnType, "an entry's id is no id").into())
+    id.parse().map_err(|_| (redis::ErrorKind::UnexpectedReturnType, "an entry's id is not an id").into())
 }
 
 /// Seals a purge for the log.

@@ -12,7 +12,7 @@ use redis::Script;
 ///
 /// An empty lease is a mark: whoever had it met an outage. It is everybody's turn then, side by side.
 ///
-/// An entry begins with the 16 bytes of its generation: one of before a purge is none.
+/// An entry begins with the 16 bytes of its generation: one from before a purge does not count.
 pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/claim.lua")));
 
 /// Stores an entry and gives the lease back. Whoever has lost the lease does neither: another outcome is on its way.

@@ -41,7 +41,7 @@ pub(crate) struct SealingKeys {
 pub(crate) enum OpenError {
     /// It was sealed with a key that is not, or no longer, in the file.
     UnknownKey,
-    /// It is none of ours, damaged, or belongs to another place.
+    /// It is not one of ours, is damaged, or belongs to another place.
     Forged,
 }
 

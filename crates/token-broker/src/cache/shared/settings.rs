@@ -135,7 +135,7 @@ pub enum RedisUrlError {
     /// Plain text beyond loopback.
     #[error("redis:// is plain text and for loopback only: use rediss://")]
     PlainText,
-    /// A database that is no number.
+    /// A database that is not a number.
     #[error("what follows the host must be the number of a database")]
     Database,
     /// A path that depends on where the process was started.

@@ -20,7 +20,7 @@ mod forgeries;
 mod purges;
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
-/// A busy machine is no outage.
+/// A busy machine is not an outage.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A replica: its memory, and its view of the shared cache.
@@ -59,7 +59,7 @@ impl Replica {
         };
         let clock = Arc::new(ManualClock::at(NOW));
         let metrics = Metrics::new(&opentelemetry::global::meter("test"));
-        let shared = SharedCache::new(&settings, clock.clone(), metrics).unwrap();
+        let shared = SharedCache::new(&settings, Arc::<ManualClock>::clone(&clock), metrics).unwrap();
         let local = Arc::new(LocalCache::new(1024 * 1024, |_| {}));
         local.out_of_contact();
         let keeper = tokio::spawn(Arc::clone(&shared).keep(Arc::clone(&local)));

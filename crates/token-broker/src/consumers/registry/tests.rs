@@ -105,7 +105,7 @@ fn a_fault_is_told_with_its_place_and_the_fix() {
         (
             entry("sans = [\"dns:a\"]\nresources = [\"armm\"]"),
             "line 1: [consumers.gateway]",
-            "`armm` is no resource; there are: arm, graph",
+            "`armm` is not a resource; there are: arm, graph",
         ),
         (entry("sans = [\"dns:a\"]"), "line 1: [consumers.gateway]", "may do nothing"),
         (entry("resources = [\"arm\"]"), "line 1: [consumers.gateway]", "could be nobody"),
@@ -147,7 +147,11 @@ fn a_fault_is_told_with_its_place_and_the_fix() {
         ),
         (entry("san = [\"dns:a\"]"), ": ", "unknown field `san`"),
         (entry("uids = [-1]"), ": ", "line 2"),
-        ("[consumers.Gateway]\nsans = [\"dns:a\"]".to_owned(), "line 1: [consumers.Gateway]", "is no name"),
+        (
+            "[consumers.Gateway]\nsans = [\"dns:a\"]".to_owned(),
+            "line 1: [consumers.Gateway]",
+            "is not a name",
+        ),
         (String::new(), ": ", "it names nothing"),
     ] {
         let error = parse(&text).unwrap_err();

@@ -64,7 +64,7 @@ pub(super) enum Failure {
     /// It is being updated.
     #[error("the metadata service is being updated")]
     Updating,
-    /// The answer is none.
+    /// The answer is not a token.
     #[error("the metadata service's answer holds no usable token")]
     Unusable,
     /// What was asked for is wrong, by its word.

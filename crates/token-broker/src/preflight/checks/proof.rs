@@ -73,7 +73,7 @@ fn refused(view: &View<'_>, subject: &str, own: &Own, number: u32) -> Found {
         Own::Certificate { thumbprint } => Found::missing(
             subject,
             format!(
-                "Entra ID refuses it (AADSTS{number}): x5t#S256 {thumbprint} is no valid certificate of the application"
+                "Entra ID refuses it (AADSTS{number}): x5t#S256 {thumbprint} is not a valid certificate of the application"
             ),
             format!(
                 "Upload the certificate of AZURE_CLIENT_CERTIFICATE_PATH: `az ad app credential reset --id {client} \

@@ -13,7 +13,7 @@ use crate::preflight::well_known;
 
 const MOVE_IT: &str = "Take it away there and add it to \"Mobile and desktop applications\", under Authentication of the client's registration";
 
-/// The API's registration is no client's. Most clients refresh without `scope`; where client and API are one, Entra ID
+/// The API's registration is not a client's. Most clients refresh without `scope`; where client and API are one, Entra ID
 /// takes that for a token for the application itself.
 pub(super) fn own(view: &View<'_>) -> Result<Vec<Found>, Untold> {
     let id = view.expected.client_id;
@@ -33,7 +33,10 @@ pub(super) fn own(view: &View<'_>) -> Result<Vec<Found>, Untold> {
         found.push(Found::missing(format!("the client {id}"), detail, fix));
     }
     if found.is_empty() {
-        found.push(Found::granted("the API's registration", "is no client's: it has no public redirect URI"));
+        found.push(Found::granted(
+            "the API's registration",
+            "is not a client's: it has no public redirect URI",
+        ));
     }
     Ok(found)
 }

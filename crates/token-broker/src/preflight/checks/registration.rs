@@ -58,7 +58,7 @@ fn resource(application: &Application, url: &str) -> Found {
     if application.identifier_uris.iter().any(|uri| uri == url) {
         return Found::granted(url, "is an identifier URI of the application");
     }
-    let detail = "clients send it as `resource`, and it is no identifier URI: unless yours leave `resource` out, Entra ID \
+    let detail = "clients send it as `resource`, and it is not an identifier URI: unless yours leave `resource` out, Entra ID \
                   answers AADSTS9010010";
     let fix = "Make the public URL an identifier URI and leave GATEWAY_SCOPE_PREFIX out, or use clients that send no \
                `resource` (docs/troubleshooting.md).";

@@ -39,7 +39,7 @@ pub(crate) struct ServicePrincipal {
 
 /// An application's registration, which its home tenant alone sees.
 ///
-/// What an answer must hold to be one has no default: `{}`, and what a proxy writes, is no empty registration.
+/// What an answer must hold to be one has no default: `{}`, and what a proxy writes, is not an empty registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Application {
