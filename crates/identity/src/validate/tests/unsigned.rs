@@ -176,3 +176,17 @@ async fn without_the_keys_of_its_version_nothing_is_said_of_a_token() {
     let unknown = token(&TestKey::generate("new"), &claims(&authority));
     assert_eq!(validator.validate(&unknown).await.unwrap_err(), ValidationError::KeysUnavailable);
 }
+
+#[tokio::test]
+async fn a_key_that_one_set_has_is_not_looked_for_at_the_authority() {
+    let authority = Authority::start().await;
+    let v1_only = TestKey::generate("of-v1");
+    authority.publish_each(&[authority.key.jwk(None)], &[v1_only.jwk(None)]).await;
+    let validator = authority.validator_accepting_v1();
+    for keys in validator.sets().map(|(_, keys)| keys) {
+        keys.refresh().await.unwrap();
+    }
+    let fetched = authority.fetches().await;
+    validator.validate(&token(&v1_only, &version_1(&authority))).await.unwrap();
+    assert_eq!(authority.fetches().await, fetched, "the other set's budget is for keys that nobody has");
+}
