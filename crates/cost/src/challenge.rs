@@ -15,7 +15,7 @@ use parse::Challenge;
 mod parse;
 
 /// More than this in all `WWW-Authenticate` headers together is not a challenge of Entra's.
-const MOST_BYTES: usize = 8 * 1024;
+pub(crate) const MOST_BYTES: usize = 8 * 1024;
 
 /// The claims that Azure asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

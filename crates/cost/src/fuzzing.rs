@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::{Map, Value};
 
-use crate::challenge::ClaimsChallenge;
+use crate::challenge::{ClaimsChallenge, MOST_BYTES};
 
 /// Reads each line as the value of a `WWW-Authenticate` header of one answer.
 ///
@@ -20,8 +20,11 @@ pub fn www_authenticate(input: &[u8]) {
     assert!(serde_json::from_str::<Map<String, Value>>(&found.claims).is_ok(), "no object: {}", found.claims);
     let alone = format!("Bearer claims=\"{}\"", BASE64_STANDARD.encode(&found.claims));
     let Ok(alone) = HeaderValue::from_str(&alone) else { return };
-    let again = ClaimsChallenge::find(&HeaderMap::from_iter([(WWW_AUTHENTICATE, alone.clone())]));
-    assert_eq!(again.as_ref(), Some(&found));
+    // Quotes and padding may be what is too much.
+    if alone.len() <= MOST_BYTES {
+        let again = ClaimsChallenge::find(&HeaderMap::from_iter([(WWW_AUTHENTICATE, alone.clone())]));
+        assert_eq!(again.as_ref(), Some(&found));
+    }
     headers.append(WWW_AUTHENTICATE, alone);
     assert_eq!(ClaimsChallenge::find(&headers), None, "there are two");
 }
