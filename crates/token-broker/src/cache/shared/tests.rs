@@ -5,6 +5,7 @@ use std::time::Instant;
 use identity::clock::{Clock as _, ManualClock};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
+use testkit::eventually;
 use watched::Look;
 
 use super::*;
@@ -131,14 +132,6 @@ impl Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         self.keeper.abort();
-    }
-}
-
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let give_up = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < give_up, "not within 20 s: {what}");
-        time::sleep(Duration::from_millis(5)).await;
     }
 }
 
