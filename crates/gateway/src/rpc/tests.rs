@@ -29,7 +29,7 @@ fn a_fault_is_told_by_its_code_and_names_the_member() {
     for (body, code, named) in [
         (String::new(), -32700, "line 1, column 0"),
         (r#"{"jsonrpc":"2.0","id":1,"meth"#.into(), -32700, "line 1, column 29"),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"} {}"#.into(), -32700, "no JSON"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"} {}"#.into(), -32700, "not JSON"),
         ("7".into(), -32600, "an object"),
         ("null".into(), -32600, "an object"),
         (r#""ping""#.into(), -32600, "an object"),

@@ -129,7 +129,7 @@ mod tests {
             ("unix:relative.sock", "absolute path"),
             ("ftp://broker", "scheme"),
             ("broker:50051", "scheme"),
-            ("", "no URL"),
+            ("", "not a URL"),
         ] {
             let error = text.parse::<BrokerAddress>().unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains("unix:/path"), "{text}: {error}");
