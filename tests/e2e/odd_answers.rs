@@ -2,7 +2,7 @@
 //! the same id, and what passes by itself is tried again.
 
 use e2e::{Answer, Stack};
-use emulator::{CostAnswer, EndpointFault, PROD_SUBSCRIPTION};
+use emulator::{Answering, EndpointFault, OddAnswer, PROD_SUBSCRIPTION};
 use serde_json::json;
 
 async fn ask(stack: &Stack) -> Answer {
@@ -75,8 +75,8 @@ async fn what_cost_management_was_reported_to_say_is_told_as_what_it_is() {
             "register Microsoft.CostManagement",
         ),
     ] {
-        let odd = CostAnswer { status, body: body.to_owned(), ..CostAnswer::default() };
-        stack.emulator.faults().update(|faults| faults.cost_answer = Some(odd));
+        let odd = OddAnswer { status, body: body.to_owned(), ..OddAnswer::default() };
+        stack.emulator.faults().update(|faults| faults.odd_answer = Some(odd));
         let answer = ask(&stack).await;
         assert_eq!(answer.data()["code"], code, "{}", answer.text);
         assert!(answer.readable().contains(words), "{}", answer.readable());
@@ -88,14 +88,15 @@ async fn what_cost_management_was_reported_to_say_is_told_as_what_it_is() {
 async fn a_page_of_whatever_stands_in_front_is_not_azures_word() {
     let stack = Stack::start().await;
     for status in [200, 403, 404] {
-        let page = CostAnswer {
+        let page = OddAnswer {
+            of: Answering::CostManagement,
             status,
             body: "<html>Blocked by policy</html>".to_owned(),
             content_type: "text/html".to_owned(),
             foreign: true,
             times: Some(1),
         };
-        stack.emulator.faults().update(|faults| faults.cost_answer = Some(page));
+        stack.emulator.faults().update(|faults| faults.odd_answer = Some(page));
         let answer = ask(&stack).await;
         assert_eq!(answer.data()["code"], "azure_unavailable", "{}", answer.text);
         assert!(answer.readable().contains("proxy"), "{}", answer.readable());
@@ -114,10 +115,50 @@ async fn odd_but_right_answers_are_answers() {
             "(no service: purchases, credits) | 1.00 EUR",
         ),
     ] {
-        let odd = CostAnswer { body: body.to_owned(), ..CostAnswer::default() };
-        stack.emulator.faults().update(|faults| faults.cost_answer = Some(odd));
+        let odd = OddAnswer { body: body.to_owned(), ..OddAnswer::default() };
+        stack.emulator.faults().update(|faults| faults.odd_answer = Some(odd));
         let answer = ask(&stack).await;
         assert_eq!(answer.data()["total_services"], services, "{}", answer.text);
         assert!(answer.readable().contains(words), "{}", answer.readable());
     }
+}
+
+#[tokio::test]
+async fn one_odd_subscription_does_not_hide_the_others() {
+    let stack = Stack::start().await;
+    let body = json!({"value": [
+        {"subscriptionId": "20000000-0000-4000-8000-000000000002", "displayName": null, "tenantId": ""},
+        {"subscriptionId": PROD_SUBSCRIPTION, "displayName": "Contoso Prod", "state": "Enabled"},
+    ]});
+    let odd = OddAnswer { of: Answering::Subscriptions, body: body.to_string(), ..OddAnswer::default() };
+    stack.emulator.faults().update(|faults| faults.odd_answer = Some(odd));
+    let token = stack.token("alice");
+    let list = stack.caller.call(&token, "list_subscriptions", json!({})).await;
+    assert_eq!(list.data()["subscriptions"][0]["state"], "unknown", "{}", list.text);
+    let question = json!({"subscription": "contoso prod"});
+    let costs = stack.caller.call(&token, "cost_by_service", question).await;
+    assert_eq!(costs.data()["subscription"], PROD_SUBSCRIPTION, "{}", costs.text);
+}
+
+#[tokio::test]
+async fn a_link_that_ended_is_cured_by_asking_again() {
+    let stack = Stack::start().await;
+    let odd = OddAnswer {
+        of: Answering::Blob,
+        status: 403,
+        body: "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>AuthenticationFailed</Code><Message>Server \
+               failed to authenticate the request.</Message><AuthenticationErrorDetail>Signature not valid in the specified \
+               time frame</AuthenticationErrorDetail></Error>"
+            .to_owned(),
+        content_type: "application/xml".to_owned(),
+        foreign: false,
+        times: Some(1),
+    };
+    stack.emulator.faults().update(|faults| faults.odd_answer = Some(odd));
+    let question = json!({"subscription": PROD_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-02"});
+    let token = stack.token("alice");
+    let answer = stack.caller.call(&token, "cost_export", question.clone()).await;
+    assert_eq!(answer.data()["code"], "report_link_expired", "{}", answer.text);
+    let again = stack.caller.call(&token, "cost_export", question).await;
+    assert!(!again.is_tool_error(), "{}", again.text);
 }

@@ -17,7 +17,7 @@ use self::errors::ArmError;
 use self::request::{ArmRequest, CostScope};
 use self::state::State;
 use crate::counters::bump;
-use crate::faults::{Endpoint, Foreign, Strike};
+use crate::faults::{Answering, Endpoint, Foreign, Strike};
 
 pub(crate) mod auth;
 pub(crate) mod cost_details;
@@ -100,6 +100,9 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
     let (scope, rest) = match segments.as_slice() {
         ["subscriptions"] => {
             count(state, "subscriptions");
+            if let Some(answer) = state.world.faults.take_odd_answer(Answering::Subscriptions) {
+                return Ok(answer.response());
+            }
             return subscriptions::list(state, caller, request);
         }
         ["subscriptions", id] => {
@@ -113,7 +116,7 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
         _ => return Err(ArmError::not_found(request.uri.path())),
     };
     if let ["providers", "microsoft.costmanagement", ..] = rest
-        && let Some(answer) = state.world.faults.take_cost_answer()
+        && let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement)
     {
         return Ok(answer.response());
     }

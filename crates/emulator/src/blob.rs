@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::arm::cost_details;
 use crate::arm::state::State;
-use crate::faults::Endpoint;
+use crate::faults::{Answering, Endpoint};
 use crate::jwt;
 
 /// The blob listener.
@@ -46,6 +46,9 @@ async fn read(
     if leaked {
         let message = "Authentication information is not given in the correct format: a signed link takes no Authorization.";
         return error(StatusCode::BAD_REQUEST, "InvalidAuthenticationInfo", message);
+    }
+    if let Some(answer) = state.world.faults.take_odd_answer(Answering::Blob) {
+        return answer.response();
     }
     let path = format!("/armreports/{operation}/{part}");
     if !state.links.is_signed(&path, query.as_deref().unwrap_or_default(), state.world.clock.now()) {

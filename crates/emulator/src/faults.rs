@@ -13,10 +13,10 @@ use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use cost_answer::CostAnswer;
-pub(crate) use cost_answer::Foreign;
+pub(crate) use odd_answer::Foreign;
+pub use odd_answer::{Answering, OddAnswer};
 
-mod cost_answer;
+mod odd_answer;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub struct FaultSettings {
     pub cae_dialect: CaeDialect,
     /// A challenge ARM answers with although nothing is wrong with the token.
     pub arm_challenge: Option<ArmChallenge>,
-    /// An answer of Cost Management's, letter by letter.
-    pub cost_answer: Option<CostAnswer>,
+    /// An answer of Azure's, letter by letter.
+    pub odd_answer: Option<OddAnswer>,
 }
 
 /// A fault of one endpoint.
@@ -207,13 +207,14 @@ impl Faults {
         Some(challenge.clone())
     }
 
-    /// What Cost Management must answer with, if that is switched on.
-    pub(crate) fn take_cost_answer(&self) -> Option<CostAnswer> {
+    /// What that part of Azure must answer with, if it is switched on.
+    pub(crate) fn take_odd_answer(&self, of: Answering) -> Option<OddAnswer> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
         let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let answer = settings.cost_answer.as_mut().filter(|answer| answer.times != Some(0))?;
+        let answer =
+            settings.odd_answer.as_mut().filter(|answer| answer.of == of && answer.times != Some(0))?;
         answer.times = answer.times.map(|times| times - 1);
         Some(answer.clone())
     }

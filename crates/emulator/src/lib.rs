@@ -24,7 +24,7 @@ pub use emulator::Emulator;
 pub use endpoints::Endpoints;
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
-pub use faults::{ArmChallenge, CaeDialect, CostAnswer, EndpointFault, FaultSettings, Faults};
+pub use faults::{Answering, ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults, OddAnswer};
 pub use keys::Rollover;
 pub use tenant::conditional_access::{Control, Policy};
 pub use tenant::contoso::{
