@@ -16,7 +16,7 @@ use telemetry::TelemetryArgs;
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
 
-pub use args::Args;
+pub use args::{Args, NEXT};
 pub use error::ConfigError;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 

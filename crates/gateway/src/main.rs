@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use gateway::config::{Args, Config};
+use gateway::config::{Args, Config, NEXT};
 use gateway::doctor;
 use gateway::server::{self, Listeners};
 use identity::clock::SystemClock;
@@ -17,7 +17,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     if std::env::args_os().nth(1).is_some_and(|first| first == "doctor") {
         return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
     }
-    let args: Args = command_line::try_parse(std::env::args_os()).unwrap_or_else(|told| told.exit());
+    let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());
     let _telemetry = telemetry::init("gateway", &args.telemetry).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");

@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+use clap::CommandFactory as _;
+use gateway::config::Args;
 use serde_json::{Value, json};
 
 /// Runs `gateway doctor` in an empty folder with exactly these settings and flags.
@@ -268,6 +270,35 @@ fn help_documents_exit_codes_and_the_document() {
     insta::assert_snapshot!("help_doctor", text);
     let whole = Command::new(env!("CARGO_BIN_EXE_gateway")).arg("--help").env_clear().output().unwrap();
     insta::assert_snapshot!("help", self::text(&whole));
+}
+
+#[test]
+fn settings_that_are_missing_are_named_as_the_environment_names_them() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    let output =
+        program.env_clear().env("AZURE_TENANT_ID", "aaaabbbb-0000-cccc-1111-dddd2222eeee").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!("nothing_set", String::from_utf8(output.stderr).unwrap());
+}
+
+#[test]
+fn every_setting_stands_in_a_group() {
+    for argument in Args::command().get_arguments().filter(|argument| argument.get_env().is_some()) {
+        assert!(argument.get_help_heading().is_some(), "{}", argument.get_id());
+    }
+}
+
+#[test]
+fn nobody_is_told_to_correct_a_host_that_nobody_set() {
+    let settings =
+        [&right()[..3], &[("GATEWAY_LISTEN", "127.0.0.1:1"), ("HTTPS_PROXY", "http://127.0.0.1:1")]].concat();
+    let output = doctor(&settings, &[]);
+    let text = text(&output);
+    for host in ["login.microsoftonline.com", "management.azure.com", "graph.microsoft.com"] {
+        let fix = format!("fix: Let this machine reach {host}:443 (firewall), or set HTTPS_PROXY");
+        assert!(text.contains(&fix), "{text}");
+    }
+    assert!(!text.contains("AZURE_AUTHORITY_HOST"), "{text}");
 }
 
 #[test]

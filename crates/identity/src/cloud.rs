@@ -7,6 +7,7 @@ use url::Url;
 
 /// Settings that choose the cloud and override single hosts.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Cloud")]
 pub struct CloudArgs {
     /// Cloud that the tenant lives in; sets authority, ARM, Graph and storage hosts together.
     #[arg(long = "cloud", env = "AZURE_CLOUD", value_enum, default_value_t = Cloud::AzureCloud)]

@@ -14,6 +14,7 @@ mod tests;
 
 /// Settings of the outgoing HTTP client.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Cloud")]
 pub struct OutboundArgs {
     /// PEM file of certificate authorities trusted in addition to the system's roots.
     #[arg(long, env = "EXTRA_CA_FILE")]

@@ -5,17 +5,40 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Parser};
 
-/// Reads the command line and the environment.
+/// Reads the command line and the environment. Where settings are missing, `next` says what leads on.
 ///
 /// # Errors
 /// What clap has to say: a mistake, help, or the version.
-pub fn try_parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<A, clap::Error> {
+pub fn try_parse<A: Parser>(
+    arguments: impl IntoIterator<Item = OsString>,
+    next: &str,
+) -> Result<A, clap::Error> {
     let mut command = without_empty_variables(A::command());
     let arguments = without_empty_flags(&A::command(), arguments);
-    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    let mut matches = command
+        .try_get_matches_from_mut(arguments)
+        .map_err(|error| by_their_names(&error, &mut command, next).unwrap_or(error))?;
     A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// An error about required settings that are not set, with the names by which a unit file, a chart or a shell sets them:
+/// clap knows flags alone.
+fn by_their_names(error: &clap::Error, command: &mut Command, next: &str) -> Option<clap::Error> {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    let is_missing = |long: &str| missing.iter().any(|usage| usage.split(' ').next() == Some(long));
+    let line = |argument: &Arg| {
+        let long = format!("--{}", argument.get_long()?);
+        let (name, help) = (argument.get_env()?.to_str()?, argument.get_help()?);
+        is_missing(&long).then(|| format!("\n  {name} (or {long}): {help}"))
+    };
+    let lines: String = command.get_arguments().filter_map(line).collect();
+    Some(command.error(error.kind(), format!("settings are missing from the environment:{lines}\n\n{next}")))
 }
 
 /// The same command, which takes an empty variable for one that is not set.

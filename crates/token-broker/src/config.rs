@@ -26,16 +26,20 @@ pub use stopping::{Stopping, StoppingArgs};
 
 mod stopping;
 
+/// What leads on where settings are missing.
+pub const NEXT: &str = "docs/settings.md has every setting. Once they are set, `token-broker preflight` looks at the tenant and says \
+    what is missing there.";
+
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "token-broker", version)]
 pub struct Args {
     /// Tenant (directory) whose users are served: a GUID.
-    #[arg(long, env = "AZURE_TENANT_ID")]
+    #[arg(long, env = "AZURE_TENANT_ID", help_heading = "Tenant and application")]
     pub tenant_id: TenantId,
 
     /// Client id of the API's app registration: the application that acts on behalf of the users.
-    #[arg(long, env = "AZURE_CLIENT_ID")]
+    #[arg(long, env = "AZURE_CLIENT_ID", help_heading = "Tenant and application")]
     pub client_id: ClientId,
 
     /// How the broker proves to Entra ID who it is.
@@ -43,34 +47,34 @@ pub struct Args {
     pub credential: CredentialArgs,
 
     /// Where gRPC is served: `address:port` or `unix:/path`. Beyond loopback, mutual TLS is required.
-    #[arg(long, env = "BROKER_LISTEN", default_value = "127.0.0.1:50051")]
+    #[arg(long, env = "BROKER_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:50051")]
     pub listen: Listen,
 
     /// Mode of the unix socket, octal. Whoever may connect must also be a consumer of the consumers file.
-    #[arg(long, env = "BROKER_SOCKET_MODE")]
+    #[arg(long, env = "BROKER_SOCKET_MODE", help_heading = "Addresses")]
     pub socket_mode: Option<SocketMode>,
 
     /// TOML file that says which services may call, and for what. Required with mutual TLS; without it the only
     /// consumer is `local`: on a unix socket this user and root, on loopback any process.
-    #[arg(long, env = "BROKER_CONSUMERS_FILE")]
+    #[arg(long, env = "BROKER_CONSUMERS_FILE", help_heading = "Consumers")]
     pub consumers_file: Option<PathBuf>,
 
     /// TOML file with downstream resources besides `arm` and `graph`, or in their place.
-    #[arg(long, env = "BROKER_RESOURCES_FILE")]
+    #[arg(long, env = "BROKER_RESOURCES_FILE", help_heading = "Consumers")]
     pub resources_file: Option<PathBuf>,
 
     /// Where /healthz, /readyz and /metrics are served, in plain text and hence on loopback only.
-    #[arg(long, env = "BROKER_ADMIN_LISTEN", default_value = "127.0.0.1:9051")]
+    #[arg(long, env = "BROKER_ADMIN_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:9051")]
     pub admin_listen: SocketAddr,
 
     /// Audiences that are this API, separated by commas [default: the client id, api://mcp-cost-server].
-    #[arg(long, env = "BROKER_AUDIENCES", value_delimiter = ',')]
+    #[arg(long, env = "BROKER_AUDIENCES", help_heading = "Tenant and application", value_delimiter = ',')]
     pub audiences: Vec<String>,
 
     /// Accept version 1.0 access tokens as well.
     #[arg(
         long,
-        env = "BROKER_ACCEPT_V1_TOKENS",
+        env = "BROKER_ACCEPT_V1_TOKENS", help_heading = "Tenant and application",
         action = clap::ArgAction::Set,
         num_args = 0..=1,
         default_value_t = false,
@@ -79,22 +83,22 @@ pub struct Args {
     pub accept_v1_tokens: bool,
 
     /// PEM file with the server's certificate chain.
-    #[arg(long, env = "BROKER_TLS_CERT_FILE")]
+    #[arg(long, env = "BROKER_TLS_CERT_FILE", help_heading = "Addresses")]
     pub tls_cert_file: Option<PathBuf>,
 
     /// PEM file with the server's private key.
-    #[arg(long, env = "BROKER_TLS_KEY_FILE")]
+    #[arg(long, env = "BROKER_TLS_KEY_FILE", help_heading = "Addresses")]
     pub tls_key_file: Option<PathBuf>,
 
     /// PEM file with the authorities that consumers' certificates must come from.
-    #[arg(long, env = "BROKER_TLS_CLIENT_CA_FILE")]
+    #[arg(long, env = "BROKER_TLS_CLIENT_CA_FILE", help_heading = "Addresses")]
     pub tls_client_ca_file: Option<PathBuf>,
 
     /// How long a connection over mutual TLS may last before its consumer must connect, and show a certificate,
     /// again.
     #[arg(
         long,
-        env = "BROKER_MAX_CONNECTION_AGE_SECONDS",
+        env = "BROKER_MAX_CONNECTION_AGE_SECONDS", help_heading = "Addresses",
         default_value_t = 3600,
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
@@ -106,7 +110,13 @@ pub struct Args {
 
     /// Client capabilities declared to Entra ID, separated by commas; `none` for none. `cp1` brings long-lived
     /// tokens that Azure can revoke with a claims challenge, which consumers must then relay.
-    #[arg(long, env = "BROKER_CLIENT_CAPABILITIES", value_delimiter = ',', default_value = "cp1")]
+    #[arg(
+        long,
+        env = "BROKER_CLIENT_CAPABILITIES",
+        help_heading = "Tenant and application",
+        value_delimiter = ',',
+        default_value = "cp1"
+    )]
     pub client_capabilities: Vec<String>,
 
     /// The caches.

@@ -29,7 +29,7 @@ pub use cache::{
     CacheArgs, CacheSettings, CacheSettingsError, RedisUrl, RedisUrlError, SharedCacheError,
     SharedCacheSettings,
 };
-pub use config::{Args, Command, Config, ConfigError};
+pub use config::{Args, Command, Config, ConfigError, NEXT};
 pub use connections::{TlsError, TlsFiles};
 pub use credential::{
     CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};
 use telemetry::{command_line, signals};
-use token_broker::{Args, Command, Config, Listeners, preflight, serve};
+use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, serve};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let args = match command_line::try_parse::<Args>(std::env::args_os()) {
+    let args = match command_line::try_parse::<Args>(std::env::args_os(), NEXT) {
         Ok(args) => args,
         Err(told) => {
             told.print()?;

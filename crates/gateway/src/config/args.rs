@@ -14,24 +14,32 @@ use telemetry::TelemetryArgs;
 use super::TlsPair;
 use super::public_url::PublicUrl;
 
-/// What `--help` says of the doctor.
-const HINT: &str = "\
+/// What `--help` says. The commands are for settings that clap would stop at, so clap does not know them.
+const HELP: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
 Commands:
-  doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`";
+  doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`
+
+{all-args}";
+
+/// What leads on where settings are missing.
+pub const NEXT: &str = "`gateway doctor` lists all that is missing or wrong, each with the way to mend it.";
 
 /// How long one exchange may take, tries included. The broker itself gives Entra ID less.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Azure cost data over MCP, as the caller and as nobody else.
 #[derive(Clone, Debug, Parser)]
-#[command(version, name = "gateway", after_help = HINT)]
+#[command(version, name = "gateway", override_usage = "gateway [OPTIONS] [COMMAND]", help_template = HELP)]
 pub struct Args {
     /// Tenant (directory) whose users may call.
-    #[arg(long, env = "AZURE_TENANT_ID")]
+    #[arg(long, env = "AZURE_TENANT_ID", help_heading = "Tenant and application")]
     pub tenant_id: TenantId,
 
     /// Client id of this API's app registration.
-    #[arg(long, env = "AZURE_CLIENT_ID")]
+    #[arg(long, env = "AZURE_CLIENT_ID", help_heading = "Tenant and application")]
     pub client_id: ClientId,
 
     /// Which Azure.
@@ -47,111 +55,116 @@ pub struct Args {
     pub telemetry: TelemetryArgs,
 
     /// Address that MCP clients reach. Anything but loopback needs the TLS files.
-    #[arg(long, env = "GATEWAY_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "GATEWAY_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
     /// Address of /healthz, /readyz and /metrics. Anything but loopback needs the TLS files.
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", default_value = "127.0.0.1:9080")]
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:9080")]
     pub admin_listen: SocketAddr,
 
     /// Canonical MCP URL as clients write it, e.g. `https://mcp.contoso.com/mcp`: the resource of the metadata.
-    #[arg(long, env = "GATEWAY_PUBLIC_URL")]
+    #[arg(long, env = "GATEWAY_PUBLIC_URL", help_heading = "Addresses")]
     pub public_url: PublicUrl,
 
     /// Audiences that are this API [default: the client id and api://mcp-cost-server].
-    #[arg(long, env = "GATEWAY_AUDIENCES", value_delimiter = ',')]
+    #[arg(long, env = "GATEWAY_AUDIENCES", help_heading = "Tenant and application", value_delimiter = ',')]
     pub audiences: Vec<String>,
 
     /// What stands before `/cost.read` in a fully qualified scope: one of the app's identifier URIs [default: the public URL].
-    #[arg(long, env = "GATEWAY_SCOPE_PREFIX")]
+    #[arg(long, env = "GATEWAY_SCOPE_PREFIX", help_heading = "Tenant and application")]
     pub scope_prefix: Option<String>,
 
     /// Accept version 1.0 tokens besides 2.0.
-    #[arg(long, env = "GATEWAY_ACCEPT_V1_TOKENS")]
+    #[arg(long, env = "GATEWAY_ACCEPT_V1_TOKENS", help_heading = "Tenant and application")]
     pub accept_v1_tokens: bool,
 
     /// TOML file that says who may call which tool [default: built in].
-    #[arg(long, env = "GATEWAY_POLICY_FILE")]
+    #[arg(long, env = "GATEWAY_POLICY_FILE", help_heading = "Who may call")]
     pub policy_file: Option<PathBuf>,
 
     /// Token broker: `http://` (loopback only), `https://` or `unix:/path`.
-    #[arg(long, env = "GATEWAY_BROKER_URL", default_value = "http://127.0.0.1:50051")]
+    #[arg(
+        long,
+        env = "GATEWAY_BROKER_URL",
+        help_heading = "Token broker",
+        default_value = "http://127.0.0.1:50051"
+    )]
     pub broker_url: BrokerAddress,
 
     /// PEM file of the authority that signed the broker's certificate.
-    #[arg(long, env = "GATEWAY_BROKER_CA_FILE")]
+    #[arg(long, env = "GATEWAY_BROKER_CA_FILE", help_heading = "Token broker")]
     pub broker_ca_file: Option<PathBuf>,
 
     /// PEM file of this gateway's client certificate towards the broker.
-    #[arg(long, env = "GATEWAY_BROKER_CERT_FILE")]
+    #[arg(long, env = "GATEWAY_BROKER_CERT_FILE", help_heading = "Token broker")]
     pub broker_cert_file: Option<PathBuf>,
 
     /// PEM file of the key of that certificate.
-    #[arg(long, env = "GATEWAY_BROKER_KEY_FILE")]
+    #[arg(long, env = "GATEWAY_BROKER_KEY_FILE", help_heading = "Token broker")]
     pub broker_key_file: Option<PathBuf>,
 
     /// PEM file of the certificate that both addresses are served with.
-    #[arg(long, env = "GATEWAY_TLS_CERT_FILE")]
+    #[arg(long, env = "GATEWAY_TLS_CERT_FILE", help_heading = "Addresses")]
     pub tls_cert_file: Option<PathBuf>,
 
     /// PEM file of the key of that certificate.
-    #[arg(long, env = "GATEWAY_TLS_KEY_FILE")]
+    #[arg(long, env = "GATEWAY_TLS_KEY_FILE", help_heading = "Addresses")]
     pub tls_key_file: Option<PathBuf>,
 
     /// Host headers accepted besides the public URL's host and, on loopback, localhost.
-    #[arg(long, env = "GATEWAY_ALLOWED_HOSTS", value_delimiter = ',')]
+    #[arg(long, env = "GATEWAY_ALLOWED_HOSTS", help_heading = "Addresses", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
 
     /// Origins (browser pages) that may call besides the public URL's own.
-    #[arg(long, env = "GATEWAY_ALLOWED_ORIGINS", value_delimiter = ',')]
+    #[arg(long, env = "GATEWAY_ALLOWED_ORIGINS", help_heading = "Addresses", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
 
     /// Status of a refusal that carries claims: 403, which no client loops on, or 401 for clients built on MSAL.
-    #[arg(long, env = "GATEWAY_CLAIMS_STATUS", default_value_t = 403, value_parser = claims_status)]
+    #[arg(long, env = "GATEWAY_CLAIMS_STATUS", help_heading = "Who may call", default_value_t = 403, value_parser = claims_status)]
     pub claims_status: u16,
 
     /// Client applications that may call, by client id [default: every one that people can sign in to for this API].
-    #[arg(long, env = "GATEWAY_CLIENT_IDS", value_delimiter = ',')]
+    #[arg(long, env = "GATEWAY_CLIENT_IDS", help_heading = "Who may call", value_delimiter = ',')]
     pub client_ids: Vec<ClientId>,
 
     /// Connections of MCP clients at a time, in all. Where there are more, those that wait make room.
-    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS", default_value_t = 4096, value_parser = at_least_one)]
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS", help_heading = "Limits", default_value_t = 4096, value_parser = at_least_one)]
     pub max_connections: usize,
 
     /// Connections of one address (of IPv6: one /64 network) at a time. Loopback has no limit of its own.
-    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 512, value_parser = at_least_one)]
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS_PER_ADDRESS", help_heading = "Limits", default_value_t = 512, value_parser = at_least_one)]
     pub max_connections_per_address: usize,
 
     /// Age at which a connection is ended, calls in flight finished, in seconds.
-    #[arg(long, env = "GATEWAY_MAX_CONNECTION_AGE_SECONDS", default_value_t = 3600,
+    #[arg(long, env = "GATEWAY_MAX_CONNECTION_AGE_SECONDS", help_heading = "Limits", default_value_t = 3600,
           value_parser = clap::value_parser!(u64).range(60..=86400))]
     pub max_connection_age_seconds: u64,
 
     /// How long a connection without a request is kept, in seconds: longer than a proxy in front keeps it.
-    #[arg(long, env = "GATEWAY_IDLE_SECONDS", default_value_t = 180,
+    #[arg(long, env = "GATEWAY_IDLE_SECONDS", help_heading = "Limits", default_value_t = 180,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub idle_seconds: u64,
 
     /// Longest request body, in bytes.
-    #[arg(long, env = "GATEWAY_MAX_BODY_BYTES", default_value_t = 256 * 1024)]
+    #[arg(long, env = "GATEWAY_MAX_BODY_BYTES", help_heading = "Limits", default_value_t = 256 * 1024)]
     pub max_body_bytes: usize,
 
     /// Longest time one request may take, in seconds.
-    #[arg(long, env = "GATEWAY_REQUEST_TIMEOUT_SECONDS", default_value_t = 120,
+    #[arg(long, env = "GATEWAY_REQUEST_TIMEOUT_SECONDS", help_heading = "Limits", default_value_t = 120,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub request_timeout_seconds: u64,
 
     /// Longest time that calls in flight may take to finish once the service is told to stop, in seconds.
-    #[arg(long, env = "GATEWAY_SHUTDOWN_SECONDS", default_value_t = 30,
+    #[arg(long, env = "GATEWAY_SHUTDOWN_SECONDS", help_heading = "Limits", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_seconds: u64,
 
     /// Requests each person may make in a minute, at this instance; 0 means no limit.
-    #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", default_value_t = 120)]
+    #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", help_heading = "Limits", default_value_t = 120)]
     pub calls_per_minute: u32,
 
     /// Largest cost export answered inline, in bytes.
-    #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", default_value_t = 512 * 1024)]
+    #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", help_heading = "Limits", default_value_t = 512 * 1024)]
     pub max_export_bytes: usize,
 }
 

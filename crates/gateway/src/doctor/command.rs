@@ -61,6 +61,9 @@ fn command() -> Command {
         .name("gateway doctor")
         .about("Say what is wrong with this installation")
         .long_about(LONG_HELP)
+        .override_usage("gateway doctor [OPTIONS]")
+        .help_template("{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}")
+        .next_help_heading(None::<&str>)
         .after_help(EXIT_CODES)
         .mut_args(loosened)
         .arg(Arg::new(CLIENT).long(CLIENT).value_name("NAME").value_parser(ValueParser::os_string()).help(

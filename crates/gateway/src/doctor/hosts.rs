@@ -7,6 +7,7 @@ use telemetry::report::{Finding, Outcome};
 use url::Url;
 
 use super::site::{Site, ask};
+use super::trouble::Trouble;
 
 /// The authority, and the distance to its clock: it writes the times into tokens.
 pub(super) async fn authority(site: &Site) -> Vec<Finding> {
@@ -33,6 +34,7 @@ pub(super) async fn graph(site: &Site) -> Vec<Finding> {
     vec![Finding { outcome: Outcome::Unknown, detail, ..finding }]
 }
 
+/// `setting` overrides the host, if it is set.
 async fn reach(site: &Site, name: &str, setting: &'static str, url: &Url) -> (Finding, Option<HeaderMap>) {
     let subject = url.as_str().trim_end_matches('/');
     let http = match &site.http {
@@ -44,8 +46,21 @@ async fn reach(site: &Site, name: &str, setting: &'static str, url: &Url) -> (Fi
         Ok(response) => {
             (Finding::ok(name, subject, "answers over trusted TLS"), Some(response.headers().clone()))
         }
-        Err(trouble) => (Finding::missing(name, subject, trouble.detail(url), trouble.fix(setting)), None),
+        Err(trouble) => {
+            (Finding::missing(name, subject, trouble.detail(url), fix(&trouble, site, setting, url)), None)
+        }
     }
+}
+
+/// What to do about it. Where nobody named the host it is Microsoft's own, and the way there is at fault.
+fn fix(trouble: &Trouble, site: &Site, setting: &'static str, url: &Url) -> String {
+    let cloud = &site.args.cloud;
+    let is_set = match setting {
+        "AZURE_AUTHORITY_HOST" => cloud.authority_host.is_some(),
+        "AZURE_ARM_ENDPOINT" => cloud.arm_endpoint.is_some(),
+        _ => cloud.graph_endpoint.is_some(),
+    };
+    if is_set { trouble.fix(setting) } else { trouble.fix_way_to(url) }
 }
 
 /// How far this machine's clock is from the one that the answer's `Date` was written by (RFC 9110 section 6.6.1).

@@ -113,6 +113,21 @@ impl Trouble {
         }
     }
 
+    /// What to do about a host whose address is right: it is Microsoft's, and no setting names it.
+    pub(super) fn fix_way_to(&self, url: &Url) -> String {
+        match self {
+            Self::Untrusted | Self::OutOfTime => self.fix(""),
+            Self::NoName => format!(
+                "Let this machine resolve {}: mend its name service, or set HTTPS_PROXY if this network has a proxy.",
+                url.host_str().unwrap_or_default()
+            ),
+            _ => format!(
+                "Let this machine reach {} (firewall), or set HTTPS_PROXY if this network has a proxy.",
+                authority(url)
+            ),
+        }
+    }
+
     /// What to do about a host whose address is in `setting`.
     pub(super) fn fix(&self, setting: &str) -> String {
         match self {

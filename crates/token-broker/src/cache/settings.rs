@@ -9,6 +9,7 @@ use super::shared::{RedisUrl, SharedCacheSettings};
 
 /// Settings of the caches.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Cache")]
 pub struct CacheArgs {
     /// MiB of memory that cached tokens take at most. A token of 2 KiB takes 2.7 KiB: 64 MiB hold about 24,000.
     #[arg(

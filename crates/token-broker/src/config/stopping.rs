@@ -6,6 +6,7 @@ use clap::Args;
 
 /// Settings of the orderly end.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Stopping")]
 pub struct StoppingArgs {
     /// Seconds that a broker told to stop goes on taking calls, while its health says that it does not serve: for load
     /// balancers that notice late.

@@ -13,6 +13,7 @@ const IMDS: &str = "http://169.254.169.254/";
 
 /// The broker's own credential: one of certificate file, federated token file, managed identity.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Credential")]
 pub struct CredentialArgs {
     /// File with the application's certificate and RSA key: PEM in any order. A build with the
     /// feature `pfx` also reads PFX, binary or as base64 text.

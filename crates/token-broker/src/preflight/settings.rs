@@ -14,6 +14,7 @@ use crate::resource::{Resource, Resources};
 
 /// The look at the tenant.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Preflight")]
 pub struct PreflightArgs {
     /// Look at the tenant at the start and every hour; switch it off where Microsoft Graph is out of reach by intent.
     #[arg(
