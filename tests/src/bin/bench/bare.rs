@@ -163,7 +163,7 @@ fn table(services: &[Service], from: &str, to: &str) -> String {
     let readable: Vec<_> =
         totals.iter().map(|(currency, total)| format!("{:.2} {currency}", total.round_dp(2))).collect();
     let mut text = format!(
-        "Actual costs from {from} to {to}: {}\n\n| Service | Cost | Share |\n| --- | --- | --- |\n",
+        "Subscription, actual costs from {from} to {to}: {}\n\n| Service | Cost | Share |\n| --- | --- | --- |\n",
         readable.join(" and ")
     );
     for Service { name, cost, currency } in services {

@@ -32,7 +32,7 @@ async fn says(input: Value, sent: ResponseTemplate) -> (String, Value) {
     let azure = azure(sent).await;
     let input: Input = serde_json::from_value(input).unwrap();
     let days = input.days(date(2026, 11, 26)).unwrap_or_else(|failure| panic!("{}", failure.code()));
-    let found = Found { id: S.parse().unwrap(), note: None };
+    let found = Found { id: S.parse().unwrap(), name: None, note: None };
     let asked = client(&azure).cost_by_service(&"token".into(), found.id, days.period, Metric::Actual).await;
     let result = match asked {
         Ok(costs) => answer(costs, &found, days, &input).into_result(),
@@ -87,8 +87,24 @@ async fn figures_read_as_what_they_are() {
         (
             "a small amount is not nothing",
             rows(r#"[[9.126E-05,"Storage","DKK"]]"#),
-            &["to 2026-11-25: < 0.01 DKK", "| Storage | < 0.01 DKK | 100.0 % |"],
+            &["to 2026-11-25: < 0.01 DKK", "| Share of DKK |", "| Storage | < 0.01 DKK | 100.0 % |"],
             &["0.00 DKK"],
+        ),
+        (
+            "a small share is not nothing",
+            rows(r#"[[7986.08,"Storage","EUR"],[3.78,"Key Vault","EUR"]]"#),
+            &["| Share of EUR |", "| Key Vault | 3.78 EUR | < 0.1 % |"],
+            &["| 0.0 %"],
+        ),
+        (
+            "with several currencies each share says of which it is",
+            rows(r#"[[75,"Storage","EUR"],[25,"SQL Database","EUR"],[390,"SaaS","USD"]]"#),
+            &[
+                "| Service | Cost | Share |",
+                "| Storage | 75.00 EUR | 75.0 % of EUR |",
+                "| SaaS | 390.00 USD | 100.0 % of USD |",
+            ],
+            &["Share of"],
         ),
         (
             "a row without a figure is told",
@@ -117,19 +133,65 @@ async fn figures_read_as_what_they_are() {
 async fn days_ahead_are_not_answered_as_if_they_were_spent() {
     let ahead = json!({"subscription": S, "from": "2026-11-01", "to": "2026-12-31"});
     let (text, data) = says(ahead, rows(r#"[[1.5,"Storage","EUR"]]"#)).await;
-    assert!(text.starts_with("Actual costs from 2026-11-01 to 2026-11-26: 1.50 EUR\n"), "{text}");
+    let heading = format!("Subscription {S}, actual costs from 2026-11-01 to 2026-11-26 (today): 1.50 EUR\n");
+    assert!(text.starts_with(&heading), "{text}");
     assert!(text.contains("up to 2026-12-31 were asked for; those after 2026-11-26 lie ahead"), "{text}");
     assert!(text.contains("2026-11-26 is not complete."), "{text}");
     let period = json!({
         "from": "2026-11-01", "to": "2026-11-26", "requested_to": "2026-12-31", "incomplete_day": "2026-11-26",
     });
     assert_eq!(data["period"], period);
-    let all: Input =
-        serde_json::from_value(json!({"subscription": S, "from": "2027-01-01", "to": "2027-01-31"})).unwrap();
-    let Err(Failure::Tool(refused)) = all.days(date(2026, 11, 26)) else { panic!("asked") };
-    let (text, data) = parts(refused.into_result());
-    assert_eq!(data["code"], "invalid_period");
-    assert!(text.contains("no forecast"), "{text}");
+    for (asked, words) in [
+        (
+            json!({"from": "2027-01-01", "to": "2027-01-31"}),
+            "`from` 2027-01-01 is in the future: today is 2026-11-26 (UTC)",
+        ),
+        // Nobody said 2026-11-26: the day that is named is the one that was given.
+        (json!({"from": "2027-01-01"}), "`from` 2027-01-01 is in the future: today is 2026-11-26 (UTC)"),
+        (json!({"to": "2026-12-31"}), "`to` 2026-12-31 is in the future: today is 2026-11-26 (UTC)"),
+    ] {
+        let mut asked = asked;
+        asked["subscription"] = S.into();
+        let input: Input = serde_json::from_value(asked).unwrap();
+        let Err(Failure::Tool(refused)) = input.days(date(2026, 11, 26)) else { panic!("asked") };
+        let (text, data) = parts(refused.into_result());
+        assert_eq!(data["code"], "invalid_period");
+        for words in [words, "no forecast", "eave `to` out for today"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn figures_that_may_still_change_are_said_to_under_the_table() {
+    const CAUTION: &str = "Azure may still change the costs of the last 72 hours.";
+    for (to, may_change) in [("2026-11-26", true), ("2026-11-23", true), ("2026-11-22", false)] {
+        let asked = json!({"subscription": S, "from": "2026-11-01", "to": to});
+        let (text, _) = says(asked, rows(r#"[[1.5,"Storage","EUR"]]"#)).await;
+        assert_eq!(text.lines().last() == Some(CAUTION), may_change, "{to}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_headed_by_the_name_that_was_asked_for() {
+    let prod = json!([{"subscriptionId": S, "displayName": "Contoso | Prod", "state": "Enabled"}]);
+    let found = chosen(&named(prod, "contoso | prod").await).ok().unwrap();
+    assert_eq!(found.title(), "Contoso \\| Prod");
+}
+
+#[tokio::test]
+async fn whom_to_ask_for_which_role_is_said_where_a_subscription_is_not_seen() {
+    let other = json!([{"subscriptionId": S, "displayName": "Fabrikam Dev", "state": "Enabled"}]);
+    for (seen, words) in [(json!([]), "no role is assigned to you on any"), (other, "You see: Fabrikam Dev.")]
+    {
+        let search = named(seen, "Contoso Prod").await;
+        let Err(Failure::Tool(error)) = chosen(&search) else { panic!("chosen") };
+        let (text, data) = parts(error.into_result());
+        assert_eq!(data["code"], "subscription_not_found");
+        for words in [words, "Ask an owner of the subscription", "the role Cost Management Reader"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! `cost_by_service`: what each service cost in a period.
 
-use cost::{CostByService as Costs, Metric, ServiceCost};
+use cost::{CostByService as Costs, Currency, Metric, Money, ServiceCost, Totals};
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub(in crate::mcp) struct Input {
 pub(in crate::mcp) struct Output {
     /// The subscription's id.
     subscription: String,
+    /// Its name, where the question named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_name: Option<String>,
     /// The days covered.
     period: PeriodOutput,
     /// "actual" or "amortized".
@@ -104,19 +108,18 @@ impl Definition for CostByService {
 const NO_SERVICE: &str = "(no service: purchases, credits)";
 
 pub(super) fn answer(costs: Costs, found: &Found, days: Days, input: &Input) -> Answer<Output> {
-    let period = PeriodOutput::from(days);
     let totals: Vec<_> = costs.totals.iter().map(money::readable).collect();
     let notes = notes(&costs, found, days);
-    let mut table = Table::new(&["Service", "Cost", "Share"]);
-    let page = Page::fill(costs.services, input.skip, &mut table, row);
+    let shares = Shares::of(&costs.totals);
+    let mut table = Table::new(&["Service", "Cost", &shares.title()]);
+    let page = Page::fill(costs.services, input.skip, &mut table, |costs| row(costs, &shares));
+    let (title, metric) = (found.title(), input.metric.as_str());
     let text = if page.total == 0 {
-        format!("No {} costs from {} to {}.{notes}", input.metric.as_str(), period.from, period.to)
+        format!("{title}: no {metric} costs {days}.{notes}")
     } else {
+        let caution = days.caution().map(|caution| format!("\n{caution}")).unwrap_or_default();
         format!(
-            "{} costs from {} to {}: {}{notes}\n\n{}{}",
-            input.metric.title(),
-            period.from,
-            period.to,
+            "{title}, {metric} costs {days}: {}{notes}\n\n{}{}{caution}",
             totals.join(" and "),
             table.into_text(),
             page.note("services", CostByService::NAME)
@@ -124,7 +127,8 @@ pub(super) fn answer(costs: Costs, found: &Found, days: Days, input: &Input) -> 
     };
     let data = Output {
         subscription: found.id.to_string(),
-        period,
+        subscription_name: found.name.as_deref().map(foreign::exact),
+        period: PeriodOutput::from(days),
         metric: input.metric.as_str(),
         total_services: page.total,
         next_skip: page.next_skip(),
@@ -146,7 +150,39 @@ fn notes(costs: &Costs, found: &Found, days: Days) -> String {
     notes.into_iter().flatten().fold(String::new(), |text, note| text + "\n" + &note)
 }
 
-fn row(costs: ServiceCost) -> (Service, Vec<String>) {
+/// Of what the shares are parts: of the one currency there is, or each of its own.
+enum Shares {
+    Of(Currency),
+    OfEach,
+}
+
+impl Shares {
+    fn of(totals: &Totals) -> Self {
+        let mut currencies = totals.iter().map(|total| total.currency);
+        match (currencies.next(), currencies.next()) {
+            (Some(only), None) => Self::Of(only),
+            _ => Self::OfEach,
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Self::Of(currency) => format!("Share of {}", currency.as_str()),
+            Self::OfEach => "Share".to_owned(),
+        }
+    }
+
+    fn cell(&self, share: Option<Decimal>, cost: Money) -> String {
+        match (self, money::percent(share)) {
+            (Self::OfEach, percent) if !percent.is_empty() => {
+                format!("{percent} of {}", cost.currency.as_str())
+            }
+            (_, percent) => percent,
+        }
+    }
+}
+
+fn row(costs: ServiceCost, shares: &Shares) -> (Service, Vec<String>) {
     let ServiceCost { service, cost, share, .. } = costs;
     let name = if service.is_empty() { NO_SERVICE.to_owned() } else { service };
     let data = Service {
@@ -154,5 +190,5 @@ fn row(costs: ServiceCost) -> (Service, Vec<String>) {
         cost: cost.into(),
         share: share.map(|share| share.to_string()),
     };
-    (data, vec![name, money::readable(cost), money::percent(share)])
+    (data, vec![name, money::readable(cost), shares.cell(share, cost)])
 }

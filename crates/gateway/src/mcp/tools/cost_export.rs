@@ -19,6 +19,9 @@ pub(in crate::mcp) struct CostExport;
 pub(in crate::mcp) struct Output {
     /// The subscription's id.
     subscription: String,
+    /// Its name, where the question named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_name: Option<String>,
     /// The days covered.
     period: PeriodOutput,
     /// "actual" or "amortized".
@@ -50,20 +53,19 @@ impl Definition for CostExport {
             async move { cost.cost_details(&token, &Scope::from(found.id), period, metric, limits).await }
         };
         let details = context.azure(ask).await?;
-        let period = PeriodOutput::from(days);
-        let doubt = found.note.map(|note| format!(" {note}")).unwrap_or_default();
+        let notes = [days.caution(), found.note.as_deref()];
+        let notes = notes.into_iter().flatten().fold(days.note(), |text, note| text + " " + note);
         let summary = format!(
-            "{} cost details from {} to {}: {} charges, {} bytes of CSV.{}{doubt}",
-            input.metric.title(),
-            period.from,
-            period.to,
+            "{}, {} cost details {days}: {} charges, {} bytes of CSV.{notes}",
+            found.title(),
+            input.metric.as_str(),
             details.rows,
             details.csv.len(),
-            days.note()
         );
         let data = Output {
             subscription: found.id.to_string(),
-            period,
+            subscription_name: found.name.as_deref().map(foreign::exact),
+            period: PeriodOutput::from(days),
             metric: input.metric.as_str(),
             rows: details.rows,
             bytes: details.csv.len(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
 use super::page::Page;
+use super::subscription::ASK_FOR_A_ROLE;
 use super::table::Table;
 use crate::mcp::answer::{Answer, Failure};
 use crate::mcp::context::ToolContext;
@@ -65,9 +66,7 @@ fn answer(subscriptions: Vec<cost::Subscription>, skip: usize) -> Answer<Output>
     let mut table = Table::new(&["Subscription", "Id", "State"]);
     let page = Page::fill(subscriptions, skip, &mut table, row);
     let text = if page.total == 0 {
-        "You see no Azure subscription: no role is assigned to you on any. Ask for Cost Management Reader on the \
-         subscription you are interested in."
-            .to_owned()
+        format!("You see no Azure subscription: no role is assigned to you on any. {ASK_FOR_A_ROLE}")
     } else {
         table.into_text() + &page.note("subscriptions", ListSubscriptions::NAME)
     };

@@ -33,16 +33,38 @@ pub(super) fn readable(money: Money) -> String {
     }
 }
 
-/// A share for people, in percent with one decimal.
+/// A share for people, in percent with one decimal; one that it makes nothing of is not nothing.
 pub(super) fn percent(share: Option<Decimal>) -> String {
     // Beside credits a share can be any number; one that overflows says nothing.
-    let percent = share.and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
-    percent.map_or_else(String::new, |percent| format!("{:.1} %", percent.round_dp(1)))
+    let Some(percent) = share.and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED)) else {
+        return String::new();
+    };
+    let rounded = percent.round_dp(1);
+    if !rounded.is_zero() || percent.is_zero() {
+        return format!("{rounded:.1} %");
+    }
+    if percent.is_sign_positive() { "< 0.1 %".to_owned() } else { "above -0.1 %".to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_share_is_not_nothing() {
+        for (share, expected) in [
+            ("0.262", "26.2 %"),
+            ("0.000474", "< 0.1 %"),
+            ("-0.0001", "above -0.1 %"),
+            ("0", "0.0 %"),
+            ("0.0005", "< 0.1 %"),
+            ("0.0006", "0.1 %"),
+            ("1", "100.0 %"),
+        ] {
+            assert_eq!(percent(Some(share.parse().unwrap())), expected, "{share}");
+        }
+        assert_eq!((percent(None), percent(Some(Decimal::MAX))), (String::new(), String::new()));
+    }
 
     #[test]
     fn a_small_amount_is_not_nothing() {

@@ -1,5 +1,7 @@
 //! The days a question is about, and which kind of cost.
 
+use std::fmt;
+
 use cost::{Metric, Period};
 use jiff::civil::{Date, Time};
 use schemars::JsonSchema;
@@ -45,12 +47,18 @@ impl PeriodInput {
     /// # Errors
     /// Says which end is wrong and what would do.
     pub(super) fn resolve(self, today: Date) -> Result<Days, Failure> {
+        if let Some(Day(from)) = self.from.filter(|from| from.0 > today) {
+            return Err(invalid(format!(
+                "`from` {from} is in the future: today is {today} (UTC), and this server has no forecast. Choose a `from` up \
+                 to today, and leave `to` out for today."
+            )));
+        }
         let to = self.to.map_or(today, |day| day.0);
         let from = self.from.map_or_else(|| to.first_of_month(), |day| day.0);
         if from <= to && from > today {
             return Err(invalid(format!(
-                "The period lies ahead: today is {today} (UTC), and there are costs up to today. This server has no forecast; \
-                 ask for days up to {today}."
+                "`to` {to} is in the future: today is {today} (UTC), and this server has no forecast. Leave `to` out for \
+                 today, and `from` as well for this month to date."
             )));
         }
         let end = if from <= to { to.min(today) } else { to };
@@ -73,7 +81,24 @@ pub(super) struct Days {
     today: Date,
 }
 
+/// How long Azure may still change a day's costs after it: usage arrives up to a day late and is rated anew until it is closed
+/// (<https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data>).
+const UNSETTLED_DAYS: i32 = 3;
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let today = if self.period.to() == self.today { " (today)" } else { "" };
+        write!(f, "from {} to {}{today}", self.period.from(), self.period.to())
+    }
+}
+
 impl Days {
+    /// What stands under figures that are not final, or nothing.
+    pub(super) fn caution(&self) -> Option<&'static str> {
+        let days = (self.today - self.period.to()).get_days();
+        (days <= UNSETTLED_DAYS).then_some("Azure may still change the costs of the last 72 hours.")
+    }
+
     /// Sentences about days that are not what they seem, or nothing.
     pub(super) fn note(&self) -> String {
         let mut note = String::new();
@@ -136,13 +161,6 @@ impl MetricInput {
         match self {
             Self::Actual => "actual",
             Self::Amortized => "amortized",
-        }
-    }
-
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Actual => "Actual",
-            Self::Amortized => "Amortized",
         }
     }
 }

@@ -16,8 +16,20 @@ pub(super) struct SubscriptionInput(String);
 /// A subscription that was found.
 pub(super) struct Found {
     pub(super) id: SubscriptionId,
+    /// Its name as Azure has it, where it was asked for by name.
+    pub(super) name: Option<String>,
     /// A sentence about how it was found, where that leaves a doubt.
     pub(super) note: Option<String>,
+}
+
+impl Found {
+    /// What an answer calls it.
+    pub(super) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => foreign::name(name),
+            None => format!("Subscription {}", self.id),
+        }
+    }
 }
 
 impl SubscriptionInput {
@@ -28,7 +40,7 @@ impl SubscriptionInput {
     pub(super) async fn resolve(&self, context: &ToolContext) -> Result<Found, Failure> {
         let asked = self.0.trim();
         if let Some(id) = id_in(asked) {
-            return Ok(Found { id, note: None });
+            return Ok(Found { id, name: None, note: None });
         }
         let look = |cost: cost::Client, token| async move { cost.subscriptions_named(&token, asked).await };
         chosen(&context.azure(look).await?)
@@ -81,7 +93,11 @@ pub(super) fn chosen(search: &NameSearch) -> Result<Found, Failure> {
                     only.id
                 )
             };
-            Ok(Found { id: only.id, note: (!search.whole).then(doubt) })
+            Ok(Found {
+                id: only.id,
+                name: Some(only.display_name.clone()),
+                note: (!search.whole).then(doubt),
+            })
         }
         several => Err(ambiguous(several).into()),
     }
@@ -90,14 +106,19 @@ pub(super) fn chosen(search: &NameSearch) -> Result<Found, Failure> {
 /// The most subscriptions that an error names.
 const MOST_NAMED: usize = 20;
 
+/// Whom to ask for what, where a subscription is not seen.
+pub(super) const ASK_FOR_A_ROLE: &str = "Ask an owner of the subscription you are interested in to assign you the role Cost Management \
+    Reader on it. A role given just now takes some minutes to count.";
+
 fn not_found(search: &NameSearch) -> ToolError {
     let detail = if search.first.is_empty() {
-        "You see no Azure subscription at all: no role is assigned to you on any. Ask for Cost Management Reader on the \
-         subscription you are interested in."
-            .to_owned()
+        format!("You see no Azure subscription at all: no role is assigned to you on any. {ASK_FOR_A_ROLE}")
     } else {
         let names = listed(&search.first, search.total, |s| foreign::name(&s.display_name));
-        format!("You see no subscription of that name. You see: {names}.")
+        format!(
+            "You see no subscription of that name. You see: {names}. Where it is none of these, no role is assigned to you \
+             on it. {ASK_FOR_A_ROLE}"
+        )
     };
     ToolError::new("subscription_not_found", detail).with_choices(choices(&search.first))
 }
