@@ -28,7 +28,7 @@ roles = ["Cost.Exporter"]
 auth_context = "c1"
 "#;
 /// Checks that need Graph.
-const AT_GRAPH: [&str; 12] = [
+const AT_GRAPH: [&str; 13] = [
     "app_roles",
     "audiences",
     "client_consent",
@@ -37,6 +37,7 @@ const AT_GRAPH: [&str; 12] = [
     "identifier_uris",
     "optional_claims",
     "own_redirect_uris",
+    "pre_authorization",
     "scopes",
     "service_principal",
     "token_version",

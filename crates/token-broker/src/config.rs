@@ -20,6 +20,7 @@ use crate::credential::{CredentialArgs, CredentialConfig, CredentialConfigError}
 use crate::list::listed;
 use crate::listeners::{Listen, SocketMode};
 use crate::preflight::{GraphSettings, PreflightArgs, PreflightSettings, PreflightSettingsError};
+use crate::purge::{Here, PurgeArgs};
 use crate::resource::{Resources, ResourcesError};
 
 pub use stopping::{Stopping, StoppingArgs};
@@ -145,7 +146,7 @@ pub struct Args {
 }
 
 /// What to do instead of serving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Looks at the tenant once and says what is missing: exit code 0 if nothing is, 1 if something is, 2 if nothing
     /// is, but something could not be told. Settings stand before the word, or in the environment.
@@ -154,6 +155,25 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Has the running brokers forget a person's tokens, and says from when on that holds. Revoke the person's sessions at
+    /// Entra ID first: this ends no sign-in. Settings of the broker stand before the word, or in the environment.
+    Purge(PurgeArgs),
+}
+
+impl Args {
+    /// How the broker of these settings is reached.
+    ///
+    /// # Errors
+    /// When the files of mutual TLS are not complete.
+    pub fn here(&self) -> Result<Here, ConfigError> {
+        let (cert, key, client_ca) = (&self.tls_cert_file, &self.tls_key_file, &self.tls_client_ca_file);
+        Ok(Here {
+            tenant: self.tenant_id,
+            listen: self.listen.clone(),
+            tls: tls_files(cert.clone(), key.clone(), client_ca.clone())?,
+            is_shared: self.cache.redis_url.is_some(),
+        })
+    }
 }
 
 /// The settings in force: those of each part. What is logged at start: each part's `Debug` may be, for secrets are files,

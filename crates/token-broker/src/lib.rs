@@ -17,6 +17,7 @@
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
 //! | `preflight` | whether the tenant is set up as all of this needs it |
+//! | [`purge`] | the command that has running brokers forget a person |
 //! | `background` | work that never ends, and what happens where it does |
 //! | [`Broker`], [`serve`] | putting together, serving, ending |
 //!
@@ -41,6 +42,7 @@ pub use outcome::{DownstreamToken, Source};
 pub use preflight::{
     GraphSettings, KnownClient, Needs, NeedsError, PreflightArgs, PreflightSettings, PreflightSettingsError,
 };
+pub use purge::{Here, PurgeArgs, PurgeError, Purged, purge};
 pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};
 pub use watched::WatchError;
@@ -67,6 +69,7 @@ mod listeners;
 mod metrics;
 mod outcome;
 mod preflight;
+mod purge;
 mod resource;
 mod server;
 #[cfg(test)]

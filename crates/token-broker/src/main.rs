@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};
 use telemetry::{command_line, signals};
-use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, serve};
+use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, purge, serve};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -20,8 +20,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     let _telemetry = telemetry::init("token-broker", &args.telemetry)?;
-    let (command, config) = (args.command, Config::try_from(args)?);
     let clock: SharedClock = Arc::new(SystemClock);
+    if let Some(Command::Purge(whom)) = &args.command {
+        purge(whom, &args.here()?, &clock).await?.print(whom.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (command, config) = (args.command.clone(), Config::try_from(args)?);
     if let Some(Command::Preflight { json }) = command {
         return Ok(preflight(&config, &clock).await?.print(json)?);
     }

@@ -1,6 +1,7 @@
 //! Where the token broker is. Assertions go there, so plain text is for loopback and unix sockets only.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,6 +26,12 @@ pub(super) enum Place {
 }
 
 impl BrokerAddress {
+    /// The broker that listens at this very address, whose certificate is for `name`: not any other that the name leads to.
+    pub fn at(address: SocketAddr, name: &str) -> Self {
+        let place = Place::Tls { authority: address.to_string(), host: name.to_owned() };
+        Self { text: format!("https://{name}:{}", address.port()), place }
+    }
+
     /// The address as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

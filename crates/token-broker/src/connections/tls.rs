@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use watched::{Content, WatchError, Watched};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// The files of mutual TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,19 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities of consumers' certificates.
     pub client_ca: PathBuf,
+}
+
+impl TlsFiles {
+    /// The first DNS name that the server's certificate is for.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        let chain = certificates(&std::fs::read(&self.cert).ok()?).ok()?;
+        let (_, leaf) = X509Certificate::from_der(chain.first()?).ok()?;
+        let names = &leaf.subject_alternative_name().ok()??.value.general_names;
+        names.iter().find_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+    }
 }
 
 /// What a handshake needs.

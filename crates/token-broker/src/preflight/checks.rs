@@ -12,6 +12,7 @@ use found::{Found, View};
 mod access;
 mod consent;
 mod found;
+mod pre_authorization;
 mod proof;
 mod redirects;
 mod registration;
@@ -40,6 +41,11 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "optional_claims", about: "optional claims", look: registration::optional_claims },
     Check { name: "scopes", about: "the policy's scopes", look: registration::scopes },
     Check { name: "app_roles", about: "the policy's app roles", look: registration::app_roles },
+    Check {
+        name: "pre_authorization",
+        about: "clients that nobody is asked for",
+        look: pre_authorization::of_admin_scopes,
+    },
     Check {
         name: "own_redirect_uris",
         about: "whether the API's registration is a client's too",

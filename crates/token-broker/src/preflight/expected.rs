@@ -69,6 +69,11 @@ impl Expectations {
     pub(super) fn is_admin_scope(&self, scope: &str) -> bool {
         self.admin_scopes.iter().any(|admin| admin.eq_ignore_ascii_case(scope))
     }
+
+    /// Whether an app role decides who may use what a scope opens, whoever has the scope.
+    pub(super) fn is_with_role(&self, scope: &str) -> bool {
+        self.needs.with_role.iter().any(|one| one.eq_ignore_ascii_case(scope))
+    }
 }
 
 impl Downstream {

@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub struct Needs {
     /// Delegated scopes that some tool requires.
     pub scopes: BTreeSet<String>,
+    /// Scopes that open no tool by themselves: each tool of theirs asks for an app role as well.
+    pub with_role: BTreeSet<String>,
     /// App roles that open some tool.
     pub roles: BTreeSet<String>,
     /// Whether some tool requires an authentication context, for which tokens must carry `acrs`.
@@ -34,7 +36,7 @@ impl Needs {
     /// Of the policy that is built into the gateway.
     pub fn built_in() -> Self {
         let scopes = ["cost.read", "cost.export"].map(str::to_owned).into();
-        Self { scopes, roles: BTreeSet::new(), auth_context: false }
+        Self { scopes, with_role: BTreeSet::new(), roles: BTreeSet::new(), auth_context: false }
     }
 
     /// Of a policy file.
@@ -53,10 +55,18 @@ impl Needs {
     /// When it is not TOML, or has no tools.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         let rules: Vec<_> = toml::from_str::<Entries>(text)?.tools.into_values().collect();
+        let alone: BTreeSet<_> = rules
+            .iter()
+            .filter(|rule| rule.roles.is_empty())
+            .flat_map(|rule| &rule.scopes)
+            .cloned()
+            .collect();
+        let scopes: BTreeSet<_> = rules.iter().flat_map(|rule| rule.scopes.iter().cloned()).collect();
         Ok(Self {
+            with_role: scopes.difference(&alone).cloned().collect(),
             auth_context: rules.iter().any(|rule| rule.auth_context.is_some()),
             roles: rules.iter().flat_map(|rule| rule.roles.iter().cloned()).collect(),
-            scopes: rules.into_iter().flat_map(|rule| rule.scopes).collect(),
+            scopes,
         })
     }
 }
@@ -85,5 +95,14 @@ mod tests {
         assert_eq!(needs.scopes.iter().collect::<Vec<_>>(), ["cost.read", "x"]);
         assert!(needs.auth_context && needs.roles.contains("R"));
         assert!(Needs::parse("tools = 1").is_err());
+    }
+
+    #[test]
+    fn a_role_decides_where_no_tool_is_open_without_one() {
+        let needs = Needs::parse(
+            "[tools.a]\nscopes = [\"cost.read\", \"both\"]\n[tools.b]\nscopes = [\"cost.export\", \"both\"]\nroles = [\"R\"]",
+        )
+        .unwrap();
+        assert_eq!(needs.with_role.iter().collect::<Vec<_>>(), ["cost.export"]);
     }
 }

@@ -12,6 +12,7 @@ mod metadata;
 mod model;
 mod mutual_tls;
 mod preflight;
+mod purge;
 mod redis_tls;
 mod refresh;
 mod refusals;

@@ -172,8 +172,7 @@ fn one_scope(view: &View<'_>, wanted: &str, offered: &[PermissionScope]) -> Foun
     }
     if scope.kind != kind && admin {
         let detail = "every user can consent to it, though it is for administrators to decide";
-        let fix = "Set \"Who can consent?\" to \"Admins only\" under \"Expose an API\", or take it out of PREFLIGHT_ADMIN_SCOPES.";
-        return Found::missing(subject, detail, fix);
+        return Found::missing(subject, detail, decide_by_role_or_by_consent(view, wanted));
     }
     if scope.kind != kind {
         let detail = "only administrators can consent to it: users are stopped at their first sign-in";
@@ -181,6 +180,20 @@ fn one_scope(view: &View<'_>, wanted: &str, offered: &[PermissionScope]) -> Foun
         return Found::missing(subject, detail, fix);
     }
     Found::granted(subject, if admin { "exists, for administrators to consent to" } else { "exists" })
+}
+
+/// The two ways to say who may have a scope that is not for everybody (docs/clients.md, "Who may export").
+fn decide_by_role_or_by_consent(view: &View<'_>, scope: &str) -> String {
+    if view.expected.is_with_role(scope) {
+        return format!(
+            "The policy's roles decide who may use {scope}: set PREFLIGHT_ADMIN_SCOPES=none. Or set \"Who can consent?\" to \
+             \"Admins only\" under \"Expose an API\"."
+        );
+    }
+    format!(
+        "Decide by app role: name one under `roles` for each tool of {scope} in the policy, and set \
+         PREFLIGHT_ADMIN_SCOPES=none. Or set \"Who can consent?\" to \"Admins only\" under \"Expose an API\"."
+    )
 }
 
 fn one_role(wanted: &str, offered: &[AppRole]) -> Found {
@@ -220,7 +233,7 @@ fn offered<'a>(view: &View<'a>) -> Result<Offered<'a>, Untold> {
     }
 }
 
-fn application<'a>(view: &View<'a>) -> Result<&'a Application, Untold> {
+pub(super) fn application<'a>(view: &View<'a>) -> Result<&'a Application, Untold> {
     let application = view.tenant.application.as_ref().map_err(Clone::clone)?;
     application.as_ref().ok_or(Untold::Elsewhere)
 }

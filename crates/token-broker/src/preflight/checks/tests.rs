@@ -22,6 +22,7 @@ const CLIENT: &str = "22223333-cccc-4444-dddd-5555eeee6666";
 const API_OBJECT: Uuid = Uuid::from_u128(1);
 const ARM_OBJECT: Uuid = Uuid::from_u128(2);
 const CLIENT_OBJECT: Uuid = Uuid::from_u128(3);
+const EXPORT_ID: &str = "00000000-0000-0000-0000-00000000000b";
 const READ_ID: &str = "00000000-0000-0000-0000-00000000000a";
 const CERTIFICATE: &[u8] = b"not really a certificate";
 
@@ -38,6 +39,7 @@ fn thumbprint() -> String {
 fn right() -> World {
     let needs = Needs {
         scopes: ["cost.read", "cost.export"].map(str::to_owned).into(),
+        with_role: ["cost.export".to_owned()].into(),
         roles: ["Cost.Exporter".to_owned()].into(),
         auth_context: true,
     };
@@ -59,7 +61,7 @@ fn right() -> World {
     };
     let scopes = json!([
         {"id": READ_ID, "value": "cost.read", "isEnabled": true, "type": "User"},
-        {"id": Uuid::from_u128(11), "value": "cost.export", "isEnabled": true, "type": "Admin"},
+        {"id": EXPORT_ID, "value": "cost.export", "isEnabled": true, "type": "Admin"},
     ]);
     let roles = json!([
         {"id": Uuid::from_u128(12), "value": "Cost.Exporter", "isEnabled": true, "allowedMemberTypes": ["User"]},
@@ -207,6 +209,11 @@ fn every_fault_is_named_and_nothing_else() {
         ("scopes", Missing, "only administrators", |w| {
             w.application().api.scopes[0].kind = "Admin".to_owned();
         }),
+        ("pre_authorization", Unknown, "everybody who uses it has the scope", |w| {
+            w.expected.needs.with_role.clear();
+            let one = json!({"appId": "aebc6443-996d-45c2-90f0-388ff96faa56", "delegatedPermissionIds": [EXPORT_ID]});
+            w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
+        }),
         ("app_roles", Missing, "does not have it", |w| w.application().app_roles.clear()),
         ("app_roles", Missing, "is disabled", |w| w.application().app_roles[0].is_enabled = false),
         ("app_roles", Missing, "applications only", |w| {
@@ -331,6 +338,38 @@ fn a_scope_that_is_not_offered_blames_no_client() {
     }
 }
 
+/// Whoever follows "Who may export" is told the last step, not that it was wrong.
+#[test]
+fn the_way_by_role_is_named_where_every_user_can_consent() {
+    for (with_role, words) in
+        [(true, "The policy's roles decide"), (false, "Decide by app role: name one under `roles`")]
+    {
+        let findings = World::with(|w| {
+            w.application().api.scopes[1].kind = "User".to_owned();
+            if !with_role {
+                w.expected.needs.with_role.clear();
+            }
+        });
+        let fix = &of(&findings, "scopes").fix;
+        assert!(fix.starts_with(words) && fix.contains("set PREFLIGHT_ADMIN_SCOPES=none"), "{fix}");
+    }
+}
+
+/// Which clients: by name where Microsoft's own, else by id.
+#[test]
+fn a_pre_authorized_client_is_named() {
+    let findings = World::with(|w| {
+        w.expected.needs.with_role.clear();
+        let pre_authorized = ["aebc6443-996d-45c2-90f0-388ff96faa56", CLIENT].map(|id| {
+            serde_json::from_value(json!({"appId": id, "delegatedPermissionIds": [EXPORT_ID]})).unwrap()
+        });
+        w.application().api.pre_authorized_applications = pre_authorized.into();
+    });
+    let doubt = of(&findings, "pre_authorization");
+    assert_eq!(doubt.subject, format!("cost.export at {CLIENT}, Visual Studio Code"));
+    assert!(doubt.fix.contains("Take cost.export out of"), "{doubt:?}");
+}
+
 #[test]
 fn what_is_allowed_is_no_fault() {
     type Variant = (&'static str, fn(&mut World));
@@ -347,6 +386,15 @@ fn what_is_allowed_is_no_fault() {
             w.application().optional_claims.access_token.retain(|claim| claim.name != "acrs");
         }),
         ("scopes differ in case", |w| w.application().api.scopes[0].value = "Cost.Read".to_owned()),
+        ("pre-authorized for an admin scope, where a role decides", |w| {
+            let one = json!({"appId": CLIENT, "delegatedPermissionIds": [EXPORT_ID]});
+            w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
+        }),
+        ("pre-authorized for what users may consent to", |w| {
+            w.expected.needs.with_role.clear();
+            let one = json!({"appId": CLIENT, "delegatedPermissionIds": [READ_ID]});
+            w.application().api.pre_authorized_applications = vec![serde_json::from_value(one).unwrap()];
+        }),
         ("assignment is required and somebody is assigned", |w| {
             w.principal().app_role_assignment_required = true;
             let group = serde_json::from_value(json!({"principalType": "Group"})).unwrap();
