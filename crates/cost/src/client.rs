@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -22,11 +23,14 @@ pub use settings::Settings;
 use crate::error::Error;
 use crate::error::from_answer;
 use crate::links::{self, BlobHost};
+use crate::usage::Usage;
 use exchange::{Partial, Target};
+use traced::Place;
 
 mod answer;
 mod exchange;
 mod settings;
+mod traced;
 
 /// The bucket that requests are counted in. Without it they share one bucket with every other nameless tool of
 /// the directory: <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>.
@@ -38,7 +42,10 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-reque
 
 /// Azure Cost Management. Cheap to clone; holds no token.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    usage: Usage,
+}
 
 #[derive(Clone, Debug)]
 struct Inner {
@@ -47,6 +54,7 @@ struct Inner {
     blob_hosts: Vec<BlobHost>,
     settings: Settings,
     clock: Clock,
+    observer: Observer,
 }
 
 impl Client {
@@ -57,30 +65,56 @@ impl Client {
     /// stands for every name below it, `localhost:1234` for one host and port.
     pub fn new(http: reqwest::Client, arm: Url, blob_hosts: Vec<String>) -> Self {
         let blob_hosts = blob_hosts.into_iter().map(|pattern| BlobHost::new(&pattern)).collect();
-        let (settings, clock) = (Settings::default(), Clock::default());
-        Self(Arc::new(Inner { http, arm, blob_hosts, settings, clock }))
+        let (settings, clock, observer) = (Settings::default(), Clock::default(), Observer::default());
+        let inner = Inner { http, arm, blob_hosts, settings, clock, observer };
+        Self { inner: Arc::new(inner), usage: Usage::default() }
     }
 
     /// The same client with other bounds.
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
-        Self(Arc::new(Inner { settings, ..(*self.0).clone() }))
+        Self { inner: Arc::new(Inner { settings, ..(*self.inner).clone() }), ..self }
     }
 
     /// The same client with a clock, for an answer that names the moment to ask again but not the one it was sent at. Without
     /// one such a wait is taken for one that is not named.
     #[must_use]
     pub fn with_clock(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { clock: Clock(Some(Arc::new(now))), ..(*self.0).clone() }))
+        Self { inner: Arc::new(Inner { clock: Clock(Some(Arc::new(now))), ..(*self.inner).clone() }), ..self }
+    }
+
+    /// The same client with somebody who looks at each request that was sent, and must not take long.
+    #[must_use]
+    pub fn with_observer(self, look: impl Fn(&Sent<'_>) + Send + Sync + 'static) -> Self {
+        Self {
+            inner: Arc::new(Inner { observer: Observer(Some(Arc::new(look))), ..(*self.inner).clone() }),
+            ..self
+        }
+    }
+
+    /// The same client, whose calls are counted in `usage`.
+    #[must_use]
+    pub fn counted_in(&self, usage: &Usage) -> Self {
+        Self { inner: Arc::clone(&self.inner), usage: usage.clone() }
+    }
+
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    fn tell(&self, sent: &Sent<'_>) {
+        if let Some(look) = &self.inner.observer.0 {
+            look(sent);
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
-        &self.0.settings
+        &self.inner.settings
     }
 
     /// The time a call that starts now may take.
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(self.0.settings.deadline)
+        Deadline::after(self.inner.settings.deadline)
     }
 
     /// The address of a resource below ARM. Segments are percent-encoded.
@@ -89,7 +123,7 @@ impl Client {
         segments: impl IntoIterator<Item = impl AsRef<str>>,
         query: &[(&str, &str)],
     ) -> Url {
-        let mut url = self.0.arm.clone();
+        let mut url = self.inner.arm.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
@@ -98,21 +132,21 @@ impl Client {
     }
 
     pub(crate) fn arm_link(&self, link: &str, what: &'static str) -> Result<Url, Error> {
-        links::to_arm(link, &self.0.arm, what)
+        links::to_arm(link, &self.inner.arm, what)
     }
 
     /// A link of a header: it may be relative to `asked`.
     pub(crate) fn arm_link_from(&self, asked: &Url, link: &str, what: &'static str) -> Result<Url, Error> {
-        links::to_arm_from(asked, link, &self.0.arm, what)
+        links::to_arm_from(asked, link, &self.inner.arm, what)
     }
 
     pub(crate) fn blob_link(&self, link: &str) -> Result<Url, Error> {
-        links::to_blob(link, &self.0.blob_hosts)
+        links::to_blob(link, &self.inner.blob_hosts)
     }
 
     /// The own time, if there is a clock.
     pub(crate) fn now(&self) -> Option<Timestamp> {
-        self.0.clock.0.as_ref().map(|now| now())
+        self.inner.clock.0.as_ref().map(|now| now())
     }
 
     /// Asks Azure Resource Manager as the token's owner. Every answer but 2xx is an error.
@@ -123,16 +157,17 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answer, Error> {
         let headers = request.headers(token)?;
-        let build = |_: &Partial| {
-            let builder =
-                self.0.http.request(request.method.clone(), request.url.clone()).headers(headers.clone());
-            let builder = builder.header(CLIENT_REQUEST_ID, Uuid::new_v4().to_string());
+        let build = |_: &Partial, id: Uuid| {
+            let builder = self.inner.http.request(request.method.clone(), request.url.clone());
+            let builder = builder.headers(headers.clone()).header(CLIENT_REQUEST_ID, id.to_string());
             match request.body {
                 Some(body) => builder.body(body.clone()),
                 None => builder,
             }
         };
-        let answer = self.send(request.target, build, self.0.settings.most_body_bytes, deadline).await?;
+        let answer = self
+            .send((request.target, request.place()), build, self.inner.settings.most_body_bytes, deadline)
+            .await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -142,7 +177,7 @@ impl Client {
             headers,
             body,
             answer.asked_wait(self.now()),
-            self.0.settings.throttled_wait,
+            self.inner.settings.throttled_wait,
         ))
     }
 
@@ -150,15 +185,16 @@ impl Client {
     /// asked for.
     pub(crate) async fn blob(&self, url: &Url, most_bytes: u64, deadline: Deadline) -> Result<Bytes, Error> {
         const PLAIN: HeaderValue = HeaderValue::from_static("identity");
-        let build = |partial: &Partial| {
-            let builder = self.0.http.get(url.clone()).header(ACCEPT_ENCODING, PLAIN);
+        let build = |partial: &Partial, _: Uuid| {
+            let builder = self.inner.http.get(url.clone()).header(ACCEPT_ENCODING, PLAIN);
             let Some(range) = partial.range() else { return builder };
             match partial.etag() {
                 Some(etag) => builder.header(RANGE, range).header(IF_MATCH, etag),
                 None => builder.header(RANGE, range),
             }
         };
-        let answer = self.send(Target::Blob, build, most_bytes, deadline).await?;
+        let place = Place { method: &Method::GET, url, template: "/{container}/{blob}" };
+        let answer = self.send((Target::Blob, place), build, most_bytes, deadline).await?;
         let described = || Box::new(answer.described());
         match answer.status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer.body),
@@ -172,6 +208,33 @@ impl Client {
             _ => Err(Error::unexpected("the storage did not hand out the report file")
                 .in_answer(|| answer.described())),
         }
+    }
+}
+
+/// A request that was sent, and what came: what may be counted of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path with its ids left out.
+    pub template: &'static str,
+    /// The host: Azure's, or for a report file that of the storage as it is configured.
+    pub server: &'a str,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// The code of the error if there was none.
+    pub error: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Looks at each request that was sent.
+#[derive(Clone, Default)]
+struct Observer(Option<Arc<dyn Fn(&Sent<'_>) + Send + Sync>>);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Observer" } else { "None" })
     }
 }
 
@@ -189,23 +252,29 @@ impl fmt::Debug for Clock {
 pub(crate) struct ArmRequest<'a> {
     method: Method,
     url: &'a Url,
+    template: &'static str,
     body: Option<&'a Bytes>,
     target: Target,
 }
 
 impl<'a> ArmRequest<'a> {
-    pub(crate) const fn get(url: &'a Url) -> Self {
-        Self { method: Method::GET, url, body: None, target: Target::Arm }
+    /// `template` is the path with its ids left out.
+    pub(crate) const fn get(url: &'a Url, template: &'static str) -> Self {
+        Self { method: Method::GET, url, template, body: None, target: Target::Arm }
     }
 
     /// Asks for the state of a report.
-    pub(crate) const fn poll(url: &'a Url) -> Self {
-        Self { method: Method::GET, url, body: None, target: Target::Polling }
+    pub(crate) const fn poll(url: &'a Url, template: &'static str) -> Self {
+        Self { method: Method::GET, url, template, body: None, target: Target::Polling }
     }
 
     /// `body` is JSON.
-    pub(crate) const fn post(url: &'a Url, body: &'a Bytes) -> Self {
-        Self { method: Method::POST, url, body: Some(body), target: Target::Arm }
+    pub(crate) const fn post(url: &'a Url, template: &'static str, body: &'a Bytes) -> Self {
+        Self { method: Method::POST, url, template, body: Some(body), target: Target::Arm }
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { method: &self.method, url: self.url, template: self.template }
     }
 
     fn headers(&self, token: &SecretString) -> Result<HeaderMap, Error> {

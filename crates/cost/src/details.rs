@@ -31,6 +31,11 @@ mod csv;
 mod gzip;
 mod manifest;
 
+/// Where a report is asked for, without the ids.
+const ASKED: &str = "/{scope}/providers/Microsoft.CostManagement/generateCostDetailsReport";
+/// Where its state is.
+const POLLED: &str = "/{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operationId}";
+
 /// The bounds of one report.
 #[derive(Clone, Copy, Debug)]
 pub struct DetailsLimits {
@@ -121,7 +126,7 @@ impl Client {
             "timePeriod": {"start": period.from().to_string(), "end": period.to().to_string()},
         });
         let body = Bytes::from(body.to_string());
-        let answer = self.arm(ArmRequest::post(&url, &body), token, deadline).await?;
+        let answer = self.arm(ArmRequest::post(&url, ASKED, &body), token, deadline).await?;
         Ok((url, answer))
     }
 
@@ -155,7 +160,7 @@ impl Client {
             }
             sleep(pause).await;
             asked_at.clone_from(operation);
-            answer = self.arm(ArmRequest::poll(operation), token, deadline).await?;
+            answer = self.arm(ArmRequest::poll(operation, POLLED), token, deadline).await?;
         }
         Err(Error::ReportNotReady { polls: limits.most_polls, retry_after: limits.longest_pause })
     }

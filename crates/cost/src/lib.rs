@@ -39,7 +39,7 @@
 //! ```
 
 pub use by_service::{CostByService, ServiceCost};
-pub use client::{Client, Settings};
+pub use client::{Client, Sent, Settings};
 pub use details::{CostDetails, DetailsLimits};
 pub use error::{AzureError, Error};
 pub use foreign::{is_unseen, visible};
@@ -52,6 +52,7 @@ pub use query::{
 };
 pub use scope::{ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
+pub use usage::Usage;
 
 mod by_service;
 mod challenge;
@@ -71,3 +72,4 @@ mod query;
 mod retry;
 mod scope;
 mod subscriptions;
+mod usage;

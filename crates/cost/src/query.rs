@@ -28,6 +28,8 @@ mod summed;
 
 /// The newest version that Microsoft's own SDKs use.
 pub(crate) const API_VERSION: &str = "2025-03-01";
+/// Where a query goes, without the ids.
+const TEMPLATE: &str = "/{scope}/providers/Microsoft.CostManagement/query";
 /// Azure's own maximum; without it a page has 1 000 rows.
 const PAGE_ROWS: &str = "5000";
 
@@ -99,7 +101,7 @@ impl Client {
         loop {
             // The next page is asked for with the same body: Azure answers 400 to an empty one.
             // https://github.com/Azure/azure-rest-api-specs/issues/12276
-            let asked = self.arm(ArmRequest::post(&url, &body), token, deadline).await;
+            let asked = self.arm(ArmRequest::post(&url, TEMPLATE, &body), token, deadline).await;
             let answer =
                 asked.map_err(|error| if result.pages > 0 { error.while_continuing() } else { error })?;
             let next = match answer.status {

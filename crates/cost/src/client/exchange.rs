@@ -8,9 +8,11 @@ use bytes::BytesMut;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::Span;
+use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
-use super::{Answer, Client};
+use super::traced::{self, Place};
+use super::{Answer, Client, Sent};
 use crate::error::Error;
 use crate::error::{AzureError, ErrorBody};
 
@@ -56,24 +58,40 @@ impl Client {
     /// All requests of this crate read: sending one again is safe, POST or not. `build` is told what has come already.
     pub(super) async fn send(
         &self,
-        target: Target,
-        build: impl Fn(&Partial) -> reqwest::RequestBuilder,
+        (target, place): (Target, Place<'_>),
+        build: impl Fn(&Partial, Uuid) -> reqwest::RequestBuilder,
         most_bytes: u64,
         deadline: Deadline,
     ) -> Result<Answer, Error> {
         let mut partial = Partial::default();
         let mut tries = 1;
         loop {
-            let exchanged = deadline.bound(exchange(build(&partial), most_bytes, &mut partial)).await?;
+            let id = Uuid::new_v4();
+            let request = build(&partial, id);
+            self.usage().sent();
+            let span = traced::request(place, id, tries - 1);
+            let tell = self.teller(place);
+            let exchanged = exchange(request, most_bytes, &mut partial).instrument(span.clone());
+            let exchanged = deadline.bound(exchanged).await.inspect_err(|late| {
+                traced::failed(&span, late);
+                tell(None, Some(late.code()));
+            })?;
             let (pause, outcome) = match exchanged {
                 Ok(answer) => {
+                    traced::answered(&span, &answer);
+                    tell(Some(answer.status.as_u16()), None);
+                    self.usage().answered(&answer.headers);
                     Span::current().record("status", answer.status.as_u16());
                     (self.pause_after(&answer, target, tries), Ok(answer))
                 }
                 Err(Failed::Broken(error)) => (Some(self.growing(tries)), Err(unreachable(error))),
-                Err(Failed::Undecodable(answer)) => return Err(undecodable(target).in_answer(|| *answer)),
-                Err(Failed::For(error)) => return Err(error),
+                Err(Failed::Undecodable(answer)) => (None, Err(undecodable(target).in_answer(|| *answer))),
+                Err(Failed::For(error)) => (None, Err(error)),
             };
+            if let Err(error) = &outcome {
+                traced::failed(&span, error);
+                tell(None, Some(error.code()));
+            }
             let Some(pause) = pause.filter(|pause| tries < MOST_TRIES && deadline.has(*pause)) else {
                 return outcome;
             };
@@ -81,6 +99,22 @@ impl Client {
             tracing::debug!(status, pause_ms = pause.as_millis(), tries, "azure is asked once more");
             sleep(pause).await;
             tries += 1;
+        }
+    }
+
+    /// Tells whoever looks about one request to `place` that begins now: its status, or the code of the error.
+    fn teller<'a>(&'a self, place: Place<'a>) -> impl Fn(Option<u16>, Option<&'static str>) + 'a {
+        let started = Instant::now();
+        move |status, error| {
+            let (method, server) = (place.method.as_str(), place.url.host_str().unwrap_or_default());
+            self.tell(&Sent {
+                method,
+                template: place.template,
+                server,
+                status,
+                error,
+                took: started.elapsed(),
+            });
         }
     }
 

@@ -33,7 +33,7 @@ impl Client {
         let mut pages = Pages::starting_at(&url);
         let mut known = Known::default();
         loop {
-            let asked = self.arm(ArmRequest::get(&url), token, deadline).await;
+            let asked = self.arm(ArmRequest::get(&url, "/subscriptions"), token, deadline).await;
             let answer =
                 asked.map_err(|error| if known.pages > 0 { error.while_continuing() } else { error })?;
             let page = Page::read(&answer)?;
