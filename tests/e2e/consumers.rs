@@ -143,7 +143,7 @@ async fn broker_span_of(trace: &str) {
     let captured = Captured::install("");
     let arrived = async {
         let found = |span: &telemetry::testing::FinishedSpan| {
-            span.name == telemetry::names::SPAN_BROKER_EXCHANGE && span.trace_id == trace
+            span.name == telemetry::names::RPC_EXCHANGE && span.trace_id == trace
         };
         while !captured.spans().iter().any(found) {
             tokio::time::sleep(Duration::from_millis(10)).await;

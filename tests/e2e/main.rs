@@ -36,3 +36,4 @@ mod shutdown;
 mod sign_in;
 mod sign_in_page;
 mod slow_senders;
+mod traces;

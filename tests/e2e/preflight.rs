@@ -306,7 +306,14 @@ async fn an_application_of_another_tenant_is_unknown_where_only_its_own_tenant_c
     tenant.emulator.register(|api| api.home = false).unwrap();
     let report = tenant.look(&[]).await;
     assert!(checks(&report, Outcome::Missing).is_empty(), "{}", report.table(false));
-    let elsewhere = ["audiences", "identifier_uris", "optional_claims", "own_redirect_uris", "token_version"];
+    let elsewhere = [
+        "audiences",
+        "identifier_uris",
+        "optional_claims",
+        "own_redirect_uris",
+        "pre_authorization",
+        "token_version",
+    ];
     assert_eq!(checks(&report, Outcome::Unknown), elsewhere, "{}", report.table(false));
     // Without a grant for all, a client might be pre-authorized where it is not to be seen.
     tenant.emulator.withdraw_consent(None, &[]).unwrap();

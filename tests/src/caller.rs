@@ -86,11 +86,13 @@ impl Caller {
             if let Some(name) = params["name"].as_str() {
                 request = request.header("Mcp-Name", name);
             }
-            params["_meta"] = json!({
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {},
-                "io.modelcontextprotocol/clientInfo": {"name": "e2e", "version": "1"},
-            });
+            for (name, value) in [
+                ("protocolVersion", json!("2026-07-28")),
+                ("clientCapabilities", json!({})),
+                ("clientInfo", json!({"name": "e2e", "version": "1"})),
+            ] {
+                params["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+            }
         }
         request.body(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string())
     }

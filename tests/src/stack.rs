@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use emulator::{Emulator, TokenSpec};
 use jiff::SignedDuration;
+use telemetry::names;
 use telemetry::testing::Captured;
 
 use self::files::Files;
@@ -414,6 +415,16 @@ impl Drop for Stack {
                 line = line.replace(secret, "<credential>");
             }
             panic!("a credential stands in the log: {line}");
+        }
+        assert_spans_are_ours(&self.logs);
+    }
+}
+
+/// Every attribute of every span is on the one list.
+fn assert_spans_are_ours(captured: &Captured) {
+    for span in captured.spans() {
+        for (key, _) in &span.attributes {
+            assert!(names::SPAN_ATTRIBUTES.contains(&key.as_str()), "{}: {key} is on no list", span.name);
         }
     }
 }

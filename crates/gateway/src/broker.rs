@@ -1,14 +1,17 @@
 //! The token broker as the gateway sees it: an assertion goes in, the same user's token for Azure comes out.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use identity::BearerToken;
-use proto::client::{Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
+use proto::client::{BrokerAddress, Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
 use proto::status::{Block, BrokerError, Reason, metadata};
 use secrecy::SecretString;
+use telemetry::{grpc, names};
 use tonic::Code;
 use tracing::{Instrument, field, info_span};
 
+use crate::metrics::Instruments;
 use crate::refusal::Refusal;
 
 /// The downstream resource this gateway asks for, by the name the broker's configuration gives it.
@@ -18,6 +21,8 @@ pub(crate) const RESOURCE: &str = "arm";
 #[derive(Clone, Debug)]
 pub(crate) struct Broker {
     client: Client,
+    address: BrokerAddress,
+    instruments: Instruments,
 }
 
 impl Broker {
@@ -25,8 +30,8 @@ impl Broker {
     ///
     /// # Errors
     /// When a TLS file cannot be used.
-    pub(crate) fn new(config: ClientConfig) -> Result<Self, BrokerSetupError> {
-        Ok(Self { client: Client::new(config)? })
+    pub(crate) fn new(config: ClientConfig, instruments: Instruments) -> Result<Self, BrokerSetupError> {
+        Ok(Self { address: config.address().clone(), client: Client::new(config)?, instruments })
     }
 
     /// Exchanges the caller's assertion for their token for Azure Resource Manager. `claims` is a challenge
@@ -39,21 +44,32 @@ impl Broker {
         assertion: &BearerToken,
         claims: Option<&str>,
     ) -> Result<SecretString, Refusal> {
+        let (server, port) = self.address.server();
         let span = info_span!(
-            telemetry::names::SPAN_GATEWAY_EXCHANGE,
+            names::SPAN_GATEWAY_EXCHANGE,
+            otel.name = names::RPC_EXCHANGE,
             otel.kind = "client",
+            rpc.system.name = "grpc",
+            rpc.method = names::RPC_EXCHANGE,
+            rpc.status_code = field::Empty,
+            server.address = server,
+            server.port = port,
             challenged = claims.is_some(),
-            error.type = field::Empty
+            error.type = field::Empty,
+            otel.status_code = field::Empty
         );
+        let started = Instant::now();
         let exchange = Exchange { assertion: assertion.expose(), resource: RESOURCE, claims };
-        match self.client.exchange(exchange).instrument(span.clone()).await {
-            Ok(exchanged) => Ok(exchanged.access_token),
-            Err(error) => {
-                let refusal = span.in_scope(|| refusal(&error));
-                span.record("error.type", refusal.code());
-                Err(refusal)
-            }
+        let exchanged = self.client.exchange(exchange).instrument(span.clone()).await;
+        let status = grpc::status_name(exchanged.as_ref().err().map_or(Code::Ok, BrokerError::code));
+        span.record("rpc.status_code", status);
+        let result = exchanged.map_err(|error| span.in_scope(|| refusal(&error)));
+        let code = result.as_ref().err().map(Refusal::code);
+        if let Some(code) = &code {
+            span.record("error.type", &**code).record("otel.status_code", "ERROR");
         }
+        self.instruments.broker_called(status, code.as_deref(), started.elapsed());
+        result.map(|exchanged| exchanged.access_token)
     }
 }
 

@@ -12,9 +12,11 @@ use identity::outbound::{OutboundArgs, OutboundError};
 use identity::{ClientId, EmptyAudience, TenantId};
 use proto::client::ClientConfig;
 use telemetry::TelemetryArgs;
+use telemetry::http::TraceContext;
 
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
+use crate::users::UserKey;
 
 pub use args::{Args, NEXT};
 pub use error::ConfigError;
@@ -85,6 +87,10 @@ pub struct Config {
     pub calls_per_minute: u32,
     /// Largest cost export answered inline, in bytes.
     pub max_export_bytes: usize,
+    /// What the trace that a client names is to this server's.
+    pub trace_context: TraceContext,
+    /// What people are hashed with in traces and in the log.
+    pub users: UserKey,
 }
 
 /// A certificate and its key, each in a PEM file.
@@ -161,6 +167,11 @@ impl TryFrom<Args> for Config {
             drain: Duration::from_secs(args.shutdown_seconds),
             calls_per_minute: args.calls_per_minute,
             max_export_bytes: args.max_export_bytes,
+            trace_context: args.trace_context,
+            users: match &args.user_key_file {
+                Some(path) => UserKey::read(path)?,
+                None => UserKey::random()?,
+            },
         })
     }
 }

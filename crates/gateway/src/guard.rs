@@ -59,6 +59,8 @@ pub(crate) struct Guard {
 enum Stop {
     /// The caller, or the request as HTTP.
     Refused(Refusal),
+    /// A tool's own: its call has had its line in the log.
+    ByTool(Refusal),
     /// The message.
     Fault(Fault),
 }
@@ -81,15 +83,19 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
             fault.response()
         }
         Err(Stop::Refused(refusal)) => {
-            let code = refusal.code();
-            guard.instruments.refused(&code);
-            tracing::info!(error.type = code, "refused");
-            refusal.render(&guard.refusals, &asked)
+            tracing::info!(error.type = refusal.code(), "refused");
+            guard.refuse(&refusal, &asked)
         }
+        Err(Stop::ByTool(refusal)) => guard.refuse(&refusal, &asked),
     }
 }
 
 impl Guard {
+    fn refuse(&self, refusal: &Refusal, asked: &Asked) -> Response {
+        self.instruments.refused(&refusal.code());
+        refusal.render(&self.refusals, asked)
+    }
+
     async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Stop> {
         let caller = match self.identify(request.method(), request.headers()).await {
             Ok(caller) => caller,
@@ -115,7 +121,7 @@ impl Guard {
             rpc::Body::Batch(messages) => answer_all(self, &messages, &parts, &caller, &next).await?,
         };
         match caller.refused() {
-            Some(refusal) => Err(refusal.clone().into()),
+            Some(refusal) => Err(Stop::ByTool(refusal.clone())),
             None => Ok(response),
         }
     }

@@ -12,7 +12,7 @@
 //!
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
-//! Settings are in [`config`], who may call what in [`policy`], what a client can discover in `metadata`. No module but
+//! [`users`] is what people are called in traces and in the log. Settings are in [`config`], who may call what in [`policy`], what a client can discover in `metadata`. No module but
 //! [`server`] and [`doctor`] knows the settings: each part is handed what it needs of them.
 
 pub mod config;
@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod fuzzing;
 pub mod policy;
 pub mod server;
+pub mod users;
 
 mod broker;
 mod caller;

@@ -8,7 +8,7 @@ use gateway::config::{Args, Config, NEXT};
 use gateway::doctor;
 use gateway::server::{self, Listeners};
 use identity::clock::SystemClock;
-use telemetry::{command_line, signals};
+use telemetry::{Callers, command_line, signals};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
     }
     let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());
-    let _telemetry = telemetry::init("gateway", &args.telemetry).context("telemetry")?;
+    let _telemetry = telemetry::init("gateway", Callers::Strangers, &args.telemetry).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
     let listeners = Listeners::bind(config.listen, config.admin_listen)?;

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::http::request::Parts;
+use cost::Usage;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
     PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
@@ -16,11 +16,11 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, field, info_span};
+use tracing::Instrument;
 
 use self::answer::Failure;
 use self::context::{Services, ToolContext};
+use self::observed::Observed;
 use self::registry::{Entry, TOOLS};
 use crate::caller::Caller;
 
@@ -29,6 +29,7 @@ pub(crate) use registry::tool_names;
 mod answer;
 pub(crate) mod context;
 mod foreign;
+mod observed;
 mod registry;
 mod tools;
 
@@ -74,35 +75,20 @@ impl CostServer {
         entry: &'static Entry,
         caller: Caller,
         request: CallToolRequestParams,
-        gone: &CancellationToken,
+        context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let span = info_span!(
-            telemetry::names::SPAN_GATEWAY_TOOL_CALL,
-            gen_ai.tool.name = entry.name,
-            enduser.id = %caller.principal.oid(),
-            error.type = field::Empty,
-            otel.status_code = field::Empty,
-            otel.status_description = field::Empty
-        );
-        let started = Instant::now();
-        let call = self.decide_and_call(entry, caller.clone(), request).instrument(span.clone());
+        let observed = Observed::begin(&self.services, entry, &caller, context);
+        let call = self.decide_and_call(entry, caller.clone(), request, observed.usage.clone());
+        let call = call.instrument(observed.span.clone());
         // rmcp runs this in a task of its own, which outlives the request: left alone it would ask Azure on and on for
         // somebody who hung up, or who has had the answer that it took too long.
         let outcome = tokio::select! {
             biased;
-            () = gone.cancelled() => Err(Failure::Cancelled),
+            () = context.ct.cancelled() => Err(Failure::Cancelled),
             outcome = call => outcome,
         };
-        let code = outcome.as_ref().err().map_or(Cow::Borrowed("ok"), Failure::code);
-        self.services.instruments.tool_called(entry.name, &code, started.elapsed());
-        span.in_scope(|| tracing::info!(tool = entry.name, outcome = %code, "tool called"));
-        match outcome {
-            Ok(result) => result,
-            Err(failure) => {
-                span.record("error.type", &*code);
-                failure.answer(&caller)
-            }
-        }
+        observed.end(&outcome);
+        outcome.unwrap_or_else(|failure| failure.answer(&caller))
     }
 
     async fn decide_and_call(
@@ -110,10 +96,11 @@ impl CostServer {
         entry: &'static Entry,
         caller: Caller,
         request: CallToolRequestParams,
+        usage: Usage,
     ) -> Result<CallToolResult, Failure> {
         let decided = self.services.policies.current().decide(entry.name, &caller.principal);
         decided.map_err(|denied| Failure::Refused(denied.into()))?;
-        let context = ToolContext::new(caller, Arc::clone(&self.services));
+        let context = ToolContext::new(caller, Arc::clone(&self.services), &usage);
         (entry.call)(context, request.arguments.unwrap_or_default()).await
     }
 }
@@ -157,7 +144,7 @@ impl ServerHandler for CostServer {
             // Only a route without the guard could lead here, and nothing may be done for nobody.
             return Err(ErrorData::internal_error("the caller is not known", None));
         };
-        Ok(self.run(entry, caller, request, &context.ct).await.into())
+        Ok(self.run(entry, caller, request, &context).await.into())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cost::Sent;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 use telemetry::names;
@@ -11,6 +12,9 @@ use telemetry::names;
 pub(crate) struct Instruments {
     refusals: Counter<u64>,
     tool_duration: Histogram<f64>,
+    operation_duration: Histogram<f64>,
+    broker_duration: Histogram<f64>,
+    azure_duration: Histogram<f64>,
 }
 
 impl Instruments {
@@ -25,6 +29,49 @@ impl Instruments {
                 .with_unit(names::UNIT_SECONDS)
                 .with_description("Duration of tool calls, by tool and outcome")
                 .build(),
+            operation_duration: meter
+                .f64_histogram(names::MCP_SERVER_OPERATION_DURATION)
+                .with_unit(names::UNIT_SECONDS)
+                .with_description("Duration of MCP operations")
+                .build(),
+            broker_duration: meter
+                .f64_histogram(names::RPC_CLIENT_CALL_DURATION)
+                .with_unit(names::UNIT_SECONDS)
+                .with_description("Duration of calls of the token broker, all tries included")
+                .build(),
+            azure_duration: meter
+                .f64_histogram(names::HTTP_CLIENT_REQUEST_DURATION)
+                .with_unit(names::UNIT_SECONDS)
+                .with_description("Duration of requests to Azure")
+                .build(),
+        }
+    }
+
+    /// Records a call of the broker: its code, and what the caller was refused with if it failed.
+    pub(crate) fn broker_called(&self, status: &'static str, code: Option<&str>, took: Duration) {
+        let mut attributes = vec![
+            KeyValue::new(names::RPC_SYSTEM_NAME, "grpc"),
+            KeyValue::new(names::RPC_METHOD, names::RPC_EXCHANGE),
+            KeyValue::new(names::RPC_STATUS_CODE, status),
+        ];
+        attributes.extend(code.map(|code| KeyValue::new(names::ERROR_TYPE, code.to_owned())));
+        self.broker_duration.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// What records each request to Azure.
+    pub(crate) fn of_azure(&self) -> impl Fn(&Sent<'_>) + Send + Sync + use<> {
+        let duration = self.azure_duration.clone();
+        move |sent| {
+            let mut attributes = vec![
+                KeyValue::new(names::HTTP_REQUEST_METHOD, sent.method.to_owned()),
+                KeyValue::new(names::URL_TEMPLATE, sent.template),
+                KeyValue::new(names::SERVER_ADDRESS, sent.server.to_owned()),
+            ];
+            attributes.extend(
+                sent.status.map(|status| KeyValue::new(names::HTTP_RESPONSE_STATUS_CODE, i64::from(status))),
+            );
+            attributes.extend(sent.error.map(|error| KeyValue::new(names::ERROR_TYPE, error)));
+            duration.record(sent.took.as_secs_f64(), &attributes);
         }
     }
 
@@ -33,10 +80,21 @@ impl Instruments {
         self.refusals.add(1, &[KeyValue::new(names::ERROR_TYPE, code.to_owned())]);
     }
 
-    /// Records a tool call; `outcome` is "ok" or the error's code.
-    pub(crate) fn tool_called(&self, tool: &'static str, outcome: &str, duration: Duration) {
-        let attributes =
-            [KeyValue::new(names::TOOL_NAME, tool), KeyValue::new(names::OUTCOME, outcome.to_owned())];
-        self.tool_duration.record(duration.as_secs_f64(), &attributes);
+    /// Records a tool call: how it ended, and the code if it failed.
+    pub(crate) fn tool_called(
+        &self,
+        tool: &'static str,
+        outcome: &'static str,
+        code: Option<&str>,
+        took: Duration,
+    ) {
+        let code = code.map(|code| KeyValue::new(names::ERROR_TYPE, code.to_owned()));
+        let mut attributes = vec![KeyValue::new(names::TOOL_NAME, tool)];
+        attributes.extend(code);
+        let mut operation = attributes.clone();
+        operation.push(KeyValue::new(names::MCP_METHOD_NAME, "tools/call"));
+        self.operation_duration.record(took.as_secs_f64(), &operation);
+        attributes.push(KeyValue::new(names::OUTCOME, outcome));
+        self.tool_duration.record(took.as_secs_f64(), &attributes);
     }
 }

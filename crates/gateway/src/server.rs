@@ -190,15 +190,18 @@ pub fn cost_tools(
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
         policies: config.policies.clone(),
-        broker: Broker::new(config.broker.clone())?,
+        broker: Broker::new(config.broker.clone(), instruments(metrics))?,
         cost: cost::Client::new(
             config.outbound.client.clone(),
             endpoints.arm.clone(),
             endpoints.blob_hosts.clone(),
-        ),
+        )
+        .with_observer(instruments(metrics).of_azure()),
         clock: Arc::clone(clock),
         instruments: instruments(metrics),
         max_export_bytes: config.max_export_bytes,
+        users: config.users.clone(),
+        trace_context: config.trace_context,
     }))
 }
 

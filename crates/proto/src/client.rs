@@ -113,6 +113,11 @@ impl ClientConfig {
         self
     }
 
+    /// Where the broker is.
+    pub fn address(&self) -> &BrokerAddress {
+        &self.address
+    }
+
     /// The connection itself, for what is not a call of a consumer: the standard health service, the preflight. It is made
     /// when first needed.
     ///

@@ -20,13 +20,13 @@ pub fn try_parse<A: Parser>(
     let arguments = without_empty_flags(&A::command(), arguments);
     let mut matches = command
         .try_get_matches_from_mut(arguments)
-        .map_err(|error| by_their_names(&error, &mut command, next).unwrap_or(error))?;
+        .map_err(|error| by_their_names(&error, A::command(), next).unwrap_or(error))?;
     A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// An error about required settings that are not set, with the names by which a unit file, a chart or a shell sets them:
 /// clap knows flags alone.
-fn by_their_names(error: &clap::Error, command: &mut Command, next: &str) -> Option<clap::Error> {
+fn by_their_names(error: &clap::Error, mut command: Command, next: &str) -> Option<clap::Error> {
     let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
     if error.kind() != ErrorKind::MissingRequiredArgument {
         return None;

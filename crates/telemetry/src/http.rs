@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use opentelemetry::KeyValue;
+use clap::ValueEnum;
 use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::{Context, KeyValue};
 use tracing::{Instrument, Span, field, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{names, propagation};
 
@@ -57,6 +60,35 @@ pub async fn observe(State(metrics): State<ServerMetrics>, request: Request, nex
     response
 }
 
+/// What the trace that a caller from outside names is to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceContext {
+    /// The parent, once the caller is proved: their trace goes on here.
+    Parent,
+    /// A link: our trace is our own.
+    Link,
+}
+
+/// Puts the span of an operation where the caller wants it, whose word counts from here on: into the trace that `said` names
+/// (of MCP, `_meta.traceparent`), else the header. The span that it is made in is linked then. What is malformed is ignored: a
+/// fault of telemetry fails no call. Call it before the span is entered.
+pub fn belong_to(span: &Span, said: Option<&str>, headers: Option<&HeaderMap>, caller_is: TraceContext) {
+    if span.is_disabled() {
+        return;
+    }
+    let header = || headers?.get(propagation::TRACEPARENT)?.to_str().ok();
+    let caller = said.and_then(propagation::remote).or_else(|| propagation::remote(header()?));
+    let Some(caller) = caller else { return };
+    if caller_is == TraceContext::Link {
+        return span.add_link(caller);
+    }
+    let around = Span::current().context().span().span_context().clone();
+    // An error says that the span is not recorded: then there is nothing to place.
+    if span.set_parent(Context::new().with_remote_span_context(caller)).is_ok() && around.is_valid() {
+        span.add_link(around);
+    }
+}
+
 fn server_span(observation: &Observation, request: &Request) -> Span {
     let name = match &observation.route {
         Some(route) => format!("{} {route}", observation.method),
@@ -70,12 +102,9 @@ fn server_span(observation: &Observation, request: &Request) -> Span {
         http.route = observation.route.as_deref(),
         http.response.status_code = field::Empty,
         error.type = field::Empty,
-        trace_id = field::Empty,
+        otel.status_code = field::Empty,
     );
     propagation::link(&span, request.headers());
-    if let Some(trace_id) = propagation::trace_id(&span) {
-        span.record("trace_id", trace_id);
-    }
     span
 }
 

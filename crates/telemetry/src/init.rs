@@ -8,17 +8,32 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
+use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::filter::{log_filter, traced};
+use crate::lines::{Lines, NoFields};
+use crate::names;
+use crate::sampling::OwnRatio;
 use crate::settings::{LogFormat, TelemetryArgs};
 
 /// How long a stopping process waits for its last spans to leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Whose word the trace context of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Somebody outside: they may name the trace, and our own settings say what is recorded.
+    Strangers,
+    /// Services of ours: what they record is recorded here too, so that traces are whole.
+    Ours,
+}
 
 /// Installs logging and, if an OTLP endpoint is set, tracing. Call once, inside the tokio runtime: the
 /// exporter's gRPC channel lives on it.
@@ -27,18 +42,19 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The filter does not parse, the exporter refuses its settings, or a subscriber is installed already.
-pub fn init(service_name: &'static str, args: &TelemetryArgs) -> Result<Guard, InitError> {
+pub fn init(service_name: &'static str, callers: Callers, args: &TelemetryArgs) -> Result<Guard, InitError> {
     let filter =
         log_filter(&args.log).map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
     let provider = match args.traces_endpoint() {
         Some(endpoint) => {
             plain_text_stays_on_loopback(endpoint)?;
-            Some(tracer_provider(service_name, args, endpoint)?)
+            Some(tracer_provider(service_name, callers, args, endpoint)?)
         }
         None => None,
     };
     let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name, traced()));
-    let logs = log_layer(args.log_format).with_filter(filter);
+    let logs =
+        log_layer(args.log_format, std::io::stderr().is_terminal(), std::io::stderr).with_filter(filter);
 
     tracing_subscriber::registry()
         .with(traces)
@@ -107,6 +123,8 @@ pub(crate) fn trace_layer(
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(service_name))
         .with_threads(false)
+        .with_location(false)
+        .with_target(false)
         .with_tracked_inactivity(false)
         .with_filter(traced)
 }
@@ -124,19 +142,22 @@ fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {
     if uri.scheme_str() == Some("https") || loopback { Ok(()) } else { Err(InitError::PlainText) }
 }
 
-fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+/// The layer that writes the log.
+pub(crate) fn log_layer<S, W>(form: LogFormat, with_colours: bool, writer: W) -> impl Layer<S> + Send + Sync
 where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
-    }
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(with_colours && form == LogFormat::Text)
+        .fmt_fields(NoFields)
+        .event_format(Lines(form))
 }
 
 fn tracer_provider(
     service_name: &'static str,
+    callers: Callers,
     args: &TelemetryArgs,
     endpoint: &str,
 ) -> Result<SdkTracerProvider, InitError> {
@@ -148,6 +169,13 @@ fn tracer_provider(
     let resource = Resource::builder()
         .with_service_name(name)
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_schema_url([], names::SCHEMA_URL)
         .build();
-    Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter.build()?).build())
+    let provider =
+        SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter.build()?);
+    Ok(match callers {
+        // As OTEL_TRACES_SAMPLER has it.
+        Callers::Ours => provider.build(),
+        Callers::Strangers => provider.with_sampler(OwnRatio::of(Config::default().sampler)).build(),
+    })
 }

@@ -6,6 +6,7 @@
 //!
 //! - [`init()`]: logs to stderr, traces to an OTLP collector if one is configured.
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
+//! - `lines`: what a log line says.
 //! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on.
@@ -17,7 +18,7 @@
 //! It must not know tokens, principals, MCP or Azure. Nothing here records a query string, a header value
 //! or a body: a credential that is never read cannot leak.
 
-pub use init::{Guard, InitError, init};
+pub use init::{Callers, Guard, InitError, init};
 pub use metrics::{Metrics, MetricsError};
 pub use settings::{LogFormat, TelemetryArgs};
 
@@ -27,10 +28,12 @@ mod filter;
 pub mod grpc;
 pub mod http;
 mod init;
+mod lines;
 mod metrics;
 pub mod names;
 mod propagation;
 pub mod report;
+mod sampling;
 mod settings;
 pub mod signals;
 #[cfg(feature = "testing")]

@@ -10,10 +10,25 @@ use prometheus::TextEncoder;
 
 use crate::names;
 
-/// Bucket bounds of every histogram in seconds: from a cache hit (100 µs) to the longest deadline (30 s).
+/// Bucket bounds of histograms in seconds: from a cache hit (100 µs) to the longest export (5 min).
 /// The SDK's own default is made for milliseconds and would put everything into one bucket.
-const SECONDS: [f64; 16] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+const SECONDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0,
+    60.0, 120.0, 300.0,
+];
+/// What the conventions advise for HTTP and RPC.
+const CALLS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// Histograms with bounds of the conventions' own.
+const BOUNDS: &[(&str, &[f64])] = &[
+    (
+        names::MCP_SERVER_OPERATION_DURATION,
+        &[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0],
+    ),
+    (names::RPC_CLIENT_CALL_DURATION, CALLS),
+    (names::RPC_SERVER_CALL_DURATION, CALLS),
+    (names::HTTP_CLIENT_REQUEST_DURATION, CALLS),
+    (names::HTTP_SERVER_REQUEST_DURATION, CALLS),
+];
 
 /// A service instance's metrics: hand out [`Metrics::meter`], read with [`Metrics::render`].
 #[derive(Clone, Debug)]
@@ -34,8 +49,10 @@ impl Metrics {
             .scope_info_enabled(false)
             .build()
             .map_err(|error| MetricsError(error.to_string()))?;
-        let resource = Resource::builder_empty()
+        // With OTEL_RESOURCE_ATTRIBUTES, and an id that tells this replica from the others.
+        let resource = Resource::builder()
             .with_service_name(service_name)
+            .with_attribute(KeyValue::new("service.instance.id", uuid::Uuid::new_v4().to_string()))
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .build();
         let provider = SdkMeterProvider::builder()
@@ -85,8 +102,9 @@ fn buckets_for_seconds(instrument: &Instrument) -> Option<Stream> {
     if instrument.kind() != InstrumentKind::Histogram || instrument.unit() != names::UNIT_SECONDS {
         return None;
     }
-    let aggregation =
-        Aggregation::ExplicitBucketHistogram { boundaries: SECONDS.to_vec(), record_min_max: false };
+    let own = BOUNDS.iter().find(|(name, _)| *name == instrument.name());
+    let boundaries = own.map_or(SECONDS, |(_, bounds)| bounds).to_vec();
+    let aggregation = Aggregation::ExplicitBucketHistogram { boundaries, record_min_max: false };
     Stream::builder().with_aggregation(aggregation).build().ok()
 }
 

@@ -1,28 +1,36 @@
 //! Every span, metric and attribute name, once.
 //!
+//! Names of OpenTelemetry's semantic conventions are those of [`SCHEMA_URL`], and for MCP and generative AI of
+//! open-telemetry/semantic-conventions-genai as of August 2026, where all is in development: they change here and nowhere else.
+//!
 //! Dashboards, alerts and tests refer to these; renaming one is a breaking change. A metric's Prometheus
 //! name is this name with dots as underscores, its unit appended, and `_total` on a counter:
 //! `gateway.tool.duration` in seconds becomes `gateway_tool_duration_seconds`.
+
+/// The version of the semantic conventions that these names are of.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
 
 // === Spans ===
 
 /// Span: one HTTP request to the gateway (server).
 pub const SPAN_GATEWAY_REQUEST: &str = "gateway.request";
-/// Span: one MCP tool call inside a request.
+/// Span: one MCP tool call (server); to a collector it is `tools/call <tool>`.
 pub const SPAN_GATEWAY_TOOL_CALL: &str = "gateway.tool.call";
-/// Span: the gateway's call of the broker (client).
+/// Span: the gateway's call of the broker (client); to a collector it is the method's full name, [`RPC_EXCHANGE`].
 pub const SPAN_GATEWAY_EXCHANGE: &str = "gateway.exchange";
-/// Span: one exchange at the broker, cached or not (server).
+/// Span: one exchange at the broker, cached or not (server); to a collector [`RPC_EXCHANGE`].
 pub const SPAN_BROKER_EXCHANGE: &str = "broker.exchange";
-/// Span: the purge of one user at the broker (server).
+/// Span: the purge of one user at the broker (server); to a collector [`RPC_PURGE_USER`].
 pub const SPAN_BROKER_PURGE: &str = "broker.purge";
-/// Span: one request to Entra ID's token endpoint (client).
+/// Span: one request to Entra ID's token endpoint (client); to a collector `POST` and the path without the tenant.
 pub const SPAN_BROKER_ENTRA_TOKEN: &str = "broker.entra.token";
 /// Span: one Cost Management query, all its pages (client). The cost crate, which knows no telemetry, writes the
 /// same literals.
 pub const SPAN_COST_QUERY: &str = "cost.query";
 /// Span: the listing of subscriptions, all its pages (client).
 pub const SPAN_COST_SUBSCRIPTIONS: &str = "cost.subscriptions";
+/// Span: one request to Azure (client); to a collector the method and the path without its ids.
+pub const SPAN_COST_REQUEST: &str = "cost.request";
 /// Span: one cost details report, from request to download (client).
 pub const SPAN_COST_DETAILS: &str = "cost.details";
 
@@ -30,8 +38,19 @@ pub const SPAN_COST_DETAILS: &str = "cost.details";
 
 /// Counter, requests: refusals by [`ERROR_TYPE`], the `code` of the problem document.
 pub const GATEWAY_REFUSALS: &str = "gateway.refusals";
-/// Histogram, seconds: a tool call by [`TOOL_NAME`] and [`OUTCOME`].
+/// Histogram, seconds: a tool call by [`TOOL_NAME`], [`OUTCOME`] and, where it failed, [`ERROR_TYPE`].
 pub const GATEWAY_TOOL_DURATION: &str = "gateway.tool.duration";
+/// Histogram, seconds: an MCP operation by [`MCP_METHOD_NAME`], [`TOOL_NAME`] and, where it failed, [`ERROR_TYPE`]
+/// (OpenTelemetry semantic conventions).
+pub const MCP_SERVER_OPERATION_DURATION: &str = "mcp.server.operation.duration";
+/// Histogram, seconds: a call of another service of ours, by [`RPC_METHOD`], [`RPC_STATUS_CODE`] and, where it failed,
+/// [`ERROR_TYPE`] (OpenTelemetry semantic conventions).
+pub const RPC_CLIENT_CALL_DURATION: &str = "rpc.client.call.duration";
+/// Histogram, seconds: a call answered, by the same (OpenTelemetry semantic conventions).
+pub const RPC_SERVER_CALL_DURATION: &str = "rpc.server.call.duration";
+/// Histogram, seconds: a request to Entra ID or Azure, by method, [`URL_TEMPLATE`], host and status or [`ERROR_TYPE`]
+/// (OpenTelemetry semantic conventions).
+pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
 /// Up-down counter, connections: open connections of MCP clients.
 pub const GATEWAY_CONNECTIONS: &str = "gateway.connections";
 /// Counter, connections: not let in, or ended so that another could be, by [`CAUSE`]: `full`, `address_full`,
@@ -130,12 +149,69 @@ pub const OPERATION: &str = "operation";
 pub const FILE: &str = "file";
 /// Name of an MCP tool. Only names from the tool table: never what a client sent.
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
+/// Method of MCP. Only those that the server has.
+pub const MCP_METHOD_NAME: &str = "mcp.method.name";
+/// System of a remote call: `grpc`.
+pub const RPC_SYSTEM_NAME: &str = "rpc.system.name";
+/// Full name of a method of gRPC.
+pub const RPC_METHOD: &str = "rpc.method";
+/// Name of a gRPC code.
+pub const RPC_STATUS_CODE: &str = "rpc.status_code";
+/// Value of [`RPC_METHOD`].
+pub const RPC_EXCHANGE: &str = "token_broker.v1.TokenBroker/Exchange";
+/// Value of [`RPC_METHOD`].
+pub const RPC_PURGE_USER: &str = "token_broker.v1.TokenBroker/PurgeUser";
+/// Value of [`RPC_METHOD`].
+pub const RPC_PREFLIGHT: &str = "token_broker.v1.TokenBroker/Preflight";
+/// Host of another service, from configuration.
+pub const SERVER_ADDRESS: &str = "server.address";
+/// A path with its ids left out.
+pub const URL_TEMPLATE: &str = "url.template";
 /// HTTP method, or `_OTHER` for one that is not a standard method.
 pub const HTTP_REQUEST_METHOD: &str = "http.request.method";
 /// The route's template, never the path that was asked for.
 pub const HTTP_ROUTE: &str = "http.route";
 /// HTTP status code.
 pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+
+/// Every attribute that a span of ours may have. Nothing else reaches a collector: a new one is a decision.
+pub const SPAN_ATTRIBUTES: &[&str] = &[
+    "aadsts",
+    "azure.client.request.id",
+    "azure.query_units",
+    "azure.requests",
+    "azure.service.request.id",
+    "cache",
+    "challenged",
+    "consumer",
+    "correlation_id",
+    "error.type",
+    "gen_ai.operation.name",
+    "gen_ai.tool.name",
+    "http.request.method",
+    "http.request.resend_count",
+    "http.response.status_code",
+    "http.route",
+    "jsonrpc.request.id",
+    "mcp.method.name",
+    "mcp.protocol.version",
+    "network.protocol.name",
+    "network.transport",
+    "pages",
+    "polls",
+    "reason",
+    "resource",
+    "rows",
+    "rpc.method",
+    "rpc.status_code",
+    "rpc.system.name",
+    "server.address",
+    "server.port",
+    "status",
+    "subscription",
+    "url.template",
+    "user.hash",
+];
 
 /// Value of [`OUTCOME`]: it worked.
 pub const OUTCOME_OK: &str = "ok";

@@ -5,25 +5,36 @@
 use axum::http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// The header that names the caller's span, and the member of `_meta` (MCP, SEP-414).
+pub(crate) const TRACEPARENT: &str = "traceparent";
+
 /// Links `span` to the caller's, if it named one. For a caller that is nobody yet: as a parent it could choose
 /// what is recorded and in whose trace it stands (W3C Trace Context, section 6.4: restart at a trust boundary).
 pub(crate) fn link(span: &Span, headers: &HeaderMap) {
-    if span.is_disabled() || !headers.contains_key("traceparent") {
-        return;
+    let caller = headers.get(TRACEPARENT).filter(|_| !span.is_disabled());
+    if let Some(caller) = caller.and_then(|value| remote(value.to_str().ok()?)) {
+        span.add_link(caller);
     }
-    let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-    span.add_link(caller.span().span_context().clone());
+}
+
+/// The span that a `traceparent` names. One that is malformed names none. Of `tracestate` and baggage nothing is taken: they
+/// would carry a stranger's words on.
+pub(crate) fn remote(traceparent: &str) -> Option<SpanContext> {
+    let context =
+        TraceContextPropagator::new().extract_with_context(&Context::new(), &Traceparent(traceparent));
+    let span = context.span().span_context().clone();
+    span.is_valid().then_some(span)
 }
 
 /// Makes the caller's span, if it named one, the parent of `span`. For callers inside the system. Call it before
 /// the span is entered.
 pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
-    if span.is_disabled() || !headers.contains_key("traceparent") {
+    if span.is_disabled() || !headers.contains_key(TRACEPARENT) {
         return;
     }
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
@@ -31,11 +42,16 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
     let _unrecorded = span.set_parent(parent);
 }
 
-/// The trace a span belongs to, in the form traces are looked up by.
-pub(crate) fn trace_id(span: &Span) -> Option<String> {
-    let context = span.context();
-    let span_context = context.span().span_context().clone();
-    span_context.is_valid().then(|| span_context.trace_id().to_string())
+struct Traceparent<'a>(&'a str);
+
+impl Extractor for Traceparent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        (key == TRACEPARENT).then_some(self.0)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
+    }
 }
 
 struct Headers<'a>(&'a HeaderMap);

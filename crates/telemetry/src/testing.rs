@@ -14,7 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::filter::log_filter;
-use crate::init::trace_layer;
+use crate::init::{log_layer, trace_layer};
+use crate::settings::LogFormat;
 
 static INSTALLED: OnceLock<Captured> = OnceLock::new();
 
@@ -83,10 +84,7 @@ impl Captured {
         let spans = InMemorySpanExporter::default();
         let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
         let captured = Self { logs: Buffer::default(), spans, provider };
-        let logs = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer(captured.logs.clone())
-            .with_filter(filter);
+        let logs = log_layer(LogFormat::Text, false, captured.logs.clone()).with_filter(filter);
         // The spans of tests and examples too, which stand for services of others.
         let quiet = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
         let targets = Targets::new()
@@ -115,6 +113,8 @@ pub struct FinishedSpan {
     pub span_id: String,
     /// 16 hexadecimal digits; all zero for a root.
     pub parent_id: String,
+    /// `server`, `client` or `internal`.
+    pub kind: String,
     /// The traces it is linked to, in hexadecimal.
     pub links: Vec<String>,
     /// Its attributes, values as text.
@@ -135,6 +135,7 @@ impl From<opentelemetry_sdk::trace::SpanData> for FinishedSpan {
             trace_id: span.span_context.trace_id().to_string(),
             span_id: span.span_context.span_id().to_string(),
             parent_id: span.parent_span_id.to_string(),
+            kind: format!("{:?}", span.span_kind).to_lowercase(),
             links: span.links.iter().map(|link| link.span_context.trace_id().to_string()).collect(),
             attributes: span
                 .attributes

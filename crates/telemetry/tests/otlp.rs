@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Response};
 use axum::routing::post;
 use clap::Parser;
 use http_body_util::{BodyExt, Full};
-use telemetry::{TelemetryArgs, init};
+use telemetry::{Callers, TelemetryArgs, init};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -29,7 +29,7 @@ async fn spans_reach_the_collector_when_the_guard_is_dropped() {
     let (endpoint, received) = collector().await;
     let cli = Cli::parse_from(["x", "--otlp-endpoint", &endpoint, "--log", "error"]);
 
-    let guard = init("gateway-under-test", &cli.telemetry).unwrap();
+    let guard = init("gateway-under-test", Callers::Strangers, &cli.telemetry).unwrap();
     tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
     tracing::info_span!(target: "rmcp", "a.foreign.span", note = "of a caller").in_scope(|| ());
     assert!(received.lock().unwrap().is_empty(), "spans are batched, not sent one by one");

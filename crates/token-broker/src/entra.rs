@@ -10,10 +10,8 @@ use identity::clock::SharedClock;
 use identity::{BearerToken, ClientId};
 use reqwest::Client;
 use secrecy::ExposeSecret as _;
-use telemetry::names;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time;
-use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -123,26 +121,8 @@ impl Entra {
         claims: Option<&ClaimsRequest>,
     ) -> Result<DownstreamToken, ExchangeError> {
         let correlation_id = Uuid::new_v4();
-        let span = tracing::info_span!(
-            names::SPAN_BROKER_ENTRA_TOKEN,
-            otel.kind = "client",
-            server.address = self.endpoint.host(),
-            correlation_id = %correlation_id,
-            resource = &*resource.name,
-            aadsts = field::Empty,
-            error.type = field::Empty,
-            otel.status_code = field::Empty,
-        );
         let exchange = self.exchange(assertion, resource, claims, correlation_id);
-        let result = async {
-            time::timeout(DEADLINE, exchange).await.unwrap_or_else(|_| Err(ExchangeError::unavailable()))
-        }
-        .instrument(span.clone())
-        .await;
-        if let Err(error) = &result {
-            record(&span, error);
-        }
-        result
+        time::timeout(DEADLINE, exchange).await.unwrap_or_else(|_| Err(ExchangeError::unavailable()))
     }
 
     async fn exchange(
@@ -326,13 +306,5 @@ fn no_proof(why: Unavailable) -> ExchangeError {
     match why {
         Unavailable::Misconfigured => Kind::BrokerMisconfigured.into(),
         Unavailable::ForNow { retry_after } => Kind::IdentityProviderUnavailable { retry_after }.into(),
-    }
-}
-
-fn record(span: &Span, error: &ExchangeError) {
-    span.record("error.type", error.code());
-    span.record("otel.status_code", "ERROR");
-    if let Some(number) = error.evidence().and_then(|evidence| evidence.aadsts) {
-        span.record("aadsts", number);
     }
 }

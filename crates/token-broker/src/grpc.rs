@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use opentelemetry::metrics::Meter;
 use proto::status::metadata;
 use proto::v1::token_broker_server::TokenBroker;
 use proto::v1::{
@@ -18,11 +19,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, field};
 
+use self::calls::CallMetrics;
 use crate::consumers::{Admission, Cause, ConsumerRefused, Consumers, MAX_CALLS, Peer, Right};
 use crate::error::{ExchangeError, Kind};
 use crate::exchange::{ExchangeCommand, Exchanger, Granted};
 use crate::outcome::Source;
 use crate::preflight::Preflight;
+
+mod calls;
 
 const TOO_MANY_CALLS: &str = "too many calls at the same time; try again shortly";
 /// How long a caller is asked to wait where there are too many.
@@ -37,11 +41,18 @@ pub(crate) struct BrokerService {
     consumers: Arc<Consumers>,
     preflight: Arc<Preflight>,
     calls: Semaphore,
+    metrics: CallMetrics,
 }
 
 impl BrokerService {
-    pub(crate) fn new(exchanger: Exchanger, consumers: Arc<Consumers>, preflight: Arc<Preflight>) -> Self {
-        Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS) }
+    pub(crate) fn new(
+        exchanger: Exchanger,
+        consumers: Arc<Consumers>,
+        preflight: Arc<Preflight>,
+        meter: &Meter,
+    ) -> Self {
+        let metrics = CallMetrics::new(meter);
+        Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS), metrics }
     }
 
     /// Lets a call in that may be worked on. Comes before all else, the span included: whoever is not a consumer costs the trace
@@ -71,14 +82,16 @@ impl TokenBroker for BrokerService {
         request: Request<ExchangeRequest>,
     ) -> Result<Response<ExchangeResponse>, Status> {
         let right = Right::Resource(&request.get_ref().resource);
-        let Entered { admission, span, _call } = self.enter(&request, right)?;
+        let call = self.metrics.called(names::RPC_EXCHANGE);
+        let Entered { admission, span, _call } =
+            self.enter(&request, right).map_err(|no| call.refused(no))?;
         let ExchangeRequest { assertion, resource, claims } = request.into_inner();
         let consumer = Arc::clone(admission.consumer());
         let command = ExchangeCommand { consumer, assertion, resource, claims };
         async {
             match self.exchanger.exchange_for(command, Some(admission)).await {
-                Ok(granted) => Ok(Response::new(response(&granted))),
-                Err(error) => Err(refused(&error)),
+                Ok(granted) => Ok(call.answered(response(&granted))),
+                Err(error) => Err(call.refused(refused(&error))),
             }
         }
         .instrument(span)
@@ -89,12 +102,14 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<PurgeUserRequest>,
     ) -> Result<Response<PurgeUserResponse>, Status> {
-        let Entered { admission: _admission, span, _call } = self.enter(&request, Right::Purge)?;
+        let call = self.metrics.called(names::RPC_PURGE_USER);
+        let entered = self.enter(&request, Right::Purge).map_err(|no| call.refused(no))?;
+        let Entered { admission: _admission, span, _call } = entered;
         async {
             let PurgeUserRequest { tenant_id, user_oid } = request.into_inner();
             match self.purge(&tenant_id, &user_oid).await {
-                Ok(at) => Ok(Response::new(PurgeUserResponse { effective_at: Some(timestamp(at)) })),
-                Err(error) => Err(refused(&error)),
+                Ok(at) => Ok(call.answered(PurgeUserResponse { effective_at: Some(timestamp(at)) })),
+                Err(error) => Err(call.refused(refused(&error))),
             }
         }
         .instrument(span)
@@ -105,9 +120,10 @@ impl TokenBroker for BrokerService {
         &self,
         request: Request<PreflightRequest>,
     ) -> Result<Response<PreflightResponse>, Status> {
-        let _entered = self.enter(&request, Right::Known)?;
+        let call = self.metrics.called(names::RPC_PREFLIGHT);
+        let _entered = self.enter(&request, Right::Known).map_err(|no| call.refused(no))?;
         let report = self.preflight.report(request.into_inner().refresh).await;
-        Ok(Response::new(report.map(preflight_response).unwrap_or_default()))
+        Ok(call.answered(report.map(preflight_response).unwrap_or_default()))
     }
 }
 
@@ -123,19 +139,29 @@ fn span(right: Right<'_>, consumer: &str) -> Span {
     match right {
         Right::Resource(_) => tracing::info_span!(
             names::SPAN_BROKER_EXCHANGE,
+            otel.name = names::RPC_EXCHANGE,
             otel.kind = "server",
+            rpc.system.name = "grpc",
+            rpc.method = names::RPC_EXCHANGE,
+            rpc.status_code = field::Empty,
             %consumer,
             resource = field::Empty,
             cache = field::Empty,
             error.type = field::Empty,
             reason = field::Empty,
+            otel.status_code = field::Empty,
         ),
         Right::Purge => tracing::info_span!(
             names::SPAN_BROKER_PURGE,
+            otel.name = names::RPC_PURGE_USER,
             otel.kind = "server",
+            rpc.system.name = "grpc",
+            rpc.method = names::RPC_PURGE_USER,
+            rpc.status_code = field::Empty,
             %consumer,
             error.type = field::Empty,
             reason = field::Empty,
+            otel.status_code = field::Empty,
         ),
         Right::Known => Span::none(),
     }

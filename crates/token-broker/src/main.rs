@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};
-use telemetry::{command_line, signals};
+use telemetry::{Callers, command_line, signals};
 use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, purge, serve};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
     };
-    let _telemetry = telemetry::init("token-broker", &args.telemetry)?;
+    let _telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry)?;
     let clock: SharedClock = Arc::new(SystemClock);
     if let Some(Command::Purge(whom)) = &args.command {
         purge(whom, &args.here()?, &clock).await?.print(whom.json)?;

@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     purges: Counter<u64>,
     redis_duration: Histogram<f64>,
     redis_unusable: Counter<u64>,
+    http_requests: Histogram<f64>,
     entra_pauses: Counter<u64>,
     entra_held_back: Counter<u64>,
 }
@@ -50,6 +51,7 @@ impl Metrics {
             purges: meter.u64_counter(names::BROKER_PURGES).build(),
             redis_duration: seconds(names::BROKER_REDIS_DURATION),
             redis_unusable: meter.u64_counter(names::BROKER_REDIS_UNUSABLE).build(),
+            http_requests: seconds(names::HTTP_CLIENT_REQUEST_DURATION),
             entra_pauses: meter.u64_counter(names::BROKER_ENTRA_PAUSES).build(),
             entra_held_back: meter.u64_counter(names::BROKER_ENTRA_THROTTLED).build(),
         }
@@ -110,6 +112,11 @@ impl Metrics {
         let attributes = [outcome];
         self.entra_requests.add(1, &attributes);
         self.entra_duration.record(took.as_secs_f64(), &attributes);
+    }
+
+    /// Records one request to Entra ID by the conventions of HTTP clients.
+    pub(crate) fn entra_requested(&self, took: Duration, attributes: Vec<KeyValue>) {
+        self.http_requests.record(took.as_secs_f64(), &attributes);
     }
 
     /// Counts one pause of the calls of a kind.

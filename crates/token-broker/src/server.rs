@@ -115,6 +115,7 @@ fn router(config: &Config, broker: &Broker, health: HealthServer<impl Health>) -
         broker.exchanger().clone(),
         Arc::clone(broker.consumers()),
         Arc::clone(broker.preflight()),
+        &broker.metrics().meter("token-broker"),
     ))
     .max_decoding_message_size(MAX_REQUEST_BYTES);
     Ok(server

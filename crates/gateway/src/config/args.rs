@@ -10,6 +10,7 @@ use identity::outbound::OutboundArgs;
 use identity::{ClientId, TenantId};
 use proto::client::{BrokerAddress, ClientConfig, TlsFiles};
 use telemetry::TelemetryArgs;
+use telemetry::http::TraceContext;
 
 use super::TlsPair;
 use super::public_url::PublicUrl;
@@ -144,6 +145,16 @@ pub struct Args {
     #[arg(long, env = "GATEWAY_IDLE_SECONDS", help_heading = "Limits", default_value_t = 180,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub idle_seconds: u64,
+
+    /// What the trace that a client names is to this server's: the parent of a tool call's span, or a link. Either way this
+    /// server's own settings decide what is recorded.
+    #[arg(long, env = "GATEWAY_TRACE_CONTEXT", help_heading = "Telemetry", value_enum, default_value_t = TraceContext::Parent)]
+    pub trace_context: TraceContext,
+
+    /// File with a key of 32 bytes or more that people are hashed with in traces and in the log, the same at every replica
+    /// [default: a key of this process].
+    #[arg(long, env = "GATEWAY_USER_KEY_FILE", help_heading = "Telemetry")]
+    pub user_key_file: Option<PathBuf>,
 
     /// Longest request body, in bytes.
     #[arg(long, env = "GATEWAY_MAX_BODY_BYTES", help_heading = "Limits", default_value_t = 256 * 1024)]

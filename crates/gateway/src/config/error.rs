@@ -8,6 +8,7 @@ use identity::outbound::OutboundError;
 
 use super::args::Args;
 use crate::policy::PolicyError;
+use crate::users::UserKeyError;
 
 /// Settings that cannot work, each with its name and the fix.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum ConfigError {
         /// Its value.
         address: SocketAddr,
     },
+    /// There is no key to hash people with.
+    #[error(transparent)]
+    Users(#[from] UserKeyError),
     /// The policy file is unusable.
     #[error(transparent)]
     Policy(#[from] PolicyError),

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use cost::DetailsLimits;
+use cost::{DetailsLimits, Usage};
 use identity::clock::SharedClock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
+use telemetry::http::TraceContext;
 use tokio::time::Instant;
 
 use super::answer::Failure;
@@ -16,6 +17,7 @@ use crate::caller::Caller;
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::refusal::Refusal;
+use crate::users::UserKey;
 
 /// What the service as a whole gives its tools.
 pub(crate) struct Services {
@@ -25,17 +27,23 @@ pub(crate) struct Services {
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) max_export_bytes: usize,
+    /// What people are called in traces and in the log.
+    pub(crate) users: UserKey,
+    /// What the trace that a client names is to this server's.
+    pub(crate) trace_context: TraceContext,
 }
 
 /// One tool call.
 pub(super) struct ToolContext {
     caller: Caller,
     services: Arc<Services>,
+    cost: cost::Client,
 }
 
 impl ToolContext {
-    pub(super) fn new(caller: Caller, services: Arc<Services>) -> Self {
-        Self { caller, services }
+    /// What it uses at Azure is counted in `usage`.
+    pub(super) fn new(caller: Caller, services: Arc<Services>, usage: &Usage) -> Self {
+        Self { cost: services.cost.counted_in(usage), caller, services }
     }
 
     /// Calls Azure as the caller.
@@ -48,13 +56,13 @@ impl ToolContext {
         Fut: Future<Output = Result<T, cost::Error>>,
     {
         let (broker, assertion) = (&self.services.broker, &self.caller.assertion);
-        let run = |token| call(self.services.cost.clone(), token);
+        let run = |token| call(self.cost.clone(), token);
         let token = broker.exchange(assertion, None).await.map_err(Failure::Refused)?;
         let claims = match run(token).await {
             Err(cost::Error::ClaimsChallenge { claims, .. }) => claims,
             other => return Ok(other?),
         };
-        tracing::info!("azure challenged the token; exchanging once more with its claims");
+        tracing::debug!("azure challenged the token; exchanging once more with its claims");
         let renewed = broker.exchange(assertion, Some(&claims)).await;
         // Entra ID's refusal says what the person must do; Azure's claims say what the next token must hold.
         let token = renewed.map_err(|refusal| Failure::Refused(refusal.with_claims(&claims)))?;

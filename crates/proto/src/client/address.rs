@@ -37,6 +37,19 @@ impl BrokerAddress {
         &self.text
     }
 
+    /// The host or the socket's path, and the port: what of it may stand in a trace.
+    pub fn server(&self) -> (&str, Option<u16>) {
+        match &self.place {
+            Place::Socket(path) => (path.to_str().unwrap_or_default(), None),
+            Place::Loopback { authority } | Place::Tls { authority, .. } => {
+                match authority.rsplit_once(':') {
+                    Some((host, port)) => (host, port.parse().ok()),
+                    None => (authority, None),
+                }
+            }
+        }
+    }
+
     /// Whether the connection is TLS.
     pub fn is_tls(&self) -> bool {
         matches!(self.place, Place::Tls { .. })

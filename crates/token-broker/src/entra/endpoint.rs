@@ -9,6 +9,7 @@ use opentelemetry::KeyValue;
 use reqwest::{Client, Response, StatusCode};
 use telemetry::names;
 use tokio::time;
+use tracing::{Instrument as _, Span, field};
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -21,6 +22,8 @@ use crate::outcome::DownstreamToken;
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(8);
 /// At most one retry, and only where Entra ID cannot have counted the first attempt or failed by itself.
 const ATTEMPTS: u32 = 2;
+/// Where requests go, without the tenant.
+const TEMPLATE: &str = "/{tenant}/oauth2/v2.0/token";
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// A token response takes about 5 KiB; tokens of users in many groups reach 20 KiB.
 const MAX_ANSWER_BYTES: usize = 128 * 1024;
@@ -58,6 +61,18 @@ pub(crate) enum AttemptFailed {
     HeldBack { left: Duration },
 }
 
+impl AttemptFailed {
+    /// A word for labels.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::NotConnected => "not_connected",
+            Self::NoAnswer => "no_answer",
+            Self::BrokenOff => "broken_off",
+            Self::HeldBack { .. } => "held_back",
+        }
+    }
+}
+
 impl Answer {
     /// The token in it, if it is one.
     pub(crate) fn token(&self, now: Timestamp) -> Option<DownstreamToken> {
@@ -75,8 +90,40 @@ impl Endpoint {
         Self { http, url, metrics }
     }
 
-    pub(super) fn host(&self) -> Option<&str> {
-        self.url.host_str()
+    /// One request, by the conventions of HTTP clients. The path names the tenant alone; the template does not.
+    fn span(&self, correlation_id: Uuid, resent: u32) -> Span {
+        let span = tracing::info_span!(
+            names::SPAN_BROKER_ENTRA_TOKEN,
+            otel.name = %format_args!("POST {TEMPLATE}"),
+            otel.kind = "client",
+            http.request.method = "POST",
+            http.request.resend_count = field::Empty,
+            http.response.status_code = field::Empty,
+            url.template = TEMPLATE,
+            server.address = self.url.host_str(),
+            server.port = self.url.port_or_known_default(),
+            %correlation_id,
+            aadsts = field::Empty,
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+        );
+        if resent > 0 {
+            span.record("http.request.resend_count", resent);
+        }
+        span
+    }
+
+    fn request_labels(&self, result: &Attempt) -> Vec<KeyValue> {
+        let mut labels = vec![
+            KeyValue::new(names::HTTP_REQUEST_METHOD, "POST"),
+            KeyValue::new(names::URL_TEMPLATE, TEMPLATE),
+            KeyValue::new(names::SERVER_ADDRESS, self.url.host_str().unwrap_or_default().to_owned()),
+        ];
+        labels.push(match result {
+            Ok(answer) => KeyValue::new(names::HTTP_RESPONSE_STATUS_CODE, i64::from(answer.status.as_u16())),
+            Err(failed) => KeyValue::new(names::ERROR_TYPE, failed.word()),
+        });
+        labels
     }
 
     /// Sends the form, twice at most.
@@ -84,10 +131,12 @@ impl Endpoint {
         let mut attempt = 1;
         loop {
             let started = time::Instant::now();
-            let result = time::timeout(ATTEMPT_DEADLINE, self.attempt(form, correlation_id, now))
-                .await
-                .unwrap_or(Err(AttemptFailed::NoAnswer));
+            let span = self.span(correlation_id, attempt - 1);
+            let asked = self.attempt(form, correlation_id, now).instrument(span.clone());
+            let result = time::timeout(ATTEMPT_DEADLINE, asked).await.unwrap_or(Err(AttemptFailed::NoAnswer));
+            note(&span, &result);
             self.metrics.entra_answered(started.elapsed(), label(&result));
+            self.metrics.entra_requested(started.elapsed(), self.request_labels(&result));
             if attempt == ATTEMPTS || !allows_retry(&result) {
                 return result.inspect_err(|error| {
                     tracing::warn!(%error, %correlation_id, "Entra ID did not answer");
@@ -118,6 +167,24 @@ impl Endpoint {
         let (status, retry_after, date) = (response.status(), retry_after(&response, now), date(&response));
         let body = read_bounded(response, MAX_ANSWER_BYTES).await.map_err(|_| AttemptFailed::BrokenOff)?;
         Ok(Answer { status, retry_after, date, body: Zeroizing::new(body) })
+    }
+}
+
+/// Notes what came: a refusal is an error of the request, with its number.
+fn note(span: &Span, result: &Attempt) {
+    match result {
+        Ok(answer) => {
+            span.record("http.response.status_code", answer.status.as_u16());
+            if !answer.status.is_success() {
+                span.record("aadsts", answer.number());
+                span.record("error.type", field::display(answer.status.as_u16()));
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Err(failed) => {
+            span.record("error.type", failed.word());
+            span.record("otel.status_code", "ERROR");
+        }
     }
 }
 
