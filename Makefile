@@ -136,7 +136,7 @@ setup-mutants:
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/.tools tests/clients/.venv tests/clients/.stubs tests/clients/node_modules tests/clients/.setup.lock .local
+	rm -rf tests/.tools tests/.envoy tests/clients/.venv tests/clients/.stubs tests/clients/node_modules tests/clients/.setup.lock .local
 
 .PHONY: help
 help: ## Show this list

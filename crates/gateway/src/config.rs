@@ -45,6 +45,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address of health, readiness and metrics.
     pub admin_listen: SocketAddr,
+    /// Address of the health words, if there is one: plain, and anywhere.
+    pub health_listen: Option<SocketAddr>,
     /// The certificate that both are served with, if they are served over TLS.
     pub tls: Option<TlsPair>,
     /// Canonical MCP URL.
@@ -81,7 +83,9 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Longest time one request may take.
     pub request_timeout: Duration,
-    /// Longest time that calls in flight may take to finish once the service is told to stop.
+    /// How long calls are still taken once the service is told to stop, when readiness says already that they are not.
+    pub shutdown_delay: Duration,
+    /// Longest time that calls in flight may take to finish after that.
     pub drain: Duration,
     /// Requests each person may make in a minute; 0 means no limit.
     pub calls_per_minute: u32,
@@ -153,7 +157,8 @@ impl TryFrom<Args> for Config {
             tenant: args.tenant_id,
             client_id: args.client_id,
             listen: args.listen,
-            admin_listen: args.admin_listen,
+            admin_listen: args.health.admin_listen,
+            health_listen: args.health.health_listen,
             public_url: args.public_url,
             accept_v1_tokens: args.accept_v1_tokens,
             client_ids: args.client_ids,
@@ -164,6 +169,7 @@ impl TryFrom<Args> for Config {
             idle: Duration::from_secs(args.idle_seconds),
             max_body_bytes: args.max_body_bytes,
             request_timeout: Duration::from_secs(args.request_timeout_seconds),
+            shutdown_delay: Duration::from_secs(args.shutdown_delay_seconds),
             drain: Duration::from_secs(args.shutdown_seconds),
             calls_per_minute: args.calls_per_minute,
             max_export_bytes: args.max_export_bytes,
@@ -207,10 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn the_health_words_may_be_asked_from_anywhere_and_are_off_by_default() {
+        assert_eq!(config(&[]).unwrap().health_listen, None);
+        let anywhere = config(&["--health-listen=0.0.0.0:8081"]).unwrap();
+        assert_eq!(anywhere.health_listen, Some(([0, 0, 0, 0], 8081).into()));
+    }
+
+    #[test]
     fn what_cannot_work_is_named_with_its_fix() {
         for (more, expected) in [
             (&["--listen=0.0.0.0:8080"][..], "GATEWAY_LISTEN is 0.0.0.0:8080, which is not loopback"),
             (&["--admin-listen=[::]:9080"], "GATEWAY_ADMIN_LISTEN is [::]:9080"),
+            (&["--health-listen=8081"], "--health-listen"),
+            (&["--shutdown-delay-seconds=121"], "0..=120"),
             (&["--audiences=a,,b"], "GATEWAY_AUDIENCES holds an empty entry"),
             (&["--broker-url=http://broker:50051"], "loopback"),
             (&["--broker-url=ftp://x"], "unix:"),

@@ -1,4 +1,5 @@
-//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C. `gateway doctor` looks and tells.
+//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C. `gateway doctor` looks and
+//! tells, `gateway probe` asks a running one.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use gateway::config::{Args, Config, NEXT};
 use gateway::doctor;
+use gateway::health;
 use gateway::server::{self, Listeners};
 use identity::clock::SystemClock;
 use telemetry::{Callers, command_line, signals};
@@ -13,20 +15,24 @@ use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    // Before clap: the doctor is for settings that clap would stop at.
-    if std::env::args_os().nth(1).is_some_and(|first| first == "doctor") {
-        return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
+    // Before clap: the doctor is for settings that clap would stop at, and a probe needs hardly any.
+    match std::env::args_os().nth(1) {
+        Some(first) if first == "doctor" => {
+            return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
+        }
+        Some(first) if first == "probe" => return Ok(health::probe(std::env::args_os().skip(1)).await),
+        _ => {}
     }
     let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());
     let _telemetry = telemetry::init("gateway", Callers::Strangers, &args.telemetry).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
-    let listeners = Listeners::bind(config.listen, config.admin_listen)?;
+    let listeners = Listeners::bind(config.listen, config.admin_listen)?.with_health(config.health_listen)?;
     let (shutdown, stop) = (CancellationToken::new(), signals::stop()?);
     let stopping = shutdown.clone();
     tokio::spawn(async move {
         stop.await;
-        tracing::info!("stopping; calls in flight are finished");
+        tracing::info!("stopping: calls in flight are finished");
         stopping.cancel();
     });
     server::serve(config, listeners, Arc::new(SystemClock), shutdown).await?;

@@ -1,5 +1,6 @@
 //! Puts the service together and runs it: what `main` and the end-to-end tests both call.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::front::front;
 use crate::guard::{Guard, guard};
-use crate::listen::{self, Listening};
+use crate::listen::{Listening, Places};
 use crate::mcp::context::Services;
 use crate::mcp::{self, CostServer};
 use crate::metadata;
@@ -33,47 +34,16 @@ use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
 pub use crate::broker::BrokerSetupError;
 pub use crate::mcp::METHODS;
+pub use listeners::Listeners;
 
+use ending::Ending;
+
+mod ending;
+mod listeners;
 pub(crate) mod parts;
 
-/// The service's two addresses, bound.
-#[derive(Debug)]
-pub struct Listeners {
-    mcp: TcpListener,
-    admin: TcpListener,
-}
-
-impl Listeners {
-    /// Binds both addresses, so that a port chosen by the system is known before the service runs. Call it within
-    /// the runtime.
-    ///
-    /// # Errors
-    /// Names the setting of the address that cannot be had.
-    pub fn bind(mcp: SocketAddr, admin: SocketAddr) -> Result<Self, ServeError> {
-        let bind = |setting, address| {
-            listen::bind(address).map_err(|source| ServeError::Bind { setting, address, source })
-        };
-        Ok(Self { mcp: bind("GATEWAY_LISTEN", mcp)?, admin: bind("GATEWAY_ADMIN_LISTEN", admin)? })
-    }
-
-    /// The address MCP clients reach.
-    ///
-    /// # Errors
-    /// When the operating system does not tell.
-    pub fn mcp_address(&self) -> std::io::Result<SocketAddr> {
-        self.mcp.local_addr()
-    }
-
-    /// The address of health, readiness and metrics.
-    ///
-    /// # Errors
-    /// When the operating system does not tell.
-    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
-        self.admin.local_addr()
-    }
-}
-
-/// Runs the service until `shutdown`, then finishes the calls in flight.
+/// Runs the service until `shutdown`, and to its end: calls are taken for as long as the settings say, and those in flight
+/// finished.
 ///
 /// # Errors
 /// When it cannot be set up, or a listener fails.
@@ -90,20 +60,38 @@ pub async fn serve(
     config.policies.observe(&metrics.meter("gateway"));
     let server = cost_tools(&config, &clock, &metrics)?;
     let app = router(&config, &validator, &clock, &metrics, server, METHODS);
-    let listening = parts::listening(&config, &metrics, shutdown).map_err(ServeError::TlsFiles)?;
-    let (places, admin_places) = parts::places(&config, &metrics);
+    let ending = Ending::when(shutdown);
+    let listening =
+        parts::listening(&config, &metrics, ending.closing.clone()).map_err(ServeError::TlsFiles)?;
+    let places = parts::places(&config, &metrics);
     let background = background(&validator, &config, &listening);
+    let of_end = ending.clone();
     let ready = move || {
-        let ready = validator.is_ready();
-        async move { vec![Check::new("signing_keys", ready)] }
+        let checks = [Check::new("signing_keys", validator.is_ready())];
+        std::future::ready(checks.into_iter().chain(of_end.check()).collect())
     };
+    let health = admin::health_router(ready.clone());
     let admin = admin::router(metrics, ready);
+    let telling = Listening { shutdown: ending.over.clone(), ..listening.clone() };
     let outcome = tokio::try_join!(
-        listening.clone().run(listeners.mcp, places, app),
-        listening.run(listeners.admin, admin_places, admin)
+        ending.follow(listening.clone().run(listeners.mcp, places.clients, app)),
+        ending.close_after(config.shutdown_delay),
+        telling.clone().run(listeners.admin, places.admin, admin),
+        words(telling, listeners.health, places.health, health)
     );
     drop(background);
     outcome.map(|_| ()).map_err(ServeError::Listener)
+}
+
+/// Serves the health words where they are wanted: in plain text, for there is nothing in them.
+async fn words(
+    listening: Listening,
+    listener: Option<TcpListener>,
+    places: Arc<Places>,
+    health: Router,
+) -> io::Result<()> {
+    let Some(listener) = listener else { return Ok(()) };
+    Listening { tls: None, ..listening }.run(listener, places, health).await
 }
 
 /// What goes on beside the requests: keys are kept fresh and files followed. Ends when it is dropped.
@@ -222,14 +210,14 @@ pub enum ServeError {
         /// Its value.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The broker connection cannot be set up.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),
     /// A listener failed.
     #[error("a listener failed")]
-    Listener(#[source] std::io::Error),
+    Listener(#[source] io::Error),
     /// The metrics registry cannot be set up.
     #[error("metrics cannot be set up")]
     Metrics(#[source] telemetry::MetricsError),

@@ -1,6 +1,7 @@
-//! The admin port: `/healthz` (the process lives), `/readyz` (it can do its work), `/metrics`.
+//! The admin port: `/healthz` (the process lives), `/readyz` (it can do its work), `/metrics`. And the health port, which has
+//! the first two alone and says no more than a word.
 //!
-//! Serve it on its own listener: nothing here asks who is calling.
+//! Serve each on its own listener: nothing here asks who is calling.
 
 use std::future::Future;
 use std::time::Duration;
@@ -53,6 +54,25 @@ where
         .route("/metrics", get(move || async move { exposition(&metrics) }))
 }
 
+/// `/healthz` and `/readyz` alone, each a status and a word. They name no check and no person, so they may be asked from
+/// anywhere, in plain text. `readiness` is that of [`router`].
+pub fn health_router<F, Fut>(readiness: F) -> Router
+where
+    F: Fn() -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Vec<Check>> + Send + 'static,
+{
+    let ready = move || {
+        let ready = ready(readiness(), READINESS_DEADLINE);
+        async move {
+            match ready.await.status() {
+                StatusCode::OK => (StatusCode::OK, "ready"),
+                status => (status, "not_ready"),
+            }
+        }
+    };
+    Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready))
+}
+
 async fn ready(checks: impl Future<Output = Vec<Check>>, deadline: Duration) -> Response {
     let Ok(checks) = tokio::time::timeout(deadline, checks).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "timeout" }))).into_response();
@@ -80,7 +100,10 @@ mod tests {
     async fn get_path(path: &str, checks: Vec<Check>) -> (StatusCode, String) {
         let metrics = Metrics::new("gateway").unwrap();
         metrics.meter("test").u64_counter("a.counter").build().add(1, &[]);
-        let app = router(metrics, move || std::future::ready(checks.clone()));
+        get_of(router(metrics, move || std::future::ready(checks.clone())), path).await
+    }
+
+    async fn get_of(app: Router, path: &str) -> (StatusCode, String) {
         let response = app.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let status = response.status();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -117,5 +140,19 @@ mod tests {
         let (status, body) = get_path("/metrics", vec![]).await;
         assert_eq!(status, StatusCode::OK);
         assert!(body.contains("a_counter_total 1"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn the_health_port_says_a_word_and_nothing_else() {
+        let health = |ok| health_router(move || std::future::ready(vec![Check::new("signing_keys", ok)]));
+        for (ok, path, status, word) in [
+            (false, "/healthz", 200, "ok"),
+            (true, "/readyz", 200, "ready"),
+            (false, "/readyz", 503, "not_ready"),
+            (true, "/metrics", 404, ""),
+        ] {
+            let (got, body) = get_of(health(ok), path).await;
+            assert_eq!((got.as_u16(), &*body), (status, word), "{path} where the check is {ok}");
+        }
     }
 }

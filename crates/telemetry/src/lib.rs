@@ -12,6 +12,7 @@
 //! - [`names`]: what dashboards and alerts may rely on.
 //! - [`report`]: what a self-check found, as a table and as JSON.
 //! - [`command_line`]: how both mains read flags and environment.
+//! - [`probe`]: how both mains ask a running service how it is.
 //! - [`signals`]: how both mains are told to stop.
 //! - `testing` (a feature): what was logged and traced, for assertions.
 //!
@@ -31,6 +32,7 @@ mod init;
 mod lines;
 mod metrics;
 pub mod names;
+pub mod probe;
 mod propagation;
 pub mod report;
 mod sampling;

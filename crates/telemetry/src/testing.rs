@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aho_corasick::AhoCorasick;
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Config, InMemorySpanExporter, SdkTracerProvider};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -15,6 +15,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::filter::log_filter;
 use crate::init::{log_layer, trace_layer};
+use crate::sampling::OwnRatio;
 use crate::settings::LogFormat;
 
 static INSTALLED: OnceLock<Captured> = OnceLock::new();
@@ -82,7 +83,10 @@ impl Captured {
 
     fn start(filter: EnvFilter) -> Self {
         let spans = InMemorySpanExporter::default();
-        let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+        let provider = SdkTracerProvider::builder()
+            .with_simple_exporter(spans.clone())
+            .with_sampler(OwnRatio::of(Config::default().sampler))
+            .build();
         let captured = Self { logs: Buffer::default(), spans, provider };
         let logs = log_layer(LogFormat::Text, false, captured.logs.clone()).with_filter(filter);
         // The spans of tests and examples too, which stand for services of others.

@@ -15,25 +15,33 @@ use telemetry::TelemetryArgs;
 
 use crate::application::Application;
 use crate::cache::{CacheArgs, CacheSettings, CacheSettingsError};
-use crate::connections::TlsFiles;
 use crate::credential::{CredentialArgs, CredentialConfig, CredentialConfigError};
+use crate::health::HealthArgs;
 use crate::list::listed;
 use crate::listeners::{Listen, SocketMode};
 use crate::preflight::{GraphSettings, PreflightArgs, PreflightSettings, PreflightSettingsError};
 use crate::purge::{Here, PurgeArgs};
 use crate::resource::{Resources, ResourcesError};
+use crate::tls::TlsFiles;
 
 pub use stopping::{Stopping, StoppingArgs};
 
+use ports::Ports;
+
+mod ports;
 mod stopping;
 
 /// What leads on where settings are missing.
 pub const NEXT: &str = "docs/settings.md has every setting. Once they are set, `token-broker preflight` looks at the tenant and says \
     what is missing there.";
 
+/// What `--help` says of the probe, which reads settings of its own.
+const PROBE: &str =
+    "`token-broker probe` asks a running broker whether it is ready: `token-broker probe --help`";
+
 /// Exchanges users' access tokens for the same users' tokens for Azure, On-Behalf-Of, over gRPC.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "token-broker", version)]
+#[command(name = "token-broker", version, after_help = PROBE)]
 pub struct Args {
     /// Tenant (directory) whose users are served: a GUID.
     #[arg(long, env = "AZURE_TENANT_ID", help_heading = "Tenant and application")]
@@ -64,9 +72,9 @@ pub struct Args {
     #[arg(long, env = "BROKER_RESOURCES_FILE", help_heading = "Consumers")]
     pub resources_file: Option<PathBuf>,
 
-    /// Where /healthz, /readyz and /metrics are served, in plain text and hence on loopback only.
-    #[arg(long, env = "BROKER_ADMIN_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:9051")]
-    pub admin_listen: SocketAddr,
+    /// Where the broker says how it is.
+    #[command(flatten)]
+    pub health: HealthArgs,
 
     /// Audiences that are this API, separated by commas [default: the client id, api://mcp-cost-server].
     #[arg(long, env = "BROKER_AUDIENCES", help_heading = "Tenant and application", value_delimiter = ',')]
@@ -162,17 +170,17 @@ pub enum Command {
 
 impl Args {
     /// How the broker of these settings is reached.
-    ///
-    /// # Errors
-    /// When the files of mutual TLS are not complete.
-    pub fn here(&self) -> Result<Here, ConfigError> {
-        let (cert, key, client_ca) = (&self.tls_cert_file, &self.tls_key_file, &self.tls_client_ca_file);
-        Ok(Here {
+    pub fn here(&self) -> Here {
+        let (cert, key) = (self.tls_cert_file.clone(), self.tls_key_file.clone());
+        // Without authorities of consumers' certificates the files are those of the admin port.
+        let client_ca = self.tls_client_ca_file.clone();
+        let files = cert.zip(key).filter(|_| client_ca.is_some());
+        Here {
             tenant: self.tenant_id,
             listen: self.listen.clone(),
-            tls: tls_files(cert.clone(), key.clone(), client_ca.clone())?,
+            tls: files.map(|(cert, key)| TlsFiles { cert, key, client_ca }),
             is_shared: self.cache.redis_url.is_some(),
-        })
+        }
     }
 }
 
@@ -202,6 +210,10 @@ pub struct Config {
     pub max_connection_age: Duration,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
+    /// TLS of that address, beyond loopback.
+    pub admin_tls: Option<TlsFiles>,
+    /// Where the health words are served, if they are: plain, and anywhere.
+    pub health_listen: Option<SocketAddr>,
     /// How it ends.
     pub stopping: Stopping,
     /// The caches.
@@ -218,24 +230,11 @@ impl TryFrom<Args> for Config {
     type Error = ConfigError;
 
     fn try_from(args: Args) -> Result<Self, ConfigError> {
-        let tls = tls_files(args.tls_cert_file, args.tls_key_file, args.tls_client_ca_file)?;
-        match (&args.listen, &tls) {
-            (Listen::Tcp(address), None) if !address.ip().is_loopback() => {
-                return Err(ConfigError::PlainText { address: *address });
-            }
-            (Listen::Unix(_), Some(_)) => return Err(ConfigError::TlsOnUnixSocket),
-            (Listen::Tcp(_), Some(_)) if args.consumers_file.is_none() => {
-                return Err(ConfigError::TlsWithoutConsumers);
-            }
-            _ => {}
-        }
+        let Ports { tls, admin_tls } = Ports::of(&args)?;
         let socket_mode = socket_mode(args.socket_mode, &args.listen, args.consumers_file.is_some())?;
         let mut resources = Resources::of(args.cloud.cloud)?;
         if let Some(file) = &args.resources_file {
             resources = resources.with_file(file)?;
-        }
-        if !args.admin_listen.ip().is_loopback() {
-            return Err(ConfigError::AdminBeyondLoopback { address: args.admin_listen });
         }
         let endpoints = args.cloud.endpoints()?;
         let audiences = identity::audiences(&args.audiences, args.client_id)
@@ -263,7 +262,9 @@ impl TryFrom<Args> for Config {
             socket_mode,
             tls,
             max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
-            admin_listen: args.admin_listen,
+            admin_listen: args.health.admin_listen,
+            admin_tls,
+            health_listen: args.health.health_listen,
             stopping: args.stopping.into(),
             cache: args.cache.try_into()?,
             preflight,
@@ -291,13 +292,19 @@ pub enum ConfigError {
     },
     /// The admin port beyond loopback.
     #[error(
-        "BROKER_ADMIN_LISTEN is `{address}`: it is served in plain text, so it must be a loopback address, for \
-         example 127.0.0.1:9051"
+        "BROKER_ADMIN_LISTEN is `{address}` without TLS: set BROKER_TLS_CERT_FILE and BROKER_TLS_KEY_FILE, or use a \
+         loopback address, for example 127.0.0.1:9051; for probes alone there is BROKER_HEALTH_LISTEN"
     )]
     AdminBeyondLoopback {
         /// The address.
         address: SocketAddr,
     },
+    /// Authorities of an admin port that is served in plain text.
+    #[error(
+        "BROKER_ADMIN_CLIENT_CA_FILE is set, but BROKER_ADMIN_LISTEN is a loopback address, which is served in plain \
+         text: leave it out, or listen beyond loopback"
+    )]
+    AdminAuthorityUnused,
     /// Some of the TLS files, but not all.
     #[error(
         "{missing} is not set, but other BROKER_TLS_* files are: mutual TLS takes BROKER_TLS_CERT_FILE, \
@@ -308,7 +315,10 @@ pub enum ConfigError {
         missing: &'static str,
     },
     /// TLS where there is no network.
-    #[error("BROKER_LISTEN is a unix socket, which its file mode protects: leave the BROKER_TLS_* files out")]
+    #[error(
+        "BROKER_LISTEN is a unix socket, which its file mode protects: leave the BROKER_TLS_* files out, but for the \
+         certificate and key of a BROKER_ADMIN_LISTEN beyond loopback"
+    )]
     TlsOnUnixSocket,
     /// Certificates that name nobody.
     #[error(
@@ -346,22 +356,6 @@ pub enum ConfigError {
     /// The broker's own credential.
     #[error(transparent)]
     Credential(#[from] CredentialConfigError),
-}
-
-fn tls_files(
-    cert: Option<PathBuf>,
-    key: Option<PathBuf>,
-    client_ca: Option<PathBuf>,
-) -> Result<Option<TlsFiles>, ConfigError> {
-    if cert.is_none() && key.is_none() && client_ca.is_none() {
-        return Ok(None);
-    }
-    let required = |file: Option<PathBuf>, missing| file.ok_or(ConfigError::IncompleteTls { missing });
-    Ok(Some(TlsFiles {
-        cert: required(cert, "BROKER_TLS_CERT_FILE")?,
-        key: required(key, "BROKER_TLS_KEY_FILE")?,
-        client_ca: required(client_ca, "BROKER_TLS_CLIENT_CA_FILE")?,
-    }))
 }
 
 fn socket_mode(

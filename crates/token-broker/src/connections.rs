@@ -4,7 +4,6 @@
 //! handshake takes those in force, and whoever fails one, or takes long over it, holds nobody else up. This module
 //! must not know what the peers may do.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,20 +14,19 @@ use opentelemetry::metrics::Meter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{self, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
 use crate::consumers::{Consumers, Peer};
+use crate::crowd::Crowd;
+use crate::tls::ServerTls;
 use door::{Door, Refused, Seat};
-pub(crate) use tls::{ServerTls, watch as watch_tls};
-pub use tls::{TlsError, TlsFiles};
 use watched::Watched;
 
 mod door;
-mod tls;
 
 /// Handshakes at the same time. Beyond that the oldest gives way: a real one takes milliseconds, so it is one that
 /// stalls.
@@ -180,32 +178,8 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// Handshakes under way, from the oldest on.
-#[derive(Default)]
-struct Handshakes {
-    tasks: JoinSet<()>,
-    order: VecDeque<AbortHandle>,
-}
-
-impl Handshakes {
-    /// Starts one more. Where there are too many, the oldest is given up: an attacker who opens connections and says
-    /// nothing pushes out the own ones, not those of a consumer, which are done long before.
-    fn start(&mut self, handshake: impl Future<Output = ()> + Send + 'static) {
-        while self.tasks.try_join_next().is_some() {}
-        if self.order.len() >= MAX_HANDSHAKES {
-            self.order.retain(|task| !task.is_finished());
-        }
-        if self.order.len() >= MAX_HANDSHAKES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            oldest.abort();
-        }
-        self.order.push_back(self.tasks.spawn(handshake));
-    }
-}
-
 async fn accept_all(listening: Listening, door: Arc<Door>, out: mpsc::Sender<Connection>) {
-    let mut handshakes = Handshakes::default();
+    let mut handshakes = Crowd::new(MAX_HANDSHAKES);
     loop {
         match listening.accept().await {
             Ok(arrived) => {
@@ -342,26 +316,5 @@ mod tests {
 
     fn left(connection: &Connection) -> Duration {
         connection.end.as_ref().unwrap().deadline() - time::Instant::now()
-    }
-
-    #[tokio::test]
-    async fn of_too_many_handshakes_the_oldest_gives_way() {
-        let mut handshakes = Handshakes::default();
-        let stalled: Vec<_> = (0..=MAX_HANDSHAKES)
-            .map(|_| {
-                let (alive, watched) = tokio::sync::oneshot::channel::<()>();
-                handshakes.start(async move {
-                    let _alive = alive;
-                    std::future::pending::<()>().await;
-                });
-                watched
-            })
-            .collect();
-        let mut stalled = stalled.into_iter();
-        assert!(stalled.next().unwrap().await.is_err(), "the first was given up");
-        assert!(
-            stalled.all(|mut handshake| handshake.try_recv().is_err_and(|e| e.to_string().contains("empty")))
-        );
-        assert_eq!(handshakes.order.len(), MAX_HANDSHAKES);
     }
 }

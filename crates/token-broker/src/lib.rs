@@ -9,6 +9,9 @@
 //! | `aadsts` | what the numbers of its errors mean |
 //! | `consumers` | which service calls, and what it may do |
 //! | `connections`, [`Listeners`] | sockets, mutual TLS, who is at the other end |
+//! | `health` | where the broker says how it is |
+//! | `tls` | the certificate that is shown, followed |
+//! | `crowd` | tasks in bounded number: the oldest gives way |
 //! | `outcome`, `error` | what an exchange ends with |
 //! | `throttle` | the pause that Entra ID asks for, kept by all |
 //! | `cache`, `flights` | what was exchanged already, here and by other replicas; one exchange at a time per key |
@@ -31,12 +34,12 @@ pub use cache::{
     SharedCacheSettings,
 };
 pub use config::{Args, Command, Config, ConfigError, NEXT};
-pub use connections::{TlsError, TlsFiles};
 pub use credential::{
     CredentialArgs, CredentialConfig, CredentialConfigError, CredentialError, IdentityEndpoint,
 };
 pub use error::{Evidence, ExchangeError, Kind};
 pub use exchange::{ExchangeCommand, Exchanger, Granted};
+pub use health::{HealthArgs, probe};
 pub use listeners::{BindError, InvalidListen, InvalidSocketMode, Listen, Listeners, SocketMode};
 pub use outcome::{DownstreamToken, Source};
 pub use preflight::{
@@ -45,6 +48,7 @@ pub use preflight::{
 pub use purge::{Here, PurgeArgs, PurgeError, Purged, purge};
 pub use resource::{Resource, Resources, ResourcesError};
 pub use server::{ServeError, serve};
+pub use tls::{TlsError, TlsFiles};
 pub use watched::WatchError;
 
 mod aadsts;
@@ -57,6 +61,7 @@ pub mod config;
 mod connections;
 mod consumers;
 mod credential;
+mod crowd;
 mod entra;
 mod error;
 mod exchange;
@@ -64,6 +69,7 @@ mod flights;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod grpc;
+mod health;
 mod list;
 mod listeners;
 mod metrics;
@@ -75,4 +81,5 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod tls;
 mod toml_file;

@@ -19,10 +19,11 @@ mod listen;
 pub struct Listeners {
     pub(crate) grpc: GrpcListener,
     pub(crate) admin: TcpListener,
+    pub(crate) health: Option<TcpListener>,
 }
 
 impl Listeners {
-    /// Binds both sockets; `mode` is that of a unix socket.
+    /// Binds the sockets of gRPC and of health and metrics; `mode` is that of a unix socket.
     ///
     /// # Errors
     /// [`BindError`] names the setting and the address.
@@ -32,7 +33,18 @@ impl Listeners {
             Listen::Unix(path) => GrpcListener::Unix(UnixSocket::bind(path, mode)?),
         };
         let admin = tcp("BROKER_ADMIN_LISTEN", admin).await?;
-        Ok(Self { grpc, admin })
+        Ok(Self { grpc, admin, health: None })
+    }
+
+    /// Binds the address of the health words as well, if there is one.
+    ///
+    /// # Errors
+    /// [`BindError`] names the setting and the address.
+    pub async fn with_health(mut self, health: Option<SocketAddr>) -> Result<Self, BindError> {
+        if let Some(address) = health {
+            self.health = Some(tcp("BROKER_HEALTH_LISTEN", address).await?);
+        }
+        Ok(self)
     }
 
     /// Where gRPC is served, with the port that was given.
@@ -52,6 +64,14 @@ impl Listeners {
     /// When the operating system does not tell.
     pub fn admin_address(&self) -> io::Result<SocketAddr> {
         self.admin.local_addr()
+    }
+
+    /// Where the health words are served, if they are, with the port that was given.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn health_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.health.as_ref().map(TcpListener::local_addr).transpose()
     }
 }
 

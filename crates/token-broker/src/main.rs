@@ -6,11 +6,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use identity::clock::{SharedClock, SystemClock};
 use telemetry::{Callers, command_line, signals};
-use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, purge, serve};
+use token_broker::{Args, Command, Config, Listeners, NEXT, preflight, probe, purge, serve};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
+    // Before clap: it needs hardly any of the settings.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "probe") {
+        return Ok(probe(std::env::args_os().skip(1)).await);
+    }
     let args = match command_line::try_parse::<Args>(std::env::args_os(), NEXT) {
         Ok(args) => args,
         Err(told) => {
@@ -22,7 +26,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry)?;
     let clock: SharedClock = Arc::new(SystemClock);
     if let Some(Command::Purge(whom)) = &args.command {
-        purge(whom, &args.here()?, &clock).await?.print(whom.json)?;
+        purge(whom, &args.here(), &clock).await?.print(whom.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let (command, config) = (args.command.clone(), Config::try_from(args)?);
@@ -30,6 +34,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(preflight(&config, &clock).await?.print(json)?);
     }
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await?;
+    let listeners = listeners.with_health(config.health_listen).await?;
     let (shutdown, stop) = (CancellationToken::new(), signals::stop()?);
     let stopping = shutdown.clone();
     tokio::spawn(async move {

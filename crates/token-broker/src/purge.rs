@@ -16,8 +16,8 @@ use proto::{BrokerError, Reason};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::connections::TlsFiles;
 use crate::listeners::Listen;
+use crate::tls::TlsFiles;
 
 /// How long all tries together may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -89,7 +89,7 @@ fn config(args: &PurgeArgs, here: &Here) -> Result<ClientConfig, PurgeError> {
         return Ok(ClientConfig::new(address));
     }
     let own = here.tls.as_ref();
-    let authority = args.ca_file.as_ref().or(own.map(|files| &files.client_ca));
+    let authority = args.ca_file.as_ref().or(own.and_then(|files| files.client_ca.as_ref()));
     let authority = authority.ok_or(PurgeError::Unset("--ca-file"))?;
     let given = args.cert_file.as_ref().zip(args.key_file.as_ref());
     let (certificate, key) = given

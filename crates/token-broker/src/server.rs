@@ -1,6 +1,7 @@
 //! Serves a broker: gRPC with health and reflection, the admin port, and an orderly end.
 
 use std::error::Error;
+use std::future::{self, Ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use axum::http::Response;
 use identity::clock::SharedClock;
 use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
 use proto::{BrokerError, Reason};
-use telemetry::admin::Check;
+use telemetry::admin::{self, Check};
 use telemetry::names;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -28,10 +29,12 @@ use tower::util::MapResponseLayer;
 use crate::background::{Background, BackgroundEnded};
 use crate::broker::{Broker, BuildError};
 use crate::config::{Config, Stopping};
-use crate::connections::{Incoming, Listening, ServerTls, TlsError, watch_tls};
+use crate::connections::{Incoming, Listening};
 use crate::exchange::ANSWER_WITHIN;
 use crate::grpc::BrokerService;
+use crate::health;
 use crate::listeners::{GrpcListener, Listeners, SocketFile, UnixSocket};
+use crate::tls::{self, Port, ServerTls, TlsError};
 
 /// The longest a call may take; a shorter `grpc-timeout` of the caller is honoured.
 const CALL_DEADLINE: Duration = Duration::from_secs(20);
@@ -65,7 +68,8 @@ pub async fn serve(
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tracing::info!(settings = ?config, "effective settings");
     let broker = Arc::new(Broker::new(&config, &clock)?);
-    let tls = config.tls.as_ref().map(watch_tls).transpose()?;
+    let tls = config.tls.as_ref().map(|files| tls::watch(Port::Grpc, files)).transpose()?;
+    let admin_tls = config.admin_tls.as_ref().map(|files| tls::watch(Port::Admin, files)).transpose()?;
     let (health, health_service) = tonic_health::server::health_reporter();
     set_health(&health, broker.is_ready()).await;
     let router = router(&config, &broker, health_service)?;
@@ -73,15 +77,24 @@ pub async fn serve(
     // One of its own: where work in the background ends, the broker stops without being told to.
     let stop = shutdown.child_token();
     let mut background = Background::default();
-    background.spawn("the admin port", serve_admin(Arc::clone(&broker), listeners.admin, stop.clone()));
+    for tls in tls.iter().chain(&admin_tls) {
+        background.spawn("the following of the TLS files", Arc::clone(tls).follow());
+        tls.observe(&broker.metrics().meter("token-broker"), names::BROKER_FILES_STALE);
+    }
+    // Both show the same certificate.
+    if let Some(tls) = tls.as_ref().or(admin_tls.as_ref()) {
+        observe_end(&broker, tls, &clock);
+    }
+    let readiness = readiness(&broker, &stop);
+    let admin = admin::router(broker.metrics().clone(), readiness.clone());
+    background.spawn("the admin port", health::serve(listeners.admin, admin_tls.clone(), admin));
+    if let Some(listener) = listeners.health {
+        background.spawn("the health port", health::serve(listener, None, admin::health_router(readiness)));
+    }
     let preflight = Arc::clone(broker.preflight());
     background.spawn("the look at the tenant", async move { preflight.run().await });
     let kept = Arc::clone(&broker);
     background.spawn("the keeping of keys, files and caches", async move { kept.keep_up_to_date().await });
-    if let Some(tls) = &tls {
-        background.spawn("the following of the TLS files", Arc::clone(tls).follow());
-        observe(&broker, tls, &clock);
-    }
 
     let (listening, socket_file) = listening(listeners.grpc, tls, config.max_connection_age);
     let consumers = Arc::clone(broker.consumers());
@@ -203,18 +216,18 @@ async fn serve_grpc(
     }
 }
 
-async fn serve_admin(broker: Arc<Broker>, listener: tokio::net::TcpListener, stop: CancellationToken) {
-    let metrics = broker.metrics().clone();
-    let readiness = move || {
+/// What probes are told. Who is stopping is not ready.
+fn readiness(
+    broker: &Arc<Broker>,
+    stop: &CancellationToken,
+) -> impl Fn() -> Ready<Vec<Check>> + Clone + Send + Sync + use<> {
+    let (broker, stop) = (Arc::clone(broker), stop.clone());
+    move || {
         let mut checks = broker.checks();
         if stop.is_cancelled() {
             checks.push(Check::new("stopping", false));
         }
-        std::future::ready(checks)
-    };
-    let router = telemetry::admin::router(metrics, readiness);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the admin port failed");
+        future::ready(checks)
     }
 }
 
@@ -255,11 +268,10 @@ async fn set_health(health: &HealthReporter, serving: bool) {
     }
 }
 
-/// How long the server's own certificate lasts, and whether its files are in force, read when somebody looks.
-fn observe(broker: &Broker, tls: &Arc<Watched<ServerTls>>, clock: &SharedClock) {
+/// How long the server's own certificate lasts, read when somebody looks.
+fn observe_end(broker: &Broker, tls: &Arc<Watched<ServerTls>>, clock: &SharedClock) {
     let (tls, clock) = (Arc::clone(tls), Arc::clone(clock));
     let meter = broker.metrics().meter("token-broker");
-    tls.observe(&meter, names::BROKER_FILES_STALE);
     meter
         .f64_observable_gauge(names::BROKER_TLS_DAYS_LEFT)
         .with_callback(move |gauge| {

@@ -14,6 +14,7 @@ use telemetry::http::TraceContext;
 
 use super::TlsPair;
 use super::public_url::PublicUrl;
+use crate::health::HealthArgs;
 
 /// What `--help` says. The commands are for settings that clap would stop at, so clap does not know them.
 const HELP: &str = "\
@@ -22,6 +23,7 @@ const HELP: &str = "\
 
 Commands:
   doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`
+  probe   Ask a running gateway whether it is ready: `gateway probe --help`
 
 {all-args}";
 
@@ -59,9 +61,9 @@ pub struct Args {
     #[arg(long, env = "GATEWAY_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Address of /healthz, /readyz and /metrics. Anything but loopback needs the TLS files.
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:9080")]
-    pub admin_listen: SocketAddr,
+    /// Where the service says how it is.
+    #[command(flatten)]
+    pub health: HealthArgs,
 
     /// Canonical MCP URL as clients write it, e.g. `https://mcp.contoso.com/mcp`: the resource of the metadata.
     #[arg(long, env = "GATEWAY_PUBLIC_URL", help_heading = "Addresses")]
@@ -165,7 +167,13 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub request_timeout_seconds: u64,
 
-    /// Longest time that calls in flight may take to finish once the service is told to stop, in seconds.
+    /// Seconds that a gateway told to stop goes on taking calls, while readiness says that it does not: for load balancers
+    /// that notice late.
+    #[arg(long, env = "GATEWAY_SHUTDOWN_DELAY_SECONDS", help_heading = "Limits", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(0..=120))]
+    pub shutdown_delay_seconds: u64,
+
+    /// Longest time that calls in flight may take to finish after that, in seconds.
     #[arg(long, env = "GATEWAY_SHUTDOWN_SECONDS", help_heading = "Limits", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_seconds: u64,

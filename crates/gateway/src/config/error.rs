@@ -79,7 +79,7 @@ pub(crate) fn conflicts(args: &Args) -> impl Iterator<Item = ConfigError> {
             ("GATEWAY_TLS_KEY_FILE", &args.tls_key_file),
         ),
         plain_text("GATEWAY_LISTEN", args.listen),
-        plain_text("GATEWAY_ADMIN_LISTEN", args.admin_listen),
+        plain_text("GATEWAY_ADMIN_LISTEN", args.health.admin_listen),
         no_authority.then_some(ConfigError::BrokerAuthority),
         unused.then_some(ConfigError::BrokerPlainText),
         empty.then_some(ConfigError::EmptyAudience),

@@ -71,7 +71,12 @@ impl<'a> Observed<'a> {
     pub(super) fn end<T>(self, outcome: &Result<T, Failure>) {
         let Self { services, tool, user, started, span, usage } = self;
         let took = started.elapsed();
-        let code = outcome.as_ref().err().map(Failure::code);
+        // Who left was failed by nobody.
+        let code = outcome
+            .as_ref()
+            .err()
+            .filter(|failure| !matches!(failure, Failure::Cancelled))
+            .map(Failure::code);
         let word = match outcome {
             Ok(_) => names::OUTCOME_OK,
             Err(Failure::Cancelled) => names::OUTCOME_CANCELLED,

@@ -68,9 +68,16 @@ pub(super) fn listening(
     Ok(Listening { tls, patience, head_too_long, drain: config.drain, shutdown })
 }
 
+/// Places of each address.
+pub(super) struct AllPlaces {
+    pub(super) clients: Arc<Places>,
+    pub(super) admin: Arc<Places>,
+    pub(super) health: Arc<Places>,
+}
+
 /// Places for clients, within what the system allows, and a few for whoever probes and scrapes.
-pub(super) fn places(config: &Config, metrics: &Metrics) -> (Arc<Places>, Arc<Places>) {
-    const FOR_ADMIN: usize = 64;
+pub(super) fn places(config: &Config, metrics: &Metrics) -> AllPlaces {
+    const A_FEW: usize = 64;
     let room = listen::descriptors::room_for_connections();
     let in_all = config.max_connections.min(room);
     if in_all < config.max_connections {
@@ -82,6 +89,10 @@ pub(super) fn places(config: &Config, metrics: &Metrics) -> (Arc<Places>, Arc<Pl
     }
     let meter = metrics.meter("gateway");
     let limits = Limits { in_all, of_one: config.max_connections_per_address.min(in_all) };
-    let for_admin = Limits { in_all: FOR_ADMIN, of_one: FOR_ADMIN };
-    (Places::new(limits, &meter), Places::new(for_admin, &meter))
+    let a_few = Limits { in_all: A_FEW, of_one: A_FEW };
+    AllPlaces {
+        clients: Places::new(limits, &meter),
+        admin: Places::new(a_few, &meter),
+        health: Places::new(a_few, &meter),
+    }
 }

@@ -32,6 +32,14 @@ fn the_defaults_are_the_public_cloud_on_loopback() {
 }
 
 #[test]
+fn the_health_words_may_be_asked_from_anywhere_and_are_off_by_default() {
+    assert_eq!(config(&[]).unwrap().health_listen, None);
+    let anywhere = config(&["--health-listen=[::]:9052"]).unwrap();
+    assert_eq!(anywhere.health_listen.unwrap().to_string(), "[::]:9052");
+    assert!(config(&["--health-listen=9052"]).unwrap_err().contains("--health-listen"));
+}
+
+#[test]
 fn an_overridden_arm_endpoint_changes_no_scope() {
     let config = config(&["--arm-endpoint=https://localhost:8443"]).unwrap();
     assert_eq!(
@@ -51,6 +59,37 @@ fn plain_text_is_for_loopback_and_unix_sockets_only() {
     }
     let error = config(&["--admin-listen=0.0.0.0:9051"]).unwrap_err();
     assert!(error.contains("BROKER_ADMIN_LISTEN"), "{error}");
+    assert!(error.contains("BROKER_TLS_CERT_FILE") && error.contains("BROKER_HEALTH_LISTEN"), "{error}");
+}
+
+#[test]
+fn the_admin_port_beyond_loopback_takes_the_brokers_certificate() {
+    let anywhere = "--admin-listen=0.0.0.0:9051";
+    let (cert, key) = ("--tls-cert-file=/c", "--tls-key-file=/k");
+    let socket = config(&["--listen=unix:/run/b", anywhere, cert, key]).unwrap();
+    assert_eq!(socket.tls, None, "a socket is protected by its mode");
+    let files = TlsFiles { cert: "/c".into(), key: "/k".into(), client_ca: None };
+    assert_eq!(socket.admin_tls, Some(files.clone()));
+
+    let mutual = ["--tls-client-ca-file=/a", "--consumers-file=/consumers", cert, key, anywhere];
+    let both = config(&[&mutual[..], &["--admin-client-ca-file=/s"]].concat()).unwrap();
+    assert_eq!(both.tls, Some(TlsFiles { client_ca: Some("/a".into()), ..files.clone() }));
+    assert_eq!(both.admin_tls, Some(TlsFiles { client_ca: Some("/s".into()), ..files }));
+
+    for (wrong, said) in [
+        (&[anywhere, cert][..], "BROKER_TLS_KEY_FILE is not set"),
+        (&[anywhere, cert, key], "BROKER_TLS_CLIENT_CA_FILE is not set"),
+        (&["--listen=unix:/run/b", anywhere, key], "BROKER_ADMIN_LISTEN is `0.0.0.0:9051` without TLS"),
+        (&["--listen=unix:/run/b", anywhere, cert, key, mutual[0]], "is a unix socket"),
+        (&["--listen=unix:/run/b", cert, key], "is a unix socket"),
+        (
+            &["--admin-client-ca-file=/s"],
+            "BROKER_ADMIN_CLIENT_CA_FILE is set, but BROKER_ADMIN_LISTEN is a loopback",
+        ),
+    ] {
+        let error = config(wrong).unwrap_err();
+        assert!(error.contains(said), "{wrong:?}: {error}");
+    }
 }
 
 #[test]

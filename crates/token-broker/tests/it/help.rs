@@ -33,5 +33,6 @@ fn every_setting_stands_in_a_group() {
 fn help_says_what_it_said() {
     insta::assert_snapshot!("help", help(&[]));
     insta::assert_snapshot!("help_preflight", help(&["preflight"]));
+    insta::assert_snapshot!("help_probe", help(&["probe"]));
     insta::assert_snapshot!("help_purge", help(&["purge"]));
 }

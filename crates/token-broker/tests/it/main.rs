@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod admin_tls;
 mod consumers;
 mod credentials;
 mod exchange;
@@ -12,6 +13,7 @@ mod metadata;
 mod model;
 mod mutual_tls;
 mod preflight;
+mod probe;
 mod purge;
 mod redis_tls;
 mod refresh;

@@ -1,5 +1,6 @@
 //! What is served: sockets, mutual TLS, health, reflection, the admin port, the end.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use proto::v1::token_broker_client::TokenBrokerClient;
 use telemetry::testing::Captured;
 use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request};
@@ -22,7 +25,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::support::{ALICE, Broker, Entra};
+use crate::support::{ALICE, Broker, Entra, admin};
 
 #[tokio::test]
 async fn a_unix_socket_is_served_and_removed() {
@@ -64,6 +67,20 @@ async fn health_and_readiness_follow_keys_and_credential() {
         readiness.starts_with("HTTP/1.1 503") && readiness.contains(r#""credential":"failing""#),
         "{readiness}"
     );
+}
+
+#[tokio::test]
+async fn silent_connections_keep_no_probe_out() {
+    let entra = Entra::start().await;
+    let broker = Broker::start_with(entra.config(&["--health-listen", "127.0.0.1:0"])).await;
+    let health = broker.health.clone().unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(&health).await.unwrap());
+    }
+    // One more than there are places: the oldest makes room.
+    assert!(admin(&health, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(silent[0].read_u8().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! The server's side of mutual TLS, from its three files.
+//! The server's side of TLS, from its files: of the gRPC port, where it is mutual, and of the admin port.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,15 +14,48 @@ use tokio_rustls::TlsAcceptor;
 use watched::{Content, WatchError, Watched};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-/// The files of mutual TLS.
+/// What is served over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// gRPC, for consumers: who shows no certificate is nobody.
+    Grpc,
+    /// Health and metrics, for whoever scrapes.
+    Admin,
+}
+
+impl Port {
+    /// How its files are called in log and metrics.
+    fn files(self) -> &'static str {
+        match self {
+            Self::Grpc => "TLS files",
+            Self::Admin => "admin TLS files",
+        }
+    }
+
+    fn client_ca_setting(self) -> &'static str {
+        match self {
+            Self::Grpc => "BROKER_TLS_CLIENT_CA_FILE",
+            Self::Admin => "BROKER_ADMIN_CLIENT_CA_FILE",
+        }
+    }
+
+    fn protocols(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Grpc => vec![b"h2".to_vec()],
+            Self::Admin => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        }
+    }
+}
+
+/// The files of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The server's certificate chain.
     pub cert: PathBuf,
     /// The server's private key.
     pub key: PathBuf,
-    /// The authorities of consumers' certificates.
-    pub client_ca: PathBuf,
+    /// The authorities that certificates of clients must come from. Without them none is asked for.
+    pub client_ca: Option<PathBuf>,
 }
 
 impl TlsFiles {
@@ -55,7 +88,7 @@ impl ServerTls {
         self.not_after
     }
 
-    fn new(cert: &[u8], key: &[u8], client_ca: &[u8]) -> Result<Self, Fault> {
+    fn new(port: Port, cert: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> Result<Self, Fault> {
         let chain = certificates(cert).map_err(|()| Fault::BrokenCert)?;
         let leaf = chain.first().ok_or(Fault::NoCert)?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| Fault::BrokenCert)?;
@@ -64,17 +97,23 @@ impl ServerTls {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Fault::NoKey)?;
 
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let authorities = Arc::new(authorities(client_ca)?);
-        let verifier = WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider))
-            .build()
-            .map_err(Fault::Verifier)?;
+        let verifier = match (client_ca, port) {
+            (Some(client_ca), _) => {
+                let authorities = Arc::new(authorities(client_ca)?);
+                WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider))
+                    .build()
+                    .map_err(Fault::Verifier)?
+            }
+            (None, Port::Admin) => WebPkiClientVerifier::no_client_auth(),
+            (None, Port::Grpc) => return Err(Fault::NoAuthority),
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(Fault::Mismatch)?
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)
             .map_err(Fault::Mismatch)?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = port.protocols();
         // A resumed session is one whose certificate nobody looks at again. Connections are few and long: each can
         // afford a handshake.
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -87,17 +126,18 @@ impl ServerTls {
 ///
 /// # Errors
 /// [`TlsError`] names the setting, the file and the fix.
-pub(crate) fn watch(files: &TlsFiles) -> Result<Arc<Watched<ServerTls>>, TlsError> {
-    let paths = vec![files.cert.clone(), files.key.clone(), files.client_ca.clone()];
+pub(crate) fn watch(port: Port, files: &TlsFiles) -> Result<Arc<Watched<ServerTls>>, TlsError> {
+    let TlsFiles { cert, key, client_ca } = files.clone();
+    let paths = [cert, key].into_iter().chain(client_ca).collect();
     let (settings, named) = (files.clone(), files.clone());
     let parse = move |contents: &[Content]| {
-        let [cert, key, client_ca] = contents else { return Err("three files".into()) };
-        ServerTls::new(cert, key, client_ca)
-            .map_err(|fault| UnusableFiles { fault, files: settings.clone() }.into())
+        let [cert, key, client_ca @ ..] = contents else { return Err("two files or three".into()) };
+        ServerTls::new(port, cert, key, client_ca.first().map(|content| content.as_slice()))
+            .map_err(|fault| UnusableFiles { fault, port, files: settings.clone() }.into())
     };
-    Watched::load("TLS files", paths, parse).map_err(|error| match error {
+    Watched::load(port.files(), paths, parse).map_err(|error| match error {
         WatchError::Unreadable { path, source } => {
-            TlsError::Unreadable { setting: setting_of(&named, &path), path, source }
+            TlsError::Unreadable { setting: setting_of(port, &named, &path), path, source }
         }
         error => TlsError::Unusable(error),
     })
@@ -128,6 +168,7 @@ pub enum TlsError {
 #[derive(Debug)]
 struct UnusableFiles {
     fault: Fault,
+    port: Port,
     files: TlsFiles,
 }
 
@@ -136,7 +177,8 @@ impl fmt::Display for UnusableFiles {
         let TlsFiles { cert, key, client_ca } = &self.files;
         let cert = format_args!("BROKER_TLS_CERT_FILE `{}`", cert.display());
         let key = format_args!("BROKER_TLS_KEY_FILE `{}`", key.display());
-        let client_ca = format_args!("BROKER_TLS_CLIENT_CA_FILE `{}`", client_ca.display());
+        let client_ca = client_ca.as_deref().unwrap_or(Path::new("")).display();
+        let client_ca = format_args!("{} `{client_ca}`", self.port.client_ca_setting());
         match &self.fault {
             Fault::NoCert => write!(f, "{cert} holds no certificate in PEM"),
             Fault::BrokenCert => write!(f, "{cert} holds PEM or a certificate that cannot be read"),
@@ -183,14 +225,14 @@ fn authorities(pem: &[u8]) -> Result<RootCertStore, Fault> {
     if store.is_empty() { Err(Fault::NoAuthority) } else { Ok(store) }
 }
 
-fn setting_of(files: &TlsFiles, path: &std::path::Path) -> &'static str {
+fn setting_of(port: Port, files: &TlsFiles, path: &Path) -> &'static str {
     let TlsFiles { cert, key, .. } = files;
     if path == cert {
         "BROKER_TLS_CERT_FILE"
     } else if path == key {
         "BROKER_TLS_KEY_FILE"
     } else {
-        "BROKER_TLS_CLIENT_CA_FILE"
+        port.client_ca_setting()
     }
 }
 
@@ -217,13 +259,13 @@ mod tests {
             let files = TlsFiles {
                 cert: file("cert.pem", cert),
                 key: file("key.pem", key),
-                client_ca: file("ca.pem", client_ca),
+                client_ca: Some(file("ca.pem", client_ca)),
             };
             Self { _dir: dir, files }
         }
 
         fn fault(&self) -> String {
-            let error = watch(&self.files).map(|_| ()).unwrap_err();
+            let error = watch(Port::Grpc, &self.files).map(|_| ()).unwrap_err();
             let mut texts = vec![error.to_string()];
             let mut source = error.source();
             while let Some(error) = source {
@@ -238,7 +280,7 @@ mod tests {
     fn files_that_fit_are_taken_and_tell_their_end() {
         let own = certified(ec_key(), 2026, 2028);
         let folder = Folder::new(&own.certificate.pem(), &own.key.serialize_pem(), &own.certificate.pem());
-        let tls = watch(&folder.files).unwrap().current();
+        let tls = watch(Port::Grpc, &folder.files).unwrap().current();
         assert_eq!(tls.not_after(), "2028-01-01T00:00:00Z".parse().unwrap());
     }
 
@@ -264,5 +306,22 @@ mod tests {
         std::fs::remove_file(&folder.files.key).unwrap();
         let fault = folder.fault();
         assert!(fault.contains("BROKER_TLS_KEY_FILE `") && fault.contains("cannot be read"), "{fault}");
+    }
+
+    #[test]
+    fn only_the_admin_port_goes_without_authorities() {
+        let own = certified(ec_key(), 2026, 2028);
+        let pem = own.certificate.pem();
+        let mut folder = Folder::new(&pem, &own.key.serialize_pem(), &pem);
+        folder.files.client_ca = None;
+        assert!(watch(Port::Admin, &folder.files).is_ok());
+        assert!(folder.fault().contains("BROKER_TLS_CLIENT_CA_FILE"), "{}", folder.fault());
+        folder.files.client_ca = Some(folder.files.key.clone());
+        let error = watch(Port::Admin, &folder.files).map(|_| ()).unwrap_err();
+        let reason = error.source().unwrap().source().unwrap().to_string();
+        assert!(
+            reason.contains("BROKER_ADMIN_CLIENT_CA_FILE") && reason.contains("holds no certificate"),
+            "{reason}"
+        );
     }
 }
