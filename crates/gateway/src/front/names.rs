@@ -125,6 +125,7 @@ mod tests {
             ("a.example", "A.example", None, false),
             ("a.example:443", "a.example", Some("https"), false),
             ("a.example:443", "a.example", Some("http"), true),
+            ("a.example:80", "a.example", Some("http"), false),
             ("a.example:443", "a.example", None, true),
             ("a.example", "b.example", Some("https"), true),
         ] {
@@ -145,6 +146,7 @@ mod tests {
             ("https://app.contoso.com", "https://app.contoso.com:8443", false),
             ("https://app.contoso.com", "https://app.contoso.com.evil.example", false),
             ("https://app.contoso.com", "https://user@app.contoso.com", false),
+            ("http://localhost", "http://localhost:80", true),
             ("http://localhost:*", "http://localhost:6274", true),
             ("http://localhost:*", "https://localhost:6274", false),
             ("https://app.contoso.com", "null", false),

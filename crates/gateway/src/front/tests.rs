@@ -71,6 +71,9 @@ fn fields_are_counted_together() {
     assert_eq!(look("/mcp", &[host, ("x-a", &half)]), Ok(Pages::None));
     let fields = [host, ("x-a", &half), ("x-b", &half), ("x-c", "0123456789abcdef")];
     assert_eq!(look("/mcp", &fields), Err(RequestFault::FieldsTooLarge));
+    let most = "x".repeat(MAX_FIELD_BYTES - host.0.len() - host.1.len() - "x-a".len());
+    assert_eq!(look("/mcp", &[host, ("x-a", &most)]), Ok(Pages::None));
+    assert_eq!(look("/mcp", &[host, ("x-ab", &most)]), Err(RequestFault::FieldsTooLarge));
 }
 
 #[test]

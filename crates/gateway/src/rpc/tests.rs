@@ -81,17 +81,27 @@ fn an_id_goes_back_as_it_came() {
             Err(fault) => fault.json(),
         }
     };
-    for id in
-        ["0", "-1", r#""""#, r#""\u00e9\n\"""#, "9007199254740993", "1.0", "12345678901234567890123", "1e400"]
-    {
+    for id in [
+        "0",
+        "-1",
+        r#""""#,
+        r#""\u00e9\n\"""#,
+        "9007199254740993",
+        "1.0",
+        "-1.5",
+        "12345678901234567890123",
+        "1e400",
+    ] {
         assert!(
             unknown(id).starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"#)),
             "{id}: {}",
             unknown(id)
         );
     }
-    let long = format!("\"{}\"", "x".repeat(300));
-    assert!(unknown(&long).contains(r#""id":null,"#));
+    let longest = format!("\"{}\"", "x".repeat(254));
+    assert!(unknown(&longest).contains(&longest));
+    let longer = format!("\"{}\"", "x".repeat(255));
+    assert!(unknown(&longer).contains(r#""id":null,"#));
 }
 
 #[test]
@@ -147,8 +157,9 @@ fn batches_are_for_the_one_version_that_has_them() {
         assert!(refused(&batch, version).contains("-32600"), "{version}");
     }
     assert!(refused("[]", "").contains("empty"));
-    let many = format!("[{}]", vec![ping; MAX_BATCH + 1].join(","));
-    assert!(refused(&many, "").contains("32 messages"));
+    let many = |count: usize| format!("[{}]", vec![ping; count].join(","));
+    assert!(Body::read(many(MAX_BATCH).as_bytes(), &versioned("")).is_ok());
+    assert!(refused(&many(MAX_BATCH + 1), "").contains("32 messages"));
 }
 
 #[test]
