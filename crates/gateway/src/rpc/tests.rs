@@ -105,6 +105,23 @@ fn an_id_goes_back_as_it_came() {
 }
 
 #[test]
+fn what_is_asked_for_and_is_not_there_has_the_code_that_clients_know() {
+    for (fault, rpc_code, code) in [
+        (Fault::unknown_method(Id::none(), Era::Legacy), -32601, "unknown_method"),
+        (Fault::unknown_tool(Id::none()), -32602, "unknown_tool"),
+        (Fault::internal(Id::none()), -32603, "internal"),
+        (Fault::cancelled(Id::none()), -32005, "cancelled"),
+    ] {
+        let answer: Value = serde_json::from_str(&fault.json()).unwrap();
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["data"]["code"]),
+            (&json!(rpc_code), &json!(code))
+        );
+        assert_eq!(fault.code(), code, "the same in metrics and logs");
+    }
+}
+
+#[test]
 fn what_php_writes_is_taken_for_what_it_means() {
     let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":[],"_meta":{"x":1}}}"#;
     let message = one(body).unwrap();

@@ -29,6 +29,7 @@ fn the_defaults_are_the_public_cloud_on_loopback() {
     );
     let arm = config.resources.find("arm").unwrap();
     assert_eq!(&*arm.scope, "https://management.azure.com/user_impersonation");
+    assert_eq!(config.cache.memory_bytes, 67_108_864);
 }
 
 #[test]
@@ -163,6 +164,15 @@ fn malformed_values_name_their_setting() {
             args.map_err(|e| e.to_string()).and_then(|a| Config::try_from(a).map_err(|e| e.to_string()));
         let error = error.unwrap_err();
         assert!(error.contains(setting), "{error}");
+    }
+}
+
+#[test]
+fn authorities_of_redis_are_for_a_redis_that_shows_a_certificate() {
+    let with = |url| config(&[url, "--cache-key-file=/keys", "--redis-ca-file=/ca.pem"]).map(drop);
+    assert_eq!(with("--redis-url=rediss://cache.contoso.com"), Ok(()));
+    for url in ["--redis-url=redis://localhost", "--redis-url=unix:/redis.sock"] {
+        assert!(with(url).unwrap_err().contains("is not rediss://"), "{url}");
     }
 }
 

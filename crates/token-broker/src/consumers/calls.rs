@@ -76,5 +76,8 @@ mod tests {
         assert!(all.of("a").begin(1).is_some());
         let _other = all.of("b");
         assert_eq!(all.0.lock().unwrap().len(), 1, "nobody holds `a` any more");
+        let _call = all.of("a").begin(1).unwrap();
+        drop(all.of("c"));
+        assert!(all.of("a").begin(1).is_none(), "another name makes nobody forget");
     }
 }

@@ -236,11 +236,15 @@ fn is_outage(outcome: &Outcome) -> bool {
     outcome.as_ref().is_err_and(ExchangeError::is_outage)
 }
 
-/// Waits for about so long before the next look, and tells how long before the one after. Replicas, and sessions, that
-/// began to wait together do not look together.
+/// Waits for about so long before the next look, and tells how long before the one after.
 async fn look_after(pause: Duration) -> Duration {
-    time::sleep(pause / 2 + jittered(pause / 2)).await;
+    time::sleep(about(pause)).await;
     (pause * 2).min(LOOK_AT_LEAST_EVERY)
+}
+
+/// Half of it at least, and no more: replicas, and sessions, that began to wait together do not look together.
+fn about(pause: Duration) -> Duration {
+    pause / 2 + jittered(pause / 2)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use testkit::eventually;
+
 use super::*;
 use crate::cache::key::Place;
 use crate::cache::terms::terms;
@@ -223,6 +225,22 @@ async fn the_memory_is_a_bound() {
     cache.entries.run_pending_tasks().await;
     assert!(cache.bytes() <= MIB, "{}", cache.bytes());
     assert!((50..=105).contains(&cache.len()), "{}", cache.len());
+}
+
+#[tokio::test]
+async fn what_is_stale_takes_no_memory() {
+    let cache = cache();
+    let briefly = Terms { fresh_until: NOW + SignedDuration::from_millis(1), refresh_at: None };
+    put(&cache, "replaced").await;
+    for name in ["new", "replaced"] {
+        cache.put(place(name), token(), briefly, NOW, cache.asked(NOW)).await;
+    }
+    // That of moka, which no test can set: a millisecond of it has passed soon enough.
+    eventually("both are gone", async || {
+        cache.entries.run_pending_tasks().await;
+        cache.len() == 0
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -43,30 +43,51 @@ struct Contact {
     counted: bool,
 }
 
+/// Connections made in vain since the last good one.
+struct Tries {
+    pause: Duration,
+    /// The trouble that the operator was told of last.
+    told: Option<String>,
+}
+
+impl Tries {
+    fn new() -> Self {
+        Self { pause: MIN_PAUSE, told: None }
+    }
+
+    /// After a connection that held for so long: the pause before the next one, and whether to tell of this trouble, which
+    /// is once for each kind, not once for each try.
+    fn failed(&mut self, held_for: Duration, trouble: &str) -> (Duration, bool) {
+        if held_for > GOOD_FOR {
+            *self = Self::new();
+        }
+        let is_news = self.told.as_deref() != Some(trouble);
+        self.told = Some(trouble.to_owned());
+        let pause = self.pause;
+        self.pause = (pause * 2).min(MAX_PAUSE);
+        (pause, is_news)
+    }
+}
+
 impl SharedCache {
     /// Keeps the connection, and `local`, which begins out of contact, up to date with the log of purges. Never returns.
     pub(crate) async fn keep(self: Arc<Self>, local: Arc<LocalCache>) {
         let mut contact = Contact { at: Timestamp::UNIX_EPOCH, counted: false };
-        let (mut pause, mut told) = (MIN_PAUSE, None);
+        let mut tries = Tries::new();
         loop {
             let started = time::Instant::now();
             let error = self.serve(&local, &mut contact).await;
             self.link.down();
-            if started.elapsed() > GOOD_FOR {
-                (pause, told) = (MIN_PAUSE, None);
-            }
-            // Once for each kind of trouble, not once for each try.
             let trouble = format!("{:?}", error.kind());
-            if told.as_ref() != Some(&trouble) {
+            let (pause, is_news) = tries.failed(started.elapsed(), &trouble);
+            if is_news {
                 tracing::warn!(
                     kind = trouble,
                     code = error.code(),
                     "the shared cache cannot be used: this replica goes on by itself, and tries again"
                 );
-                told = Some(trouble);
             }
             time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 
@@ -217,5 +238,28 @@ fn take_to_heart(local: &LocalCache, news: &News, now: Timestamp) {
     }
     for Entry { user, .. } in news.purged.iter().flatten() {
         local.purge(*user, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_that_is_gone_is_asked_less_and_less_often_and_told_of_once() {
+        let mut tries = Tries::new();
+        let mut told = 0;
+        let pauses: Vec<_> = (0..8)
+            .map(|_| {
+                let (pause, is_news) = tries.failed(Duration::ZERO, "Io");
+                told += u32::from(is_news);
+                pause.as_millis()
+            })
+            .collect();
+        assert_eq!((&pauses[..], told), (&[100, 200, 400, 800, 1600, 3200, 5000, 5000][..], 1));
+        assert_eq!(tries.failed(Duration::ZERO, "AuthenticationFailed"), (MAX_PAUSE, true));
+        assert_eq!(tries.failed(GOOD_FOR, "AuthenticationFailed"), (MAX_PAUSE, false));
+        let more = GOOD_FOR + Duration::from_millis(1);
+        assert_eq!(tries.failed(more, "AuthenticationFailed"), (MIN_PAUSE, true), "it was a good one");
     }
 }

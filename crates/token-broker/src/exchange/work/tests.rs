@@ -93,4 +93,5 @@ async fn looks_become_rarer() {
     }
     assert_eq!(pause, LOOK_AT_LEAST_EVERY);
     assert!((5..=15).contains(&looks), "{looks}");
+    assert!((0..100).all(|_| (pause / 2..=pause).contains(&about(pause))));
 }

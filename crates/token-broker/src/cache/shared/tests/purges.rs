@@ -232,3 +232,46 @@ async fn a_log_that_begins_anew_on_an_older_clock_is_read_from_its_beginning() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_was_out_of_contact_for_longer_than_it_serves_begins_anew() {
+    let server = RedisServer::start();
+    let way = RedisWay::to(&server);
+    let a = Replica::at(&way.url(), &cache_keys("k1", 1));
+    a.is_up().await;
+    a.shared.members().resume(NOW - members::REMEMBERED_FOR);
+    let mine = place(1, "x");
+    assert_eq!(a.shared.purge(&place(2, "x").user).await, Purged::By(NOW));
+    a.remembers(&mine).await;
+    assert!(a.holds(&mine).await);
+    way.cut();
+    eventually("a has noticed", async || !a.shared.is_up()).await;
+    a.clock.advance(FENCE + SignedDuration::from_secs(1));
+    server.run::<String>(&[b"FLUSHALL"]);
+
+    way.open();
+
+    a.is_up().await;
+    assert!(!a.holds(&mine).await, "its purge may have come, and gone with the log");
+    let by = a.clock.now() + FENCE;
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(by), "and so may another replica");
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_is_told_of_every_purge() {
+    for silence in [SignedDuration::ZERO, FENCE + SignedDuration::from_secs(1)] {
+        let mut server = RedisServer::start();
+        let a = Replica::up(&server).await;
+        let mine = place(1, "x");
+        a.local.purge(mine.user, NOW);
+        assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+        server.kill();
+        eventually("a has noticed", async || !a.shared.is_up()).await;
+        a.clock.advance(silence);
+
+        server.restart();
+
+        let log = a.shared.names().log();
+        eventually("it stands in the log", async || server.run::<u64>(&[b"XLEN", log.as_bytes()]) == 1).await;
+    }
+}
