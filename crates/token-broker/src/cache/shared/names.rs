@@ -56,3 +56,35 @@ impl Names {
         self.keys.name(&[b"user", user.as_bytes()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::cache::key::CacheKey;
+    use crate::testing::cache_keys;
+
+    fn names(key_file: &str) -> [String; 6] {
+        let names = Names::new(Arc::new(SealingKeys::parse(key_file.as_bytes()).unwrap()));
+        let user = UserKey::from_bytes([1; 32]);
+        let place = Place { key: CacheKey::of(&[b"x"]), user };
+        [
+            names.entry(&place),
+            names.lease(&place),
+            names.generation(&user),
+            names.log(),
+            names.replicas(),
+            names.confirmations(b"nonce"),
+        ]
+    }
+
+    #[test]
+    fn deployments_that_share_a_redis_share_no_name_in_it() {
+        let one = cache_keys("k1", 1);
+        let other = one.replacen("AAAA", "BAAA", 1);
+        let all: HashSet<_> = names(&one).into_iter().chain(names(&other)).collect();
+        assert_eq!(all.len(), 12, "{all:?}");
+        assert_eq!(names(&one), names(&cache_keys("k2", 2)), "a rotation changes none");
+    }
+}

@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_at_once_so_that_no_copy_of_a_token_is_left_behind() {
+        let token = DownstreamToken::sample(&"t".repeat(1843), NOW);
+        let written = write(&Ok(token), TERMS).unwrap();
+        assert!((1843 + 256..1843 + 512).contains(&written.capacity()), "{}", written.capacity());
+        let claims = Kind::ClaimsChallenge { claims: Arc::from("c".repeat(8192)) };
+        let written = write(&Err(claims.into()), TERMS).unwrap();
+        assert_eq!(written.capacity(), 16_384);
+    }
+
+    #[test]
     fn refusals_of_a_user_are_shared_and_outages_are_not() {
         let evidence = Evidence { aadsts: Some(50076), correlation_id: Some("c".into()), trace_id: None };
         for kind in [

@@ -301,6 +301,12 @@ mod tests {
             assert!(!error.to_string().contains(&secret[..8]));
         }
         assert_eq!(SealingKeys::parse(b"\xff").unwrap_err(), KeyFileError::NotText);
+        let with = |id: &str| SealingKeys::parse(file("a", &[("a", 1), (id, 2)]).as_bytes());
+        for id in ["\"\"", "\"a b\"", &"i".repeat(33)] {
+            assert_eq!(with(id).unwrap_err(), KeyFileError::KeyId, "{id}");
+        }
+        assert!(with(&"i".repeat(32)).is_ok());
+        assert!(format!("{:?}", with("b").unwrap()).contains(r#"seal_with: "a", keys: ["a", "b"]"#));
         assert!(!format!("{:?}", keys("a", &[("a", 1)])).contains(&secret[..8]));
     }
 }

@@ -22,6 +22,7 @@ mod purges;
 
 const SECRET: &str = "eyJ.a-secret-token.sig";
 /// A busy machine is not an outage.
+const UNUSABLE: &str = "broker_redis_unusable_total";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A replica: its memory, and its view of the shared cache.
@@ -30,6 +31,7 @@ pub(super) struct Replica {
     local: Arc<LocalCache>,
     clock: Arc<ManualClock>,
     keeper: JoinHandle<()>,
+    telemetry: telemetry::Metrics,
     dir: TempDir,
 }
 
@@ -59,12 +61,13 @@ impl Replica {
             ca_file: None,
         };
         let clock = Arc::new(ManualClock::at(NOW));
-        let metrics = Metrics::new(&opentelemetry::global::meter("test"));
+        let telemetry = telemetry::Metrics::new("test").unwrap();
+        let metrics = Metrics::new(&telemetry.meter("test"));
         let shared = SharedCache::new(&settings, Arc::<ManualClock>::clone(&clock), metrics).unwrap();
         let local = Arc::new(LocalCache::new(1024 * 1024, |_| {}));
         local.out_of_contact();
         let keeper = tokio::spawn(Arc::clone(&shared).keep(Arc::clone(&local)));
-        Self { shared, local, clock, keeper, dir }
+        Self { shared, local, clock, keeper, telemetry, dir }
     }
 
     pub(super) async fn up(server: &RedisServer) -> Self {
@@ -122,6 +125,12 @@ impl Replica {
 
     async fn remembers(&self, place: &Place) {
         self.local.put(*place, token(), terms(), NOW, self.local.asked(NOW)).await;
+    }
+
+    /// Whether its operator can see that somebody else writes to Redis.
+    fn reports_forgery(&self) -> bool {
+        let metrics = self.telemetry.render();
+        metrics.lines().any(|line| line.starts_with(UNUSABLE) && line.contains(r#"cause="forged""#))
     }
 
     async fn holds(&self, place: &Place) -> bool {

@@ -118,4 +118,20 @@ fn of_more_than_can_be_remembered_nobody_says_that_they_are_all() {
     assert!(members.confirmed(|_| true, NOW).by_all);
     members.look(&heartbeats(MAX_MEMBERS + 1), NOW);
     assert!(!members.confirmed(|_| true, NOW).by_all);
+    // Nor of those it is only told of.
+    let mut members = self::members();
+    let told: Vec<_> = (0..MAX_MEMBERS).map(|number| id(3 + number as u128)).collect();
+    members.look(&[(id(2), counting(NOW, &told[1..]))], NOW);
+    assert!(members.confirmed(|_| true, NOW).by_all);
+    members.look(&[(id(2), counting(NOW + SECONDS(1), &told))], NOW + SECONDS(1));
+    assert!(!members.confirmed(|_| true, NOW + SECONDS(1)).by_all);
+}
+
+#[test]
+fn whose_clock_is_a_little_behind_is_waited_for_all_the_same() {
+    for (behind, waits) in [(0, true), (90, true), (91, false)] {
+        let mut members = members();
+        members.look(&[(id(2), counting(NOW - SECONDS(behind), &[ME]))], NOW);
+        assert_eq!(!members.confirmed(|id| *id == ME, NOW).by_those_heard, waits, "{behind}");
+    }
 }

@@ -52,6 +52,16 @@ async fn a_way_that_holds_everything_up_costs_one_timeout_and_what_was_held_up_h
 }
 
 #[tokio::test]
+async fn an_error_that_redis_answers_with_is_no_broken_connection() {
+    let server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    let ask =
+        async |connection: &mut MultiplexedConnection| redis::cmd("NOSUCH").query_async(connection).await;
+    assert_eq!(a.shared.link.ask::<()>("test", ask).await, Err(Down));
+    assert!(a.shared.is_up());
+}
+
+#[tokio::test]
 async fn a_redis_that_is_full_is_done_without() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "noeviction"]);
     let a = Replica::up(&server).await;

@@ -109,6 +109,7 @@ async fn a_replica_that_nobody_is_blocks_no_purge_and_is_taken_off_the_list() {
     }
     eventually("a flood goes too", async || fields(&server, replicas).len() <= 2).await;
     assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
+    assert!(a.reports_forgery());
 }
 
 #[tokio::test]

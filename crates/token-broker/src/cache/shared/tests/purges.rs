@@ -33,6 +33,21 @@ async fn a_purge_reaches_every_replica_and_both_levels() {
     // An exchange that was under way leaves nothing behind.
     b.shared.finish(late, &token(), Some(terms()));
     eventually("the turn is given back", async || matches!(a.claim(&mine).await, Claim::Granted(_))).await;
+    assert!(!a.reports_forgery() && !b.reports_forgery());
+}
+
+#[tokio::test]
+async fn a_purge_is_taken_to_heart_once() {
+    let server = RedisServer::start();
+    let (a, b) = two(&server).await;
+    let mine = place(1, "x");
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+    b.remembers(&mine).await;
+    // Not what comes true in time, but what must never: more looks make nothing right that is wrong.
+    for _ in 0..5 {
+        time::sleep(purge_log::BEAT_EVERY).await;
+        assert!(b.holds(&mine).await, "a token of after the purge");
+    }
 }
 
 #[tokio::test]
@@ -175,6 +190,58 @@ async fn purges_of_long_ago_are_forgotten() {
 }
 
 #[tokio::test]
+async fn a_purge_is_in_the_log_for_longer_than_anything_lives() {
+    let server = RedisServer::start();
+    let (now, _): (i64, i64) = server.run(&[b"TIME"]);
+    let a = Replica::new(&server);
+    let log = a.shared.names().log();
+    a.keeper.abort();
+    for (minutes, name) in [(61, 1), (59, 2)] {
+        let entry = Entry::new(place(name, "x").user).unwrap();
+        let envelope = purge_log::seal(&a.shared.keys.current(), &entry).unwrap();
+        let id = format!("{}-0", (now - minutes * 60) * 1000);
+        server.run::<String>(&[b"XADD", log.as_bytes(), id.as_bytes(), b"p", &envelope]);
+    }
+    let b = Replica::up(&server).await;
+    assert_eq!(b.local.purged_users(), [place(2, "x").user]);
+    assert_eq!(server.run::<u64>(&[b"XLEN", log.as_bytes()]), 1);
+}
+
+/// More than is read at once.
+fn fill(server: &RedisServer, a: &Replica) {
+    let (log, keys) = (a.shared.names().log(), a.shared.keys.current());
+    for number in 0..=1000 {
+        let mut user = [9; 32];
+        user[..4].copy_from_slice(&u32::to_be_bytes(number));
+        let envelope = purge_log::seal(&keys, &Entry::new(UserKey::from_bytes(user)).unwrap()).unwrap();
+        server.run::<String>(&[b"XADD", log.as_bytes(), b"*", b"p", &envelope]);
+    }
+}
+
+#[tokio::test]
+async fn a_long_log_is_read_to_its_end_before_it_is_told_what_it_lacks() {
+    let mut server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    let log = a.shared.names().log();
+    let entries = |server: &RedisServer| server.run::<u64>(&[b"XLEN", log.as_bytes()]);
+    let mine = place(1, "x");
+    fill(&server, &a);
+    a.local.purge(mine.user, NOW);
+    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(NOW));
+    // On another connection it reads all of it anew. What it knows stands at the end.
+    a.shared.link.give_up();
+    a.is_up().await;
+    assert_eq!(entries(&server), 1002);
+
+    // Another Redis has as long a log, and that purge is not in it.
+    server.kill();
+    eventually("a has noticed", async || !a.shared.is_up()).await;
+    server.restart();
+    fill(&server, &a);
+    eventually("it is told", async || entries(&server) >= 1002).await;
+}
+
+#[tokio::test]
 async fn purges_during_an_outage_do_not_hold_off_its_end() {
     let mut server = RedisServer::start();
     let a = Replica::up(&server).await;
@@ -189,6 +256,20 @@ async fn purges_during_an_outage_do_not_hold_off_its_end() {
     assert_eq!(a.shared.purge(&place(1, "x").user).await, Purged::By(NOW));
     let log: u64 = server.run(&[b"XLEN", a.shared.names().log().as_bytes()]);
     assert_eq!(log, 21);
+}
+
+#[tokio::test]
+async fn so_many_purges_are_remembered_for_later_and_no_more() {
+    let mut server = RedisServer::start();
+    let a = Replica::up(&server).await;
+    server.kill();
+    eventually("a has noticed", async || !a.shared.is_up()).await;
+    for number in 0..=u64::try_from(MAX_UNTOLD).unwrap() {
+        let mut user = [0; 32];
+        user[..8].copy_from_slice(&number.to_be_bytes());
+        a.shared.tell_later(UserKey::from_bytes(user));
+    }
+    assert_eq!(a.shared.untold.lock().unwrap().len(), MAX_UNTOLD);
 }
 
 #[tokio::test]
