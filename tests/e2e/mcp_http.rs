@@ -210,15 +210,17 @@ async fn a_connection_outlives_a_refusal_that_needed_no_body() {
     let address = format!("127.0.0.1:{}", url.port().unwrap());
     let mut connection = TcpStream::connect(&address).await.unwrap();
     connection.set_nodelay(true).unwrap();
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-         Accept: application/json, text/event-stream\r\nContent-Length: 2\r\n\r\n"
-    );
-    for _ in 0..3 {
+    let large = "x".repeat(60_000);
+    for body in ["{}", "{}", &large, "{}"] {
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         connection.write_all(head.as_bytes()).await.unwrap();
         // Long enough to be answered too early, were it so.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        connection.write_all(b"{}").await.unwrap();
+        connection.write_all(body.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"}") {
             assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0, "the connection was closed");

@@ -91,3 +91,17 @@ fn a_page_is_told_of_the_fields_that_are_used_here_and_no_others() {
     let plain = Request::builder().method(Method::OPTIONS).header("origin", "https://app.contoso.com");
     assert_eq!(preflight(&plain.body(Body::empty()).unwrap()), None);
 }
+
+#[test]
+fn caches_are_told_that_an_answer_depends_on_the_page() {
+    let opened = |pages: &Pages| {
+        let mut headers = HeaderMap::new();
+        open(pages, &mut headers);
+        [header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS]
+            .map(|name| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default())
+    };
+    let app = "https://app.contoso.com";
+    assert_eq!(opened(&Pages::None), ["Origin", "", ""]);
+    assert_eq!(opened(&Pages::Any), ["", "*", EXPOSED]);
+    assert_eq!(opened(&Pages::Of(HeaderValue::from_static(app))), ["Origin", app, EXPOSED]);
+}

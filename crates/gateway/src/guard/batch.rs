@@ -89,3 +89,21 @@ async fn text_of(response: Response<Body>, id: Id) -> Option<String> {
         String::from_utf8(body.into()).ok().filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
     Some(text.unwrap_or_else(|| Fault::internal(id).json()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_none_or_too_long_is_told_as_our_fault() {
+        let text = async |body: String| text_of(Response::new(Body::from(body)), Id::none()).await;
+        let of_length = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+        let internal = Some(Fault::internal(Id::none()).json());
+        assert_eq!(text(of_length(4_194_304)).await, Some(of_length(4_194_304)));
+        assert_eq!(text(of_length(4_194_305)).await, internal);
+        assert_eq!(text("no JSON".to_owned()).await, internal);
+        let mut accepted = Response::new(Body::empty());
+        *accepted.status_mut() = StatusCode::ACCEPTED;
+        assert_eq!(text_of(accepted, Id::none()).await, None);
+    }
+}

@@ -101,6 +101,32 @@ async fn a_revoked_session_is_cured_by_a_sign_in() {
     assert_eq!(rendered(&Refusal::claims(more), &[]).await.0, 403);
 }
 
+#[test]
+fn claims_are_an_object_or_none_at_all() {
+    let newer_sign_in = Refusal::claims(json!({"access_token": {"nbf": {}}}));
+    for text in ["", "7", "[]", "null", "{"] {
+        assert_eq!(Refusal::challenged(text), newer_sign_in, "{text}");
+        for refusal in [invalid(None), Refusal::IdentityProviderUnavailable { retry_after: None }] {
+            assert_eq!(refusal.clone().with_claims(text), refusal, "{text}");
+        }
+    }
+    let more = json!({"access_token": {"acrs": {"essential": true, "value": "c1"}}});
+    let text = more.to_string();
+    assert_eq!(Refusal::challenged(&text), Refusal::ClaimsChallenge { claims: more.clone() });
+    assert_eq!(invalid(None).with_claims(&text), invalid(Some(more.clone())));
+    assert_eq!(
+        invalid(Some(json!({}))).with_claims(&text),
+        invalid(Some(json!({}))),
+        "Entra ID's own come first"
+    );
+    let outage = Refusal::IdentityProviderUnavailable { retry_after: None };
+    assert_eq!(outage.with_claims(&text), Refusal::ClaimsChallenge { claims: more });
+}
+
+fn invalid(claims: Option<Value>) -> Refusal {
+    Refusal::InvalidToken { reason: "interaction_required".into(), detail: "sign in".into(), claims }
+}
+
 #[tokio::test]
 async fn missing_consent_comes_with_the_link() {
     let refusal = Refusal::ConsentRequired { permission: "Azure Resource Manager user_impersonation".into() };
