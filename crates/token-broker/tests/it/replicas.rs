@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use proto::v1::{ExchangeRequest, PurgeUserRequest, PurgeUserResponse, TokenSource};
 use proto::{BrokerError, Reason};
 use serde_json::json;
+use telemetry::testing::Captured;
 use testkit::{NOW, RedisServer, RedisWay, cache_keys, eventually, key_and_cert};
 use tonic::Status;
 
@@ -163,6 +164,33 @@ async fn one_replica_refreshes_for_all() {
         .await;
     }
 
+    assert_eq!(entra.count(), 2);
+}
+
+#[tokio::test]
+async fn new_keys_of_the_cache_are_in_force_without_a_restart() {
+    let captured = Captured::install("info");
+    let entra = Entra::start().await;
+    let redis = RedisServer::start();
+    let a = replica(&entra, &redis).await;
+    let (alice, bob) = (entra.token(ALICE), entra.token(BOB));
+    a.exchange(&alice).await.unwrap();
+    let old = cache_keys("k1", 1);
+    let both = format!("{}{}\n", cache_keys("k2", 2), old.lines().last().unwrap());
+
+    std::fs::write(entra.dir.path().join("keys.toml"), &both).unwrap();
+    let reloaded = |line: &str| line.contains("reloaded") && line.contains("cache keys");
+    eventually("a has read it", async || captured.logs().lines().any(reloaded)).await;
+
+    let other = entra.dir.path().join("other.toml");
+    std::fs::write(&other, &both).unwrap();
+    let other = other.display().to_string();
+    let flags = ["--redis-url", &redis.url(), "--cache-key-file", &other, "--redis-timeout", "10000"];
+    let b = Broker::start_with(entra.config(&flags)).await;
+    b.shares().await;
+    let of_b = b.exchange(&bob).await.unwrap().access_token;
+    eventually("b has left it", async || redis.run::<Vec<Vec<u8>>>(&[b"KEYS", b"*:e:*"]).len() == 2).await;
+    assert_eq!(a.exchange(&bob).await.unwrap().access_token, of_b, "a opens what the new key seals");
     assert_eq!(entra.count(), 2);
 }
 

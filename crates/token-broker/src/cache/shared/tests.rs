@@ -207,6 +207,10 @@ async fn after_an_outage_nobody_waits_for_anybody() {
     a.finds(&mine).await;
     a.shared.finish(second, &outage, Some(terms()));
     a.finds(&mine).await;
+    assert!(
+        !a.reports_forgery() && !b.reports_forgery(),
+        "the mark of an outage is no lease that somebody made up"
+    );
 }
 
 #[tokio::test]

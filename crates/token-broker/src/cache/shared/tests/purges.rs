@@ -316,26 +316,29 @@ async fn a_log_that_begins_anew_on_an_older_clock_is_read_from_its_beginning() {
 
 #[tokio::test]
 async fn who_was_out_of_contact_for_longer_than_it_serves_begins_anew() {
-    let server = RedisServer::start();
-    let way = RedisWay::to(&server);
-    let a = Replica::at(&way.url(), &cache_keys("k1", 1));
-    a.is_up().await;
-    a.shared.members().resume(NOW - members::REMEMBERED_FOR);
-    let mine = place(1, "x");
-    assert_eq!(a.shared.purge(&place(2, "x").user).await, Purged::By(NOW));
-    a.remembers(&mine).await;
-    assert!(a.holds(&mine).await);
-    way.cut();
-    eventually("a has noticed", async || !a.shared.is_up()).await;
-    a.clock.advance(FENCE + SignedDuration::from_secs(1));
-    server.run::<String>(&[b"FLUSHALL"]);
+    for (silence, begins_anew) in [(FENCE, false), (FENCE + SignedDuration::from_secs(1), true)] {
+        let server = RedisServer::start();
+        let way = RedisWay::to(&server);
+        let a = Replica::at(&way.url(), &cache_keys("k1", 1));
+        a.is_up().await;
+        a.shared.members().resume(NOW - members::REMEMBERED_FOR);
+        let mine = place(1, "x");
+        assert_eq!(a.shared.purge(&place(2, "x").user).await, Purged::By(NOW));
+        a.remembers(&mine).await;
+        assert!(a.holds(&mine).await);
+        way.cut();
+        eventually("a has noticed", async || !a.shared.is_up()).await;
+        a.clock.advance(silence);
+        server.run::<String>(&[b"FLUSHALL"]);
 
-    way.open();
+        way.open();
 
-    a.is_up().await;
-    assert!(!a.holds(&mine).await, "its purge may have come, and gone with the log");
-    let by = a.clock.now() + FENCE;
-    assert_eq!(a.shared.purge(&mine.user).await, Purged::By(by), "and so may another replica");
+        a.is_up().await;
+        assert_eq!(a.holds(&mine).await, !begins_anew, "its purge may have come, and gone with the log");
+        let wait = if begins_anew { FENCE } else { SignedDuration::ZERO };
+        let purged = a.shared.purge(&mine.user).await;
+        assert_eq!(purged, Purged::By(a.clock.now() + wait), "another replica may have come and gone, too");
+    }
 }
 
 #[tokio::test]
