@@ -63,15 +63,19 @@ check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, 
 	@tests/check_scripts.sh
 
 # What decides who may do what: everything in it that no test would miss is named in docs/mutants.md. In one process the
-# tests of identity share their keys, which take longer to make than all else.
-MUTANTS ?= -p identity -p gateway -p token-broker -f 'crates/identity/src/**' -e '**/fuzzing.rs' \
+# tests of identity share their keys, which take longer to make than all else. The broker's tests over gRPC miss what its
+# `--lib` cannot, and share what is logged: each has a process of its own. The run of the model would take too long.
+MUTANTS ?= -p identity -p gateway -f 'crates/identity/src/**' -e '**/fuzzing.rs' \
 	-f 'crates/gateway/src/{guard,policy,refusal,rpc,front,rate}*' -f 'crates/gateway/src/{guard,policy,refusal,rpc,front}/*' \
-	-f 'crates/token-broker/src/{exchange,flights,consumers,cache}*' -f 'crates/token-broker/src/{exchange,consumers,cache}/**' \
 	--test-tool cargo -- --lib
+MUTANTS_BROKER ?= -p token-broker -f 'crates/token-broker/src/{exchange,flights,consumers,cache}*' \
+	-f 'crates/token-broker/src/{exchange,consumers,cache}/**' --test-tool nextest -- --lib --test it -E 'not test(/long_run/)'
 
-.PHONY: mutants
+.PHONY: mutants mutants-broker
 mutants: setup-mutants ## Break the code that guards, line by line: some test must miss each (docs/mutants.md; hours)
 	$(CARGO) mutants --output target $(MUTANTS)
+mutants-broker: setup-mutants ## The same for the broker's cache, consumers and exchange (hours)
+	$(CARGO) mutants --output target/broker $(MUTANTS_BROKER)
 
 # How long each target runs.
 SECONDS ?= 60
@@ -131,7 +135,7 @@ setup-check:
 setup-fuzz:
 	@tests/setup.sh fuzz
 setup-mutants:
-	@tests/setup.sh services mutants
+	@tests/setup.sh services nextest mutants
 
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
