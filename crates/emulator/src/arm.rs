@@ -25,6 +25,7 @@ pub(crate) mod costs;
 pub(crate) mod errors;
 pub(crate) mod query;
 pub(crate) mod request;
+pub(crate) mod role_assignments;
 pub(crate) mod state;
 pub(crate) mod subscriptions;
 pub(crate) mod throttle;
@@ -41,6 +42,7 @@ const API_VERSIONS: &[&str] = &[
     "2021-01-01",
     "2021-10-01",
     "2022-01-01",
+    "2022-04-01",
     "2022-05-01",
     "2022-09-01",
     "2022-10-01",
@@ -123,6 +125,14 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
     let post = request.method == Method::POST;
     let get = request.method == Method::GET;
     match rest {
+        ["providers", "microsoft.authorization", "roledefinitions"] if get => {
+            role_assignments::definitions(caller, &scope, request)
+        }
+        ["providers", "microsoft.authorization", "roleassignments", name]
+            if request.method == Method::PUT =>
+        {
+            role_assignments::create(state, caller, &scope, name, request)
+        }
         ["providers", "microsoft.costmanagement", "query"] => {
             count(state, "Microsoft.CostManagement/query");
             query::handle(state, caller, &scope, request)

@@ -16,6 +16,9 @@ pub struct Config {
     pub bind: IpAddr,
     /// Host name in every public URL and in the certificate. Default `localhost`.
     pub host: String,
+    /// Take the names of Azure's own hosts, in every public URL and in the certificate: for callers behind a proxy that leads
+    /// those names here ([`crate::AZURE_HOSTS`]), and need no setting that differs from life. Default `false`.
+    pub as_azure: bool,
     /// Ports of the five listeners; 0 lets the system choose. Default all 0.
     pub ports: Ports,
     /// Directory that keeps the CA and all keys, so that a restart keeps them. Emulators running at the
@@ -73,6 +76,7 @@ impl Default for Config {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             host: "localhost".to_owned(),
+            as_azure: false,
             ports: Ports::default(),
             state_dir: None,
             identifier_uris: tenant.identifier_uris,

@@ -34,6 +34,7 @@ pub struct Emulator {
     world: Arc<World>,
     arm: Arc<arm::state::State>,
     servers: Servers,
+    addresses: Endpoints,
 }
 
 impl Emulator {
@@ -43,7 +44,8 @@ impl Emulator {
     /// A taken port, an unusable state directory, a damaged file in it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listeners = Listeners::bind(&config)?;
-        let endpoints = listeners.endpoints(&config.host)?;
+        let addresses = listeners.endpoints(&config.host)?;
+        let endpoints = if config.as_azure { addresses.clone().as_azure() } else { addresses.clone() };
         let (world, arm, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
             .await
             .map_err(|_| StartError::Key)??;
@@ -53,7 +55,7 @@ impl Emulator {
             arm = world.endpoints.arm,
             "emulator is listening"
         );
-        Ok(Self { world, arm, servers })
+        Ok(Self { world, arm, servers, addresses })
     }
 
     /// Stops listening and lets calls in flight finish, for at most five seconds.
@@ -64,6 +66,11 @@ impl Emulator {
     /// Where it listens.
     pub fn endpoints(&self) -> &Endpoints {
         &self.world.endpoints
+    }
+
+    /// The sockets behind [`Emulator::endpoints`], which bear other names with [`Config::as_azure`].
+    pub fn addresses(&self) -> &Endpoints {
+        &self.addresses
     }
 
     /// The CA certificate clients must trust, as PEM.
@@ -324,7 +331,7 @@ fn prepare(
 ) -> Result<(Arc<World>, Arc<arm::state::State>, Tls), StartError> {
     let year = year(&Clock::default());
     let store = Store::open(config.state_dir.as_deref())?;
-    let tls = Tls::load(&store, &config.host, year)?;
+    let tls = Tls::load(&store, &config.host, config.as_azure, year)?;
     let world = Arc::new(World::new(config, endpoints, tls.ca_pem.clone(), store, year)?);
     let arm = arm::state::State::new(Arc::clone(&world))?;
     Ok((world, Arc::new(arm), tls))

@@ -1,5 +1,9 @@
 //! The addresses of a running emulator. Knows no other module.
 
+/// The hosts of Entra ID, Azure Resource Manager and Graph in life, on port 443.
+pub const AZURE_HOSTS: [&str; 3] =
+    ["login.microsoftonline.com", "management.azure.com", "graph.microsoft.com"];
+
 /// Where the emulator listens. URLs have no trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
@@ -16,6 +20,12 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
+    /// The same, under the names that Azure's own hosts have.
+    pub(crate) fn as_azure(self) -> Self {
+        let [authority, arm, graph] = AZURE_HOSTS.map(|host| format!("https://{host}"));
+        Self { authority, arm, graph, ..self }
+    }
+
     /// Blob storage as URL.
     pub fn blob_url(&self) -> String {
         format!("https://{}", self.blob)

@@ -1,8 +1,10 @@
-//! Microsoft Graph, as far as consent look-ups need it. App-only tokens with the right application permissions alone.
+//! Microsoft Graph, as far as registering an application and consent look-ups need it. App-only tokens with the right
+//! application permissions alone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -11,6 +13,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::write::Written;
 use crate::entra::verify;
 use crate::faults::Endpoint;
 use crate::jwt::Unverified;
@@ -18,10 +21,17 @@ use crate::tenant::contoso::GRAPH_APP_ID;
 use crate::world::World;
 
 mod objects;
+mod write;
 
-/// The application permissions that look-ups need.
-const READ_GRANTS: &str = "DelegatedPermissionGrant.Read.All";
-const READ_APPLICATIONS: &str = "Application.Read.All";
+/// Which application permissions let a caller read what is below a path that contains this; any one will do.
+const READ: [(&str, &[&str]); 3] = [
+    (
+        "oauth2permissiongrants",
+        &["DelegatedPermissionGrant.Read.All", "DelegatedPermissionGrant.ReadWrite.All"],
+    ),
+    ("users", &["User.Read.All"]),
+    ("", &["Application.Read.All", "Application.ReadWrite.All"]),
+];
 
 /// The Graph listener.
 pub(crate) fn router(world: Arc<World>) -> Router {
@@ -76,7 +86,13 @@ impl GraphError {
     }
 }
 
-async fn handle(Shared(world): Shared<Arc<World>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn handle(
+    Shared(world): Shared<Arc<World>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     world.counters.add(|counts| counts.graph_requests += 1);
     if let Some(strike) = world.faults.strike(Endpoint::Graph).await {
         let status = StatusCode::from_u16(strike.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
@@ -87,28 +103,36 @@ async fn handle(Shared(world): Shared<Arc<World>>, method: Method, uri: Uri, hea
         }
         return response;
     }
-    match answer(&world, &method, &uri, &headers) {
-        Ok(body) => Json(body).into_response(),
-        Err(error) => error.into_response(&world),
-    }
+    answer(&world, &method, &uri, &headers, &body).unwrap_or_else(|error| error.into_response(&world))
 }
 
-fn answer(world: &World, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Value, GraphError> {
+fn answer(
+    world: &World,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, GraphError> {
     let caller = authenticate(world, headers)?;
     let path = uri.path().trim_start_matches('/');
     let path = path.strip_prefix("v1.0/").ok_or_else(|| GraphError::not_found(path))?;
-    if method != Method::GET {
-        return Err(GraphError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Request_BadRequest",
-            "Only GET is emulated.",
-        ));
+    if method == Method::GET {
+        return Ok(Json(read(world, &caller, path, uri)?).into_response());
     }
+    Ok(match write::write(world, &caller, method, path, body)? {
+        Written::Created(object) => (StatusCode::CREATED, Json(object)).into_response(),
+        Written::Changed => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+fn read(world: &World, caller: &Caller, path: &str, uri: &Uri) -> Result<Value, GraphError> {
     let query = uri.query().unwrap_or_default().as_bytes();
     let query: HashMap<String, String> = url::form_urlencoded::parse(query).into_owned().collect();
-    let about_grants = path.to_ascii_lowercase().contains("oauth2permissiongrants");
-    let needed = if about_grants { READ_GRANTS } else { READ_APPLICATIONS };
-    let permitted = caller.roles.iter().any(|role| role == needed || role == "Directory.Read.All");
+    let lowered = path.to_ascii_lowercase();
+    let sufficient =
+        READ.iter().find(|(of, _)| lowered.contains(of)).map_or(&[] as &[&str], |(_, roles)| roles);
+    let permitted =
+        caller.roles.iter().any(|role| role == "Directory.Read.All" || sufficient.contains(&role.as_str()));
     if !permitted && !objects::is_own(world, path, &caller.app_id) {
         let message = "Insufficient privileges to complete the operation.";
         return Err(GraphError::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message));

@@ -23,6 +23,11 @@ pub(crate) fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Reads standard base64.
+pub(crate) fn decode_standard(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 /// SHA-256, base64url.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     encode(digest::digest(&digest::SHA256, bytes))

@@ -21,7 +21,7 @@
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;
 pub use emulator::Emulator;
-pub use endpoints::Endpoints;
+pub use endpoints::{AZURE_HOSTS, Endpoints};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{Answering, ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults, OddAnswer};
@@ -29,8 +29,9 @@ pub use keys::Rollover;
 pub use tenant::conditional_access::{Control, Policy};
 pub use tenant::contoso::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE, GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID,
-    MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID, TENANT_DOMAIN, TENANT_ID,
+    DAEMON_CLIENT_SECRET, DEPLOYER_CLIENT_ID, DEPLOYER_CLIENT_SECRET, DEV_SUBSCRIPTION, FEDERATED_AUDIENCE,
+    GRAPH_APP_ID, MANAGED_IDENTITY_CLIENT_ID, MANAGED_IDENTITY_ID, PROD_SUBSCRIPTION, PUBLIC_CLIENT_ID,
+    TENANT_DOMAIN, TENANT_ID, VERIFIED_DOMAIN, VSCODE_CLIENT_ID,
 };
 pub use tenant::directory::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,

@@ -20,6 +20,9 @@ struct Args {
     /// Host name in public URLs and in the certificate.
     #[arg(long, env = "EMULATOR_HOST", default_value = "localhost")]
     host: String,
+    /// Bear the names of Azure's own hosts, for callers behind a proxy that leads those names here.
+    #[arg(long, env = "EMULATOR_AS_AZURE")]
+    as_azure: bool,
     /// Port of Entra ID and of the control API; 0 for any.
     #[arg(long, env = "EMULATOR_ENTRA_PORT", default_value_t = 0)]
     entra_port: u16,
@@ -72,6 +75,7 @@ impl From<Args> for Config {
         Self {
             bind: args.bind,
             host: args.host,
+            as_azure: args.as_azure,
             ports: Ports {
                 entra: args.entra_port,
                 arm: args.arm_port,

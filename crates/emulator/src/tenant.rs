@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use self::certificate::Certificate;
+use self::contoso::API_CLIENT_ID;
 use self::directory::{Directory, TenantSettings};
 use self::graph_settings::GraphSettings;
 use self::people::People;
@@ -29,8 +30,6 @@ pub(crate) struct Tenant {
     pub(crate) people: People,
     directory: RwLock<Directory>,
     graph: RwLock<GraphSettings>,
-    /// Registered on the API application, like its `keyCredentials`.
-    certificates: RwLock<Vec<Arc<Certificate>>>,
 }
 
 impl Tenant {
@@ -43,12 +42,9 @@ impl Tenant {
     ) -> Result<Self, StartError> {
         let registered = Certificate::from_der(certificate).ok_or(StartError::Key)?;
         let people = People::with_alice_over(settings.alice_also_sees, settings.extra_people);
-        Ok(Self {
-            directory: RwLock::new(Directory::new(&settings, &people, authority, arm_endpoint)),
-            graph: RwLock::new(settings.graph),
-            certificates: RwLock::new(vec![Arc::new(registered)]),
-            people,
-        })
+        let mut directory = Directory::new(&settings, &people, authority, arm_endpoint);
+        directory.change(API_CLIENT_ID, |api| api.certificates.push(Arc::new(registered)));
+        Ok(Self { directory: RwLock::new(directory), graph: RwLock::new(settings.graph), people })
     }
 
     pub(crate) fn directory(&self) -> RwLockReadGuard<'_, Directory> {
@@ -73,15 +69,11 @@ impl Tenant {
         *self.graph_mut() = settings;
     }
 
-    pub(crate) fn certificates(&self) -> RwLockReadGuard<'_, Vec<Arc<Certificate>>> {
-        self.certificates.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Registers the certificate in `pem` on the API application.
     pub(crate) fn register_certificate(&self, pem: &str) -> Result<(), StartError> {
         let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
-        let certificate = Certificate::from_der(&der).ok_or(StartError::Key)?;
-        self.certificates.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(certificate));
+        let certificate = Arc::new(Certificate::from_der(&der).ok_or(StartError::Key)?);
+        self.directory_mut().change(API_CLIENT_ID, |api| api.certificates.push(certificate));
         Ok(())
     }
 
@@ -89,8 +81,8 @@ impl Tenant {
     pub(crate) fn remove_certificate(&self, pem: &str) -> Result<(), StartError> {
         let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
         let thumbprint = jwt::sha1(&der);
-        let mut certificates = self.certificates.write().unwrap_or_else(PoisonError::into_inner);
-        certificates.retain(|certificate| certificate.thumbprint() != thumbprint);
+        let remains = |certificate: &Arc<Certificate>| certificate.thumbprint() != thumbprint;
+        self.directory_mut().change(API_CLIENT_ID, |api| api.certificates.retain(remains));
         Ok(())
     }
 }

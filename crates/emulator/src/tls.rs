@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::endpoints::AZURE_HOSTS;
 use crate::error::StartError;
 use crate::store::Store;
 
@@ -21,8 +22,9 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Loads (or makes) the CA and signs a certificate for `host`, `localhost` and the loopback addresses.
-    pub(crate) fn load(store: &Store, host: &str, year: i32) -> Result<Self, StartError> {
+    /// Loads (or makes) the CA and signs a certificate for `host`, `localhost` and the loopback addresses, and for Azure's own
+    /// hosts where it plays them by name.
+    pub(crate) fn load(store: &Store, host: &str, as_azure: bool, year: i32) -> Result<Self, StartError> {
         let ca_pem = match store.read("ca-with-key.pem")? {
             Some(pem) => pem,
             None => make_ca(store, year)?,
@@ -33,7 +35,7 @@ impl Tls {
         let issuer = Issuer::from_ca_cert_der(&ca_certificate, ca_key)?;
 
         let key = KeyPair::generate()?;
-        let certificate = server_params(host, year)?.signed_by(&key, &issuer)?;
+        let certificate = server_params(host, as_azure, year)?.signed_by(&key, &issuer)?;
         let chain = vec![certificate.der().clone(), ca_certificate];
         let server = server_config(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())?;
         Ok(Self { server: Arc::new(server), ca_pem: certificate_only(&ca_pem) })
@@ -59,11 +61,12 @@ fn make_ca(store: &Store, year: i32) -> Result<String, StartError> {
     Ok(store.keep("ca-with-key.pem", pem)?)
 }
 
-fn server_params(host: &str, year: i32) -> Result<CertificateParams, StartError> {
+fn server_params(host: &str, as_azure: bool, year: i32) -> Result<CertificateParams, StartError> {
     let mut names = vec!["localhost".to_owned()];
     if host != "localhost" && host.parse::<IpAddr>().is_err() {
         names.push(host.to_owned());
     }
+    names.extend(AZURE_HOSTS.into_iter().filter(|_| as_azure).map(str::to_owned));
     let mut params = CertificateParams::new(names)?;
     let host_address = host.parse::<IpAddr>().ok();
     let addresses = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
@@ -107,8 +110,8 @@ mod tests {
     fn a_restart_keeps_the_ca_and_gives_away_no_key() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(Some(dir.path())).unwrap();
-        let first = Tls::load(&store, "localhost", 2026).unwrap();
-        let second = Tls::load(&store, "localhost", 2026).unwrap();
+        let first = Tls::load(&store, "localhost", false, 2026).unwrap();
+        let second = Tls::load(&store, "localhost", false, 2026).unwrap();
         assert_eq!(first.ca_pem, second.ca_pem);
         assert!(!first.ca_pem.contains("PRIVATE"));
     }

@@ -14,6 +14,7 @@ use crate::entra::verify::{self, Rejected};
 use crate::faults::{ArmChallenge, CaeDialect};
 use crate::jwt::{self, Unverified};
 use crate::tenant::contoso::{ARM_APP_ID, TENANT_ID};
+use crate::tenant::directory::AzureRole;
 use crate::tenant::people::Person;
 use crate::world::World;
 
@@ -21,6 +22,8 @@ use crate::world::World;
 pub(crate) struct Caller {
     person: Option<Arc<Person>>,
     oid: String,
+    /// Roles given since the start.
+    roles: Vec<AzureRole>,
 }
 
 impl Caller {
@@ -38,9 +41,15 @@ impl Caller {
         self.person.as_deref().map_or(&self.oid, |person| &person.upn)
     }
 
-    /// Whether the caller has a role on the subscription. Applications have none here.
+    /// Whether the caller has a role on the subscription.
     pub(crate) fn may_see(&self, subscription: &str) -> bool {
         self.person.as_deref().is_some_and(|person| person.may_see(subscription))
+            || self.roles.iter().any(|role| role.subscription.eq_ignore_ascii_case(subscription))
+    }
+
+    /// Whether the caller may give roles on the subscription.
+    pub(crate) fn may_give_roles(&self, subscription: &str) -> bool {
+        self.roles.iter().any(|role| role.gives() && role.subscription.eq_ignore_ascii_case(subscription))
     }
 }
 
@@ -60,7 +69,9 @@ pub(crate) fn authenticate(world: &World, headers: &HeaderMap) -> Result<Caller,
             return Err(ordered_challenge(world, &challenge));
         }
     }
-    Ok(Caller { person, oid })
+    let roles =
+        world.tenant.directory().azure_roles.iter().filter(|role| role.principal == oid).cloned().collect();
+    Ok(Caller { person, oid, roles })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -12,7 +12,6 @@ use super::errors::EntraError;
 use super::form::Form;
 use super::issue::ClientAuth;
 use super::state::State;
-use crate::tenant::contoso::API_CLIENT_ID;
 use crate::tenant::directory::{Application, Platform};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -31,7 +30,7 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
     let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
     let application =
         state.world.tenant.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
-    if application.app_id == API_CLIENT_ID && !state.world.tenant.directory().registration().installed {
+    if !application.installed {
         return Err(unknown_client(client_id));
     }
     if !application.enabled {

@@ -7,7 +7,6 @@ use super::errors::EntraError;
 use super::{TenantName, federated};
 use crate::jwt::{self, Unverified};
 use crate::tenant::certificate::Certificate;
-use crate::tenant::contoso::API_CLIENT_ID;
 use crate::world::World;
 
 /// Seconds by which a client's clock may differ: msal-node's `nbf` is ahead of its own `iat`.
@@ -55,13 +54,10 @@ fn check_signature(world: &World, client_id: &str, parsed: &Unverified<'_>) -> R
 
 /// The certificate the header names by `x5t#S256` (padded or not) or `x5t`. `x5c` is not looked at, as in life.
 fn registered(world: &World, client_id: &str, parsed: &Unverified<'_>) -> Option<Arc<Certificate>> {
-    if client_id != API_CLIENT_ID {
-        return None;
-    }
     let unpadded = |name| parsed.header_text(name).map(|text| text.trim_end_matches('='));
     let (sha256, sha1) = (unpadded("x5t#S256"), unpadded("x5t"));
-    let certificates = world.tenant.certificates();
-    let found = certificates.iter().find(|certificate| match (sha256, sha1) {
+    let application = world.tenant.directory().application(client_id)?;
+    let found = application.certificates.iter().find(|certificate| match (sha256, sha1) {
         (Some(thumbprint), _) => certificate.sha256 == thumbprint,
         (None, Some(thumbprint)) => certificate.sha1 == thumbprint,
         (None, None) => false,

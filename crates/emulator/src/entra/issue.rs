@@ -27,7 +27,7 @@ pub(crate) enum ClientAuth {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject<'a> {
     User { person: &'a Person, scopes: &'a [String], proof: &'a Proof, epoch: u64 },
-    App { roles: &'a [&'static str] },
+    App { roles: &'a [&'a str] },
 }
 
 /// An access token to be.

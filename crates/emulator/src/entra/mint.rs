@@ -105,7 +105,7 @@ fn base_claims(
     };
     let epoch = directory.session(&person.oid).epoch;
     let held = |role: &&crate::tenant::directory::AppRole| role.held_by.contains(&client.app_id);
-    let app_roles: Vec<_> = resource.roles.iter().filter(held).map(|role| role.value).collect();
+    let app_roles: Vec<_> = resource.roles.iter().filter(held).map(|role| role.value.as_str()).collect();
     let token = AccessToken {
         subject: if spec.kind == TokenKind::AppOnly {
             Subject::App { roles: &app_roles }

@@ -54,7 +54,8 @@ impl ScopeRequest {
     fn add(&mut self, directory: &Directory, scope: &str, item: &str) -> Result<(), EntraError> {
         // "https://management.azure.com//.default" names the resource with its trailing slash.
         let (name, value) = item.rsplit_once('/').unwrap_or((GRAPH_APP_ID, item));
-        let application = directory.resource(name).ok_or_else(|| unknown_resource(name))?;
+        let application = directory.resource(name).filter(|app| app.installed);
+        let application = application.ok_or_else(|| unknown_resource(name))?;
         if !application.enabled {
             return Err(disabled_resource(name));
         }

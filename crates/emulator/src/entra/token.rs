@@ -152,7 +152,8 @@ fn client_credentials(world: &World, client: &Client, form: &Form) -> Result<Map
         return Err(no_credential());
     }
     let held = |role: &&AppRole| role.held_by.contains(&client.application.app_id);
-    let roles: Vec<_> = target.application.roles.iter().filter(held).map(|role| role.value).collect();
+    let roles: Vec<_> =
+        target.application.roles.iter().filter(held).map(|role| role.value.as_str()).collect();
     let token = AccessToken {
         subject: Subject::App { roles: &roles },
         client: &client.application,

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::GraphError;
 use crate::tenant::contoso::{API_CLIENT_ID, CONSUMERS_TENANT_ID, TENANT_ID};
-use crate::tenant::directory::{Application, Directory, Platform, TokenFormat};
+use crate::tenant::directory::{Application, Directory, PLATFORMS, TokenFormat};
 use crate::tenant::federation::FederatedCredential;
 use crate::tenant::grants::Grant;
 use crate::tenant::graph_settings::ScopeText;
 use crate::tenant::ids::object_id;
+use crate::tenant::people::Person;
 use crate::world::World;
 
 /// What a path names.
@@ -27,24 +28,41 @@ pub(super) fn find(world: &World, path: &str, query: &HashMap<String, String>) -
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     match segments.as_slice() {
         ["servicePrincipals"] => {
-            let app_id = equals(filter, "appId")?;
-            let matching =
-                directory.applications.iter().filter(|app| app_id.is_none_or(|id| app.app_id == id));
-            let installed = matching.filter(|app| is_installed(&directory, app));
-            Ok(Found::Many(installed.map(|app| service_principal(&directory, app)).collect()))
+            let matching = named(&directory, filter, "servicePrincipalNames")?;
+            let installed = matching.into_iter().filter(|app| app.installed);
+            Ok(Found::Many(installed.map(|app| service_principal(&app)).collect()))
         }
-        ["servicePrincipals", id] => {
-            Ok(Found::One(service_principal(&directory, by_id(&directory, id)?.as_ref())))
+        ["servicePrincipals", id] => Ok(Found::One(service_principal(by_id(&directory, id)?.as_ref()))),
+        ["applications"] => {
+            let matching = named(&directory, filter, "identifierUris")?;
+            let ours = matching.into_iter().filter(|app| is_of_this_tenant(&directory, app));
+            Ok(Found::Many(ours.map(|app| application(&directory, &app, false)).collect()))
+        }
+        ["applications", _] => {
+            let app = application_of(&directory, &segments)?;
+            Ok(Found::One(application(&directory, &app, asks_for_keys(query))))
+        }
+        ["users"] => {
+            let upn = equals(filter, "userPrincipalName")?;
+            let matching = world
+                .tenant
+                .people
+                .iter()
+                .filter(|one| upn.is_none_or(|upn| one.upn.eq_ignore_ascii_case(upn)));
+            Ok(Found::Many(matching.map(|one| user(one)).collect()))
+        }
+        ["users", id] => {
+            let found =
+                world.tenant.people.iter().find(|one| one.oid == *id || one.upn.eq_ignore_ascii_case(id));
+            Ok(Found::One(user(found.ok_or_else(|| GraphError::not_found(id))?)))
         }
         ["oauth2PermissionGrants"] => grants(world, &directory, filter),
         [key] if key.starts_with("servicePrincipals(") => {
-            let app = by_key(&directory, key, "servicePrincipals")?;
-            Ok(Found::One(service_principal(&directory, &app)))
+            Ok(Found::One(service_principal(by_key(&directory, key, "servicePrincipals")?.as_ref())))
         }
         [key] if key.starts_with("applications(") => {
-            let with_key = query.get("$select").is_some_and(|names| names.contains("keyCredentials"));
             let app = by_key(&directory, key, "applications")?;
-            Ok(Found::One(application(world, &directory, &app, with_key)))
+            Ok(Found::One(application(&directory, &app, asks_for_keys(query))))
         }
         [key, "federatedIdentityCredentials"] if key.starts_with("applications(") => {
             let app = by_key(&directory, key, "applications")?;
@@ -107,9 +125,75 @@ fn equals<'a>(filter: Option<&'a str>, name: &str) -> Result<Option<&'a str>, Gr
     if given == name { Ok(Some(value)) } else { Err(GraphError::unsupported_filter()) }
 }
 
-fn by_id(directory: &Directory, id: &str) -> Result<Arc<Application>, GraphError> {
+/// Applications by id, or by one of their names as `$filter=…/any(x:x eq '…')` asks for it; all without a filter.
+fn named(
+    directory: &Directory,
+    filter: Option<&str>,
+    names: &str,
+) -> Result<Vec<Arc<Application>>, GraphError> {
+    let any = filter.and_then(|filter| filter.strip_prefix(names)?.strip_prefix("/any(")?.strip_suffix(')'));
+    if let Some((variable, clause)) = any.and_then(|lambda| lambda.split_once(':')) {
+        let name = equals(Some(clause), variable)?.unwrap_or_default();
+        let is = |app: &&Arc<Application>| {
+            app.identifier_uris
+                .iter()
+                .map(String::as_str)
+                .chain([app.app_id])
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
+        return Ok(directory.applications.iter().filter(is).cloned().collect());
+    }
+    let app_id = equals(filter, "appId")?;
+    let is = |app: &&Arc<Application>| app_id.is_none_or(|id| app.app_id.eq_ignore_ascii_case(id));
+    Ok(directory.applications.iter().filter(is).cloned().collect())
+}
+
+/// The service principal of this object id.
+pub(super) fn by_id(directory: &Directory, id: &str) -> Result<Arc<Application>, GraphError> {
     let found = directory.applications.iter().find(|app| app.service_principal_id() == id);
-    found.filter(|app| is_installed(directory, app)).cloned().ok_or_else(|| GraphError::not_found(id))
+    found.filter(|app| app.installed).cloned().ok_or_else(|| GraphError::not_found(id))
+}
+
+/// The application that the first segments name: `applications(appId='…')` or `applications/{object id}`.
+pub(super) fn application_of(
+    directory: &Directory,
+    segments: &[&str],
+) -> Result<Arc<Application>, GraphError> {
+    match segments {
+        ["applications", id, ..] => {
+            let found = directory.applications.iter().find(|app| app.object_id() == *id);
+            found
+                .filter(|app| is_of_this_tenant(directory, app))
+                .cloned()
+                .ok_or_else(|| GraphError::not_found(id))
+        }
+        [key, ..] => by_key(directory, key, "applications"),
+        [] => Err(GraphError::not_found("")),
+    }
+}
+
+/// The same of a service principal.
+pub(super) fn service_principal_of(
+    directory: &Directory,
+    segments: &[&str],
+) -> Result<Arc<Application>, GraphError> {
+    match segments {
+        ["servicePrincipals", id, ..] => by_id(directory, id),
+        [key, ..] => by_key(directory, key, "servicePrincipals"),
+        [] => Err(GraphError::not_found("")),
+    }
+}
+
+/// Keys are shown to whoever asks for them by name alone.
+fn asks_for_keys(query: &HashMap<String, String>) -> bool {
+    query.get("$select").is_some_and(|names| names.contains("keyCredentials"))
+}
+
+fn user(person: &Person) -> Value {
+    json!({
+        "id": person.oid, "userPrincipalName": person.upn, "displayName": person.display_name, "mail": person.upn,
+        "userType": if person.idp.is_some() { "Guest" } else { "Member" },
+    })
 }
 
 /// `servicePrincipals(appId='…')`: the alternate key.
@@ -117,8 +201,8 @@ fn by_key(directory: &Directory, key: &str, collection: &str) -> Result<Arc<Appl
     let inner = key.strip_prefix(collection).and_then(|rest| rest.strip_prefix("(appId='"));
     let app_id = inner.and_then(|rest| rest.strip_suffix("')")).ok_or_else(|| GraphError::not_found(key))?;
     let seen = |app: &Arc<Application>| match collection {
-        "servicePrincipals" => is_installed(directory, app),
-        _ => app.app_id != API_CLIENT_ID || directory.registration().home,
+        "servicePrincipals" => app.installed,
+        _ => is_of_this_tenant(directory, app),
     };
     directory.application(app_id).filter(seen).ok_or_else(|| GraphError::not_found(app_id))
 }
@@ -134,17 +218,16 @@ pub(super) fn is_own(world: &World, path: &str, app_id: &str) -> bool {
     keys.iter().chain(&ids).any(|own| own == path)
 }
 
-fn is_installed(directory: &Directory, app: &Application) -> bool {
-    app.app_id != API_CLIENT_ID || directory.registration().installed
+fn is_of_this_tenant(directory: &Directory, app: &Application) -> bool {
+    app.app_id != API_CLIENT_ID || directory.registration().home
 }
 
-fn service_principal(directory: &Directory, app: &Application) -> Value {
-    let assignment = app.app_id == API_CLIENT_ID && directory.registration().assignment_required;
+pub(super) fn service_principal(app: &Application) -> Value {
     json!({
         "id": app.service_principal_id(), "appId": app.app_id, "displayName": app.display_name,
-        "accountEnabled": app.enabled, "appRoleAssignmentRequired": assignment,
+        "accountEnabled": app.enabled, "appRoleAssignmentRequired": app.assignment_required,
         "replyUrls": app.redirect_uris.iter().map(|known| &known.uri).collect::<Vec<_>>(), "keyCredentials": [],
-        "appOwnerOrganizationId": if app.format == TokenFormat::V2 { TENANT_ID } else { CONSUMERS_TENANT_ID },
+        "passwordCredentials": [], "appOwnerOrganizationId": if app.format == TokenFormat::V2 { TENANT_ID } else { CONSUMERS_TENANT_ID },
         "servicePrincipalType": "Application",
         "servicePrincipalNames": app.identifier_uris.iter().map(String::as_str).chain([app.app_id]).collect::<Vec<_>>(),
         "appRoles": app_roles(app), "oauth2PermissionScopes": scopes(app),
@@ -152,17 +235,47 @@ fn service_principal(directory: &Directory, app: &Application) -> Value {
 }
 
 /// Visible in the application's home tenant alone: those of Microsoft are not.
-fn application(world: &World, directory: &Directory, app: &Application, with_key: bool) -> Value {
+pub(super) fn application(directory: &Directory, app: &Application, with_key: bool) -> Value {
+    match &app.document {
+        Some(document) => registered(app, document.clone(), with_key),
+        None => built_in(directory, app, with_key),
+    }
+}
+
+/// What was written, with what Graph adds to it.
+fn registered(app: &Application, mut document: Value, with_key: bool) -> Value {
+    document["id"] = app.object_id().into();
+    document["appId"] = app.app_id.into();
+    document["passwordCredentials"] = json!([]);
+    for list in ["identifierUris", "keyCredentials", "appRoles", "requiredResourceAccess"] {
+        if document[list].is_null() {
+            document[list] = json!([]);
+        }
+    }
+    for (name, _) in PLATFORMS {
+        if document[name]["redirectUris"].is_null() {
+            document[name]["redirectUris"] = json!([]);
+        }
+    }
+    for list in ["oauth2PermissionScopes", "preAuthorizedApplications", "knownClientApplications"] {
+        if document["api"][list].is_null() {
+            document["api"][list] = json!([]);
+        }
+    }
+    for key in document["keyCredentials"].as_array_mut().into_iter().flatten().filter(|_| !with_key) {
+        key["key"] = Value::Null;
+    }
+    document
+}
+
+fn built_in(directory: &Directory, app: &Application, with_key: bool) -> Value {
     let registration = directory.registration();
     let is_api = app.app_id == API_CLIENT_ID;
-    let certificates = world.tenant.certificates();
-    let keys: Vec<_> =
-        certificates.iter().filter(|_| is_api).map(|key| key.key_credential(with_key)).collect();
-    let pre_authorized: Vec<_> = registration
+    let keys: Vec<_> = app.certificates.iter().map(|key| key.key_credential(with_key)).collect();
+    let pre_authorized: Vec<_> = app
         .pre_authorized
         .iter()
-        .filter(|_| is_api)
-        .map(|one| json!({"appId": one.client, "delegatedPermissionIds": one.ids(app)}))
+        .map(|(client, ids)| json!({"appId": client, "delegatedPermissionIds": ids}))
         .collect();
     let required: Vec<Value> = app
         .required
@@ -173,13 +286,10 @@ fn application(world: &World, directory: &Directory, app: &Application, with_key
             Some(json!({"resourceAppId": resource.app_id, "resourceAccess": [{"id": id, "type": "Scope"}]}))
         })
         .collect();
-    json!({
+    let mut document = json!({
         "id": app.object_id(), "appId": app.app_id, "displayName": app.display_name,
         "signInAudience": "AzureADMyOrg", "identifierUris": app.identifier_uris, "appRoles": app_roles(app),
         "requiredResourceAccess": required, "isFallbackPublicClient": app.public_client,
-        "publicClient": {"redirectUris": app.redirect_uris_of(Platform::MobileAndDesktop)},
-        "spa": {"redirectUris": app.redirect_uris_of(Platform::SinglePage)},
-        "web": {"redirectUris": app.redirect_uris_of(Platform::Web)},
         "passwordCredentials": app.secret.iter().map(|_| json!({"hint": "emu"})).collect::<Vec<_>>(),
         "api": {
             "requestedAccessTokenVersion": if is_api { registration.token_version } else { Some(1) },
@@ -188,7 +298,11 @@ fn application(world: &World, directory: &Directory, app: &Application, with_key
         },
         "keyCredentials": keys,
         "optionalClaims": {"accessToken": optional_claims(&registration.optional_claims)},
-    })
+    });
+    for (name, platform) in PLATFORMS {
+        document[name] = json!({"redirectUris": app.redirect_uris_of(platform)});
+    }
+    document
 }
 
 fn optional_claims(names: &[String]) -> Vec<Value> {
@@ -228,7 +342,7 @@ fn scopes(app: &Application) -> Vec<Value> {
     app.scopes.iter().map(scope).collect()
 }
 
-fn grant_object(directory: &Directory, grant: &Grant, text: ScopeText) -> Value {
+pub(super) fn grant_object(directory: &Directory, grant: &Grant, text: ScopeText) -> Value {
     let principal = |app_id: &str| directory.application(app_id).map(|app| app.service_principal_id());
     json!({
         "id": grant.id(),
@@ -250,7 +364,7 @@ fn assigned(world: &World, directory: &Directory, resource: &Application) -> Vec
         let holders = role.held_by.iter().filter_map(|app_id| directory.application(app_id));
         holders.map(|holder| {
             let id = holder.service_principal_id();
-            assignment(resource, role.id, &id, holder.display_name, "ServicePrincipal")
+            assignment(resource, role.id, &id, &holder.display_name, "ServicePrincipal")
         })
     });
     people.chain(applications).collect()
@@ -262,13 +376,19 @@ fn held(directory: &Directory, holder: &Application) -> Vec<Value> {
         let roles = resource.roles.iter().filter(|role| role.held_by.contains(&holder.app_id));
         let id = holder.service_principal_id();
         roles
-            .map(|role| assignment(resource, role.id, &id, holder.display_name, "ServicePrincipal"))
+            .map(|role| assignment(resource, role.id, &id, &holder.display_name, "ServicePrincipal"))
             .collect::<Vec<_>>()
     };
     directory.applications.iter().flat_map(of).collect()
 }
 
-fn assignment(resource: &Application, role: uuid::Uuid, principal: &str, name: &str, kind: &str) -> Value {
+pub(super) fn assignment(
+    resource: &Application,
+    role: uuid::Uuid,
+    principal: &str,
+    name: &str,
+    kind: &str,
+) -> Value {
     json!({
         "id": object_id("assignment", &format!("{}/{role}/{principal}", resource.app_id)),
         "appRoleId": role, "principalId": principal, "principalDisplayName": name, "principalType": kind,

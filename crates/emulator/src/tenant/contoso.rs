@@ -4,6 +4,8 @@
 pub const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// The tenant's initial domain, accepted wherever the tenant id is.
 pub const TENANT_DOMAIN: &str = "contoso.onmicrosoft.com";
+/// A domain that the tenant has proven to be its own.
+pub const VERIFIED_DOMAIN: &str = "contoso.com";
 /// Client id of the API application: the audience of user tokens and the middle tier of the exchange.
 pub const API_CLIENT_ID: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 /// Identifier URI of the API application that is always registered.
@@ -14,6 +16,12 @@ pub const PUBLIC_CLIENT_ID: &str = "22223333-cccc-4444-dddd-5555eeee6666";
 pub const DAEMON_CLIENT_ID: &str = "33334444-dddd-5555-eeee-6666ffff7777";
 /// The daemon's client secret. A constant: it protects nothing.
 pub const DAEMON_CLIENT_SECRET: &str = "emulator-daemon-secret";
+/// Client id of the platform team's pipeline: may register applications, consent, and give roles on subscriptions.
+pub const DEPLOYER_CLIENT_ID: &str = "66667777-aaaa-8888-bbbb-9999cccc0000";
+/// The pipeline's client secret. A constant: it protects nothing.
+pub const DEPLOYER_CLIENT_SECRET: &str = "emulator-deployer-secret";
+/// Client id of Visual Studio Code in every tenant.
+pub const VSCODE_CLIENT_ID: &str = "aebc6443-996d-45c2-90f0-388ff96faa56";
 /// Object id of the user-assigned managed identity the API application trusts as a federated credential.
 pub const MANAGED_IDENTITY_ID: &str = "44445555-eeee-6666-ffff-7777aaaa8888";
 /// Client id of that managed identity: what `AZURE_MANAGED_IDENTITY_CLIENT_ID` names.

@@ -5,26 +5,30 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use url::Url;
-use uuid::Uuid;
-
 use super::conditional_access::Policy;
-use super::contoso::{
-    API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, GRAPH_APP_ID,
-    PUBLIC_CLIENT_ID,
-};
+use super::contoso::API_CLIENT_ID;
 use super::federation::{self, FederatedCredential};
 use super::grants::Grants;
 use super::graph_settings::GraphSettings;
-use super::ids::{object_id, stable_id};
-use super::people::{People, Person, ROLE_EXPORTER, SCOPE_EXPORT, SCOPE_READ};
+use super::people::{People, Person};
 
+pub(crate) use application::{AppRole, Application, DelegatedScope, TokenFormat};
+pub(crate) use azure_roles::{AzureRole, BUILT_IN};
+pub(crate) use registered::Holder;
 pub use registration::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
     Registration,
 };
 
+mod application;
+mod azure_roles;
+mod catalogue;
+mod registered;
 mod registration;
+
+/// The property of an application that lists the redirect URIs of each platform.
+pub(crate) const PLATFORMS: [(&str, Platform); 3] =
+    [("publicClient", Platform::MobileAndDesktop), ("spa", Platform::SinglePage), ("web", Platform::Web)];
 
 /// What can be chosen about the tenant when the emulator starts.
 #[derive(Clone, Debug)]
@@ -66,105 +70,6 @@ pub enum WhoCanConsent {
     AdminsAndUsers,
 }
 
-/// A permission an application offers to others on behalf of a user.
-#[derive(Debug, Clone)]
-pub(crate) struct DelegatedScope {
-    pub(crate) id: Uuid,
-    pub(crate) value: &'static str,
-    /// `type: "Admin"`: no user can consent to it.
-    pub(crate) admin_only: bool,
-    pub(crate) enabled: bool,
-    pub(crate) description: &'static str,
-}
-
-/// A role an application offers to users and applications.
-#[derive(Debug, Clone)]
-pub(crate) struct AppRole {
-    pub(crate) id: Uuid,
-    pub(crate) value: &'static str,
-    /// Given to the service principals of these applications at start.
-    pub(crate) held_by: Vec<&'static str>,
-    pub(crate) enabled: bool,
-    /// `allowedMemberTypes`.
-    pub(crate) members: Vec<String>,
-}
-
-/// Which format a resource's access tokens have; chosen by the resource, not by the endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenFormat {
-    V1,
-    V2,
-}
-
-/// An application with its service principal.
-#[derive(Debug, Clone)]
-pub(crate) struct Application {
-    pub(crate) app_id: &'static str,
-    pub(crate) display_name: &'static str,
-    /// Identifier URIs without trailing slash; the application id itself is always a name of it too.
-    pub(crate) identifier_uris: Vec<String>,
-    pub(crate) scopes: Vec<DelegatedScope>,
-    pub(crate) roles: Vec<AppRole>,
-    pub(crate) format: TokenFormat,
-    pub(crate) public_client: bool,
-    pub(crate) redirect_uris: Vec<RedirectUri>,
-    pub(crate) secret: Option<&'static str>,
-    /// Delegated permissions the application's registration asks for: (resource, scope).
-    pub(crate) required: Vec<(&'static str, &'static str)>,
-    pub(crate) enabled: bool,
-}
-
-impl Application {
-    /// Object id of the service principal: what grants name, never the application id.
-    pub(crate) fn service_principal_id(&self) -> String {
-        object_id("servicePrincipal", self.app_id)
-    }
-
-    /// Object id of the application object.
-    pub(crate) fn object_id(&self) -> String {
-        object_id("application", self.app_id)
-    }
-
-    /// Whether `name` (without regard to a trailing slash or to case) names this application as a resource.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        let name = name.trim_end_matches('/');
-        let own_uri = name.strip_prefix("api://").unwrap_or(name);
-        own_uri.eq_ignore_ascii_case(self.app_id)
-            || self.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(name))
-    }
-
-    /// The platform that a redirect URI is registered for, if it is one of the application's. Loopback URIs match
-    /// whatever port and path they have.
-    pub(crate) fn platform_of(&self, uri: &Url) -> Option<Platform> {
-        let same = |known: &&RedirectUri| known.uri == uri.as_str();
-        let alike = |known: &&RedirectUri| {
-            is_loopback(uri) && Url::parse(&known.uri).is_ok_and(|known| is_loopback(&known))
-        };
-        let found = self.redirect_uris.iter().find(same).or_else(|| self.redirect_uris.iter().find(alike));
-        found.map(|known| known.platform)
-    }
-
-    /// The redirect URIs of a platform.
-    pub(crate) fn redirect_uris_of(&self, platform: Platform) -> Vec<&str> {
-        let of = self.redirect_uris.iter().filter(|known| known.platform == platform);
-        of.map(|known| known.uri.as_str()).collect()
-    }
-
-    /// The one scope of a token for itself that nothing was asked for.
-    pub(crate) fn odd_scope(&self) -> String {
-        format!(".{}", object_id("itself", self.app_id))
-    }
-
-    /// The enabled delegated scope of this value, found without regard to case.
-    pub(crate) fn scope(&self, value: &str) -> Option<&DelegatedScope> {
-        self.scopes.iter().find(|scope| scope.enabled && scope.value.eq_ignore_ascii_case(value))
-    }
-}
-
-fn is_loopback(uri: &Url) -> bool {
-    matches!(uri.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) && uri.scheme() == "http"
-}
-
 /// Sign-in state of one person.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Session {
@@ -182,6 +87,8 @@ pub(crate) struct Directory {
     pub(crate) policies: Vec<Policy>,
     /// Of the API application.
     pub(crate) federated_credentials: Vec<FederatedCredential>,
+    /// Azure roles given since the start: object id and subscription.
+    pub(crate) azure_roles: Vec<AzureRole>,
     sessions: HashMap<String, Session>,
     registration: Registration,
     /// Scopes and roles of the API that a registration can pick from.
@@ -195,7 +102,7 @@ impl Directory {
         authority: &str,
         arm_endpoint: &str,
     ) -> Self {
-        let applications = applications(settings, arm_endpoint);
+        let applications = catalogue::applications(settings, people, arm_endpoint);
         let (api, client) = (&applications[0], &applications[1]);
         let (registration, offered) =
             (Registration::initial(api, client), (api.scopes.clone(), api.roles.clone()));
@@ -206,6 +113,7 @@ impl Directory {
             grants,
             policies: vec![Policy::dave_needs_mfa_for_arm()],
             federated_credentials: federation::initial(authority),
+            azure_roles: AzureRole::of_the_pipeline(),
             sessions: HashMap::new(),
             registration,
             offered,
@@ -241,32 +149,29 @@ impl Directory {
         if client == resource {
             // Nobody is asked for what an application may do to itself.
             let own = self.application(client);
-            granted.extend(own.iter().flat_map(|app| &app.scopes).map(|scope| scope.value.to_owned()));
+            granted.extend(own.iter().flat_map(|app| &app.scopes).map(|scope| scope.value.clone()));
         }
-        if resource == API_CLIENT_ID {
-            let ours = self.registration.pre_authorized.iter().filter(|one| one.client == client);
-            granted.extend(ours.flat_map(|one| one.scopes.iter().cloned()));
-        }
+        let resource = self.application(resource);
+        granted.extend(resource.iter().flat_map(|app| app.pre_authorizes(client)));
         granted
     }
 
     /// The app roles of `person` on `resource`, as a token lists them.
-    pub(crate) fn roles_of(&self, person: &Person, resource: &Application) -> Vec<&'static str> {
-        if resource.app_id != API_CLIENT_ID || !self.registration.people_assigned {
+    pub(crate) fn roles_of(&self, person: &Person, resource: &Application) -> Vec<String> {
+        if resource.app_id == API_CLIENT_ID && !self.registration.people_assigned {
             return Vec::new();
         }
-        let offered = resource.roles.iter().filter(|role| role.enabled).map(|role| role.value);
-        offered.filter(|role| person.roles.contains(role)).collect()
+        let held = resource.roles.iter().filter(|role| role.enabled && role.people.contains(&person.oid));
+        held.map(|role| role.value.clone()).collect()
     }
 
     /// Whether `person` is kept out of `resource`, which admits nobody without an assignment.
     pub(crate) fn is_kept_out(&self, person: &Person, resource: &Application) -> bool {
-        resource.app_id == API_CLIENT_ID
-            && self.registration.assignment_required
-            && self.roles_of(person, resource).is_empty()
+        resource.assignment_required && self.roles_of(person, resource).is_empty()
     }
 
-    fn change(&mut self, app_id: &str, change: impl FnOnce(&mut Application)) {
+    /// Changes an application, if there is one of this id.
+    pub(crate) fn change(&mut self, app_id: &str, change: impl FnOnce(&mut Application)) {
         if let Some(app) = self.applications.iter_mut().find(|app| app.app_id == app_id) {
             change(Arc::make_mut(app));
         }
@@ -282,91 +187,6 @@ impl Directory {
         session.epoch += 1;
         session.revoked_at = Some(now);
     }
-}
-
-fn applications(settings: &TenantSettings, arm_endpoint: &str) -> Vec<Application> {
-    let blank = |app_id, display_name, format| Application {
-        app_id,
-        display_name,
-        identifier_uris: Vec::new(),
-        scopes: Vec::new(),
-        roles: Vec::new(),
-        format,
-        public_client: false,
-        redirect_uris: Vec::new(),
-        secret: None,
-        required: Vec::new(),
-        enabled: true,
-    };
-    let own_uris = settings.identifier_uris.iter().map(|uri| uri.trim_end_matches('/').to_owned());
-    let api = Application {
-        identifier_uris: [API_IDENTIFIER_URI.to_owned()].into_iter().chain(own_uris).collect(),
-        scopes: vec![
-            scope(API_CLIENT_ID, SCOPE_READ, false, "Read Azure costs as the signed-in user"),
-            scope(
-                API_CLIENT_ID,
-                SCOPE_EXPORT,
-                settings.export_consent == WhoCanConsent::AdminsOnly,
-                "Export raw cost details as the signed-in user",
-            ),
-        ],
-        roles: vec![role(API_CLIENT_ID, ROLE_EXPORTER, &[DAEMON_CLIENT_ID])],
-        required: vec![(ARM_APP_ID, "user_impersonation")],
-        ..blank(API_CLIENT_ID, "MCP cost server", TokenFormat::V2)
-    };
-    let assistant = Application {
-        public_client: true,
-        redirect_uris: settings.client_redirect_uris.clone(),
-        required: vec![(API_CLIENT_ID, SCOPE_READ), (API_CLIENT_ID, SCOPE_EXPORT)],
-        ..blank(PUBLIC_CLIENT_ID, "Contoso Assistant", TokenFormat::V2)
-    };
-    let daemon = Application {
-        secret: Some(DAEMON_CLIENT_SECRET),
-        ..blank(DAEMON_CLIENT_ID, "Contoso Nightly Job", TokenFormat::V2)
-    };
-    let arm = Application {
-        identifier_uris: [
-            "https://management.azure.com",
-            "https://management.core.windows.net",
-            arm_endpoint.trim_end_matches('/'),
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        scopes: vec![DelegatedScope {
-            // The id is the same in every tenant.
-            id: Uuid::from_u128(0x4109_4075_9dad_400e_a0bd_54e6_8678_2033),
-            value: "user_impersonation",
-            admin_only: false,
-            enabled: true,
-            description: "Access Azure Resource Manager as you",
-        }],
-        ..blank(ARM_APP_ID, "Windows Azure Service Management API", TokenFormat::V1)
-    };
-    vec![api, assistant, daemon, arm, graph(blank(GRAPH_APP_ID, "Microsoft Graph", TokenFormat::V1))]
-}
-
-fn graph(blank: Application) -> Application {
-    let readers = [API_CLIENT_ID, DAEMON_CLIENT_ID];
-    Application {
-        identifier_uris: vec!["https://graph.microsoft.com".to_owned()],
-        scopes: vec![scope(GRAPH_APP_ID, "User.Read", false, "Sign in and read your profile")],
-        roles: vec![
-            role(GRAPH_APP_ID, "Application.Read.All", &readers),
-            role(GRAPH_APP_ID, "DelegatedPermissionGrant.Read.All", &readers),
-        ],
-        ..blank
-    }
-}
-
-fn scope(app_id: &str, value: &'static str, admin_only: bool, description: &'static str) -> DelegatedScope {
-    let id = stable_id("scope", &format!("{app_id}/{value}"));
-    DelegatedScope { id, value, admin_only, enabled: true, description }
-}
-
-fn role(app_id: &str, value: &'static str, held_by: &[&'static str]) -> AppRole {
-    let id = stable_id("role", &format!("{app_id}/{value}"));
-    let members = ["User", "Application"].map(str::to_owned).to_vec();
-    AppRole { id, value, held_by: held_by.to_vec(), enabled: true, members }
 }
 
 #[cfg(test)]

@@ -15,4 +15,5 @@ mod hostile;
 mod load;
 mod metadata;
 mod obo;
+mod registering;
 mod replay;

@@ -26,7 +26,7 @@ pub(super) fn choose_account(world: &World, form: &Form, client: &Application) -
     }
     page(
         "Pick an account",
-        &format!("<p>to continue to <b>{}</b></p><ul>{list}</ul>", escape(client.display_name)),
+        &format!("<p>to continue to <b>{}</b></p><ul>{list}</ul>", escape(&client.display_name)),
     )
 }
 
@@ -37,7 +37,7 @@ pub(super) fn prove_more(form: &Form, client: &Application, person: &Person) -> 
         "<p>{}, your organization needs more information before you continue to <b>{}</b>.</p>\
          <p>Approve the sign-in request on your Authenticator app.</p>{}",
         escape(&person.display_name),
-        escape(client.display_name),
+        escape(&client.display_name),
         self::form(form, &[("emulator_person", &person.name)], &approve)
     );
     page("Approve sign in request", &body)
@@ -60,7 +60,7 @@ pub(super) fn consent(
     let chosen = [("emulator_person", person.name.as_str()), ("emulator_mfa", mfa)];
     let body = format!(
         "<p><b>{}</b> would like to:</p><ul>{}</ul>{}",
-        escape(client.display_name),
+        escape(&client.display_name),
         descriptions(world, scopes),
         self::form(form, &chosen, &buttons)
     );
@@ -94,7 +94,7 @@ pub(super) fn admin_must_consent(
         "<p><b>{}</b> needs permission to access resources in your organization that only an admin can grant: \
          <code>{}</code>. Please ask an admin to grant permission to this app before you can use it.</p>\
          <p class=code>AADSTS{code}</p>{}",
-        escape(client.display_name),
+        escape(&client.display_name),
         escape(&scopes.join(" ")),
         self::form(form, &[("emulator_person", &person.name)], &back)
     );
@@ -133,7 +133,7 @@ fn descriptions(world: &World, scopes: &[String]) -> String {
     let directory = world.tenant.directory();
     let describe = |scope: &String| {
         let found = directory.applications.iter().find_map(|app| app.scope(scope));
-        format!("<li>{} <code>{}</code></li>", escape(found.map_or("", |s| s.description)), escape(scope))
+        format!("<li>{} <code>{}</code></li>", escape(found.map_or("", |s| &s.description)), escape(scope))
     };
     scopes.iter().map(describe).collect()
 }

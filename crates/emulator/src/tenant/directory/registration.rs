@@ -168,7 +168,7 @@ impl Registration {
 impl PreAuthorized {
     /// The permissions' ids.
     pub(crate) fn ids(&self, api: &Application) -> Vec<Uuid> {
-        let of = |value: &String| api.scopes.iter().find(|scope| scope.value == value).map(|scope| scope.id);
+        let of = |value: &String| api.scopes.iter().find(|scope| scope.value == *value).map(|scope| scope.id);
         self.scopes.iter().filter_map(of).collect()
     }
 }
@@ -198,12 +198,16 @@ impl Directory {
         let roles: Vec<_> = roles.collect::<Result<_, _>>()?;
         let format = if wanted.token_version == Some(2) { TokenFormat::V2 } else { TokenFormat::V1 };
         self.change(API_CLIENT_ID, |api| {
+            let ids = |one: &PreAuthorized| (one.client.clone(), one.ids(api));
+            api.pre_authorized = wanted.pre_authorized.iter().map(ids).collect();
             api.scopes = scopes;
             api.roles = roles;
             api.format = format;
             api.identifier_uris.clone_from(&wanted.identifier_uris);
             api.redirect_uris.clone_from(&wanted.redirect_uris);
             api.enabled = wanted.enabled;
+            api.installed = wanted.installed;
+            api.assignment_required = wanted.assignment_required;
         });
         self.change(PUBLIC_CLIENT_ID, |client| client.redirect_uris.clone_from(&wanted.client_redirect_uris));
         for app in self.applications.iter_mut().filter(|app| app.app_id != API_CLIENT_ID) {
@@ -221,7 +225,7 @@ impl Directory {
         self.change(GRAPH_APP_ID, |graph| {
             for role in &mut graph.roles {
                 role.held_by.retain(|holder| *holder != API_CLIENT_ID);
-                if permissions.iter().any(|wanted| wanted == role.value) {
+                if permissions.iter().any(|wanted| *wanted == role.value) {
                     role.held_by.push(API_CLIENT_ID);
                 }
             }
