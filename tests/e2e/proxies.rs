@@ -2,6 +2,7 @@
 //!
 //! They listen on unix sockets, for no port can be chosen for them that nobody else takes.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -23,9 +24,10 @@ const INSTALL: &str = "make setup (apt-get install nginx-light caddy)";
 const HOST: &str = "mcp.contoso.com";
 
 /// A proxy that runs with the configuration of the document.
-struct Proxy {
-    socket: PathBuf,
-    certificate: String,
+pub(crate) struct Proxy {
+    pub(crate) socket: PathBuf,
+    /// What its certificate is proven with.
+    pub(crate) certificate: String,
     _process: Child,
 }
 
@@ -44,7 +46,7 @@ fn replace(text: &str, changes: &[(&str, &str)]) -> String {
 }
 
 impl Proxy {
-    async fn nginx(folder: &Path, stack: &Stack) -> Self {
+    async fn nginx(folder: &Path, gateway: SocketAddr) -> Self {
         let (certificate, files) = tls(folder);
         let socket = folder.join("nginx.sock");
         let listen = format!("listen unix:{} ssl http2;", socket.display());
@@ -52,7 +54,7 @@ impl Proxy {
             block("nginx"),
             &[
                 ("listen 443 ssl http2;", &listen),
-                ("127.0.0.1:8080", &stack.gateway_address().to_string()),
+                ("127.0.0.1:8080", &gateway.to_string()),
                 ("/etc/mcp/tls.pem", &files.0),
                 ("/etc/mcp/tls.key", &files.1),
             ],
@@ -70,7 +72,7 @@ impl Proxy {
         Self::start(command, socket, certificate).await
     }
 
-    async fn caddy(folder: &Path, stack: &Stack) -> Self {
+    pub(crate) async fn caddy(folder: &Path, gateway: SocketAddr) -> Self {
         let (certificate, files) = tls(folder);
         let socket = folder.join("caddy.sock");
         let bound = format!("https://{HOST} {{\n\tbind unix/{}", socket.display());
@@ -78,7 +80,7 @@ impl Proxy {
             block("caddyfile"),
             &[
                 ("https://mcp.contoso.com {", &bound),
-                ("127.0.0.1:8080", &stack.gateway_address().to_string()),
+                ("127.0.0.1:8080", &gateway.to_string()),
                 ("/etc/mcp/tls.pem", &files.0),
                 ("/etc/mcp/tls.key", &files.1),
             ],
@@ -183,13 +185,13 @@ async fn stack() -> Stack {
 #[tokio::test]
 async fn nginx_with_the_documents_settings_passes_everything_on() {
     let (stack, folder) = (stack().await, tempfile::tempdir().unwrap());
-    let proxy = Proxy::nginx(folder.path(), &stack).await;
+    let proxy = Proxy::nginx(folder.path(), stack.gateway_address()).await;
     is_passed_through(&stack, &proxy, "nginx").await;
 }
 
 #[tokio::test]
 async fn caddy_with_the_documents_settings_passes_everything_on() {
     let (stack, folder) = (stack().await, tempfile::tempdir().unwrap());
-    let proxy = Proxy::caddy(folder.path(), &stack).await;
+    let proxy = Proxy::caddy(folder.path(), stack.gateway_address()).await;
     is_passed_through(&stack, &proxy, "caddy").await;
 }

@@ -6,6 +6,7 @@
 //! | [`Caller`] | an MCP client that shows every byte: status, headers, document |
 //! | [`Conformance`] | the gateway's router with the tools that MCP's own conformance suite calls |
 //! | [`Redis`] | a real Redis that broker replicas share |
+//! | [`picture`] | the picture in the README, from what the stack answers |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
 
 #![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
@@ -19,6 +20,7 @@ pub use redis::{Recording, Redis};
 pub use stack::{Stack, StackBuilder};
 pub use testkit::INSTALL_REDIS;
 
+pub mod picture;
 pub mod processes;
 
 mod caller;

@@ -373,7 +373,10 @@ fn spawn(
 }
 
 /// Where the binaries lie: beside this one, and a test lies one folder deeper.
-fn binaries() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When the operating system does not tell where this program lies.
+pub fn binaries() -> anyhow::Result<PathBuf> {
     let here = std::env::current_exe()?;
     let folder = here.parent().context("a binary lies in a folder")?;
     let is_test = folder.file_name().is_some_and(|name| name == "deps");

@@ -45,7 +45,8 @@ impl Emulator {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let listeners = Listeners::bind(&config)?;
         let addresses = listeners.endpoints(&config.host)?;
-        let endpoints = if config.as_azure { addresses.clone().as_azure() } else { addresses.clone() };
+        let endpoints =
+            if config.as_azure { addresses.clone().under_azures_names() } else { addresses.clone() };
         let (world, arm, tls) = tokio::task::spawn_blocking(move || prepare(config, endpoints))
             .await
             .map_err(|_| StartError::Key)??;

@@ -21,7 +21,7 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// The same, under the names that Azure's own hosts have.
-    pub(crate) fn as_azure(self) -> Self {
+    pub(crate) fn under_azures_names(self) -> Self {
         let [authority, arm, graph] = AZURE_HOSTS.map(|host| format!("https://{host}"));
         Self { authority, arm, graph, ..self }
     }

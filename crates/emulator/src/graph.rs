@@ -20,6 +20,7 @@ use crate::jwt::Unverified;
 use crate::tenant::contoso::GRAPH_APP_ID;
 use crate::world::World;
 
+mod lookup;
 mod objects;
 mod write;
 

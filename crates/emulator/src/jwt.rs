@@ -23,9 +23,9 @@ pub(crate) fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Reads standard base64.
+/// Reads standard base64, in lines or in one: the Azure CLI sends a certificate as its PEM has it.
 pub(crate) fn decode_standard(text: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(text).ok()
+    STANDARD.decode(text.split_ascii_whitespace().collect::<String>()).ok()
 }
 
 /// SHA-256, base64url.

@@ -3,14 +3,24 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Parser;
 use e2e::processes::{Ports, Processes, Setup};
 use e2e::{INSTALL_REDIS, Redis};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Starts the whole stack against the emulator, and leaves it running.
+#[derive(Parser)]
+struct Args {
+    /// Listen on any free ports, where the documented ones are taken.
+    #[arg(long, env = "UP_FREE_PORTS")]
+    free_ports: bool,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let ports = if Args::parse().free_ports { Ports::free()? } else { Ports::documented() };
     let setup = Setup { redis: Redis::is_installed(), ..Setup::default() };
-    let mut stack = Processes::start_as(Path::new(".local/stack"), Ports::documented(), &setup).await?;
+    let mut stack = Processes::start_as(Path::new(".local/stack"), ports, &setup).await?;
     instructions(&stack);
     let mut terminate = signal(SignalKind::terminate())?;
     loop {

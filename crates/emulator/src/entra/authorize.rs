@@ -146,12 +146,8 @@ fn consent_step(
     let target = scopes.target.as_ref()?;
     let (client, resource) = (request.client.app_id, target.application.app_id);
     let granted = world.tenant.directory().granted(client, resource, &person.oid);
-    let required = request
-        .client
-        .required
-        .iter()
-        .filter(|(of, _)| *of == resource)
-        .map(|(_, scope)| (*scope).to_owned());
+    let required =
+        request.client.required.iter().filter(|(of, _)| *of == resource).map(|(_, scope)| scope.clone());
     let wanted: Vec<String> = match target.default {
         true if granted.is_empty() => required.collect(),
         true => Vec::new(),

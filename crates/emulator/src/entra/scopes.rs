@@ -72,7 +72,7 @@ impl ScopeRequest {
             target.default = true;
         } else {
             let known = application.scope(value).ok_or_else(|| unknown_scope(value, &application))?;
-            target.values.push(known.value.to_owned());
+            target.values.push(known.value.clone());
         }
         if target.default && !target.values.is_empty() {
             return Err(mixed_default(scope));

@@ -21,7 +21,7 @@ pub(super) enum Written {
     Changed,
 }
 
-type Handler = fn(&World, &[&str], Value) -> Result<Written, GraphError>;
+type Handler = fn(&World, &[&str], &Value) -> Result<Written, GraphError>;
 
 /// A request that writes: its method, its path (`*` is any one segment), and the application permission it needs.
 const ROUTES: &[(&Method, &[&str], &str, Handler)] = &[
@@ -61,7 +61,7 @@ pub(super) fn write(
                        valid JSON format.";
         bad_request(message)
     })?;
-    handler(world, &segments, body)
+    handler(world, &segments, &body)
 }
 
 /// `*` alone is any one segment; `name*` is that collection with an alternate key in parentheses.

@@ -1,11 +1,16 @@
 """A small service that is a consumer of the token broker: what a downstream API says about the user who asks.
 
-    pip install --requirement requirements.txt
+From the root of the repository:
+
+    pip install --requirement crates/proto/examples/python/requirements.txt
     mkdir -p stubs
     python -m grpc_tools.protoc --proto_path=proto --python_out=stubs --grpc_python_out=stubs \\
         token_broker/v1/token_broker.proto
     PYTHONPATH=stubs BROKER_TARGET=token-broker:50051 BROKER_CA_FILE=broker-ca.pem \\
-    BROKER_CERT_FILE=tls.crt BROKER_KEY_FILE=tls.key python who_am_i.py
+    BROKER_CERT_FILE=tls.crt BROKER_KEY_FILE=tls.key python crates/proto/examples/python/who_am_i.py
+
+`DOWNSTREAM_URL` is what it asks in the user's name, `DOWNSTREAM_CA_FILE` an authority to trust there, `RESOURCE` the token
+that it needs (`arm`), `LISTEN` its own address.
 
 The Rust example beside it does the same; proto/README.md is what both follow. A service that answers from data of
 its own must validate the user's token first; this one only passes it on, and the broker proves it.

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::rules::{self, Draft};
 use super::{GraphError, Written, bad_request, shape};
-use crate::graph::objects;
+use crate::graph::{lookup, objects};
 use crate::jwt;
 use crate::tenant::certificate::Certificate;
 use crate::world::World;
 
 /// `POST /applications`. There is no service principal yet.
-pub(super) fn create(world: &World, _: &[&str], body: Value) -> Result<Written, GraphError> {
-    shape::application(&body)?;
+pub(super) fn create(world: &World, _: &[&str], body: &Value) -> Result<Written, GraphError> {
+    shape::application(body)?;
     let mut document = json!({"signInAudience": "AzureADandPersonalMicrosoftAccount"});
-    merge(&mut document, with_keys(body, &Value::Null)?);
+    merge(&mut document, with_keys(body.clone(), &Value::Null)?);
     let mut directory = world.tenant.directory_mut();
     let before = Value::Null;
     let draft =
@@ -30,17 +30,17 @@ pub(super) fn create(world: &World, _: &[&str], body: Value) -> Result<Written, 
 }
 
 /// `PATCH /applications/{id}`: what is named changes, lists as a whole.
-pub(super) fn patch(world: &World, segments: &[&str], body: Value) -> Result<Written, GraphError> {
-    shape::application(&body)?;
+pub(super) fn patch(world: &World, segments: &[&str], body: &Value) -> Result<Written, GraphError> {
+    shape::application(body)?;
     let mut directory = world.tenant.directory_mut();
-    let app = objects::application_of(&directory, segments)?;
+    let app = lookup::application_of(&directory, segments)?;
     let Some(before) = app.document.clone() else {
         return Err(bad_request(
             "Applications that the emulator starts with are changed by its control API alone.",
         ));
     };
     let mut after = before.clone();
-    merge(&mut after, with_keys(body, &before)?);
+    merge(&mut after, with_keys(body.clone(), &before)?);
     let draft = Draft {
         directory: &directory,
         clock: &world.clock,

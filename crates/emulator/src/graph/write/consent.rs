@@ -5,15 +5,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{GraphError, Written, bad_request, shape};
-use crate::graph::objects;
+use crate::graph::{lookup, objects};
 use crate::tenant::directory::Holder;
 use crate::tenant::grants::Grant;
 use crate::world::World;
 
 /// `POST /servicePrincipals`.
-pub(super) fn install(world: &World, _: &[&str], body: Value) -> Result<Written, GraphError> {
-    shape::service_principal(&body)?;
-    let app_id = text(&body, "appId");
+pub(super) fn install(world: &World, _: &[&str], body: &Value) -> Result<Written, GraphError> {
+    shape::service_principal(body)?;
+    let app_id = text(body, "appId");
     let mut directory = world.tenant.directory_mut();
     let Some(app) = directory.application(app_id) else {
         let message = format!(
@@ -37,13 +37,13 @@ pub(super) fn install(world: &World, _: &[&str], body: Value) -> Result<Written,
 }
 
 /// `POST /oauth2PermissionGrants`. All ids are of service principals, none of applications.
-pub(super) fn grant(world: &World, _: &[&str], body: Value) -> Result<Written, GraphError> {
-    shape::grant(&body)?;
+pub(super) fn grant(world: &World, _: &[&str], body: &Value) -> Result<Written, GraphError> {
+    shape::grant(body)?;
     let mut directory = world.tenant.directory_mut();
-    let client = objects::by_id(&directory, text(&body, "clientId"))?;
-    let resource = objects::by_id(&directory, text(&body, "resourceId"))?;
+    let client = lookup::by_id(&directory, text(body, "clientId"))?;
+    let resource = lookup::by_id(&directory, text(body, "resourceId"))?;
     let principal = body["principalId"].as_str();
-    let principal = match text(&body, "consentType") {
+    let principal = match text(body, "consentType") {
         "AllPrincipals" if principal.is_none() => None,
         "Principal" => {
             let known = principal.and_then(|oid| world.tenant.people.by_oid(oid));
@@ -58,7 +58,7 @@ pub(super) fn grant(world: &World, _: &[&str], body: Value) -> Result<Written, G
     if directory.grants.iter().any(same) {
         return Err(conflict("Permission entry already exists."));
     }
-    let scopes: Vec<&str> = text(&body, "scope").split_ascii_whitespace().collect();
+    let scopes: Vec<&str> = text(body, "scope").split_ascii_whitespace().collect();
     directory.grants.add(client.app_id, resource.app_id, principal.as_deref(), &scopes);
     let written = directory
         .grants
@@ -69,20 +69,20 @@ pub(super) fn grant(world: &World, _: &[&str], body: Value) -> Result<Written, G
 }
 
 /// `POST /servicePrincipals/{id}/appRoleAssignments` of the one that gets the role, `…/appRoleAssignedTo` of the resource.
-pub(super) fn assign(world: &World, segments: &[&str], body: Value) -> Result<Written, GraphError> {
-    shape::assignment(&body)?;
+pub(super) fn assign(world: &World, segments: &[&str], body: &Value) -> Result<Written, GraphError> {
+    shape::assignment(body)?;
     let mut directory = world.tenant.directory_mut();
-    let named = objects::service_principal_of(&directory, segments)?;
-    let resource = objects::by_id(&directory, text(&body, "resourceId"))?;
-    let principal = text(&body, "principalId");
+    let named = lookup::service_principal_of(&directory, segments)?;
+    let resource = lookup::by_id(&directory, text(body, "resourceId"))?;
+    let principal = text(body, "principalId");
     let named_in_body =
-        if segments.last() == Some(&"appRoleAssignments") { principal } else { text(&body, "resourceId") };
+        if segments.last() == Some(&"appRoleAssignments") { principal } else { text(body, "resourceId") };
     if named.service_principal_id() != named_in_body {
         return Err(bad_request(
             "The id of the object in the request URL and that in the body do not match.",
         ));
     }
-    let role = Uuid::parse_str(text(&body, "appRoleId")).unwrap_or_default();
+    let role = Uuid::parse_str(text(body, "appRoleId")).unwrap_or_default();
     let Some(role) = resource.roles.iter().find(|offered| offered.id == role && offered.enabled) else {
         let message =
             format!("Permission being assigned was not found on application '{}'.", resource.app_id);
@@ -90,7 +90,7 @@ pub(super) fn assign(world: &World, segments: &[&str], body: Value) -> Result<Wr
     };
     let holder = match world.tenant.people.by_oid(principal) {
         Some(person) => Holder::Person(person.oid.clone(), person.display_name.clone()),
-        None => Holder::Application(objects::by_id(&directory, principal)?),
+        None => Holder::Application(lookup::by_id(&directory, principal)?),
     };
     if !role.members.iter().any(|of| of == holder.member_type()) {
         return Err(bad_request(format!(

@@ -8,10 +8,11 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{GraphError, bad_request};
+use crate::clock::Clock;
+use crate::jwt;
 use crate::tenant::certificate::Certificate;
 use crate::tenant::contoso::{TENANT_DOMAIN, TENANT_ID, VERIFIED_DOMAIN};
 use crate::tenant::directory::Directory;
-use crate::{clock::Clock, jwt};
 
 /// A document that is to be kept, and what it is compared with.
 pub(super) struct Draft<'a> {
@@ -24,8 +25,10 @@ pub(super) struct Draft<'a> {
     pub(super) after: &'a Value,
 }
 
+type Rule = fn(&Draft<'_>) -> Result<(), GraphError>;
+
 /// Every rule, in the order in which a mistake is told.
-const RULES: &[fn(&Draft<'_>) -> Result<(), GraphError>] =
+const RULES: &[Rule] =
     &[names, scopes, roles, duplicates, enabled_ones, pre_authorized, identifier_uris, redirect_uris, keys];
 
 /// Whether Graph keeps the document.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use self::Kind::{Flag, Many, Number, One, Text, Texts};
 use super::{GraphError, bad_request};
 
 /// The kind of a property's value.
@@ -10,11 +11,9 @@ enum Kind {
     Flag,
     Number,
     Texts,
-    One(&'static [(&'static str, Kind)]),
-    Many(&'static [(&'static str, Kind)]),
+    One(&'static [(&'static str, Self)]),
+    Many(&'static [(&'static str, Self)]),
 }
-
-use Kind::{Flag, Many, Number, One, Text, Texts};
 
 /// An application. Properties that Graph knows and nothing here plays are refused too: silence would be kinder than Graph.
 const APPLICATION: &[(&str, Kind)] = &[

@@ -45,6 +45,7 @@ pub(crate) enum TokenFormat {
 
 /// An application with its service principal.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in Entra ID too")]
 pub(crate) struct Application {
     pub(crate) app_id: &'static str,
     pub(crate) display_name: String,
@@ -60,6 +61,8 @@ pub(crate) struct Application {
     pub(crate) required: Vec<(String, String)>,
     /// `accountEnabled` of the service principal.
     pub(crate) enabled: bool,
+    /// Whether it is Microsoft's: its application object is in no tenant of ours.
+    pub(crate) microsofts: bool,
     /// Whether the tenant has the service principal.
     pub(crate) installed: bool,
     /// `appRoleAssignmentRequired`.

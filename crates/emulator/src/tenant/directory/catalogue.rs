@@ -32,6 +32,7 @@ pub(super) fn applications(
         secret: None,
         required: Vec::new(),
         enabled: true,
+        microsofts: [ARM_APP_ID, GRAPH_APP_ID, VSCODE_CLIENT_ID].contains(&app_id),
         installed: true,
         assignment_required: false,
         pre_authorized: Vec::new(),

@@ -67,6 +67,7 @@ impl Directory {
             secret: None,
             required: Vec::new(),
             enabled: true,
+            microsofts: false,
             installed: false,
             assignment_required: false,
             pre_authorized: Vec::new(),
@@ -104,11 +105,10 @@ impl Directory {
     }
 
     fn obey(&self, app: &mut Application, document: Value) {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         app.display_name = text(&document["displayName"]);
         app.identifier_uris = list(&document["identifierUris"]).iter().map(text).collect();
         app.scopes = list(&document["api"]["oauth2PermissionScopes"]).iter().map(scope).collect();
-        app.roles = list(&document["appRoles"]).iter().map(|role| self.role(app, role)).collect();
+        app.roles = list(&document["appRoles"]).iter().map(|one| role(app, one)).collect();
         let version = &document["api"]["requestedAccessTokenVersion"];
         app.format = if *version == 2 { TokenFormat::V2 } else { TokenFormat::V1 };
         app.redirect_uris = PLATFORMS.iter().flat_map(|(name, of)| redirects(&document[name], *of)).collect();
@@ -124,24 +124,6 @@ impl Directory {
         app.document = Some(document);
     }
 
-    /// Who has a role keeps it when the application is written anew.
-    fn role(&self, app: &Application, role: &Value) -> AppRole {
-        let id = id(&role["id"]);
-        let kept = app.roles.iter().find(|kept| kept.id == id);
-        AppRole {
-            id,
-            value: role["value"].as_str().unwrap_or_default().to_owned(),
-            held_by: kept.map(|kept| kept.held_by.clone()).unwrap_or_default(),
-            people: kept.map_or_else(HashSet::new, |kept| kept.people.clone()),
-            enabled: role["isEnabled"] == true,
-            members: list(&role["allowedMemberTypes"])
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        }
-    }
-
     /// The delegated permissions among those that an application asks for of one resource.
     fn required(&self, one: &Value) -> Vec<(String, String)> {
         let Some(resource) = one["resourceAppId"].as_str().and_then(|id| self.application(id)) else {
@@ -153,19 +135,37 @@ impl Directory {
     }
 }
 
+/// Who has a role keeps it when the application is written anew.
+fn role(app: &Application, role: &Value) -> AppRole {
+    let id = id(&role["id"]);
+    let kept = app.roles.iter().find(|kept| kept.id == id);
+    AppRole {
+        id,
+        value: text(&role["value"]),
+        held_by: kept.map(|kept| kept.held_by.clone()).unwrap_or_default(),
+        people: kept.map_or_else(HashSet::new, |kept| kept.people.clone()),
+        enabled: role["isEnabled"] == true,
+        members: list(&role["allowedMemberTypes"])
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
 fn scope(scope: &Value) -> DelegatedScope {
     DelegatedScope {
         id: id(&scope["id"]),
-        value: scope["value"].as_str().unwrap_or_default().to_owned(),
+        value: text(&scope["value"]),
         admin_only: scope["type"] == "Admin",
         enabled: scope["isEnabled"] == true,
-        description: scope["adminConsentDisplayName"].as_str().unwrap_or_default().to_owned(),
+        description: text(&scope["adminConsentDisplayName"]),
     }
 }
 
 fn pre_authorized(one: &Value) -> (String, Vec<Uuid>) {
     let ids = list(&one["delegatedPermissionIds"]).iter().map(id).collect();
-    (one["appId"].as_str().unwrap_or_default().to_owned(), ids)
+    (text(&one["appId"]), ids)
 }
 
 fn redirects(of: &Value, platform: Platform) -> Vec<RedirectUri> {
@@ -175,6 +175,10 @@ fn redirects(of: &Value, platform: Platform) -> Vec<RedirectUri> {
 
 fn id(value: &Value) -> Uuid {
     value.as_str().and_then(|text| Uuid::parse_str(text).ok()).unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn list(value: &Value) -> &[Value] {

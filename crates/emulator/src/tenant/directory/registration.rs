@@ -136,12 +136,12 @@ impl Registration {
     /// As the emulator starts.
     pub(super) fn initial(api: &Application, client: &Application) -> Self {
         let scope = |scope: &DelegatedScope| RegisteredScope {
-            value: scope.value.to_owned(),
+            value: scope.value.clone(),
             enabled: true,
             admin_only: scope.admin_only,
         };
         let role = |role: &AppRole| RegisteredRole {
-            value: role.value.to_owned(),
+            value: role.value.clone(),
             enabled: true,
             members: vec!["User".to_owned(), "Application".to_owned()],
         };
@@ -225,7 +225,7 @@ impl Directory {
         self.change(GRAPH_APP_ID, |graph| {
             for role in &mut graph.roles {
                 role.held_by.retain(|holder| *holder != API_CLIENT_ID);
-                if permissions.iter().any(|wanted| *wanted == role.value) {
+                if permissions.contains(&role.value) {
                     role.held_by.push(API_CLIENT_ID);
                 }
             }
