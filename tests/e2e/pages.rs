@@ -224,7 +224,8 @@ async fn a_client_connects_as_its_page_says() {
     let (_, gateway) =
         announced(&said).into_iter().find(|(documented, _)| documented.ends_with("8080")).unwrap();
     // Where the reader has a browser and has installed the client: ours have no window, and are those of the tests.
-    reader.finds_programs_in(&clients.join("bin"));
+    reader.knows("BROWSER", clients.join("bin/xdg-open").display());
+    reader.knows("BROWSER_LOG", reader.folder.path().join("target/visits").display());
     for entry in std::fs::read_dir(clients.join("node_modules")).expect("make setup").flatten() {
         if entry.file_name().to_string_lossy().starts_with("node-linux-") {
             reader.finds_programs_in(&entry.path().join("bin"));
