@@ -14,7 +14,7 @@ use crate::testing::{self, NOW, RedisServer, cache_keys};
 struct Silent {
     work: Work,
     _listener: std::net::TcpListener,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Silent {
@@ -45,7 +45,7 @@ impl Silent {
         );
         let caches = Caches { local: Arc::new(LocalCache::new(1024 * 1024, |_| {})), shared: None };
         let work = Work { deadline, ..Work::new(caches, Arc::new(entra), clock, metrics) };
-        Ok(Self { work, _listener: listener, _dir: dir })
+        Ok(Self { work, _listener: listener, dir })
     }
 }
 
@@ -87,7 +87,7 @@ async fn a_refresh_that_takes_too_long_leaves_the_token() {
 
 /// A cache that this one shares with others.
 async fn shared(server: &RedisServer, silent: &Silent) -> Arc<SharedCache> {
-    let key_file = silent._dir.path().join("keys.toml");
+    let key_file = silent.dir.path().join("keys.toml");
     std::fs::write(&key_file, cache_keys("k1", 1)).unwrap();
     let settings = SharedCacheSettings {
         url: server.url().parse().unwrap(),
