@@ -30,7 +30,7 @@ pub(crate) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> R
     let client_id = named.ok_or_else(|| EntraError::missing("client_id"))?;
     let application =
         state.world.tenant.directory().application(client_id).ok_or_else(|| unknown_client(client_id))?;
-    if !application.installed {
+    if !application.installed && !application.microsofts {
         return Err(unknown_client(client_id));
     }
     if !application.enabled {

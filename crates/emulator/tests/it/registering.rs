@@ -205,7 +205,7 @@ async fn a_registration_that_graph_refuses_is_refused_in_its_words() {
         (
             with(|app| {
                 app["api"]["preAuthorizedApplications"] =
-                    pre_authorizing(VSCODE_CLIENT_ID, ROLE)["api"]["preAuthorizedApplications"].clone()
+                    pre_authorizing(VSCODE_CLIENT_ID, ROLE)["api"]["preAuthorizedApplications"].clone();
             }),
             "InvalidValue",
             "cannot be found in the AppPermissions sets",
@@ -213,7 +213,7 @@ async fn a_registration_that_graph_refuses_is_refused_in_its_words() {
         (
             with(|app| {
                 app["api"]["preAuthorizedApplications"] =
-                    pre_authorizing(ROLE, READ)["api"]["preAuthorizedApplications"].clone()
+                    pre_authorizing(ROLE, READ)["api"]["preAuthorizedApplications"].clone();
             }),
             "InvalidAppId",
             "cannot be found",
@@ -226,7 +226,7 @@ async fn a_registration_that_graph_refuses_is_refused_in_its_words() {
         (
             with(|app| {
                 app["keyCredentials"] =
-                    json!([{"type": "AsymmetricX509Cert", "usage": "Verify", "key": "AAAA"}])
+                    json!([{"type": "AsymmetricX509Cert", "usage": "Verify", "key": "AAAA"}]);
             }),
             "Request_BadRequest",
             "'key' of resource 'KeyCredential'",

@@ -74,6 +74,8 @@ pub(super) fn applications(
     };
     let vscode = Application {
         public_client: true,
+        // Microsoft's clients are signed in with before a tenant has their service principals.
+        installed: false,
         redirect_uris: ["http://127.0.0.1", "https://vscode.dev/redirect"].map(RedirectUri::mobile).to_vec(),
         ..blank(VSCODE_CLIENT_ID, "Visual Studio Code", TokenFormat::V2)
     };
