@@ -56,10 +56,10 @@ impl Reader {
         let cargo = here.join("target/cargo");
         std::fs::write(&cargo, format!("#!/bin/sh\nbuilt={}\n{CARGO}", built.display())).unwrap();
         std::process::Command::new("chmod").arg("+x").arg(&cargo).status().unwrap();
-        let own = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+        let path = std::env::var_os("PATH").unwrap_or_default();
         let home = here.join("target/home");
         std::fs::create_dir(&home).unwrap();
-        let mut environment: BTreeMap<_, _> = own("PATH").into_iter().collect();
+        let mut environment = BTreeMap::from([("PATH".to_owned(), path.display().to_string())]);
         environment.insert("CARGO".to_owned(), cargo.display().to_string());
         environment.insert("HOME".to_owned(), home.display().to_string());
         environment.insert("UP_FREE_PORTS".to_owned(), "true".to_owned());
@@ -71,16 +71,17 @@ impl Reader {
         Self { folder, environment, terminals: BTreeMap::new(), addresses: Vec::new() }
     }
 
-    fn knows(&mut self, name: &str, value: impl ToString) {
+    fn knows(&mut self, name: &str, value: &impl ToString) {
         self.environment.insert(name.to_owned(), value.to_string());
     }
 
     fn finds_programs_in(&mut self, folder: &Path) {
         let path = self.environment.get("PATH").cloned().unwrap_or_default();
-        self.knows("PATH", format!("{}:{path}", folder.display()));
+        self.knows("PATH", &format!("{}:{path}", folder.display()));
     }
 
     /// Walks the page, and says what was left out.
+    #[expect(clippy::print_stdout, reason = "what was run, and what was not, is what this test tells")]
     async fn walk(&mut self, name: &str, yours: Yours<'_>) {
         for block in page(name) {
             let what = format!("{name}, line {}", block.line);
@@ -172,12 +173,12 @@ async fn a_tenant_is_set_up_by_its_page_and_carol_signs_in() {
     std::os::unix::fs::symlink(azure_cli(), programs.join("az")).unwrap();
     reader.finds_programs_in(&programs);
     reader.environment.extend(azure.environment.clone());
-    reader.knows("AZURE_CONFIG_DIR", world.path().join("az").display());
-    reader.knows("AZURE_CORE_COLLECT_TELEMETRY", "false");
+    reader.knows("AZURE_CONFIG_DIR", &world.path().join("az").display());
+    reader.knows("AZURE_CORE_COLLECT_TELEMETRY", &"false");
     // Ports of their own, for tests run side by side; the page has the defaults.
-    reader.knows("GATEWAY_LISTEN", gateway);
+    reader.knows("GATEWAY_LISTEN", &gateway);
     for name in ["GATEWAY_ADMIN_LISTEN", "BROKER_ADMIN_LISTEN"] {
-        reader.knows(name, "127.0.0.1:0");
+        reader.knows(name, &"127.0.0.1:0");
     }
     let (id, secret) = (emulator::DEPLOYER_CLIENT_ID, emulator::DEPLOYER_CLIENT_SECRET);
     let tenant = emulator::TENANT_ID;
@@ -224,8 +225,8 @@ async fn a_client_connects_as_its_page_says() {
     let (_, gateway) =
         announced(&said).into_iter().find(|(documented, _)| documented.ends_with("8080")).unwrap();
     // Where the reader has a browser and has installed the client: ours have no window, and are those of the tests.
-    reader.knows("BROWSER", clients.join("bin/xdg-open").display());
-    reader.knows("BROWSER_LOG", reader.folder.path().join("target/visits").display());
+    reader.knows("BROWSER", &clients.join("bin/xdg-open").display());
+    reader.knows("BROWSER_LOG", &reader.folder.path().join("target/visits").display());
     for entry in std::fs::read_dir(clients.join("node_modules")).expect("make setup").flatten() {
         if entry.file_name().to_string_lossy().starts_with("node-linux-") {
             reader.finds_programs_in(&entry.path().join("bin"));
@@ -235,9 +236,9 @@ async fn a_client_connects_as_its_page_says() {
         std::os::unix::fs::symlink(clients.join(name), reader.folder.path().join(name)).unwrap();
     }
     let ca = reader.folder.path().join(".local/stack/ca.pem");
-    reader.knows("CA_FILE", ca.display());
-    reader.knows("NODE_EXTRA_CA_CERTS", ca.display());
-    reader.knows("SIGN_IN", "emulator_person=alice&emulator_consent=accept&emulator_mfa=true");
+    reader.knows("CA_FILE", &ca.display());
+    reader.knows("NODE_EXTRA_CA_CERTS", &ca.display());
+    reader.knows("SIGN_IN", &"emulator_person=alice&emulator_consent=accept&emulator_mfa=true");
     let url = format!("http://{gateway}/mcp");
     reader.walk("docs/clients.md", &[("URL", &url), ("CLIENT_ID", emulator::PUBLIC_CLIENT_ID)]).await;
 }
