@@ -48,6 +48,7 @@ impl Reader {
                 std::os::unix::fs::symlink(&path, here.join(name)).unwrap();
             }
         }
+        crate::leaks::build_services();
         let built = binaries().unwrap();
         std::fs::create_dir(here.join("target")).unwrap();
         for profile in ["debug", "release"] {

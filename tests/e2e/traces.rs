@@ -145,7 +145,8 @@ async fn a_refusal_of_entra_is_told_at_each_hop_with_its_number() {
     ])
     .await;
     let spans = Captured::install("").spans();
-    let entra = spans.iter().find(|span| span.name.starts_with("POST /{tenant}")).unwrap();
+    let is_this = |span: &&FinishedSpan| span.trace_id == TRACE && span.name.starts_with("POST /{tenant}");
+    let entra = spans.iter().find(is_this).unwrap();
     assert!(entra.attribute("aadsts").is_some() && entra.attribute("correlation_id").is_some(), "{entra:?}");
 }
 

@@ -28,7 +28,7 @@ pub async fn ask(caller: &Caller, token: &str) -> String {
 }
 
 fn arguments() -> Value {
-    json!({"subscription": emulator::PROD_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-31"})
+    json!({"subscription": "Contoso Prod", "from": "2026-10-01", "to": "2026-10-31"})
 }
 
 /// The picture, as SVG. Its colours follow the reader's.
