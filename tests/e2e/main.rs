@@ -29,6 +29,7 @@ mod pages;
 mod picture;
 mod preflight;
 mod proxies;
+mod probes;
 mod refusals;
 mod replicas;
 mod rollover;

@@ -5,6 +5,7 @@
 //! | [`Stack`] | the services, started by the same `serve` functions that their binaries call |
 //! | [`Caller`] | an MCP client that shows every byte: status, headers, document |
 //! | [`Conformance`] | the gateway's router with the tools that MCP's own conformance suite calls |
+//! | [`Kubelet`] | probes as kubelet does, and says what it saw |
 //! | [`Redis`] | a real Redis that broker replicas share |
 //! | [`picture`] | the picture in the README, from what the stack answers |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
@@ -17,6 +18,7 @@ pub use conformance::Conformance;
 pub use credential::{Credential, Volume};
 pub use hop::Hop;
 pub use redis::{Recording, Redis};
+pub use kubelet::Kubelet;
 pub use stack::{Stack, StackBuilder};
 pub use testkit::INSTALL_REDIS;
 
@@ -30,3 +32,4 @@ mod credential;
 mod hop;
 mod redis;
 mod stack;
+mod kubelet;

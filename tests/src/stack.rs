@@ -139,7 +139,9 @@ impl StackBuilder {
     /// If a service does not start: the test cannot go on.
     pub async fn start(mut self) -> Stack {
         let logs = Captured::install("debug,h2=info,hyper=info,hyper_util=info,rustls=info,tower=info");
-        let listeners = gateway::server::Listeners::bind(loopback(), loopback()).expect("loopback has ports");
+        let listeners = gateway::server::Listeners::bind(loopback(), loopback())
+            .and_then(|listeners| listeners.with_health(Some(loopback())))
+            .expect("loopback has ports");
         let address = listeners.mcp_address().expect("a bound address");
         let public_url = self.public_url.clone().unwrap_or_else(|| format!("http://{address}/mcp"));
         if !self.unregistered_url {
@@ -349,9 +351,19 @@ impl Stack {
         self.admin(self.broker.service.admin, path).await
     }
 
+    /// Where the gateway and the broker say in a word how they are.
+    pub fn health_addresses(&self) -> [SocketAddr; 2] {
+        [self.gateway.health, self.broker.service.health]
+    }
+
     /// Stops the broker as a process is stopped, and waits until it is gone.
     pub async fn stop_broker(&mut self) {
         self.broker.service.stop().await;
+    }
+
+    /// Tells the broker to stop, without waiting.
+    pub fn begin_broker_shutdown(&self) {
+        self.broker.service.shutdown.cancel();
     }
 
     /// Tells the gateway to stop, without waiting.

@@ -35,15 +35,18 @@ impl Broker {
             token_broker::Listeners::bind(&config.listen, config.socket_mode, config.admin_listen)
                 .await
                 .expect("loopback has ports");
+        let listeners =
+            listeners.with_health(Some(([127, 0, 0, 1], 0).into())).await.expect("loopback has ports");
         let address = listeners.grpc_address().expect("a bound address").to_string();
         let url = hop.broker_url(&address);
         let admin = listeners.admin_address().expect("a bound address");
+        let health = listeners.health_address().expect("a bound address").expect("a health port");
         let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
         let stop = shutdown.clone();
         let task = tokio::spawn(async move {
             token_broker::serve(config, listeners, clock, stop).await.expect("the broker serves");
         });
-        Self { url, service: Service { admin, shutdown, task } }
+        Self { url, service: Service { admin, health, shutdown, task } }
     }
 }
 
@@ -51,6 +54,7 @@ impl Broker {
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) admin: SocketAddr,
+    pub(super) health: SocketAddr,
     pub(super) shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -74,12 +78,13 @@ impl Service {
         let args = gateway::config::Args::try_parse_from(&all).unwrap_or_else(|error| panic!("{error}"));
         let config = gateway::config::Config::try_from(args).unwrap_or_else(|error| panic!("{error}"));
         let admin = listeners.admin_address().expect("a bound address");
+        let health = listeners.health_address().expect("a bound address").expect("a health port");
         let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
         let stop = shutdown.clone();
         let task = tokio::spawn(async move {
             gateway::server::serve(config, listeners, clock, stop).await.expect("the gateway serves");
         });
-        Self { admin, shutdown, task }
+        Self { admin, health, shutdown, task }
     }
 
     /// Stops it as a process is stopped, and waits until it is gone.
