@@ -17,8 +17,8 @@ pub use clock::ShiftedClock;
 pub use conformance::Conformance;
 pub use credential::{Credential, Volume};
 pub use hop::Hop;
-pub use redis::{Recording, Redis};
 pub use kubelet::Kubelet;
+pub use redis::{Recording, Redis};
 pub use stack::{Stack, StackBuilder};
 pub use testkit::INSTALL_REDIS;
 
@@ -30,6 +30,6 @@ mod clock;
 mod conformance;
 mod credential;
 mod hop;
+mod kubelet;
 mod redis;
 mod stack;
-mod kubelet;

@@ -24,7 +24,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());
-    let _telemetry = telemetry::init("gateway", Callers::Strangers, &args.telemetry).context("telemetry")?;
+    let extra_ca = args.outbound.extra_ca_file.as_deref();
+    let _telemetry =
+        telemetry::init("gateway", Callers::Strangers, &args.telemetry, extra_ca).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
     let listeners = Listeners::bind(config.listen, config.admin_listen)?.with_health(config.health_listen)?;

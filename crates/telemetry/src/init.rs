@@ -1,12 +1,12 @@
 //! Installs the process-wide subscriber: logs to stderr, and traces to a collector if there is one.
 
+use std::error::Error;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
 use tracing::Subscriber;
@@ -20,6 +20,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::filter::{log_filter, traced};
 use crate::lines::{Lines, NoFields};
 use crate::names;
+use crate::otlp::{Collector, Unusable};
 use crate::sampling::OwnRatio;
 use crate::settings::{LogFormat, TelemetryArgs};
 
@@ -35,22 +36,26 @@ pub enum Callers {
     Ours,
 }
 
-/// Installs logging and, if an OTLP endpoint is set, tracing. Call once, inside the tokio runtime: the
-/// exporter's gRPC channel lives on it.
+/// Installs logging and, if an OTLP endpoint is set, tracing; its TLS trusts the authorities of `extra_ca` besides the
+/// system's. Call once, inside the tokio runtime: the exporter's connections live on it.
 ///
 /// Hold the [`Guard`] until the very end of `main`, on the error path too.
 ///
 /// # Errors
-/// The filter does not parse, the exporter refuses its settings, or a subscriber is installed already.
-pub fn init(service_name: &'static str, callers: Callers, args: &TelemetryArgs) -> Result<Guard, InitError> {
+/// The filter does not parse, a subscriber is installed already, or traces would give something away. Any other setting of
+/// traces that cannot be used is a warning: the service does not depend on them.
+pub fn init(
+    service_name: &'static str,
+    callers: Callers,
+    args: &TelemetryArgs,
+    extra_ca: Option<&Path>,
+) -> Result<Guard, InitError> {
     let filter =
         log_filter(&args.log).map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
-    let provider = match args.traces_endpoint() {
-        Some(endpoint) => {
-            plain_text_stays_on_loopback(endpoint)?;
-            Some(tracer_provider(service_name, callers, args, endpoint)?)
-        }
-        None => None,
+    let (provider, unusable) = match tracer_provider(service_name, callers, args, extra_ca) {
+        Ok(provider) => (provider, None),
+        Err(unusable) if unusable.would_leak() => return Err(unusable.into()),
+        Err(unusable) => (None, Some(unusable)),
     };
     let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name, traced()));
     let logs =
@@ -61,6 +66,12 @@ pub fn init(service_name: &'static str, callers: Callers, args: &TelemetryArgs) 
         .with(logs)
         .try_init()
         .map_err(|_already| InitError::AlreadyInstalled)?;
+    if let Some(unusable) = unusable {
+        tracing::warn!(
+            error = &unusable as &dyn Error,
+            "no traces are exported: the service goes on without"
+        );
+    }
     Ok(Guard { provider })
 }
 
@@ -93,19 +104,9 @@ pub enum InitError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Traces name people, and the exporter's headers may hold keys: neither travels in the clear.
-    #[error(
-        "OTEL_EXPORTER_OTLP_ENDPOINT (or its TRACES variant) is not https and not loopback: make it https, or run a collector beside this service"
-    )]
-    PlainText,
-    /// The OTLP endpoint holds a user name or password, which the start-up log would show.
-    #[error(
-        "OTEL_EXPORTER_OTLP_ENDPOINT (or its TRACES variant) must hold no user name or password: use OTEL_EXPORTER_OTLP_HEADERS"
-    )]
-    UserInfo,
-    /// The OTLP endpoint or another exporter setting is unusable.
-    #[error("the OTLP exporter refused its settings")]
-    Exporter(#[from] ExporterBuildError),
+    /// To send traces as the settings say would give away what they hold.
+    #[error(transparent)]
+    Traces(#[from] Unusable),
     /// `init` was called twice in one process.
     #[error("a tracing subscriber is installed already")]
     AlreadyInstalled,
@@ -129,19 +130,6 @@ pub(crate) fn trace_layer(
         .with_filter(traced)
 }
 
-fn plain_text_stays_on_loopback(endpoint: &str) -> Result<(), InitError> {
-    let Ok(uri) = endpoint.parse::<http::Uri>() else {
-        // What is not a URI the exporter refuses itself, with its own words.
-        return Ok(());
-    };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(InitError::UserInfo);
-    }
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if uri.scheme_str() == Some("https") || loopback { Ok(()) } else { Err(InitError::PlainText) }
-}
-
 /// The layer that writes the log.
 pub(crate) fn log_layer<S, W>(form: LogFormat, with_colours: bool, writer: W) -> impl Layer<S> + Send + Sync
 where
@@ -155,16 +143,14 @@ where
         .event_format(Lines(form))
 }
 
+/// What exports spans, if somebody wants them and it can be had; else why not.
 fn tracer_provider(
     service_name: &'static str,
     callers: Callers,
     args: &TelemetryArgs,
-    endpoint: &str,
-) -> Result<SdkTracerProvider, InitError> {
-    let mut exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
-    if endpoint.starts_with("https://") {
-        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
-    }
+    extra_ca: Option<&Path>,
+) -> Result<Option<SdkTracerProvider>, Unusable> {
+    let Some(collector) = Collector::of(args, extra_ca)? else { return Ok(None) };
     let name = args.service_name.clone().unwrap_or_else(|| service_name.to_owned());
     let resource = Resource::builder()
         .with_service_name(name)
@@ -172,10 +158,10 @@ fn tracer_provider(
         .with_schema_url([], names::SCHEMA_URL)
         .build();
     let provider =
-        SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter.build()?);
-    Ok(match callers {
+        SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(collector.exporter()?);
+    Ok(Some(match callers {
         // As OTEL_TRACES_SAMPLER has it.
         Callers::Ours => provider.build(),
         Callers::Strangers => provider.with_sampler(OwnRatio::of(Config::default().sampler)).build(),
-    })
+    }))
 }

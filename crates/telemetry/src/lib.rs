@@ -21,6 +21,7 @@
 
 pub use init::{Callers, Guard, InitError, init};
 pub use metrics::{Metrics, MetricsError};
+pub use otlp::Unusable;
 pub use settings::{LogFormat, TelemetryArgs};
 
 pub mod admin;
@@ -32,6 +33,7 @@ mod init;
 mod lines;
 mod metrics;
 pub mod names;
+mod otlp;
 pub mod probe;
 mod propagation;
 pub mod report;

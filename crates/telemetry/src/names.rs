@@ -54,7 +54,7 @@ pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
 /// Up-down counter, connections: open connections of MCP clients.
 pub const GATEWAY_CONNECTIONS: &str = "gateway.connections";
 /// Counter, connections: not let in, or ended so that another could be, by [`CAUSE`]: `full`, `address_full`,
-/// `descriptors`, `handshake` or `slow`. Alert on `full` and `descriptors`.
+/// `descriptors`, `handshake`, `slow` or `not_a_proxy`. Alert on `full` and `descriptors`.
 pub const GATEWAY_CONNECTIONS_REFUSED: &str = "gateway.connections.refused";
 /// Gauge, by [`FILE`]: 1 while a followed file holds something else than what is in force, because it cannot be used or
 /// cannot be read. Alert on this one.
@@ -108,7 +108,7 @@ pub const BROKER_CONNECTIONS_REFUSED: &str = "broker.connections.refused";
 /// Gauge, by [`FILE`]: 1 while a followed file holds something else than what is in force, because it cannot be used or
 /// cannot be read. Alert on this one.
 pub const BROKER_FILES_STALE: &str = "broker.files.stale";
-/// Gauge, days: what is left of the gRPC server's own certificate, with mutual TLS. Alert on this one.
+/// Gauge, days: what is left of the certificate that gRPC and the admin address are served with, over TLS. Alert on this one.
 pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";
 /// Gauge, days: what is left of the broker's own certificate; absent where the credential is another kind, which
 /// renews itself. Alert on this one.

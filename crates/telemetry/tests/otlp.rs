@@ -2,16 +2,25 @@
 
 #![cfg(test)]
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::routing::post;
 use clap::Parser;
 use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rcgen::CertifiedKey;
 use telemetry::{Callers, TelemetryArgs, init};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -29,7 +38,7 @@ async fn spans_reach_the_collector_when_the_guard_is_dropped() {
     let (endpoint, received) = collector().await;
     let cli = Cli::parse_from(["x", "--otlp-endpoint", &endpoint, "--log", "error"]);
 
-    let guard = init("gateway-under-test", Callers::Strangers, &cli.telemetry).unwrap();
+    let guard = init("gateway-under-test", Callers::Strangers, &cli.telemetry, None).unwrap();
     tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
     tracing::info_span!(target: "rmcp", "a.foreign.span", note = "of a caller").in_scope(|| ());
     assert!(received.lock().unwrap().is_empty(), "spans are batched, not sent one by one");
@@ -41,6 +50,101 @@ async fn spans_reach_the_collector_when_the_guard_is_dropped() {
         assert!(got(text), "{text} in what the collector got");
     }
     assert!(!got("of a caller"), "what libraries put into spans may be a caller's");
+}
+
+/// OTLP over HTTP behind TLS, with an authority that only the file names: what is sent, and where.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_reach_a_collector_over_http_with_an_authority_of_ours() {
+    let (address, authority, received) = https_collector("/base/v1/traces").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority).unwrap();
+    let endpoint = format!("https://localhost:{}/base/", address.port());
+    let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
+
+    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, Some(file.path())).unwrap();
+    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
+    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
+
+    let requests = received.lock().unwrap().concat();
+    assert!(requests.windows(6).any(|window| window == b"a.span"), "{} bytes", requests.len());
+}
+
+/// The same over gRPC.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_reach_a_collector_over_grpc_with_an_authority_of_ours() {
+    let (address, authority, received) = https_collector(EXPORT).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority).unwrap();
+    let endpoint = format!("https://localhost:{}", address.port());
+    let flags = ["x", "--otlp-endpoint", &endpoint, "--log", "error"];
+
+    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, Some(file.path())).unwrap();
+    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
+    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
+
+    let requests = received.lock().unwrap().concat();
+    assert!(requests.windows(6).any(|window| window == b"a.span"), "{} bytes", requests.len());
+}
+
+/// Headers may hold keys, and an answer names no other collector.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_of_the_collector_is_not_followed() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let paths = Arc::clone(&asked);
+    let answer = move |uri: Uri| {
+        paths.lock().unwrap().push(uri.path().to_owned());
+        std::future::ready((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "/elsewhere")]))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
+
+    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, None).unwrap();
+    tracing::info_span!(target: "gateway", "a.span").in_scope(|| ());
+    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
+
+    assert_eq!(*asked.lock().unwrap(), ["/v1/traces"]);
+}
+
+/// What a platform injects must not keep a service from its work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_of_traces_that_cannot_be_used_cost_the_traces_and_not_the_service() {
+    let flags = ["x", "--otlp-endpoint", "http://k8se-otel.k8se-apps.svc:4317", "--log", "warn"];
+    drop(init("gateway-under-test", &Cli::parse_from(flags).telemetry, None).unwrap());
+}
+
+/// A collector over TLS that keeps what it is sent: its address, its certificate, and what came to this path.
+async fn https_collector(path: &'static str) -> (SocketAddr, String, Arc<Mutex<Vec<Bytes>>>) {
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut tls = tls.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&received);
+    let export = move |body: Bytes| {
+        sink.lock().unwrap().push(body);
+        std::future::ready(accepted())
+    };
+    let app = Router::new().route(path, post(export));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(app.clone()));
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await.unwrap();
+                let http = auto::Builder::new(TokioExecutor::new());
+                let _ended = http.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (address, cert.pem(), received)
 }
 
 /// A collector that keeps what it is sent. Its address and what it received.

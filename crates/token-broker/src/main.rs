@@ -23,7 +23,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
     };
-    let _telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry)?;
+    let extra_ca = args.outbound.extra_ca_file.as_deref();
+    let _telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry, extra_ca)?;
     let clock: SharedClock = Arc::new(SystemClock);
     if let Some(Command::Purge(whom)) = &args.command {
         purge(whom, &args.here(), &clock).await?.print(whom.json)?;
