@@ -1,7 +1,7 @@
 //! The client of the token broker: one call in, the user's token or a typed refusal out.
 //!
-//! What every consumer would otherwise write again: a connection by loopback, unix socket or mutual TLS that follows
-//! its certificate files; a deadline that holds though the broker is gone; another try where one is safe and helps;
+//! What every consumer would otherwise write again: connections by loopback, unix socket or mutual TLS that follow
+//! their certificate files, to every broker behind a name, with calls spread over them; a deadline that holds though the broker is gone; another try where one is safe and helps;
 //! the caller's trace; and errors with their reason. Every call of the contract may be repeated, so nothing here has
 //! to guess whether a broken call was worked on.
 //!
@@ -28,26 +28,33 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout_at};
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::status::BrokerError;
 use crate::v1::token_broker_client::TokenBrokerClient;
 use crate::v1::{ExchangeRequest, PreflightRequest, PreflightResponse, PurgeUserRequest, TokenSource};
 
+use connect::Route;
 use retry::Retries;
 
 pub use address::{BrokerAddress, InvalidBrokerAddress};
+pub use balance::Channel;
 pub use error::{SetupError, TlsFile, TlsFileError, TlsFileProblem};
+pub use resolve::{Resolve, Resolving, SystemResolver};
 pub use tls::TlsFiles;
 
 mod address;
+mod balance;
 mod connect;
 mod error;
+mod keeper;
+mod members;
+mod resolve;
 mod retry;
 mod tls;
 mod trace;
@@ -70,6 +77,7 @@ pub struct ClientConfig {
     deadline: Duration,
     attempts: NonZeroU32,
     patience: Duration,
+    resolver: Arc<dyn Resolve>,
 }
 
 impl ClientConfig {
@@ -81,6 +89,7 @@ impl ClientConfig {
             deadline: DEFAULT_DEADLINE,
             attempts: DEFAULT_ATTEMPTS,
             patience: DEFAULT_PATIENCE,
+            resolver: Arc::new(SystemResolver),
         }
     }
 
@@ -118,17 +127,24 @@ impl ClientConfig {
         &self.address
     }
 
-    /// The connection itself, for what is not a call of a consumer: the standard health service, the preflight. It is made
-    /// when first needed.
+    /// What looks the broker's name up, in place of the system.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// The connections themselves, for what is not a call of a consumer: the standard health service, the preflight. They
+    /// are made when first needed. Call it within a Tokio runtime.
     ///
     /// # Errors
     /// As for [`Client::new`].
     pub fn channel(self) -> Result<Channel, SetupError> {
-        connect::lazily(self.address, self.tls)
+        Ok(Channel::new(Route::new(self.address, self.tls)?, self.resolver))
     }
 }
 
-/// A client of the broker. Cheap to clone; clones share one connection.
+/// A client of the broker. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     grpc: TokenBrokerClient<Channel>,
@@ -137,16 +153,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sets up the connection; it is made when first needed and again whenever it breaks or is closed. Call it within
-    /// a Tokio runtime.
+    /// Sets up connections to every address behind the broker's name; they are made when first needed, and again whenever
+    /// they break or are closed. Call it within a Tokio runtime.
     ///
     /// # Errors
     /// [`SetupError`] if a TLS file is missing or cannot be used, now at the start.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
-        let ClientConfig { address, tls, deadline, attempts, patience } = config;
-        let channel = connect::lazily(address, tls)?;
+        let (deadline, retries) =
+            (config.deadline, Retries { attempts: config.attempts, patience: config.patience });
+        let channel = config.channel()?;
         let grpc = TokenBrokerClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { grpc, retries: Retries { attempts, patience }, deadline })
+        Ok(Self { grpc, retries, deadline })
     }
 
     /// The same client with another deadline for its calls.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use proto::client::Channel;
 use proto::status::{BrokerError, ConsumerCause, Reason, metadata};
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::v1::token_broker_server::SERVICE_NAME;
@@ -13,7 +14,6 @@ use proto::v1::{PreflightCheck, PreflightRequest, PreflightResponse, PreflightRe
 use telemetry::report::{Finding, Outcome};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;

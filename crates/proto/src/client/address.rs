@@ -18,9 +18,9 @@ pub struct BrokerAddress {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// Plain text to this `host:port`; what it resolves to must be loopback.
-    Loopback { authority: String },
+    Loopback { authority: String, host: String, port: u16 },
     /// TLS to this `host:port`, whose certificate is for `host`.
-    Tls { authority: String, host: String },
+    Tls { authority: String, host: String, port: u16 },
     /// A unix socket.
     Socket(PathBuf),
 }
@@ -104,15 +104,15 @@ fn place(text: &str) -> Result<Place, InvalidBrokerAddress> {
         Host::Ipv6(ip) => ip.is_loopback(),
     };
     match url.scheme() {
-        "https" => Ok(Place::Tls { authority, host: certificate_name(&host) }),
-        "http" if loopback => Ok(Place::Loopback { authority }),
+        "https" => Ok(Place::Tls { authority, host: bare(&host), port }),
+        "http" if loopback => Ok(Place::Loopback { authority, host: bare(&host), port }),
         "http" => Err(InvalidBrokerAddress("plain text is for loopback only")),
         _ => Err(InvalidBrokerAddress("the scheme is not known")),
     }
 }
 
-/// As it stands in a certificate: an address of version 6 without its brackets.
-fn certificate_name(host: &Host<&str>) -> String {
+/// As it stands in a certificate, and is looked up: an address of version 6 without its brackets.
+fn bare(host: &Host<&str>) -> String {
     match host {
         Host::Ipv6(ip) => ip.to_string(),
         other => other.to_string(),

@@ -7,10 +7,13 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::AsyncBufReadExt as _;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WantsClientCert;
@@ -22,6 +25,9 @@ use super::error::{SetupError, TlsFile, TlsFileError, TlsFileProblem, chain};
 
 /// The longest file that is read. Chains take some KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// How long the server's first word is waited for.
+const FIRST_WORD: Duration = Duration::from_millis(500);
 
 /// The PEM files of a connection by TLS.
 #[derive(Clone, Debug)]
@@ -45,6 +51,10 @@ impl TlsFiles {
     }
 }
 
+fn failed(error: &io::Error) -> io::Error {
+    io::Error::other(format!("TLS: {}", chain(error)))
+}
+
 /// TLS to one server, by files.
 pub(super) struct Tls {
     files: TlsFiles,
@@ -64,9 +74,16 @@ impl Tls {
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let connector = TlsConnector::from(self.current().await);
         let stream = connector.connect(self.server.clone(), stream).await;
-        let stream = stream.map_err(|error| io::Error::other(format!("TLS: {}", chain(&error))))?;
+        let mut stream = stream.map_err(|error| failed(&error))?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(io::Error::other("TLS: the server does not speak HTTP/2"));
+        }
+        // In TLS 1.3 a server says only after the handshake that it does not take the client's certificate. Where something
+        // was sent meanwhile the connection is reset, and what it said is lost. An HTTP/2 server speaks first, as a rule.
+        if let Ok(first) = timeout(FIRST_WORD, stream.fill_buf()).await
+            && first.map_err(|error| failed(&error))?.is_empty()
+        {
+            return Err(io::Error::other("TLS: the server ended the connection"));
         }
         Ok(stream)
     }

@@ -180,6 +180,7 @@ async fn who_shows_no_certificate_is_not_let_in() {
     let client = Client::new(config(&address).with_tls(TlsFiles::new(files.path("ca.crt")))).unwrap();
     let error = exchange(&client).await.unwrap_err();
     assert_eq!((error.reason(), broker.asked().len()), (None, 0), "{error}");
+    assert!(error.message().contains("CertificateRequired"), "it is told why: {error}");
 }
 
 #[tokio::test]

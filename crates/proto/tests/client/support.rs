@@ -1,5 +1,6 @@
 //! A broker that answers as it is told and remembers how it was asked, and the certificates to reach it with.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use token_broker_proto::v1::{
 };
 use token_broker_proto::{BrokerError, Reason};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Runtime;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::{Router, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -64,6 +66,18 @@ impl Scripted {
         let router = self.router(&mut server);
         tokio::spawn(router.serve_with_incoming(TcpIncoming::from(listener)));
         address.to_string()
+    }
+
+    /// Serves on loopback in a runtime of its own: it ends with that as a killed process does, connections and all.
+    pub(crate) fn serve_in(&self, runtime: &Runtime) -> SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (address, router) = (listener.local_addr().unwrap(), self.router(&mut Server::builder()));
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            router.serve_with_incoming(TcpIncoming::from(listener)).await
+        });
+        address
     }
 
     pub(crate) fn serve_socket(&self, path: &Path) -> String {
