@@ -30,7 +30,7 @@ pub struct HealthArgs {
 #[command(name = "gateway probe", bin_name = "gateway probe", version, after_help = EXIT_CODES)]
 struct Probe {
     #[command(flatten)]
-    probe: ProbeArgs,
+    how: ProbeArgs,
 
     #[command(flatten)]
     health: HealthArgs,
@@ -43,9 +43,9 @@ struct Probe {
 /// The subcommand: asks, and tells the exit code. The first argument is its name.
 pub async fn probe(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match probe::parse::<Probe>(arguments) {
-        Ok(Probe { probe, health: HealthArgs { admin_listen, health_listen }, tls_cert_file }) => {
+        Ok(Probe { how, health: HealthArgs { admin_listen, health_listen }, tls_cert_file }) => {
             let place = Place::of(health_listen, admin_listen, tls_cert_file.is_some());
-            probe::run(probe, place).await
+            probe::run(how, place).await
         }
         Err(code) => code,
     }

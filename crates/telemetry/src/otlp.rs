@@ -85,7 +85,7 @@ impl Collector {
         let extra_ca = extra_ca.map(|path| std::fs::read(path).map_err(|_| Unusable::ExtraCa(path.clone())));
         let exporter = match self.protocol {
             Protocol::Grpc => self.over_grpc(extra_ca.transpose()?)?,
-            Protocol::HttpProtobuf => self.over_http(extra_ca.transpose()?)?,
+            Protocol::HttpProtobuf => self.over_http(extra_ca.transpose()?.as_deref())?,
         };
         Ok(exporter)
     }
@@ -102,8 +102,8 @@ impl Collector {
         Ok(builder.build()?)
     }
 
-    fn over_http(&self, extra_ca: Option<Vec<u8>>) -> Result<SpanExporter, Unusable> {
-        let sender = Sender::new(extra_ca.as_deref()).map_err(|_| Unusable::Client)?;
+    fn over_http(&self, extra_ca: Option<&[u8]>) -> Result<SpanExporter, Unusable> {
+        let sender = Sender::new(extra_ca).map_err(|_| Unusable::Client)?;
         let builder = SpanExporter::builder().with_http().with_http_client(sender);
         let builder =
             builder.with_endpoint(&self.endpoint).with_protocol(opentelemetry_otlp::Protocol::HttpBinary);

@@ -62,7 +62,7 @@ pub struct HealthArgs {
 #[command(name = "token-broker probe", bin_name = "token-broker probe", version, after_help = EXIT_CODES)]
 struct Probe {
     #[command(flatten)]
-    probe: ProbeArgs,
+    how: ProbeArgs,
 
     #[command(flatten)]
     health: HealthArgs,
@@ -71,13 +71,13 @@ struct Probe {
 /// `token-broker probe`: asks, and tells the exit code. The first argument is its name.
 pub async fn probe(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match probe::parse::<Probe>(arguments) {
-        Ok(Probe { probe, health: HealthArgs { admin_listen, health_listen, admin_client_ca_file } }) => {
+        Ok(Probe { how, health: HealthArgs { admin_listen, health_listen, admin_client_ca_file } }) => {
             if admin_client_ca_file.is_some() && health_listen.is_none() {
                 return probe::failed(
                     "BROKER_ADMIN_CLIENT_CA_FILE lets nobody in without a certificate: set BROKER_HEALTH_LISTEN",
                 );
             }
-            probe::run(probe, Place::of(health_listen, admin_listen, is_over_tls(admin_listen))).await
+            probe::run(how, Place::of(health_listen, admin_listen, is_over_tls(admin_listen))).await
         }
         Err(code) => code,
     }

@@ -22,7 +22,8 @@ impl Ports {
 }
 
 fn grpc(args: &Args) -> Result<Option<TlsFiles>, ConfigError> {
-    let (cert, key, client_ca) = (&args.tls_cert_file, &args.tls_key_file, &args.tls_client_ca_file);
+    let (cert, key) = (args.tls_cert_file.as_ref(), args.tls_key_file.as_ref());
+    let client_ca = args.tls_client_ca_file.as_ref();
     let nothing = cert.is_none() && key.is_none() && client_ca.is_none();
     let address = match &args.listen {
         Listen::Tcp(address) => *address,
@@ -60,6 +61,6 @@ fn admin(args: &Args) -> Result<Option<TlsFiles>, ConfigError> {
     }
 }
 
-fn required(file: &Option<PathBuf>, missing: &'static str) -> Result<PathBuf, ConfigError> {
-    file.clone().ok_or(ConfigError::IncompleteTls { missing })
+fn required(file: Option<&PathBuf>, missing: &'static str) -> Result<PathBuf, ConfigError> {
+    file.cloned().ok_or(ConfigError::IncompleteTls { missing })
 }
