@@ -33,6 +33,10 @@ fn plain_text_beyond_loopback_is_refused_at_start() {
         ["gateway", TENANT, CLIENT, "--public-url=https://mcp.contoso.com/mcp", "--listen=0.0.0.0:8080"];
     let error = gateway::config::Config::try_from(gateway::config::Args::parse_from(args)).unwrap_err();
     assert!(error.to_string().contains("GATEWAY_LISTEN"), "{error}");
+    assert!(
+        error.to_string().contains("set GATEWAY_TLS_ENDS_AT_PROXY"),
+        "what a platform's ingress needs: {error}"
+    );
     let args = ["token-broker", TENANT, CLIENT, "--client-certificate-path=/x.pem", "--listen=0.0.0.0:50051"];
     let error = token_broker::Config::try_from(token_broker::Args::parse_from(args)).unwrap_err();
     assert!(error.to_string().contains("BROKER_LISTEN"), "{error}");

@@ -16,6 +16,7 @@ mod credentials;
 mod deployment;
 mod doctor;
 mod doors;
+mod envoy;
 mod foreign_text;
 mod happy_path;
 mod hostile;

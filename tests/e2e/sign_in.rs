@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::interop::Client;
 
-const LIST: [&str; 3] = ["--call", "list_subscriptions", "{}"];
-const EXPORT: [&str; 3] =
+pub(crate) const LIST: [&str; 3] = ["--call", "list_subscriptions", "{}"];
+pub(crate) const EXPORT: [&str; 3] =
     ["--call", "cost_export", r#"{"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-02"}"#];
 
 /// Every client, as `tests/clients/run` takes it.
@@ -33,9 +33,9 @@ const ROLE_FOR_EXPORT: &str = concat!(
 );
 
 /// What a client did.
-struct Run {
-    code: i32,
-    printed: Value,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) printed: Value,
 }
 
 impl Run {
@@ -75,7 +75,7 @@ async fn run(stack: &Stack, client: &[&str], options: &[&str], person: &str, cal
 }
 
 /// The same, with more in the client's environment.
-async fn run_with(
+pub(crate) async fn run_with(
     stack: &Stack,
     client: &[&str],
     options: &[&str],
@@ -128,7 +128,7 @@ async fn run_over_an_expiry(stack: &Stack, client: &[&str], options: &[&str], cl
 }
 
 #[track_caller]
-fn assert_stepped_up(stack: &Stack, done: &Run) {
+pub(crate) fn assert_stepped_up(stack: &Stack, done: &Run) {
     let url = stack.public_url();
     assert_eq!(done.code, 0, "{}", done.printed);
     assert_eq!(done.sign_ins().len(), 2, "one sign-in, one step-up: {}", done.printed);

@@ -7,6 +7,7 @@
 //! | [`Conformance`] | the gateway's router with the tools that MCP's own conformance suite calls |
 //! | [`Kubelet`] | probes as kubelet does, and says what it saw |
 //! | [`Redis`] | a real Redis that broker replicas share |
+//! | [`envoy`] | a real Envoy in front |
 //! | [`picture`] | the picture in the README, from what the stack answers |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
 
@@ -22,6 +23,7 @@ pub use redis::{Recording, Redis};
 pub use stack::{Stack, StackBuilder};
 pub use testkit::INSTALL_REDIS;
 
+pub mod envoy;
 pub mod picture;
 pub mod processes;
 

@@ -12,9 +12,11 @@ use reqwest::Client;
 use crate::{Credential, Redis};
 
 pub use control::Control;
+pub use fleet::Fleet;
 pub use ports::Ports;
 
 mod control;
+mod fleet;
 mod ports;
 
 /// How long the stack may take to get ready.

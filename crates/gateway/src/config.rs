@@ -16,6 +16,7 @@ use telemetry::http::TraceContext;
 
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
+use crate::proxies::Proxies;
 use crate::users::UserKey;
 
 pub use args::{Args, NEXT};
@@ -51,6 +52,8 @@ pub struct Config {
     pub tls: Option<TlsPair>,
     /// Canonical MCP URL.
     pub public_url: PublicUrl,
+    /// The proxies in front.
+    pub proxies: Proxies,
     /// Hosts that this server is known by.
     pub hosts: Vec<String>,
     /// Origins of the pages that may call.
@@ -148,6 +151,7 @@ impl TryFrom<Args> for Config {
             audiences,
             tls: args.tls(),
             broker: args.broker(),
+            proxies: Proxies::new(&args.proxies),
             hosts: args.hosts(),
             origins: args.origins(),
             identifier_uris: args.identifier_uris(),
@@ -220,12 +224,37 @@ mod tests {
     }
 
     #[test]
+    fn where_a_listed_proxy_ends_tls_clients_may_be_served_in_plain_text_and_metrics_may_not() {
+        let behind = ["--tls-ends-at-proxy", "--trusted-proxies=10.1.0.0/16, 192.0.2.7"];
+        let args = |listen: &str, admin: &str| {
+            let base = REQUIRED[..5].iter().map(ToString::to_string);
+            let listen = [format!("--listen={listen}"), format!("--admin-listen={admin}")];
+            let all = base.chain(listen).chain(behind.map(str::to_owned));
+            Config::try_from(Args::try_parse_from(all).unwrap()).map_err(|error| error.to_string())
+        };
+        assert!(args("0.0.0.0:8080", "127.0.0.1:9080").unwrap().proxies.end_tls());
+        assert!(
+            args("0.0.0.0:8080", "0.0.0.0:9080")
+                .unwrap_err()
+                .contains("GATEWAY_ADMIN_LISTEN is 0.0.0.0:9080")
+        );
+    }
+
+    #[test]
     fn what_cannot_work_is_named_with_its_fix() {
         for (more, expected) in [
             (&["--listen=0.0.0.0:8080"][..], "GATEWAY_LISTEN is 0.0.0.0:8080, which is not loopback"),
             (&["--admin-listen=[::]:9080"], "GATEWAY_ADMIN_LISTEN is [::]:9080"),
             (&["--health-listen=8081"], "--health-listen"),
             (&["--shutdown-delay-seconds=121"], "0..=120"),
+            (&["--tls-ends-at-proxy"], "GATEWAY_TRUSTED_PROXIES is not set"),
+            (&["--trusted-proxies=0.0.0.0/0"], "every address there is"),
+            (&["--trusted-proxies=ingress.internal"], "network like 10.1.0.0/16"),
+            (
+                &["--public-url=http://localhost/mcp", "--tls-ends-at-proxy", "--trusted-proxies=10.0.0.1"],
+                "GATEWAY_PUBLIC_URL is not https",
+            ),
+            (&["--listen=0.0.0.0:8080", "--trusted-proxies=10.0.0.1"], "GATEWAY_TLS_ENDS_AT_PROXY"),
             (&["--audiences=a,,b"], "GATEWAY_AUDIENCES holds an empty entry"),
             (&["--broker-url=http://broker:50051"], "loopback"),
             (&["--broker-url=ftp://x"], "unix:"),

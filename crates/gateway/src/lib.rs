@@ -13,7 +13,8 @@
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
 //! [`users`] is what people are called in traces and in the log. Settings are in [`config`], who may call what in [`policy`],
-//! what a client can discover in `metadata`, and where the service says how it is in [`health`]. No module but [`server`] and [`doctor`] knows the settings: each part is handed what it needs.
+//! what a client can discover in `metadata`, where the service says how it is in [`health`], and whom it believes what of others
+//! in [`proxies`]. No module but [`server`] and [`doctor`] knows the settings: each part is handed what it needs.
 
 pub mod config;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod doctor;
 pub mod fuzzing;
 pub mod health;
 pub mod policy;
+pub mod proxies;
 pub mod server;
 pub mod users;
 

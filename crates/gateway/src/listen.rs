@@ -5,6 +5,7 @@
 //! | `places` | how many connections there may be, and which one gives way |
 //! | `pace` | how long a connection may take over what it is doing |
 //! | `connection` | one connection, from the handshake to its end |
+//! | `clients` | requests under way of each client behind a proxy |
 //! | `head` | the bytes of a request's head, counted, and the answer to one that is too long |
 //! | `tls` | the certificate, followed |
 //! | `descriptors` | how many files this process may have open |
@@ -29,6 +30,7 @@ pub(crate) use tls::{ServerTls, watch as watch_tls};
 
 use connection::Serving;
 
+mod clients;
 mod connection;
 pub(crate) mod descriptors;
 mod head;
@@ -50,6 +52,8 @@ pub(crate) struct Listening {
     pub(crate) patience: Patience,
     /// The answer, in JSON, to a request whose head is too long to be looked at.
     pub(crate) head_too_long: Arc<str>,
+    /// The answer, in JSON, to a request of a client behind a proxy that has too many under way.
+    pub(crate) too_many: Arc<str>,
     /// How long calls in flight may finish once the service stops.
     pub(crate) drain: Duration,
     pub(crate) shutdown: CancellationToken,

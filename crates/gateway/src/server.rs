@@ -74,13 +74,26 @@ pub async fn serve(
     let admin = admin::router(metrics, ready);
     let telling = Listening { shutdown: ending.over.clone(), ..listening.clone() };
     let outcome = tokio::try_join!(
-        ending.follow(listening.clone().run(listeners.mcp, places.clients, app)),
+        ending.follow(for_clients(listening, &config).run(listeners.mcp, places.clients, app)),
         ending.close_after(config.shutdown_delay),
         telling.clone().run(listeners.admin, places.admin, admin),
         words(telling, listeners.health, places.health, health)
     );
     drop(background);
     outcome.map(|_| ()).map_err(ServeError::Listener)
+}
+
+/// How clients are served: over TLS, if there is a certificate and no proxy in front that has one.
+fn for_clients(listening: Listening, config: &Config) -> Listening {
+    if !config.proxies.end_tls() {
+        return listening;
+    }
+    tracing::warn!(
+        proxies = ?config.proxies,
+        "GATEWAY_TLS_ENDS_AT_PROXY: TLS ends at a proxy in front, and from there on callers' tokens come in plain text: \
+         see to it that nobody reads that way, and that nothing but the proxies reaches this address"
+    );
+    Listening { tls: None, ..listening }
 }
 
 /// Serves the health words where they are wanted: in plain text, for there is nothing in them.

@@ -15,6 +15,7 @@ use telemetry::http::TraceContext;
 use super::TlsPair;
 use super::public_url::PublicUrl;
 use crate::health::HealthArgs;
+use crate::proxies::ProxyArgs;
 
 /// What `--help` says. The commands are for settings that clap would stop at, so clap does not know them.
 const HELP: &str = "\
@@ -57,7 +58,7 @@ pub struct Args {
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 
-    /// Address that MCP clients reach. Anything but loopback needs the TLS files.
+    /// Address that MCP clients reach. Anything but loopback needs the TLS files, or a proxy that ends TLS.
     #[arg(long, env = "GATEWAY_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
@@ -113,6 +114,10 @@ pub struct Args {
     /// PEM file of the key of that certificate.
     #[arg(long, env = "GATEWAY_TLS_KEY_FILE", help_heading = "Addresses")]
     pub tls_key_file: Option<PathBuf>,
+
+    /// The proxies in front.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
 
     /// Host headers accepted besides the public URL's host and, on loopback, localhost.
     #[arg(long, env = "GATEWAY_ALLOWED_HOSTS", help_heading = "Addresses", value_delimiter = ',')]

@@ -35,17 +35,29 @@ pub enum ConfigError {
     Outbound(#[from] OutboundError),
     /// Bearer tokens would travel in the clear.
     #[error(
-        "{setting} is {address}, which is not loopback: set GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE, or listen on 127.0.0.1"
+        "{setting} is {address}, which is not loopback: set GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE, or listen on 127.0.0.1{or_else}"
     )]
     PlainText {
         /// The setting.
         setting: &'static str,
         /// Its value.
         address: SocketAddr,
+        /// What else there is for this one.
+        or_else: &'static str,
     },
     /// There is no key to hash people with.
     #[error(transparent)]
     Users(#[from] UserKeyError),
+    /// Tokens would travel in the clear in front of the proxy as well.
+    #[error(
+        "GATEWAY_TLS_ENDS_AT_PROXY is set, but GATEWAY_PUBLIC_URL is not https: clients would send their tokens in plain text; give the proxy a certificate, and the public URL https"
+    )]
+    ProxyPublicUrl,
+    /// Everybody would be let in, in plain text.
+    #[error(
+        "GATEWAY_TLS_ENDS_AT_PROXY is set, but GATEWAY_TRUSTED_PROXIES is not set: list the addresses or networks of the proxies in front"
+    )]
+    ProxyUnknown,
     /// The policy file is unusable.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -59,12 +71,19 @@ pub enum ConfigError {
     },
 }
 
+const OR_A_PROXY: &str =
+    "; where a proxy in front ends TLS, set GATEWAY_TLS_ENDS_AT_PROXY and GATEWAY_TRUSTED_PROXIES";
+const OR_HEALTH: &str = "; for probes alone there is GATEWAY_HEALTH_LISTEN";
+
 /// Every way in which settings that are right each for itself do not fit together.
 pub(crate) fn conflicts(args: &Args) -> impl Iterator<Item = ConfigError> {
-    let plain_text = |setting, address: SocketAddr| {
+    let plain_text = |setting, address: SocketAddr, or_else| {
         let clear = args.tls_cert_file.is_none() && !address.ip().is_loopback();
-        clear.then_some(ConfigError::PlainText { setting, address })
+        clear.then_some(ConfigError::PlainText { setting, address, or_else })
     };
+    let proxied = args.proxies.tls_ends_at_proxy;
+    let unknown_proxy = proxied && args.proxies.trusted_proxies.is_empty();
+    let odd_url = proxied && !args.public_url.is_https();
     let tls_files = args.broker_ca_file.is_some() || args.broker_cert_file.is_some();
     let no_authority = args.broker_url.is_tls() && args.broker_ca_file.is_none();
     let unused = !args.broker_url.is_tls() && tls_files;
@@ -78,8 +97,10 @@ pub(crate) fn conflicts(args: &Args) -> impl Iterator<Item = ConfigError> {
             ("GATEWAY_TLS_CERT_FILE", &args.tls_cert_file),
             ("GATEWAY_TLS_KEY_FILE", &args.tls_key_file),
         ),
-        plain_text("GATEWAY_LISTEN", args.listen),
-        plain_text("GATEWAY_ADMIN_LISTEN", args.health.admin_listen),
+        plain_text("GATEWAY_LISTEN", args.listen, OR_A_PROXY).filter(|_| !proxied),
+        plain_text("GATEWAY_ADMIN_LISTEN", args.health.admin_listen, OR_HEALTH),
+        unknown_proxy.then_some(ConfigError::ProxyUnknown),
+        odd_url.then_some(ConfigError::ProxyPublicUrl),
         no_authority.then_some(ConfigError::BrokerAuthority),
         unused.then_some(ConfigError::BrokerPlainText),
         empty.then_some(ConfigError::EmptyAudience),

@@ -23,6 +23,11 @@ impl PublicUrl {
         self.0.origin().ascii_serialization()
     }
 
+    /// Whether clients speak TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// Host and, unless it is the scheme's own, port: as a `Host` header has them.
     pub fn authority(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! One connection, from the handshake to its end.
 
+use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,9 +20,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use watched::Watched;
 
+use super::clients::Asking;
 use super::head::{self, CountedIo};
 use super::pace::Patience;
-use super::places::Place;
+use super::places::{Place, TooMany};
 use super::{Listening, ServerTls};
 
 /// How long a TLS handshake may take.
@@ -41,6 +43,7 @@ pub(super) struct Serving {
     tls: Option<Arc<Watched<ServerTls>>>,
     patience: Patience,
     head_too_long: Arc<str>,
+    too_many: Arc<str>,
     shutdown: CancellationToken,
 }
 
@@ -61,6 +64,7 @@ impl Serving {
             tls: listening.tls.clone(),
             patience: listening.patience,
             head_too_long: Arc::clone(&listening.head_too_long),
+            too_many: Arc::clone(&listening.too_many),
             shutdown: listening.shutdown.clone(),
         }
     }
@@ -87,9 +91,18 @@ impl Serving {
         let (counted, too_long) = CountedIo::new(stream, Arc::clone(&place));
         let app = TowerToHyperService::new(self.app.clone());
         let service = |request: Request<Incoming>| {
+            let asking = place.asks(request.headers());
             let under_way = UnderWay::begin(&place);
-            let answer = app.call(request.map(Body::new));
-            async move { answer.await.map(|response| response.map(|body| Paced { body, _under_way: under_way })) }
+            // Each request of a client counts from here to the last byte of its answer.
+            let answer = asking.map(|asking| (app.call(request.map(Body::new)), asking));
+            let too_many = Arc::clone(&self.too_many);
+            async move {
+                let (response, asking) = match answer {
+                    Ok((answer, asking)) => (answer.await?, asking),
+                    Err(TooMany) => (refused(&too_many), None),
+                };
+                Ok::<_, Infallible>(response.map(|body| Paced { body, _under_way: (under_way, asking) }))
+            }
         };
         let service = hyper::service::service_fn(service);
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(counted), service));
@@ -143,6 +156,15 @@ fn http() -> Builder<TokioExecutor> {
     builder
 }
 
+fn refused(body: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// A request that is being answered, to the last byte of its answer.
 struct UnderWay(Arc<Place>);
 
@@ -162,7 +184,7 @@ impl Drop for UnderWay {
 /// An answer's body, which ends its request when it is dropped.
 struct Paced {
     body: Body,
-    _under_way: UnderWay,
+    _under_way: (UnderWay, Option<Asking>),
 }
 
 impl hyper::body::Body for Paced {

@@ -8,13 +8,16 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
 use telemetry::names;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::clients::{Asking, Clients};
 use super::pace::Pace;
+use crate::proxies::Proxies;
 
 /// How often the log says that there is no room.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -23,8 +26,9 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) in_all: usize,
-    /// Of one address, or of one network of IPv6 addresses (/64, which is what one host is given). Loopback has no limit
-    /// of its own: behind it stands a proxy with everybody's connections.
+    /// Of one address, or of one network of IPv6 addresses (/64, which is what one host is given). Loopback and listed
+    /// proxies have no limit of their own: they bring everybody's connections. Of a listed proxy's clients each may have so
+    /// many requests under way.
     pub(crate) of_one: usize,
 }
 
@@ -32,6 +36,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Places {
     limits: Limits,
+    proxies: Proxies,
+    clients: Arc<Clients>,
     seats: Mutex<Seats>,
     open: UpDownCounter<i64>,
     refused: Counter<u64>,
@@ -48,13 +54,15 @@ struct Seats {
 #[derive(Debug)]
 struct Seat {
     source: IpAddr,
+    /// Whether it is a listed proxy's.
+    of_proxy: bool,
     pace: Pace,
     /// Cancelled when the connection is to make room.
     leave: CancellationToken,
 }
 
 impl Places {
-    pub(crate) fn new(limits: Limits, meter: &Meter) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits, proxies: Proxies, meter: &Meter) -> Arc<Self> {
         let open = meter
             .i64_up_down_counter(names::GATEWAY_CONNECTIONS)
             .with_description("Open connections of MCP clients")
@@ -63,21 +71,30 @@ impl Places {
             .u64_counter(names::GATEWAY_CONNECTIONS_REFUSED)
             .with_description("Connections not let in, or ended to make room, by cause")
             .build();
-        Arc::new(Self { limits, seats: Mutex::default(), open, refused })
+        let clients = Clients::new(limits.of_one);
+        Arc::new(Self { limits, proxies, clients, seats: Mutex::default(), open, refused })
     }
 
-    /// A place for a connection from `address`, if there is one or somebody gives way.
+    /// A place for a connection from `address`, if it is let in, and there is one or somebody gives way.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let source = source(address);
+        let (source, of_proxy) = (source(address), self.proxies.contain(address));
         let mut seats = self.seats();
+        if !self.proxies.admit(address) {
+            self.turn_away(&mut seats, address);
+            return None;
+        }
         let own = seats.of_source.get(&source).copied().unwrap_or(0);
-        if own >= self.limits.of_one && !source.is_loopback() {
+        if own >= self.limits.of_one && !source.is_loopback() && !of_proxy {
             self.make_room(&mut seats, "address_full", |seat| seat.source == source)?;
         } else if seats.taken.len() >= self.limits.in_all {
             self.make_room(&mut seats, "full", |_| true)?;
         }
-        let seat =
-            Arc::new(Seat { source, pace: Pace::start(Instant::now()), leave: CancellationToken::new() });
+        let seat = Arc::new(Seat {
+            source,
+            of_proxy,
+            pace: Pace::start(Instant::now()),
+            leave: CancellationToken::new(),
+        });
         seats.last += 1;
         let id = seats.last;
         seats.taken.insert(id, Arc::clone(&seat));
@@ -85,6 +102,17 @@ impl Places {
         drop(seats);
         self.open.add(1, &[]);
         Some(Place { id, seat, places: Arc::clone(self) })
+    }
+
+    /// Somebody comes past the proxies: nothing that they would say in plain text is read.
+    fn turn_away(&self, seats: &mut Seats, address: IpAddr) {
+        self.count("not_a_proxy");
+        if seats.is_to_be_told() {
+            tracing::warn!(
+                %address,
+                "a connection was closed unread: TLS ends at a proxy, and GATEWAY_TRUSTED_PROXIES does not list this address"
+            );
+        }
     }
 
     /// The system has no descriptor for another connection: somebody gives way.
@@ -163,6 +191,10 @@ fn source(address: IpAddr) -> IpAddr {
     }
 }
 
+/// A client has too many requests under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TooMany;
+
 /// A connection's place, which is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -182,6 +214,21 @@ impl Place {
         self.seat.leave.cancelled().await;
     }
 
+    /// Counts a request for the client that a listed proxy passes it on for, until what is returned is dropped; nothing
+    /// where it is nobody's.
+    ///
+    /// # Errors
+    /// That client has too many under way.
+    pub(super) fn asks(&self, headers: &HeaderMap) -> Result<Option<Asking>, TooMany> {
+        let client = self.seat.of_proxy.then(|| self.places.proxies.client(headers)).flatten();
+        let Some(client) = client else { return Ok(None) };
+        let asking = self.places.clients.enter(source(client));
+        asking.map(Some).ok_or_else(|| {
+            self.places.count("address_full");
+            TooMany
+        })
+    }
+
     /// The connection could not be used; `cause` is one of a few words.
     pub(super) fn failed(&self, cause: &'static str) {
         self.places.count(cause);
@@ -199,10 +246,16 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxies::ProxyArgs;
 
     fn places(in_all: usize, of_one: usize) -> Arc<Places> {
         let meter = telemetry::Metrics::new("test").unwrap().meter("test");
-        Places::new(Limits { in_all, of_one }, &meter)
+        Places::new(Limits { in_all, of_one }, Proxies::default(), &meter)
+    }
+
+    fn behind(of_one: usize, proxies: &ProxyArgs) -> Arc<Places> {
+        let meter = telemetry::Metrics::new("test").unwrap().meter("test");
+        Places::new(Limits { in_all: 100, of_one }, Proxies::new(proxies), &meter)
     }
 
     fn address(text: &str) -> IpAddr {
@@ -278,5 +331,32 @@ mod tests {
             let all: Vec<_> = (0..5).map(|_| places.enter(address(loopback)).unwrap()).collect();
             assert!(!all.iter().any(left), "{loopback}");
         }
+    }
+
+    #[test]
+    fn where_tls_ends_at_a_proxy_nobody_comes_past_it_and_it_has_no_limit_of_its_own() {
+        let trusted_proxies = vec!["10.1.0.0/16".parse().unwrap()];
+        let places = behind(1, &ProxyArgs { tls_ends_at_proxy: true, trusted_proxies });
+        assert!(places.enter(address("192.0.2.1")).is_none());
+        let all: Vec<_> = (0..5).map(|_| places.enter(address("10.1.0.9")).unwrap()).collect();
+        assert!(!all.iter().any(left));
+        assert!(places.enter(address("127.0.0.1")).is_some(), "this machine's own");
+    }
+
+    #[test]
+    fn requests_are_counted_for_the_client_that_a_listed_proxy_names_and_for_nobody_elses() {
+        let trusted_proxies = vec!["10.1.0.0/16".parse().unwrap()];
+        let places = behind(1, &ProxyArgs { tls_ends_at_proxy: false, trusted_proxies });
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "198.51.100.4".parse().unwrap());
+        let proxy = places.enter(address("10.1.0.9")).unwrap();
+        let first = proxy.asks(&headers).unwrap();
+        assert!(first.is_some());
+        assert!(proxy.asks(&headers).is_err(), "one at a time");
+        assert!(proxy.asks(&HeaderMap::new()).unwrap().is_none(), "of nobody");
+        let stranger = places.enter(address("192.0.2.1")).unwrap();
+        assert!(stranger.asks(&headers).unwrap().is_none(), "who is no listed proxy says nothing of others");
+        drop(first);
+        assert!(proxy.asks(&headers).unwrap().is_some());
     }
 }

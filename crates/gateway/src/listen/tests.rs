@@ -5,6 +5,7 @@ use rcgen::CertifiedKey;
 use tempfile::TempDir;
 
 use super::*;
+use crate::proxies::Proxies;
 
 /// Files are looked at every two seconds and believed when seen twice.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(20);
@@ -17,12 +18,13 @@ const PATIENCE: Patience = Patience {
 
 fn listening(tls: Option<Arc<Watched<ServerTls>>>) -> Listening {
     let shutdown = CancellationToken::new();
-    Listening { tls, patience: PATIENCE, head_too_long: "{}".into(), drain: Duration::from_secs(5), shutdown }
+    let (head_too_long, too_many) = ("{}".into(), "{}".into());
+    Listening { tls, patience: PATIENCE, head_too_long, too_many, drain: Duration::from_secs(5), shutdown }
 }
 
 fn places() -> Arc<Places> {
     let meter = telemetry::Metrics::new("test").unwrap().meter("test");
-    Places::new(Limits { in_all: 16, of_one: 16 }, &meter)
+    Places::new(Limits { in_all: 16, of_one: 16 }, Proxies::default(), &meter)
 }
 
 struct Files {

@@ -31,6 +31,8 @@ pub(crate) enum RequestFault {
     OriginNotAllowed,
     /// The token is longer than any that is looked at.
     TokenTooLarge,
+    /// A client behind a proxy has too many requests under way.
+    TooManyOfAddress,
     /// A list in the token is longer than any that is read.
     TooManyValues,
 }
@@ -85,6 +87,9 @@ impl RequestFault {
             )),
             Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "origin_not_allowed", text(
                 "pages of this origin may not call this server; its operator may add the origin to GATEWAY_ALLOWED_ORIGINS",
+            )),
+            Self::TooManyOfAddress => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text(
+                "too many requests from this network address are under way; wait for some to be answered, then send it again",
             )),
             Self::TooManyValues => (StatusCode::FORBIDDEN, "too_many_values", text(
                 "the token lists more scopes or roles than this server reads, and a new sign-in brings the same ones; an administrator assigns fewer app roles of this API",

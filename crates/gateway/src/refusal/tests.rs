@@ -198,6 +198,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
         (RequestFault::NotAcceptable.into(), 406, "not_acceptable"),
         (RequestFault::NotJson.into(), 415, "unsupported_media_type"),
         (RequestFault::NotFound.into(), 404, "not_found"),
+        (RequestFault::TooManyOfAddress.into(), 429, "too_many_requests"),
         (Refusal::DeadlineExceeded, 504, "deadline_exceeded"),
     ] {
         let (found, challenge, body) = rendered(&refusal, &[]).await;

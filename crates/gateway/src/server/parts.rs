@@ -10,6 +10,7 @@ use crate::config::{Config, TlsPair};
 use crate::front::{self, Front};
 use crate::listen::{self, Limits, Listening, Patience, Places};
 use crate::metadata::Document;
+use crate::proxies::Proxies;
 use crate::refusal::{Refusal, Refusals, RequestFault, admin_consent_url};
 
 /// What refusals say of this deployment.
@@ -64,8 +65,10 @@ pub(super) fn listening(
     };
     let patience =
         Patience { idle: config.idle, age: config.max_connection_age, last_request: config.request_timeout };
-    let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&refusals(config)).into();
-    Ok(Listening { tls, patience, head_too_long, drain: config.drain, shutdown })
+    let refusals = refusals(config);
+    let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&refusals).into();
+    let too_many = Refusal::from(RequestFault::TooManyOfAddress).body(&refusals).into();
+    Ok(Listening { tls, patience, head_too_long, too_many, drain: config.drain, shutdown })
 }
 
 /// Places of each address.
@@ -91,8 +94,8 @@ pub(super) fn places(config: &Config, metrics: &Metrics) -> AllPlaces {
     let limits = Limits { in_all, of_one: config.max_connections_per_address.min(in_all) };
     let a_few = Limits { in_all: A_FEW, of_one: A_FEW };
     AllPlaces {
-        clients: Places::new(limits, &meter),
-        admin: Places::new(a_few, &meter),
-        health: Places::new(a_few, &meter),
+        clients: Places::new(limits, config.proxies.clone(), &meter),
+        admin: Places::new(a_few, Proxies::default(), &meter),
+        health: Places::new(a_few, Proxies::default(), &meter),
     }
 }

@@ -21,6 +21,7 @@ fn all() -> Vec<Refusal> {
         RequestFault::NotAcceptable,
         RequestFault::NotJson,
         RequestFault::NotFound,
+        RequestFault::TooManyOfAddress,
     ];
     let blocks = Block::ALL.map(|cause| Refusal::BlockedByPolicy {
         cause,
