@@ -61,7 +61,9 @@ async fn spans_reach_a_collector_over_http_with_an_authority_of_ours() {
     let endpoint = format!("https://localhost:{}/base/", address.port());
     let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
 
-    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, Some(file.path())).unwrap();
+    let guard =
+        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, Some(file.path()))
+            .unwrap();
     tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
     tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
 
@@ -78,7 +80,9 @@ async fn spans_reach_a_collector_over_grpc_with_an_authority_of_ours() {
     let endpoint = format!("https://localhost:{}", address.port());
     let flags = ["x", "--otlp-endpoint", &endpoint, "--log", "error"];
 
-    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, Some(file.path())).unwrap();
+    let guard =
+        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, Some(file.path()))
+            .unwrap();
     tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
     tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
 
@@ -100,7 +104,8 @@ async fn a_redirect_of_the_collector_is_not_followed() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
 
-    let guard = init("gateway-under-test", &Cli::parse_from(flags).telemetry, None).unwrap();
+    let guard =
+        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, None).unwrap();
     tracing::info_span!(target: "gateway", "a.span").in_scope(|| ());
     tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
 
@@ -111,7 +116,7 @@ async fn a_redirect_of_the_collector_is_not_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_of_traces_that_cannot_be_used_cost_the_traces_and_not_the_service() {
     let flags = ["x", "--otlp-endpoint", "http://k8se-otel.k8se-apps.svc:4317", "--log", "warn"];
-    drop(init("gateway-under-test", &Cli::parse_from(flags).telemetry, None).unwrap());
+    drop(init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, None).unwrap());
 }
 
 /// A collector over TLS that keeps what it is sent: its address, its certificate, and what came to this path.

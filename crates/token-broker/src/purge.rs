@@ -5,13 +5,16 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use identity::TenantId;
 use identity::clock::SharedClock;
 use jiff::Timestamp;
-use proto::client::{BrokerAddress, Client, ClientConfig, Purge, SetupError, TlsFiles as ClientFiles};
+use proto::client::{
+    BrokerAddress, Client, ClientConfig, Purge, Resolve, Resolving, SetupError, TlsFiles as ClientFiles,
+};
 use proto::{BrokerError, Reason};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -81,12 +84,12 @@ pub async fn purge(args: &PurgeArgs, here: &Here, clock: &SharedClock) -> Result
 }
 
 fn config(args: &PurgeArgs, here: &Here) -> Result<ClientConfig, PurgeError> {
-    let address = match &args.broker {
-        Some(address) => address.clone(),
-        None => own_address(here)?,
+    let config = match &args.broker {
+        Some(address) => ClientConfig::new(address.clone()),
+        None => own(here)?,
     };
-    if !address.is_tls() {
-        return Ok(ClientConfig::new(address));
+    if !config.address().is_tls() {
+        return Ok(config);
     }
     let own = here.tls.as_ref();
     let authority = args.ca_file.as_ref().or(own.and_then(|files| files.client_ca.as_ref()));
@@ -95,23 +98,36 @@ fn config(args: &PurgeArgs, here: &Here) -> Result<ClientConfig, PurgeError> {
     let (certificate, key) = given
         .or(own.map(|files| (&files.cert, &files.key)))
         .ok_or(PurgeError::Unset("--cert-file and --key-file"))?;
-    Ok(ClientConfig::new(address).with_tls(ClientFiles::new(authority).with_identity(certificate, key)))
+    Ok(config.with_tls(ClientFiles::new(authority).with_identity(certificate, key)))
 }
 
-/// The broker of these settings on this machine, under the name that its certificate is for.
-fn own_address(here: &Here) -> Result<BrokerAddress, PurgeError> {
+/// The broker of these settings on this machine: under the name that its certificate is for, and not any other that the name
+/// leads to.
+fn own(here: &Here) -> Result<ClientConfig, PurgeError> {
     match (&here.listen, &here.tls) {
         (Listen::Tcp(address), Some(files)) => {
             let name = files.server_name().ok_or(PurgeError::NoName)?;
-            Ok(BrokerAddress::at(on_this_machine(*address), &name))
+            let config = at(&format!("https://{name}:{}", address.port()))?;
+            Ok(config.with_resolver(Arc::new(Only(on_this_machine(*address)))))
         }
-        (Listen::Tcp(address), None) => written(&format!("http://{address}")),
-        (Listen::Unix(path), _) => written(&format!("unix:{}", path.display())),
+        (Listen::Tcp(address), None) => at(&format!("http://{address}")),
+        (Listen::Unix(path), _) => at(&format!("unix:{}", path.display())),
     }
 }
 
-fn written(text: &str) -> Result<BrokerAddress, PurgeError> {
-    text.parse().map_err(|_| PurgeError::Unset("--broker"))
+fn at(text: &str) -> Result<ClientConfig, PurgeError> {
+    text.parse().map(ClientConfig::new).map_err(|_| PurgeError::Unset("--broker"))
+}
+
+/// Every name is this address.
+#[derive(Debug)]
+struct Only(SocketAddr);
+
+impl Resolve for Only {
+    fn resolve(&self, _: &str, _: u16) -> Resolving {
+        let address = self.0;
+        Box::pin(async move { Ok(vec![address]) })
+    }
 }
 
 fn on_this_machine(address: SocketAddr) -> SocketAddr {

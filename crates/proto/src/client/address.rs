@@ -1,7 +1,6 @@
 //! Where the token broker is. Assertions go there, so plain text is for loopback and unix sockets only.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -26,12 +25,6 @@ pub(super) enum Place {
 }
 
 impl BrokerAddress {
-    /// The broker that listens at this very address, whose certificate is for `name`: not any other that the name leads to.
-    pub fn at(address: SocketAddr, name: &str) -> Self {
-        let place = Place::Tls { authority: address.to_string(), host: name.to_owned() };
-        Self { text: format!("https://{name}:{}", address.port()), place }
-    }
-
     /// The address as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -41,12 +34,7 @@ impl BrokerAddress {
     pub fn server(&self) -> (&str, Option<u16>) {
         match &self.place {
             Place::Socket(path) => (path.to_str().unwrap_or_default(), None),
-            Place::Loopback { authority } | Place::Tls { authority, .. } => {
-                match authority.rsplit_once(':') {
-                    Some((host, port)) => (host, port.parse().ok()),
-                    None => (authority, None),
-                }
-            }
+            Place::Loopback { host, port, .. } | Place::Tls { host, port, .. } => (host, Some(*port)),
         }
     }
 
