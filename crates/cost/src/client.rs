@@ -230,7 +230,9 @@ pub struct Sent<'a> {
 
 /// Looks at each request that was sent.
 #[derive(Clone, Default)]
-struct Observer(Option<Arc<dyn Fn(&Sent<'_>) + Send + Sync>>);
+struct Observer(Option<Arc<Look>>);
+
+type Look = dyn Fn(&Sent<'_>) + Send + Sync;
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -86,15 +86,15 @@ impl Instruments {
         tool: &'static str,
         outcome: &'static str,
         code: Option<&str>,
-        took: Duration,
+        duration: Duration,
     ) {
         let code = code.map(|code| KeyValue::new(names::ERROR_TYPE, code.to_owned()));
         let mut attributes = vec![KeyValue::new(names::TOOL_NAME, tool)];
         attributes.extend(code);
         let mut operation = attributes.clone();
         operation.push(KeyValue::new(names::MCP_METHOD_NAME, "tools/call"));
-        self.operation_duration.record(took.as_secs_f64(), &operation);
+        self.operation_duration.record(duration.as_secs_f64(), &operation);
         attributes.push(KeyValue::new(names::OUTCOME, outcome));
-        self.tool_duration.record(took.as_secs_f64(), &attributes);
+        self.tool_duration.record(duration.as_secs_f64(), &attributes);
     }
 }

@@ -50,7 +50,7 @@ impl UserKey {
     pub(crate) fn word_for(&self, principal: &Principal) -> String {
         let person = format!("{}/{}", principal.tenant(), principal.oid());
         let tag = hmac::sign(&self.0, person.as_bytes());
-        tag.as_ref().iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect()
+        tag.as_ref().iter().take(SHOWN_BYTES).fold(String::new(), |word, byte| word + &format!("{byte:02x}"))
     }
 }
 

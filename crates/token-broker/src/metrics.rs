@@ -115,8 +115,8 @@ impl Metrics {
     }
 
     /// Records one request to Entra ID by the conventions of HTTP clients.
-    pub(crate) fn entra_requested(&self, took: Duration, attributes: Vec<KeyValue>) {
-        self.http_requests.record(took.as_secs_f64(), &attributes);
+    pub(crate) fn entra_requested(&self, took: Duration, attributes: &[KeyValue]) {
+        self.http_requests.record(took.as_secs_f64(), attributes);
     }
 
     /// Counts one pause of the calls of a kind.

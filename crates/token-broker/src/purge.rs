@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use identity::TenantId;
 use identity::clock::SharedClock;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proto::client::{
     BrokerAddress, Client, ClientConfig, Purge, Resolve, Resolving, SetupError, TlsFiles as ClientFiles,
 };
@@ -172,9 +172,9 @@ impl Purged {
     }
 
     fn in_seconds(&self) -> i64 {
-        let left = self.effective_at.duration_since(self.told_at);
+        let left = self.effective_at.duration_since(self.told_at).max(SignedDuration::ZERO);
         // A second begun is a second in which a token may be served.
-        (left.as_millis().max(0) as u64).div_ceil(1000).try_into().unwrap_or(i64::MAX)
+        left.as_secs() + i64::from(left.subsec_nanos() > 0)
     }
 }
 

@@ -136,7 +136,7 @@ impl Endpoint {
             let result = time::timeout(ATTEMPT_DEADLINE, asked).await.unwrap_or(Err(AttemptFailed::NoAnswer));
             note(&span, &result);
             self.metrics.entra_answered(started.elapsed(), label(&result));
-            self.metrics.entra_requested(started.elapsed(), self.request_labels(&result));
+            self.metrics.entra_requested(started.elapsed(), &self.request_labels(&result));
             if attempt == ATTEMPTS || !allows_retry(&result) {
                 return result.inspect_err(|error| {
                     tracing::warn!(%error, %correlation_id, "Entra ID did not answer");

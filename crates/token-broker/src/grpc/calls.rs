@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
-use proto::BrokerError;
+use proto::{BrokerError, Reason};
 use telemetry::grpc::{is_server_fault, status_name};
 use telemetry::names;
 use tonic::{Code, Response, Status};
@@ -43,7 +43,7 @@ impl Call<'_> {
 
     /// It was refused with this.
     pub(super) fn refused(&self, status: Status) -> Status {
-        let reason = BrokerError::from_status(&status).reason().map(|reason| reason.as_str());
+        let reason = BrokerError::from_status(&status).reason().map(Reason::as_str);
         self.ended(status.code(), reason);
         status
     }
