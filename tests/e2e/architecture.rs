@@ -11,17 +11,27 @@ mod modules;
 
 /// What each crate may depend on, of ours.
 const GRAPH: &[(&str, &[&str])] = &[
+    ("audit", &["telemetry"]),
     ("cost", &[]),
     (
         "e2e",
-        &["emulator", "gateway", "identity", "telemetry", "testkit", "token-broker", "token-broker-proto"],
+        &[
+            "audit",
+            "emulator",
+            "gateway",
+            "identity",
+            "telemetry",
+            "testkit",
+            "token-broker",
+            "token-broker-proto",
+        ],
     ),
     ("emulator", &[]),
-    ("gateway", &["cost", "identity", "telemetry", "token-broker-proto", "watched"]),
+    ("gateway", &["audit", "cost", "identity", "telemetry", "token-broker-proto", "watched"]),
     ("identity", &[]),
     ("telemetry", &[]),
     ("testkit", &[]),
-    ("token-broker", &["identity", "telemetry", "token-broker-proto", "watched"]),
+    ("token-broker", &["audit", "identity", "telemetry", "token-broker-proto", "watched"]),
     ("token-broker-proto", &[]),
     ("watched", &["telemetry"]),
 ];
@@ -66,7 +76,7 @@ fn the_test_kit_is_in_no_product() {
 #[test]
 fn nothing_in_the_product_knows_the_emulator() {
     let root = MetadataCommand::new().no_deps().exec().unwrap().workspace_root;
-    for name in ["cost", "gateway", "identity", "proto", "telemetry", "token-broker", "watched"] {
+    for name in ["audit", "cost", "gateway", "identity", "proto", "telemetry", "token-broker", "watched"] {
         for file in sources(root.join("crates").join(name).join("src").as_std_path()) {
             let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
             for word in ["emulator", "contoso.onmicrosoft", "_emulator"] {

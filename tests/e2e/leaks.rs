@@ -32,6 +32,8 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
         settings: vec![
             ("RUST_LOG".to_owned(), "debug".to_owned()),
             ("LOG_FORMAT".to_owned(), "json".to_owned()),
+            // Into the same files as the logs.
+            ("AUDIT".to_owned(), "stdout".to_owned()),
         ],
     };
     let stack = Processes::start_as(folder.path(), Ports::free().unwrap(), &setup).await.unwrap();
@@ -61,6 +63,10 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
     for port in stack.admin_ports() {
         let (_, metrics) = Caller::new("").get(&format!("http://127.0.0.1:{port}/metrics")).await;
         written.push((format!("metrics of port {port}"), metrics.into_bytes()));
+    }
+    for service in ["gateway.log", "token-broker.log"] {
+        let (_, log) = written.iter().find(|(name, _)| name == service).unwrap();
+        assert!(String::from_utf8_lossy(log).contains(r#""kind":"outcome""#), "{service} holds no audit");
     }
     let whole: Vec<_> = written.iter().chain(&stored).collect();
 

@@ -5,6 +5,7 @@
 extern crate proto as token_broker_proto; // as the example of a consumer calls it
 
 mod architecture;
+mod audit;
 mod browser_page;
 mod callers_text;
 mod cancellation;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use audit::Audit;
 use clap::Parser;
 use e2e::{Caller, ShiftedClock, Stack};
 use emulator::DEV_SUBSCRIPTION;
@@ -37,8 +38,8 @@ async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_t
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").unwrap();
     let validator = gateway::server::validator(&outer, Arc::clone(&clock)).unwrap();
-    let tools = gateway::server::cost_tools(&inner, &clock, &metrics).unwrap();
-    let router = gateway::server::router(&outer, &validator, &clock, &metrics, tools, METHODS);
+    let tools = gateway::server::cost_tools(&inner, &clock, &metrics, &Audit::off()).unwrap();
+    let router = gateway::server::router(&outer, &validator, &clock, &metrics, &Audit::off(), tools, METHODS);
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     Caller::new(url)

@@ -64,18 +64,18 @@ fn the_settings_in_force() {
     let arguments =
         || [Some(service.clone()), std::env::var(FLAG).ok()].into_iter().flatten().map(Into::into);
     let settings = match service.as_str() {
-        "gateway" => try_parse::<gateway::config::Args>(arguments(), "")
+        "gateway" => try_parse::<gateway::config::Args>(arguments(), gateway::config::NEXT)
             .map_err(|error| error.to_string())
             .and_then(|args| match gateway::config::Config::try_from(args) {
                 Ok(config) => Ok(format!("{config:#?}")),
                 Err(error) => Err(error.to_string()),
             }),
-        _ => try_parse::<token_broker::Args>(arguments(), "").map_err(|error| error.to_string()).and_then(
-            |args| match token_broker::Config::try_from(args) {
+        _ => try_parse::<token_broker::Args>(arguments(), token_broker::NEXT)
+            .map_err(|error| error.to_string())
+            .and_then(|args| match token_broker::Config::try_from(args) {
                 Ok(config) => Ok(format!("{config:#?}")),
                 Err(error) => Err(error.to_string()),
-            },
-        ),
+            }),
     };
     println!("\n{service}\n{}\nend", settings.unwrap_or_else(|error| error));
 }

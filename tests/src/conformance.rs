@@ -16,6 +16,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use audit::Audit;
 use clap::Parser;
 use emulator::{Emulator, TokenSpec};
 use gateway::config::{Args, Config};
@@ -136,5 +137,13 @@ fn router(config: &Config) -> axum::Router {
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").expect("metrics");
     let validator = gateway::server::validator(config, Arc::clone(&clock)).expect("the audiences are usable");
-    gateway::server::router(config, &validator, &clock, &metrics, Fixtures::new(), fixtures::METHODS)
+    gateway::server::router(
+        config,
+        &validator,
+        &clock,
+        &metrics,
+        &Audit::off(),
+        Fixtures::new(),
+        fixtures::METHODS,
+    )
 }

@@ -93,6 +93,7 @@ pub(crate) fn refusal(error: &BrokerError) -> Refusal {
             Refusal::IdentityProviderUnavailable { retry_after: error.retry_after() }
         }
         Some(Reason::Overloaded | Reason::PurgeIncomplete) => Refusal::BrokerUnavailable,
+        Some(Reason::AuditUnavailable) => Refusal::AuditUnavailable,
         Some(
             reason @ (Reason::BrokerMisconfigured
             | Reason::ConsumerNotAllowed

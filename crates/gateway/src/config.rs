@@ -42,6 +42,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Logs and traces.
     pub telemetry: TelemetryArgs,
+    /// Who was let through to what.
+    pub audit: audit::Settings,
     /// Address that MCP clients reach.
     pub listen: SocketAddr,
     /// Address of health, readiness and metrics.
@@ -158,6 +160,7 @@ impl TryFrom<Args> for Config {
             scope_prefix: args.scope_prefix_in_force(),
             outbound: Outbound::new(args.outbound)?,
             telemetry: args.telemetry,
+            audit: args.audit.into(),
             tenant: args.tenant_id,
             client_id: args.client_id,
             listen: args.listen,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Audit;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
@@ -14,14 +15,15 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use identity::clock::SharedClock;
-use identity::{BearerToken, ClientId, ValidationError, Validator};
+use identity::{BearerToken, ClientId, Principal, ValidationError, Validator};
 use tokio::time::Instant;
 
 use self::batch::answer_all;
+use crate::audited;
 use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::metrics::Instruments;
-use crate::policy::Policies;
+use crate::policy::{Denied, Policies};
 use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 use crate::rpc::{self, Fault, Id, Kind, Message};
@@ -47,6 +49,7 @@ pub(crate) struct Guard {
     pub(crate) calls: Calls,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
+    pub(crate) audit: Audit,
     pub(crate) max_body_bytes: usize,
     pub(crate) timeout: Duration,
     /// The clients that may call; empty where every client may.
@@ -59,8 +62,8 @@ pub(crate) struct Guard {
 enum Stop {
     /// The caller, or the request as HTTP.
     Refused(Refusal),
-    /// A tool's own: its call has had its line in the log.
-    ByTool(Refusal),
+    /// A tool's own: its call has had its line in the log and its records.
+    Recorded(Refusal),
     /// The message.
     Fault(Fault),
 }
@@ -74,7 +77,9 @@ impl<T: Into<Refusal>> From<T> for Stop {
 /// The middleware.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut asked = Asked::by(request.headers());
-    let outcome = tokio::time::timeout(guard.timeout, guard.admit(request, next, &mut asked)).await;
+    let mut person = None;
+    let admitted = guard.admit(request, next, &mut asked, &mut person);
+    let outcome = tokio::time::timeout(guard.timeout, admitted).await;
     match outcome.unwrap_or(Err(Refusal::DeadlineExceeded.into())) {
         Ok(response) => response,
         Err(Stop::Fault(fault)) => {
@@ -84,20 +89,27 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         }
         Err(Stop::Refused(refusal)) => {
             tracing::info!(error.type = refusal.code(), "refused");
+            audited::refused(&guard.audit, person.as_ref(), None, &refusal);
             guard.refuse(&refusal, &asked)
         }
-        Err(Stop::ByTool(refusal)) => guard.refuse(&refusal, &asked),
+        Err(Stop::Recorded(refusal)) => guard.refuse(&refusal, &asked),
     }
 }
-
 impl Guard {
     fn refuse(&self, refusal: &Refusal, asked: &Asked) -> Response {
         self.instruments.refused(&refusal.code());
         refusal.render(&self.refusals, asked)
     }
 
-    async fn admit(&self, mut request: Request, next: Next, asked: &mut Asked) -> Result<Response, Stop> {
-        let caller = match self.identify(request.method(), request.headers()).await {
+    /// Has a request answered. `person` is who asks, once they are proved and within their limit.
+    async fn admit(
+        &self,
+        mut request: Request,
+        next: Next,
+        asked: &mut Asked,
+        person: &mut Option<Principal>,
+    ) -> Result<Response, Stop> {
+        let caller = match self.identify(request.method(), request.headers(), person).await {
             Ok(caller) => caller,
             Err(refusal) => {
                 drain(request).await;
@@ -121,7 +133,8 @@ impl Guard {
             rpc::Body::Batch(messages) => answer_all(self, &messages, &parts, &caller, &next).await?,
         };
         match caller.refused() {
-            Some(refusal) => Err(Stop::ByTool(refusal.clone())),
+            // It is the outcome of a call that was let through.
+            Some(refusal) => Err(Stop::Recorded(refusal.clone())),
             None => Ok(response),
         }
     }
@@ -138,7 +151,12 @@ impl Guard {
     }
 
     /// Who asks, if this person may ask anything at all, in a way that can be answered.
-    async fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    async fn identify(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        person: &mut Option<Principal>,
+    ) -> Result<Caller, Refusal> {
         let caller = self.authenticate(headers).await?;
         if caller.principal.is_app_only() {
             return Err(Refusal::AppOnlyToken);
@@ -148,6 +166,7 @@ impl Guard {
         }
         // Before anything else is done for this person: what costs nothing to ask must cost something to repeat.
         self.rates.admit(&caller.principal, self.clock.now())?;
+        *person = Some(caller.principal.clone());
         if method != Method::POST {
             return Err(RequestFault::MethodNotAllowed.into());
         }
@@ -178,7 +197,7 @@ impl Guard {
                 if policy.rule(tool).is_none() {
                     return Err(Stop::Fault(Fault::unknown_tool(message.id.clone())));
                 }
-                Ok(policy.decide(tool, &caller.principal)?)
+                policy.decide(tool, &caller.principal).map_err(|denied| self.denied(caller, tool, denied))
             }
             Kind::Request { method } if !self.methods.contains(&method.as_str()) => {
                 Err(Stop::Fault(Fault::unknown_method(message.id.clone(), message.era)))
@@ -189,6 +208,12 @@ impl Guard {
             }
             Kind::Request { .. } | Kind::Notification | Kind::Response => Ok(()),
         }
+    }
+
+    fn denied(&self, caller: &Caller, tool: &str, denied: Denied) -> Stop {
+        let refusal = Refusal::from(denied);
+        audited::refused(&self.audit, Some(&caller.principal), Some(tool), &refusal);
+        Stop::Recorded(refusal)
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, RequestFault> {

@@ -8,7 +8,7 @@
 //!    ends, neither); `rpc`: what a message says; `caller`: who was proved
 //! 4. `mcp`: the protocol (rmcp), the table of tools, and one file for each tool
 //! 5. `broker`: the caller's token for Azure, from the token broker
-//! 6. `refusal`: every refusal, as HTTP
+//! 6. `refusal`: every refusal, as HTTP; `audited`: what of all this is recorded
 //!
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
@@ -26,6 +26,7 @@ pub mod proxies;
 pub mod server;
 pub mod users;
 
+mod audited;
 mod broker;
 mod caller;
 mod calls;

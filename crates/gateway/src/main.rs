@@ -1,6 +1,7 @@
-//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C. `gateway doctor` looks and
-//! tells, `gateway probe` asks a running one.
+//! `gateway`: reads the settings, starts the service, stops it on SIGTERM or Ctrl-C. `gateway doctor` looks and tells,
+//! `gateway probe` asks a running one, `gateway audit` checks records.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,18 +10,18 @@ use gateway::config::{Args, Config, NEXT};
 use gateway::doctor;
 use gateway::health;
 use gateway::server::{self, Listeners};
-use identity::clock::SystemClock;
+use identity::clock::{Clock, SystemClock};
 use telemetry::{Callers, command_line, signals};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    // Before clap: the doctor is for settings that clap would stop at, and a probe needs hardly any.
-    match std::env::args_os().nth(1) {
-        Some(first) if first == "doctor" => {
-            return doctor::main(std::env::args_os().skip(2)).await.context("doctor");
-        }
-        Some(first) if first == "probe" => return Ok(health::probe(std::env::args_os().skip(1)).await),
+    // Before clap: the doctor is for settings that clap would stop at, a probe needs hardly any, and records are read where there
+    // are none.
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        Some("doctor") => return doctor::main(std::env::args_os().skip(2)).await.context("doctor"),
+        Some("probe") => return Ok(health::probe(std::env::args_os().skip(1)).await),
+        Some("audit") => return Ok(audit::command::main(std::env::args_os().skip(2), SystemClock.now())?),
         _ => {}
     }
     let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use audit::Unavailable;
 use axum::http::request::Parts;
 use cost::Usage;
 use rmcp::model::{
@@ -22,7 +23,9 @@ use self::answer::Failure;
 use self::context::{Services, ToolContext};
 use self::observed::Observed;
 use self::registry::{Entry, TOOLS};
+use crate::audited;
 use crate::caller::Caller;
+use crate::refusal::Refusal;
 
 pub(crate) use registry::tool_names;
 
@@ -99,9 +102,18 @@ impl CostServer {
         usage: Usage,
     ) -> Result<CallToolResult, Failure> {
         let decided = self.services.policies.current().decide(entry.name, &caller.principal);
-        decided.map_err(|denied| Failure::Refused(denied.into()))?;
+        decided.map_err(|denied| {
+            let refusal = Refusal::from(denied);
+            audited::refused(&self.services.audit, Some(&caller.principal), Some(entry.name), &refusal);
+            Failure::Refused(refusal)
+        })?;
+        let call = audited::call(&caller.principal, entry.name, request.arguments.as_ref());
+        let recorded = self.services.audit.decide(call).await;
+        let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
         let context = ToolContext::new(caller, Arc::clone(&self.services), &usage);
-        (entry.call)(context, request.arguments.unwrap_or_default()).await
+        let result = (entry.call)(context, request.arguments.unwrap_or_default()).await;
+        recorded.end(answer::recorded(&result));
+        result
     }
 }
 

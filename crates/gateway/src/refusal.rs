@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     IdentityProviderUnavailable { retry_after: Option<Duration> },
     /// The broker's credential or registration is wrong, or ours towards it.
     BrokerMisconfigured,
+    /// The decision about this call cannot be recorded, so it is not made.
+    AuditUnavailable,
     /// The client application is not among those that may call.
     ClientNotAllowed { client: ClientId },
     /// The request itself cannot be served.
@@ -125,6 +127,7 @@ impl Refusal {
             Self::BrokerUnavailable => "broker_unavailable".to_owned(),
             Self::IdentityProviderUnavailable { .. } => "identity_provider_unavailable".to_owned(),
             Self::BrokerMisconfigured => "broker_misconfigured".to_owned(),
+            Self::AuditUnavailable => audit::AUDIT_UNAVAILABLE.to_owned(),
             Self::ClientNotAllowed { .. } => "client_not_allowed".to_owned(),
             Self::Request(fault) => fault.code().to_owned(),
             Self::DeadlineExceeded => "deadline_exceeded".to_owned(),
@@ -145,7 +148,8 @@ impl Refusal {
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BrokerUnavailable
             | Self::IdentityProviderUnavailable { .. }
-            | Self::BrokerMisconfigured => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::BrokerMisconfigured
+            | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Request(fault) => fault.status(),
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -167,6 +171,7 @@ impl Refusal {
             Self::BrokerUnavailable => "the service that fetches your Azure token cannot be reached; try again shortly".into(),
             Self::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or is throttling; try again shortly".into(),
             Self::BrokerMisconfigured => "the server is not set up correctly to act on your behalf; its operator has been told in the log".into(),
+            Self::AuditUnavailable => "this server records each call before it is made, and cannot at present; try again shortly, and tell its operator".into(),
             Self::ClientNotAllowed { client } => format!("the application {client} may not call this server; use one that its operator allows, or ask them to add this one to GATEWAY_CLIENT_IDS"),
             Self::Request(fault) => fault.detail().into_owned(),
             Self::DeadlineExceeded => "the request took longer than this server allows; ask for a shorter period".into(),
@@ -197,7 +202,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
-            Self::BrokerUnavailable => Some(Duration::from_secs(5)),
+            Self::BrokerUnavailable | Self::AuditUnavailable => Some(Duration::from_secs(5)),
             Self::IdentityProviderUnavailable { retry_after } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(10)))
             }

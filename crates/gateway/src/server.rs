@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use audit::{Audit, StartError};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
@@ -58,16 +59,18 @@ pub async fn serve(
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
     config.policies.observe(&metrics.meter("gateway"));
-    let server = cost_tools(&config, &clock, &metrics)?;
-    let app = router(&config, &validator, &clock, &metrics, server, METHODS);
+    let audit = parts::audit(&config, &clock, &metrics).await?;
+    let server = cost_tools(&config, &clock, &metrics, &audit)?;
+    let app = router(&config, &validator, &clock, &metrics, &audit, server, METHODS);
     let ending = Ending::when(shutdown);
     let listening =
         parts::listening(&config, &metrics, ending.closing.clone()).map_err(ServeError::TlsFiles)?;
     let places = parts::places(&config, &metrics);
     let background = background(&validator, &config, &listening);
-    let of_end = ending.clone();
+    let (of_end, recorded) = (ending.clone(), audit.clone());
     let ready = move || {
-        let checks = [Check::new("signing_keys", validator.is_ready())];
+        let checks =
+            [Check::new("signing_keys", validator.is_ready()), Check::new("audit", recorded.is_ready())];
         std::future::ready(checks.into_iter().chain(of_end.check()).collect())
     };
     let health = admin::health_router(ready.clone());
@@ -80,6 +83,8 @@ pub async fn serve(
         words(telling, listeners.health, places.health, health)
     );
     drop(background);
+    // Whoever was called is through by now.
+    audit.close().await;
     outcome.map(|_| ()).map_err(ServeError::Listener)
 }
 
@@ -132,6 +137,7 @@ pub fn router<H: ServerHandler + Clone>(
     validator: &Validator,
     clock: &SharedClock,
     metrics: &Metrics,
+    audit: &Audit,
     server: H,
     methods: &'static [&'static str],
 ) -> Router {
@@ -144,6 +150,7 @@ pub fn router<H: ServerHandler + Clone>(
         calls: Calls::default(),
         clock: Arc::clone(clock),
         instruments: instruments(metrics),
+        audit: audit.clone(),
         max_body_bytes: config.max_body_bytes,
         timeout: config.request_timeout,
         clients: config.client_ids.as_slice().into(),
@@ -187,6 +194,7 @@ pub fn cost_tools(
     config: &Config,
     clock: &SharedClock,
     metrics: &Metrics,
+    audit: &Audit,
 ) -> Result<impl ServerHandler + Clone + use<>, BrokerSetupError> {
     let endpoints = &config.endpoints;
     Ok(CostServer::new(Services {
@@ -200,6 +208,7 @@ pub fn cost_tools(
         .with_observer(instruments(metrics).of_azure()),
         clock: Arc::clone(clock),
         instruments: instruments(metrics),
+        audit: audit.clone(),
         max_export_bytes: config.max_export_bytes,
         users: config.users.clone(),
         trace_context: config.trace_context,
@@ -225,6 +234,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The audit cannot begin.
+    #[error(transparent)]
+    Audit(#[from] StartError),
     /// The broker connection cannot be set up.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),

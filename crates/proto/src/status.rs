@@ -244,13 +244,15 @@ pub enum Reason {
     Overloaded,
     /// Other replicas may not have heard of the purge yet.
     PurgeIncomplete,
+    /// The broker records each call before it is made, and cannot at present.
+    AuditUnavailable,
     /// The broker's own credential or registration is wrong.
     BrokerMisconfigured,
 }
 
 impl Reason {
     /// Every reason, in the order of the contract's table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidRequest,
         Self::UnknownResource,
         Self::InvalidToken,
@@ -262,6 +264,7 @@ impl Reason {
         Self::IdentityProviderUnavailable,
         Self::Overloaded,
         Self::PurgeIncomplete,
+        Self::AuditUnavailable,
         Self::BrokerMisconfigured,
     ];
 
@@ -279,6 +282,7 @@ impl Reason {
             Self::IdentityProviderUnavailable => "identity_provider_unavailable",
             Self::Overloaded => "overloaded",
             Self::PurgeIncomplete => "purge_incomplete",
+            Self::AuditUnavailable => "audit_unavailable",
             Self::BrokerMisconfigured => "broker_misconfigured",
         }
     }
@@ -290,7 +294,9 @@ impl Reason {
             Self::InvalidToken => Code::Unauthenticated,
             Self::ConsumerNotAllowed | Self::AppOnlyToken | Self::BlockedByPolicy => Code::PermissionDenied,
             Self::ClaimsChallenge | Self::ConsentRequired => Code::FailedPrecondition,
-            Self::IdentityProviderUnavailable | Self::PurgeIncomplete => Code::Unavailable,
+            Self::IdentityProviderUnavailable | Self::PurgeIncomplete | Self::AuditUnavailable => {
+                Code::Unavailable
+            }
             Self::Overloaded => Code::ResourceExhausted,
             Self::BrokerMisconfigured => Code::Internal,
         }

@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 
 /// The crates whose lines and spans are this service's own, by their targets.
-const OURS: [&str; 7] = ["cost", "gateway", "identity", "proto", "telemetry", "token_broker", "watched"];
+const OURS: [&str; 8] =
+    ["audit", "cost", "gateway", "identity", "proto", "telemetry", "token_broker", "watched"];
 /// Libraries that log as errors what are not errors: rmcp, each client that leaves while the service stops.
 const SILENT: [&str; 1] = ["rmcp"];
 /// What counts where nothing is set.

@@ -121,6 +121,17 @@ pub const BROKER_PREFLIGHT_FINDINGS: &str = "broker.preflight.findings";
 /// Gauge, seconds: age of the signing keys in use; they are believed for 24 hours at most. Alert on this one.
 pub const IDENTITY_JWKS_AGE: &str = "identity.jwks.age";
 
+// === Metrics: the audit, in both services ===
+
+/// Counter, records: written to the audit, by [`KIND`].
+pub const AUDIT_RECORDS: &str = "audit.records";
+/// Counter, records: there was no room for them; a gap record says so as well. Alert on this one.
+pub const AUDIT_LOST: &str = "audit.lost";
+/// Gauge: 1 while audit records can be written. Alert on this one.
+pub const AUDIT_UP: &str = "audit.up";
+/// Histogram, seconds: writing one group of audit records, flush included.
+pub const AUDIT_WRITE_DURATION: &str = "audit.write.duration";
+
 // === Attributes ===
 
 /// The stable code of an error: one string in logs, metrics, gRPC `ErrorInfo.reason` and problem `code`.
@@ -147,6 +158,8 @@ pub const CAUSE: &str = "cause";
 pub const OPERATION: &str = "operation";
 /// A followed file, or several that belong together: one of a few fixed words, never a path.
 pub const FILE: &str = "file";
+/// Kind of an audit record; a few fixed words.
+pub const KIND: &str = "kind";
 /// Name of an MCP tool. Only names from the tool table: never what a client sent.
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// Method of MCP. Only those that the server has.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use audit::Audit;
 use identity::clock::SharedClock;
 use identity::outbound::OutboundError;
 use identity::{Validator, ValidatorError};
@@ -32,6 +33,7 @@ pub struct Broker {
     preflight: Arc<Preflight>,
     metrics: telemetry::Metrics,
     consumers: Arc<Consumers>,
+    audit: Audit,
 }
 
 impl Broker {
@@ -62,7 +64,14 @@ impl Broker {
             Arc::clone(clock),
             metrics,
         );
-        Ok(Self { exchanger, validator, entra, caches, preflight, metrics: telemetry, consumers })
+        let audit = Audit::off();
+        Ok(Self { exchanger, validator, entra, caches, preflight, metrics: telemetry, consumers, audit })
+    }
+
+    /// The same, and what it does is recorded there.
+    #[must_use]
+    pub fn audited(self, audit: Audit) -> Self {
+        Self { exchanger: self.exchanger.audited(audit.clone()), audit, ..self }
     }
 
     /// The exchange.
@@ -111,6 +120,11 @@ impl Broker {
         &self.consumers
     }
 
+    /// What is recorded.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// The look at the tenant.
     pub(crate) fn preflight(&self) -> &Arc<Preflight> {
         &self.preflight
@@ -127,6 +141,7 @@ impl Broker {
             Check::new("signing_keys", self.validator.is_ready()),
             Check::new("credential", self.entra.has_good_credential()),
             self.preflight.readiness(),
+            Check::new("audit", self.audit.is_ready()),
         ]
     }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use audit::AuditArgs;
 use clap::{Parser, Subcommand};
 use identity::cloud::{CloudArgs, CloudError};
 use identity::outbound::OutboundArgs;
@@ -113,6 +114,10 @@ pub struct Args {
     )]
     pub max_connection_age_seconds: u64,
 
+    /// The audit.
+    #[command(flatten)]
+    pub audit: AuditArgs,
+
     /// The orderly end.
     #[command(flatten)]
     pub stopping: StoppingArgs,
@@ -214,6 +219,8 @@ pub struct Config {
     pub admin_tls: Option<TlsFiles>,
     /// Where the health words are served, if they are: plain, and anywhere.
     pub health_listen: Option<SocketAddr>,
+    /// Who was given what.
+    pub audit: audit::Settings,
     /// How it ends.
     pub stopping: Stopping,
     /// The caches.
@@ -265,6 +272,7 @@ impl TryFrom<Args> for Config {
             admin_listen: args.health.admin_listen,
             admin_tls,
             health_listen: args.health.health_listen,
+            audit: args.audit.into(),
             stopping: args.stopping.into(),
             cache: args.cache.try_into()?,
             preflight,

@@ -148,6 +148,11 @@ impl ConsumerRefused {
     pub(crate) fn cause(&self) -> Cause {
         self.cause
     }
+
+    /// Who it is, where that is known.
+    pub(crate) fn consumer(&self) -> Option<&str> {
+        self.consumer.as_deref()
+    }
 }
 
 impl std::fmt::Display for ConsumerRefused {

@@ -41,6 +41,7 @@ impl ExchangeError {
             Kind::IdentityProviderUnavailable { .. } => Reason::IdentityProviderUnavailable,
             Kind::Overloaded => Reason::Overloaded,
             Kind::PurgeIncomplete => Reason::PurgeIncomplete,
+            Kind::AuditUnavailable => Reason::AuditUnavailable,
             Kind::BrokerMisconfigured => Reason::BrokerMisconfigured,
         }
     }
@@ -109,6 +110,7 @@ impl fmt::Display for ExchangeError {
             Kind::IdentityProviderUnavailable { .. } => "Microsoft Entra ID cannot be reached or throttles",
             Kind::Overloaded => "too many exchanges at the same time; try again shortly",
             Kind::PurgeIncomplete => "this replica has purged the user; the others cannot be told just now",
+            Kind::AuditUnavailable => "the broker records each call before it is made, and cannot at present",
             Kind::BrokerMisconfigured => "the token broker is misconfigured; its operator must act",
         };
         f.write_str(text)
@@ -170,6 +172,8 @@ pub enum Kind {
     Overloaded,
     /// The other replicas may never hear of a purge.
     PurgeIncomplete,
+    /// The call cannot be recorded, so it is not made.
+    AuditUnavailable,
     /// The broker's credential or registration is wrong.
     BrokerMisconfigured,
 }

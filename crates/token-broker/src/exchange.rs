@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::{Audit, Unavailable};
 use identity::clock::SharedClock;
-use identity::{BearerToken, ObjectId, TenantId, ValidationError, Validator};
+use identity::{BearerToken, ObjectId, Principal, TenantId, ValidationError, Validator};
 use jiff::Timestamp;
 use tokio::time;
 use tracing::Span;
 
+use crate::audited;
 use crate::cache::{CacheKey, Caches, Place, Purged, Sequence, UserKey};
 use crate::consumers::Admission;
 use crate::entra::{ClaimsRequest, Entra};
@@ -16,7 +18,7 @@ use crate::error::{ExchangeError, Kind};
 use crate::flights::{Flights, NoResult};
 use crate::metrics::{Metrics, Observation};
 use crate::outcome::{DownstreamToken, Outcome, Source};
-use crate::resource::Resources;
+use crate::resource::{Resource, Resources};
 use work::{Job, Work};
 
 mod work;
@@ -59,6 +61,7 @@ pub struct Exchanger {
     flights: Arc<Flights<FlightKey, (Outcome, Source)>>,
     clock: SharedClock,
     metrics: Metrics,
+    audit: Audit,
 }
 
 impl Exchanger {
@@ -72,7 +75,14 @@ impl Exchanger {
     ) -> Self {
         let flights = Arc::new(Flights::new(MAX_FLIGHTS));
         let work = Work::new(caches, entra, Arc::clone(&clock), metrics.clone());
-        Self { validator, resources: Arc::new(resources), work, flights, clock, metrics }
+        let audit = Audit::off();
+        Self { validator, resources: Arc::new(resources), work, flights, clock, metrics, audit }
+    }
+
+    /// The same, and each exchange is recorded there.
+    #[must_use]
+    pub(crate) fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
     }
 
     /// Exchanges the assertion for the same user's token for a resource.
@@ -141,17 +151,12 @@ impl Exchanger {
         admission: Option<Arc<Admission>>,
         observation: &mut Observation,
     ) -> Result<Granted, ExchangeError> {
-        if command.assertion.is_empty() {
-            return Err(Kind::InvalidRequest("`assertion` is missing").into());
-        }
-        let resource = self.resources.find(&command.resource).ok_or(Kind::UnknownResource)?;
-        Span::current().record("resource", &*resource.name);
-        let claims = ClaimsRequest::parse(&command.claims)?;
-        let assertion = BearerToken::parse(command.assertion).map_err(|e| refused(&e.into()))?;
-        let principal = self.validator.validate(&assertion).await.map_err(|e| refused(&e))?;
-        if principal.is_app_only() {
-            return Err(Kind::AppOnlyToken.into());
-        }
+        let consumer = Arc::clone(&command.consumer);
+        let proved = self.prove(command).await;
+        let Proved { principal, assertion, resource, claims } =
+            proved.inspect_err(|error| audited::refused(&self.audit, error, &consumer))?;
+        let recorded = self.audit.decide(audited::exchange(&principal, &consumer, &resource.name)).await;
+        let recorded = recorded.map_err(|Unavailable| Kind::AuditUnavailable)?;
 
         let plain = Place::new(&principal, &resource.scope, &assertion.digest());
         let job = Job {
@@ -159,13 +164,30 @@ impl Exchanger {
             plain,
             assertion,
             assertion_expires_at: principal.expires_at(),
-            resource: resource.clone(),
+            resource,
             claims,
             admission,
         };
         let (outcome, source) = self.outcome(job).await;
+        recorded.end(audited::outcome(&outcome));
         observation.answered_from(source);
         outcome.map(|token| Granted { token, source })
+    }
+
+    /// Who asks for what, if all of it holds.
+    async fn prove(&self, command: ExchangeCommand) -> Result<Proved, ExchangeError> {
+        if command.assertion.is_empty() {
+            return Err(Kind::InvalidRequest("`assertion` is missing").into());
+        }
+        let resource = self.resources.find(&command.resource).ok_or(Kind::UnknownResource)?.clone();
+        Span::current().record("resource", &*resource.name);
+        let claims = ClaimsRequest::parse(&command.claims)?;
+        let assertion = BearerToken::parse(command.assertion).map_err(|e| refused(&e.into()))?;
+        let principal = self.validator.validate(&assertion).await.map_err(|e| refused(&e))?;
+        if principal.is_app_only() {
+            return Err(Kind::AppOnlyToken.into());
+        }
+        Ok(Proved { principal, assertion, resource, claims })
     }
 
     /// What is held, or what one piece of work gets for all who wait for it.
@@ -183,6 +205,14 @@ impl Exchanger {
         }
         (hit.outcome, Source::Local)
     }
+}
+
+/// An exchange that may be made.
+struct Proved {
+    principal: Principal,
+    assertion: BearerToken,
+    resource: Resource,
+    claims: Option<ClaimsRequest>,
 }
 
 fn failed(none: NoResult) -> ExchangeError {

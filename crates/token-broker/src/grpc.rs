@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::{Audit, Call, Decided, Outcome as Ended, Unavailable};
 use jiff::Timestamp;
 use opentelemetry::metrics::Meter;
 use proto::status::metadata;
@@ -20,6 +21,7 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, field};
 
 use self::calls::CallMetrics;
+use crate::audited;
 use crate::consumers::{Admission, Cause, ConsumerRefused, Consumers, MAX_CALLS, Peer, Right};
 use crate::error::{ExchangeError, Kind};
 use crate::exchange::{ExchangeCommand, Exchanger, Granted};
@@ -35,11 +37,15 @@ const OVERLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// When to repeat a purge that not every replica has heard of.
 const PURGE_PAUSE: Duration = Duration::from_secs(5);
 
+/// When to come back to a broker that cannot record.
+const AUDIT_PAUSE: Duration = Duration::from_secs(5);
+
 /// The service `token_broker.v1.TokenBroker`.
 pub(crate) struct BrokerService {
     exchanger: Exchanger,
     consumers: Arc<Consumers>,
     preflight: Arc<Preflight>,
+    audit: Audit,
     calls: Semaphore,
     metrics: CallMetrics,
 }
@@ -49,29 +55,36 @@ impl BrokerService {
         exchanger: Exchanger,
         consumers: Arc<Consumers>,
         preflight: Arc<Preflight>,
+        audit: Audit,
         meter: &Meter,
     ) -> Self {
         let metrics = CallMetrics::new(meter);
-        Self { exchanger, consumers, preflight, calls: Semaphore::new(MAX_CALLS), metrics }
+        Self { exchanger, consumers, preflight, audit, calls: Semaphore::new(MAX_CALLS), metrics }
     }
 
     /// Lets a call in that may be worked on. Comes before all else, the span included: whoever is not a consumer costs the trace
     /// collector nothing.
     fn enter<T>(&self, request: &Request<T>, right: Right<'_>) -> Result<Entered<'_>, Status> {
         let peer = request.extensions().get::<Peer>();
-        let admission = self.consumers.admit(peer, right).map_err(|refused| not_admitted(&refused))?;
+        let admission = self.consumers.admit(peer, right).map_err(|refused| {
+            self.audit.counted(refused.cause().as_str(), refused.consumer());
+            not_admitted(&refused)
+        })?;
         let call = self.calls.try_acquire().map_err(|_| overloaded(TOO_MANY_CALLS))?;
         let span = span(right, admission.consumer());
         telemetry::grpc::adopt(&span, request.metadata());
         Ok(Entered { admission, span, _call: call })
     }
 
-    async fn purge(&self, tenant: &str, oid: &str) -> Result<Timestamp, ExchangeError> {
+    async fn purge(&self, tenant: &str, oid: &str, consumer: &str) -> Result<Timestamp, ExchangeError> {
         let no_guid = |what| ExchangeError::from(Kind::InvalidRequest(what));
         let tenant = tenant.parse().map_err(|_| no_guid("`tenant_id` is not a GUID"))?;
         let oid =
             oid.parse().map_err(|_| no_guid("`user_oid` is not a GUID: it is the `oid` claim, no name"))?;
-        self.exchanger.purge(tenant, oid).await
+        let recorded = decide(&self.audit, audited::purge(tenant, oid, consumer)).await?;
+        let result = self.exchanger.purge(tenant, oid).await;
+        recorded.end(audited::outcome(&result));
+        result
     }
 }
 
@@ -104,10 +117,10 @@ impl TokenBroker for BrokerService {
     ) -> Result<Response<PurgeUserResponse>, Status> {
         let call = self.metrics.called(names::RPC_PURGE_USER);
         let entered = self.enter(&request, Right::Purge).map_err(|no| call.refused(no))?;
-        let Entered { admission: _admission, span, _call } = entered;
+        let Entered { admission, span, _call } = entered;
         async {
             let PurgeUserRequest { tenant_id, user_oid } = request.into_inner();
-            match self.purge(&tenant_id, &user_oid).await {
+            match self.purge(&tenant_id, &user_oid, admission.consumer()).await {
                 Ok(at) => Ok(call.answered(PurgeUserResponse { effective_at: Some(timestamp(at)) })),
                 Err(error) => Err(call.refused(refused(&error))),
             }
@@ -121,10 +134,18 @@ impl TokenBroker for BrokerService {
         request: Request<PreflightRequest>,
     ) -> Result<Response<PreflightResponse>, Status> {
         let call = self.metrics.called(names::RPC_PREFLIGHT);
-        let _entered = self.enter(&request, Right::Known).map_err(|no| call.refused(no))?;
+        let entered = self.enter(&request, Right::Known).map_err(|no| call.refused(no))?;
+        let asked = audited::preflight(entered.admission.consumer());
+        let recorded = decide(&self.audit, asked).await.map_err(|error| call.refused(refused(&error)))?;
         let report = self.preflight.report(request.into_inner().refresh).await;
+        recorded.end(Ended::new(names::OUTCOME_OK));
         Ok(call.answered(report.map(preflight_response).unwrap_or_default()))
     }
+}
+
+/// Records that a call is let through; nothing is done for it before.
+async fn decide(audit: &Audit, call: Call) -> Result<Decided, ExchangeError> {
+    audit.decide(call).await.map_err(|Unavailable| Kind::AuditUnavailable.into())
 }
 
 /// A call that was let in: it counts, as its consumer's and in all, until this is dropped.
@@ -252,6 +273,7 @@ fn status(error: &ExchangeError) -> Status {
         Kind::IdentityProviderUnavailable { retry_after: Some(delay) } => refusal.with_retry_after(*delay),
         Kind::Overloaded => refusal.with_retry_after(OVERLOAD_PAUSE),
         Kind::PurgeIncomplete => refusal.with_retry_after(PURGE_PAUSE),
+        Kind::AuditUnavailable => refusal.with_retry_after(AUDIT_PAUSE),
         Kind::InvalidRequest(_)
         | Kind::UnknownResource
         | Kind::AppOnlyToken

@@ -53,6 +53,7 @@ pub use watched::WatchError;
 
 mod aadsts;
 mod application;
+mod audited;
 mod background;
 mod broker;
 mod cache;

@@ -26,6 +26,7 @@ use watched::Watched;
 use tower::layer::util::{Identity, Stack};
 use tower::util::MapResponseLayer;
 
+use crate::audited;
 use crate::background::{Background, BackgroundEnded};
 use crate::broker::{Broker, BuildError};
 use crate::config::{Config, Stopping};
@@ -67,7 +68,9 @@ pub async fn serve(
     // An error says that one is installed; another one than this is in nobody's tree.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tracing::info!(settings = ?config, "effective settings");
-    let broker = Arc::new(Broker::new(&config, &clock)?);
+    let broker = Broker::new(&config, &clock)?;
+    let audit = audited::start(&config.audit, format!("{config:?}"), &clock, broker.metrics()).await?;
+    let broker = Arc::new(broker.audited(audit.clone()));
     let tls = config.tls.as_ref().map(|files| tls::watch(Port::Grpc, files)).transpose()?;
     let admin_tls = config.admin_tls.as_ref().map(|files| tls::watch(Port::Admin, files)).transpose()?;
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -106,6 +109,7 @@ pub async fn serve(
     drop(socket_file);
     background.shutdown().await;
     broker.leave().await;
+    audit.close().await;
     tracing::info!("stopped");
     result
 }
@@ -128,6 +132,7 @@ fn router(config: &Config, broker: &Broker, health: HealthServer<impl Health>) -
         broker.exchanger().clone(),
         Arc::clone(broker.consumers()),
         Arc::clone(broker.preflight()),
+        broker.audit().clone(),
         &broker.metrics().meter("token-broker"),
     ))
     .max_decoding_message_size(MAX_REQUEST_BYTES);
@@ -288,6 +293,9 @@ pub enum ServeError {
     /// The broker cannot be put together.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The audit cannot begin.
+    #[error(transparent)]
+    Audit(#[from] audit::StartError),
     /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

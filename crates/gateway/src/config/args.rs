@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use audit::AuditArgs;
 use clap::Parser;
 use identity::cloud::CloudArgs;
 use identity::outbound::OutboundArgs;
@@ -25,6 +26,7 @@ const HELP: &str = "\
 Commands:
   doctor  Look at all of this from outside and say what is wrong: `gateway doctor --help`
   probe   Ask a running gateway whether it is ready: `gateway probe --help`
+  audit   Say whether audit records are as they were written: `gateway audit verify --help`
 
 {all-args}";
 
@@ -57,6 +59,10 @@ pub struct Args {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+
+    /// The audit.
+    #[command(flatten)]
+    pub audit: AuditArgs,
 
     /// Address that MCP clients reach. Anything but loopback needs the TLS files, or a proxy that ends TLS.
     #[arg(long, env = "GATEWAY_LISTEN", help_heading = "Addresses", default_value = "127.0.0.1:8080")]

@@ -3,14 +3,16 @@
 
 use std::borrow::Cow;
 
+use audit::Outcome;
 use cost::AzureError;
 use rmcp::model::{CallToolResult, ContentBlock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use telemetry::names::OUTCOME_CANCELLED;
+use telemetry::names::{OUTCOME_CANCELLED, OUTCOME_OK};
 
 use super::foreign;
+use crate::audited;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 
@@ -64,6 +66,17 @@ impl Failure {
             Self::Cancelled => CallToolResult::error(vec![ContentBlock::text(OUTCOME_CANCELLED)]),
         }
     }
+}
+
+/// How a call ended, for the audit.
+pub(super) fn recorded(result: &Result<CallToolResult, Failure>) -> Outcome {
+    let request = match result {
+        Err(Failure::Tool(error)) => error.azure.as_ref().and_then(|azure| azure.request_id.as_deref()),
+        Err(Failure::Refused(Refusal::BlockedByPolicy { correlation_id, .. })) => correlation_id.as_deref(),
+        _ => None,
+    };
+    let code = result.as_ref().err().map_or(OUTCOME_OK.into(), Failure::code);
+    audited::outcome(&code, result.as_ref().ok(), request)
 }
 
 impl From<ToolError> for Failure {

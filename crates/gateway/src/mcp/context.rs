@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use audit::Audit;
 use cost::{DetailsLimits, Usage};
 use identity::clock::SharedClock;
 use jiff::civil::Date;
@@ -26,6 +27,7 @@ pub(crate) struct Services {
     pub(crate) cost: cost::Client,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
+    pub(crate) audit: Audit,
     pub(crate) max_export_bytes: usize,
     /// What people are called in traces and in the log.
     pub(crate) users: UserKey,

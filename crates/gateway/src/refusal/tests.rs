@@ -185,6 +185,7 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
         (Refusal::RateLimited { retry_after: Duration::from_millis(1_200) }, 429, "rate_limited"),
         (Refusal::BrokerUnavailable, 503, "broker_unavailable"),
         (Refusal::BrokerMisconfigured, 503, "broker_misconfigured"),
+        (Refusal::AuditUnavailable, 503, "audit_unavailable"),
         (Refusal::IdentityProviderUnavailable { retry_after: any(30) }, 503, "identity_provider_unavailable"),
         (RequestFault::BodyTooLarge { limit: 1 }.into(), 413, "body_too_large"),
         (RequestFault::BodyTimeout.into(), 408, "body_timeout"),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use audit::{Audit, Origin, StartError};
+use identity::clock::SharedClock;
 use telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 use watched::WatchError;
@@ -44,6 +46,21 @@ pub(super) fn document(config: &Config, refusals: Arc<Refusals>) -> Document {
         authority: format!("{authority}/{}/v2.0", config.tenant),
         refusals,
     }
+}
+
+/// Who was let through to what, from now on.
+///
+/// # Errors
+/// When it cannot be written where it should be.
+pub(super) async fn audit(
+    config: &Config,
+    clock: &SharedClock,
+    metrics: &Metrics,
+) -> Result<Audit, StartError> {
+    let origin =
+        Origin { service: "gateway", version: env!("CARGO_PKG_VERSION"), settings: format!("{config:?}") };
+    let clock = Arc::clone(clock);
+    Audit::start(&config.audit, origin, Arc::new(move || clock.now()), &metrics.meter("audit")).await
 }
 
 /// How both addresses are served.

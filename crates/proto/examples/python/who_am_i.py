@@ -240,7 +240,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(HTTPStatus.FORBIDDEN, body)
             case "app_only_token" | "blocked_by_policy":
                 self.answer(HTTPStatus.FORBIDDEN, {"code": error.reason})
-            case "identity_provider_unavailable" | "overloaded" | "purge_incomplete" | None:
+            case "identity_provider_unavailable" | "overloaded" | "purge_incomplete" | "audit_unavailable" | None:
                 log.warning("no token: %s", error)
                 wait = {} if error.retry_after is None else {"Retry-After": str(max(1, int(error.retry_after)))}
                 code = error.reason or "broker_unavailable"

@@ -206,9 +206,10 @@ fn refused(error: &BrokerError) -> Response {
         Reason::AppOnlyToken | Reason::BlockedByPolicy => {
             problem(StatusCode::FORBIDDEN, &json!({"code": code}))
         }
-        Reason::IdentityProviderUnavailable | Reason::Overloaded | Reason::PurgeIncomplete => {
-            unavailable(code, error)
-        }
+        Reason::IdentityProviderUnavailable
+        | Reason::Overloaded
+        | Reason::PurgeIncomplete
+        | Reason::AuditUnavailable => unavailable(code, error),
         // Ours to mend, not the caller's.
         Reason::InvalidRequest
         | Reason::UnknownResource

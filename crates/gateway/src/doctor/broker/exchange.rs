@@ -66,7 +66,9 @@ fn refused(site: &Site, error: &BrokerError, subject: &str) -> Finding {
             ))
         }
         // Nobody said no: whether the exchange would work is not known.
-        Refusal::BrokerUnavailable | Refusal::IdentityProviderUnavailable { .. } => {
+        Refusal::BrokerUnavailable
+        | Refusal::AuditUnavailable
+        | Refusal::IdentityProviderUnavailable { .. } => {
             let fix = "Run doctor again; if it stays so, the broker's log says why.";
             Finding::unknown(NAME, subject, detail, fix)
         }
@@ -118,6 +120,7 @@ mod tests {
             (nobody(Code::Unavailable), Outcome::Unknown),
             (nobody(Code::DeadlineExceeded), Outcome::Unknown),
             (of(Reason::Overloaded), Outcome::Unknown),
+            (of(Reason::AuditUnavailable), Outcome::Unknown),
             (of(Reason::IdentityProviderUnavailable), Outcome::Unknown),
             // The broker has not fetched a new key yet.
             (of(Reason::InvalidToken).with_metadata(metadata::REASON, "unknown_key"), Outcome::Unknown),

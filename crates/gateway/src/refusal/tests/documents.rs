@@ -42,6 +42,7 @@ fn all() -> Vec<Refusal> {
         Refusal::IdentityProviderUnavailable { retry_after: Some(Duration::from_secs(30)) },
         Refusal::IdentityProviderUnavailable { retry_after: None },
         Refusal::BrokerMisconfigured,
+        Refusal::AuditUnavailable,
         Refusal::ClientNotAllowed { client },
         Refusal::DeadlineExceeded,
     ];

@@ -112,6 +112,7 @@ impl<'a> Refusal<'a> {
             | Kind::UnknownResource
             | Kind::Overloaded
             | Kind::PurgeIncomplete
+            | Kind::AuditUnavailable
             | Kind::IdentityProviderUnavailable { .. }
             | Kind::BrokerMisconfigured => return None,
         })

@@ -1,0 +1,67 @@
+//! What of a request goes into the audit: who by tenant and object id, which tool, which subscription by its id, and how it
+//! ended. Nothing else of the arguments, of the token or of the answer.
+//!
+//! A refusal that anybody can cause is counted, and not a record of its own: one of nobody who is proved, or of a person who
+//! is over their limit or sends what is no call.
+
+use audit::{Audit, Call, Outcome, Person};
+use identity::Principal;
+use rmcp::model::CallToolResult;
+use serde_json::{Map, Value};
+
+use crate::refusal::Refusal;
+
+/// The one thing that people do here.
+const TOOL_CALL: &str = "tools/call";
+
+/// A call of a tool, for its decision.
+pub(crate) fn call(principal: &Principal, tool: &str, arguments: Option<&Map<String, Value>>) -> Call {
+    let subscription = arguments.and_then(|arguments| arguments.get("subscription")).and_then(Value::as_str);
+    // By name it would say what somebody called it.
+    by(principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
+}
+
+/// How a call ended: its code, the length of the answer and of the longest list in it, and Azure's id of a request that
+/// failed.
+pub(crate) fn outcome(code: &str, result: Option<&CallToolResult>, request: Option<&str>) -> Outcome {
+    let data = result.and_then(|result| result.structured_content.as_ref());
+    let number = |name| data.and_then(|data| data.get(name)).and_then(Value::as_u64);
+    let longest = || {
+        let lists = data?.as_object()?.values().filter_map(Value::as_array);
+        lists.map(|list| list.len() as u64).max()
+    };
+    let text = || {
+        let texts = result?.content.iter().filter_map(|part| part.as_text());
+        Some(texts.map(|part| part.text.len() as u64).sum())
+    };
+    let bytes = number("bytes").or_else(text);
+    Outcome::new(code).bytes(bytes).rows(number("rows").or_else(longest)).requests(request)
+}
+
+/// Records a refusal of somebody whose requests are counted, or counts one of anybody else.
+pub(crate) fn refused(audit: &Audit, who: Option<&Principal>, tool: Option<&str>, refusal: &Refusal) {
+    match (who, refusal) {
+        (None, _) | (_, Refusal::RateLimited { .. } | Refusal::Request(_)) => {
+            audit.counted(&cause(refusal), None);
+        }
+        (Some(principal), _) => {
+            let call = by(principal);
+            audit.refused(tool.map_or(call.clone(), |tool| call.tool(tool)), &refusal.code());
+        }
+    }
+}
+
+fn by(principal: &Principal) -> Call {
+    Call::new(TOOL_CALL).by(Person {
+        tenant: *principal.tenant().as_uuid(),
+        oid: *principal.oid().as_uuid(),
+        client: Some(*principal.client().as_uuid()),
+    })
+}
+
+fn cause(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::InvalidToken { reason, .. } => format!("{}:{reason}", refusal.code()),
+        _ => refusal.code(),
+    }
+}
