@@ -20,7 +20,7 @@
 //! | [`exchange`](Exchanger) | the order of it all: prove, look up, ask |
 //! | `grpc` | the contract's words for it |
 //! | `preflight` | whether the tenant is set up as all of this needs it |
-//! | [`purge`] | the command that has running brokers forget a person |
+//! | [`purge()`] | the command that has running brokers forget a person |
 //! | `background` | work that never ends, and what happens where it does |
 //! | [`Broker`], [`serve`] | putting together, serving, ending |
 //!
