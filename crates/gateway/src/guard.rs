@@ -95,6 +95,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         Err(Stop::Recorded(refusal)) => guard.refuse(&refusal, &asked),
     }
 }
+
 impl Guard {
     fn refuse(&self, refusal: &Refusal, asked: &Asked) -> Response {
         self.instruments.refused(&refusal.code());
