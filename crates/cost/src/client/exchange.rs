@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::traced::{self, Place};
-use super::{Answer, Client, Sent};
+use super::traced::{Asked, Place};
+use super::{Answer, Client};
 use crate::error::Error;
 use crate::error::{AzureError, ErrorBody};
 
@@ -69,17 +69,12 @@ impl Client {
             let id = Uuid::new_v4();
             let request = build(&partial, id);
             self.usage().sent();
-            let span = traced::request(place, id, tries - 1);
-            let tell = self.teller(place);
-            let exchanged = exchange(request, most_bytes, &mut partial).instrument(span.clone());
-            let exchanged = deadline.bound(exchanged).await.inspect_err(|late| {
-                traced::failed(&span, late);
-                tell(None, Some(late.code()));
-            })?;
+            let asked = Asked::now(self, place, id, tries - 1);
+            let exchanged = exchange(request, most_bytes, &mut partial).instrument(asked.span.clone());
+            let exchanged = deadline.bound(exchanged).await.inspect_err(|late| asked.failed(late))?;
             let (pause, outcome) = match exchanged {
                 Ok(answer) => {
-                    traced::answered(&span, &answer);
-                    tell(Some(answer.status.as_u16()), None);
+                    asked.answered(&answer);
                     self.usage().answered(&answer.headers);
                     Span::current().record("status", answer.status.as_u16());
                     (self.pause_after(&answer, target, tries), Ok(answer))
@@ -89,8 +84,7 @@ impl Client {
                 Err(Failed::For(error)) => (None, Err(error)),
             };
             if let Err(error) = &outcome {
-                traced::failed(&span, error);
-                tell(None, Some(error.code()));
+                asked.failed(error);
             }
             let Some(pause) = pause.filter(|pause| tries < MOST_TRIES && deadline.has(*pause)) else {
                 return outcome;
@@ -99,22 +93,6 @@ impl Client {
             tracing::debug!(status, pause_ms = pause.as_millis(), tries, "azure is asked once more");
             sleep(pause).await;
             tries += 1;
-        }
-    }
-
-    /// Tells whoever looks about one request to `place` that begins now: its status, or the code of the error.
-    fn teller<'a>(&'a self, place: Place<'a>) -> impl Fn(Option<u16>, Option<&'static str>) + 'a {
-        let started = Instant::now();
-        move |status, error| {
-            let (method, server) = (place.method.as_str(), place.url.host_str().unwrap_or_default());
-            self.tell(&Sent {
-                method,
-                template: place.template,
-                server,
-                status,
-                error,
-                took: started.elapsed(),
-            });
         }
     }
 

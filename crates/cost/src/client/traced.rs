@@ -3,12 +3,13 @@
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Span, field};
 use url::Url;
 use uuid::Uuid;
 
-use super::Answer;
+use super::{Answer, Client, Sent};
 use crate::error::Error;
 
 /// Azure's own id of a request.
@@ -23,8 +24,50 @@ pub(super) struct Place<'a> {
     pub(super) template: &'static str,
 }
 
-/// The span of one request. `resent` is how often it was sent before.
-pub(super) fn request(place: Place<'_>, client_request_id: Uuid, resent: u32) -> Span {
+/// One request under way, for the trace and for whoever looks.
+pub(super) struct Asked<'a> {
+    client: &'a Client,
+    place: Place<'a>,
+    started: Instant,
+    pub(super) span: Span,
+}
+
+impl<'a> Asked<'a> {
+    /// A request that is sent now. `resent` is how often it was sent before.
+    pub(super) fn now(client: &'a Client, place: Place<'a>, client_request_id: Uuid, resent: u32) -> Self {
+        Self { client, place, started: Instant::now(), span: span(place, client_request_id, resent) }
+    }
+
+    /// Notes what came.
+    pub(super) fn answered(&self, answer: &Answer) {
+        let (span, status) = (&self.span, answer.status);
+        span.record("http.response.status_code", status.as_u16());
+        if let Some(id) = service_request_id(&answer.headers) {
+            span.record("azure.service.request.id", id);
+        }
+        if status.is_client_error() || status.is_server_error() {
+            span.record("error.type", field::display(status.as_u16()));
+            span.record("otel.status_code", "ERROR");
+        }
+        self.tell(Some(status.as_u16()), None);
+    }
+
+    /// Notes why nothing came.
+    pub(super) fn failed(&self, error: &Error) {
+        self.span.record("error.type", error.code());
+        self.span.record("otel.status_code", "ERROR");
+        self.tell(None, Some(error.code()));
+    }
+
+    fn tell(&self, status: Option<u16>, error: Option<&'static str>) {
+        let Place { method, url, template } = self.place;
+        let server = url.host_str().unwrap_or_default();
+        let took = self.started.elapsed();
+        self.client.tell(&Sent { method: method.as_str(), template, server, status, error, took });
+    }
+}
+
+fn span(place: Place<'_>, client_request_id: Uuid, resent: u32) -> Span {
     let Place { method, url, template } = place;
     let span = tracing::info_span!(
         "cost.request",
@@ -45,25 +88,6 @@ pub(super) fn request(place: Place<'_>, client_request_id: Uuid, resent: u32) ->
         span.record("http.request.resend_count", resent);
     }
     span
-}
-
-/// Notes what came.
-pub(super) fn answered(span: &Span, answer: &Answer) {
-    let status = answer.status;
-    span.record("http.response.status_code", status.as_u16());
-    if let Some(id) = service_request_id(&answer.headers) {
-        span.record("azure.service.request.id", id);
-    }
-    if status.is_client_error() || status.is_server_error() {
-        span.record("error.type", field::display(status.as_u16()));
-        span.record("otel.status_code", "ERROR");
-    }
-}
-
-/// Notes why nothing came.
-pub(super) fn failed(span: &Span, error: &Error) {
-    span.record("error.type", error.code());
-    span.record("otel.status_code", "ERROR");
 }
 
 /// A header of foreign origin is shown if it is an id: letters, digits and dashes.
