@@ -19,31 +19,24 @@ pub(crate) struct Instruments {
 
 impl Instruments {
     pub(crate) fn new(meter: &Meter) -> Self {
+        let seconds = |name, description| {
+            meter.f64_histogram(name).with_unit(names::UNIT_SECONDS).with_description(description).build()
+        };
         Self {
             refusals: meter
                 .u64_counter(names::GATEWAY_REFUSALS)
                 .with_description("Requests refused, by code")
                 .build(),
-            tool_duration: meter
-                .f64_histogram(names::GATEWAY_TOOL_DURATION)
-                .with_unit(names::UNIT_SECONDS)
-                .with_description("Duration of tool calls, by tool and outcome")
-                .build(),
-            operation_duration: meter
-                .f64_histogram(names::MCP_SERVER_OPERATION_DURATION)
-                .with_unit(names::UNIT_SECONDS)
-                .with_description("Duration of MCP operations")
-                .build(),
-            broker_duration: meter
-                .f64_histogram(names::RPC_CLIENT_CALL_DURATION)
-                .with_unit(names::UNIT_SECONDS)
-                .with_description("Duration of calls of the token broker, all tries included")
-                .build(),
-            azure_duration: meter
-                .f64_histogram(names::HTTP_CLIENT_REQUEST_DURATION)
-                .with_unit(names::UNIT_SECONDS)
-                .with_description("Duration of requests to Azure")
-                .build(),
+            tool_duration: seconds(
+                names::GATEWAY_TOOL_DURATION,
+                "Duration of tool calls, by tool and outcome",
+            ),
+            operation_duration: seconds(names::MCP_SERVER_OPERATION_DURATION, "Duration of MCP operations"),
+            broker_duration: seconds(
+                names::RPC_CLIENT_CALL_DURATION,
+                "Duration of calls of the token broker, all tries included",
+            ),
+            azure_duration: seconds(names::HTTP_CLIENT_REQUEST_DURATION, "Duration of requests to Azure"),
         }
     }
 
