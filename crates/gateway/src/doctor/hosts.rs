@@ -7,25 +7,44 @@ use telemetry::report::{Finding, Outcome};
 use url::Url;
 
 use super::site::{Site, ask};
-use super::trouble::Trouble;
 
 /// The authority, and the distance to its clock: it writes the times into tokens.
 pub(super) async fn authority(site: &Site) -> Vec<Finding> {
-    let (finding, headers) =
-        reach(site, "authority", "AZURE_AUTHORITY_HOST", &site.endpoints.authority).await;
+    let (finding, headers) = reach(
+        site,
+        "authority",
+        set("AZURE_AUTHORITY_HOST", site.args.cloud.authority_host.as_ref()),
+        &site.endpoints.authority,
+    )
+    .await;
     let clock = headers.and_then(|headers| clock(&headers, site.clock.now(), &site.endpoints.authority));
     [Some(finding), clock].into_iter().flatten().collect()
 }
 
 /// Azure Resource Manager.
 pub(super) async fn arm(site: &Site) -> Vec<Finding> {
-    vec![reach(site, "arm", "AZURE_ARM_ENDPOINT", &site.endpoints.arm).await.0]
+    vec![
+        reach(
+            site,
+            "arm",
+            set("AZURE_ARM_ENDPOINT", site.args.cloud.arm_endpoint.as_ref()),
+            &site.endpoints.arm,
+        )
+        .await
+        .0,
+    ]
 }
 
 /// Microsoft Graph, which only the broker calls. Both often leave by the same way, so it is looked at; but where this
 /// machine has none, nothing is wrong with the gateway.
 pub(super) async fn graph(site: &Site) -> Vec<Finding> {
-    let (finding, _) = reach(site, "graph", "AZURE_GRAPH_ENDPOINT", &site.endpoints.graph).await;
+    let (finding, _) = reach(
+        site,
+        "graph",
+        set("AZURE_GRAPH_ENDPOINT", site.args.cloud.graph_endpoint.as_ref()),
+        &site.endpoints.graph,
+    )
+    .await;
     if finding.outcome != Outcome::Missing {
         return vec![finding];
     }
@@ -34,8 +53,8 @@ pub(super) async fn graph(site: &Site) -> Vec<Finding> {
     vec![Finding { outcome: Outcome::Unknown, detail, ..finding }]
 }
 
-/// `setting` overrides the host, if it is set.
-async fn reach(site: &Site, name: &str, setting: &'static str, url: &Url) -> (Finding, Option<HeaderMap>) {
+/// `setting` names the host. Without one it is Microsoft's own, and where it is out of reach the way there is at fault.
+async fn reach(site: &Site, name: &str, setting: Option<&str>, url: &Url) -> (Finding, Option<HeaderMap>) {
     let subject = url.as_str().trim_end_matches('/');
     let http = match &site.http {
         Ok(http) => http,
@@ -47,20 +66,15 @@ async fn reach(site: &Site, name: &str, setting: &'static str, url: &Url) -> (Fi
             (Finding::ok(name, subject, "answers over trusted TLS"), Some(response.headers().clone()))
         }
         Err(trouble) => {
-            (Finding::missing(name, subject, trouble.detail(url), fix(&trouble, site, setting, url)), None)
+            let fix = setting.map_or_else(|| trouble.fix_way_to(url), |setting| trouble.fix(setting));
+            (Finding::missing(name, subject, trouble.detail(url), fix), None)
         }
     }
 }
 
-/// What to do about it. Where nobody named the host it is Microsoft's own, and the way there is at fault.
-fn fix(trouble: &Trouble, site: &Site, setting: &'static str, url: &Url) -> String {
-    let cloud = &site.args.cloud;
-    let is_set = match setting {
-        "AZURE_AUTHORITY_HOST" => cloud.authority_host.is_some(),
-        "AZURE_ARM_ENDPOINT" => cloud.arm_endpoint.is_some(),
-        _ => cloud.graph_endpoint.is_some(),
-    };
-    if is_set { trouble.fix(setting) } else { trouble.fix_way_to(url) }
+/// The setting that overrides a host, where it is set.
+fn set(setting: &'static str, given: Option<&Url>) -> Option<&'static str> {
+    given.map(|_| setting)
 }
 
 /// How far this machine's clock is from the one that the answer's `Date` was written by (RFC 9110 section 6.6.1).
