@@ -189,17 +189,15 @@ fn pre_authorized(view: &View<'_>, client: &Client, scope: &str) -> Result<bool,
         Err(untold) => return Err(untold.clone()),
     };
     let api = &application.api;
-    let Some(id) = api.scopes.iter().find(|one| one.value.eq_ignore_ascii_case(scope)).map(|one| one.id)
-    else {
+    let Some(id) = api.scope_id(scope) else {
         // Nobody can be asked for what is not offered, so that this says nothing of the client.
         return Err(Untold::Follows {
             text: "the application does not offer this scope, so nothing can be said of the client",
             from: "scopes",
         });
     };
-    let is = |text: &String, id: &Uuid| Uuid::parse_str(text).is_ok_and(|parsed| parsed == *id);
-    let ours = api.pre_authorized_applications.iter().filter(|one| is(&one.app_id, client.id.as_uuid()));
-    Ok(ours.into_iter().any(|one| one.delegated_permission_ids.iter().any(|permission| is(permission, &id))))
+    let ours = api.pre_authorized_applications.iter().filter(|one| one.is(*client.id.as_uuid()));
+    Ok(ours.into_iter().any(|one| one.has(id)))
 }
 
 pub(super) fn client_name(client: &Client) -> String {

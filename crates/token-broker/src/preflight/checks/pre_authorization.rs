@@ -28,13 +28,12 @@ pub(super) fn of_admin_scopes(view: &View<'_>) -> Result<Vec<Found>, Untold> {
 }
 
 fn doubt(application: &Application, scope: &str) -> Option<Found> {
-    let id = application.api.scopes.iter().find(|one| one.value.eq_ignore_ascii_case(scope))?.id.to_string();
-    let has_it = |ids: &[String]| ids.iter().any(|one| one.eq_ignore_ascii_case(&id));
+    let id = application.api.scope_id(scope)?;
     let clients: BTreeSet<_> = application
         .api
         .pre_authorized_applications
         .iter()
-        .filter(|one| has_it(&one.delegated_permission_ids))
+        .filter(|one| one.has(id))
         .map(|one| name(&one.app_id))
         .collect();
     if clients.is_empty() {

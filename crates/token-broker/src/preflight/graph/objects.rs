@@ -135,6 +135,13 @@ pub(crate) struct Api {
     pub(crate) known_client_applications: Vec<String>,
 }
 
+impl Api {
+    /// The id of a scope that it offers. Entra ID lets no two differ in case alone.
+    pub(crate) fn scope_id(&self, scope: &str) -> Option<Uuid> {
+        self.scopes.iter().find(|one| one.value.eq_ignore_ascii_case(scope)).map(|one| one.id)
+    }
+}
+
 /// A delegated permission.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -168,6 +175,22 @@ pub(crate) struct PreAuthorized {
     pub(crate) app_id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) delegated_permission_ids: Vec<String>,
+}
+
+impl PreAuthorized {
+    /// Whether it is this client.
+    pub(crate) fn is(&self, client: Uuid) -> bool {
+        names(&self.app_id, client)
+    }
+
+    /// Whether it needs no consent for this permission.
+    pub(crate) fn has(&self, permission: Uuid) -> bool {
+        self.delegated_permission_ids.iter().any(|one| names(one, permission))
+    }
+}
+
+fn names(text: &str, id: Uuid) -> bool {
+    Uuid::parse_str(text).is_ok_and(|parsed| parsed == id)
 }
 
 /// The claims that tokens of the application carry because it asks for them.
