@@ -1,12 +1,11 @@
 //! What a tool call is to those who watch: exactly the spans that docs/operations.md draws, with attributes of one list.
 
-use std::time::Duration;
-
 use e2e::{Answer, Era, Stack};
 use emulator::ArmChallenge;
 use serde_json::{Value, json};
 use telemetry::names;
 use telemetry::testing::{Captured, FinishedSpan};
+use testkit::eventually;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -22,17 +21,14 @@ fn question() -> Value {
     json!({"subscription": emulator::PROD_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-31"})
 }
 
-/// The trees of a trace, each below the span that the client named, once they are these. A span ends after its answer was sent.
+/// Waits until the trees of the trace, each below the span that the client named, are these: a span ends after its answer was
+/// sent.
 async fn assert_tree(expected: &[&str]) {
-    let mut last = String::new();
-    for _ in 0..500 {
-        last = drawn(&Captured::install("").spans());
-        if last == expected.join("\n") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(last, expected.join("\n"));
+    let expected = expected.join("\n");
+    eventually(&format!("the tree is\n{expected}"), async || {
+        drawn(&Captured::install("").spans()) == expected
+    })
+    .await;
 }
 
 fn drawn(spans: &[FinishedSpan]) -> String {
@@ -118,16 +114,9 @@ async fn what_the_guard_refuses_is_no_tool_call() {
     let stack = Stack::start().await;
     let answer = call(&stack, &stack.token("bob"), "cost_export", question()).await;
     assert_eq!((answer.status, answer.code()), (403, "missing_scope:cost.export"), "{}", answer.text);
-    let http = async || {
-        let spans = Captured::install("").spans();
-        spans.into_iter().find(|span| span.name == "POST /mcp")
-    };
-    let span = loop {
-        match http().await {
-            Some(span) => break span,
-            None => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    };
+    let http = || Captured::install("").spans().into_iter().find(|span| span.name == "POST /mcp");
+    eventually("the request's span ends", async || http().is_some()).await;
+    let span = http().unwrap();
     assert_eq!(span.attribute(names::ERROR_TYPE), Some("missing_scope:cost.export"));
     assert_tree(&[]).await;
 }
@@ -180,9 +169,7 @@ async fn the_clients_trace_can_be_a_link_and_what_is_malformed_is_nothing() {
         let spans = Captured::install("").spans();
         spans.into_iter().filter(|span| span.name == "tools/call list_subscriptions").collect::<Vec<_>>()
     };
-    while tools().len() < 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("both calls' spans end", async || tools().len() == 2).await;
     let tools = tools();
     assert!(tools.iter().all(|span| span.trace_id != TRACE), "{tools:?}");
     let links: Vec<_> = tools.iter().map(|span| span.links.clone()).collect();

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -61,12 +62,7 @@ async fn spans_reach_a_collector_over_http_with_an_authority_of_ours() {
     let endpoint = format!("https://localhost:{}/base/", address.port());
     let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
 
-    let guard =
-        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, Some(file.path()))
-            .unwrap();
-    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
-    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
-
+    export_a_span(&flags, Some(file.path())).await;
     let requests = received.lock().unwrap().concat();
     assert!(requests.windows(6).any(|window| window == b"a.span"), "{} bytes", requests.len());
 }
@@ -80,12 +76,7 @@ async fn spans_reach_a_collector_over_grpc_with_an_authority_of_ours() {
     let endpoint = format!("https://localhost:{}", address.port());
     let flags = ["x", "--otlp-endpoint", &endpoint, "--log", "error"];
 
-    let guard =
-        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, Some(file.path()))
-            .unwrap();
-    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
-    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
-
+    export_a_span(&flags, Some(file.path())).await;
     let requests = received.lock().unwrap().concat();
     assert!(requests.windows(6).any(|window| window == b"a.span"), "{} bytes", requests.len());
 }
@@ -104,11 +95,7 @@ async fn a_redirect_of_the_collector_is_not_followed() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let flags = ["x", "--otlp-endpoint", &endpoint, "--otlp-protocol", "http/protobuf", "--log", "error"];
 
-    let guard =
-        init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, None).unwrap();
-    tracing::info_span!(target: "gateway", "a.span").in_scope(|| ());
-    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
-
+    export_a_span(&flags, None).await;
     assert_eq!(*asked.lock().unwrap(), ["/v1/traces"]);
 }
 
@@ -117,6 +104,14 @@ async fn a_redirect_of_the_collector_is_not_followed() {
 async fn settings_of_traces_that_cannot_be_used_cost_the_traces_and_not_the_service() {
     let flags = ["x", "--otlp-endpoint", "http://k8se-otel.k8se-apps.svc:4317", "--log", "warn"];
     drop(init("gateway-under-test", Callers::Strangers, &Cli::parse_from(flags).telemetry, None).unwrap());
+}
+
+/// A process's life with one span, at whose end what is buffered was sent.
+async fn export_a_span(flags: &[&str], extra_ca: Option<&Path>) {
+    let telemetry = Cli::parse_from(flags).telemetry;
+    let guard = init("gateway-under-test", Callers::Strangers, &telemetry, extra_ca).unwrap();
+    tracing::info_span!(target: "gateway", "a.span", note = "a note").in_scope(|| ());
+    tokio::task::spawn_blocking(move || drop(guard)).await.unwrap();
 }
 
 /// A collector over TLS that keeps what it is sent: its address, its certificate, and what came to this path.
