@@ -60,11 +60,6 @@ pub enum InvalidQuery {
         /// Most values in all conditions together.
         values: usize,
     },
-    /// Sorting by something the answer does not contain.
-    #[error(
-        "sorting needs a column of the answer: the cost, the date of daily or monthly costs, or a grouped dimension"
-    )]
-    UnselectedSorting,
     /// Not a subscription id.
     #[error("a subscription id is a GUID such as 10000000-0000-4000-8000-000000000001")]
     BadSubscription,

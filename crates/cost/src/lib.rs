@@ -47,8 +47,7 @@ pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
 pub use period::Period;
 pub use query::{
-    Bound, CostColumn, Direction, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult,
-    Row, SortBy, Sorting,
+    Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
 };
 pub use scope::{ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};

@@ -9,9 +9,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 pub use filter::Filter;
-pub use request::{
-    CostColumn, Direction, Granularity, Grouping, Metric, Query, QueryBuilder, SortBy, Sorting,
-};
+pub use request::{CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
 pub use response::Row;
 
 use crate::client::{ArmRequest, observed};

@@ -9,7 +9,8 @@ const MOST_LEVELS: usize = 8;
 const MOST_VALUES: usize = 500;
 const LONGEST_NAME: usize = 512;
 
-/// Which costs to count.
+/// Which costs to count. There is no "not": the specification has none, and the service answers it with a 500
+/// (<https://github.com/Azure/azure-sdk-for-python/issues/21430>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Filter {
@@ -31,8 +32,6 @@ pub enum Filter {
     And(Vec<Self>),
     /// Costs that pass any of these, two or more.
     Or(Vec<Self>),
-    /// Costs that do not pass this.
-    Not(Box<Self>),
 }
 
 impl Filter {
@@ -71,7 +70,6 @@ impl Filter {
             Self::And(children) | Self::Or(children) => {
                 children.iter().try_for_each(|child| child.check_level(level + 1, size))
             }
-            Self::Not(child) => child.check_level(level + 1, size),
         }
     }
 
@@ -85,7 +83,6 @@ impl Filter {
             Self::Tag { name, values } => json!({"tags": {"name": name, "operator": "In", "values": values}}),
             Self::And(children) => json!({ "and": list(children) }),
             Self::Or(children) => json!({ "or": list(children) }),
-            Self::Not(child) => json!({ "not": child.json() }),
         }
     }
 }
@@ -121,20 +118,19 @@ mod tests {
         ]);
         assert_eq!(filter.check(), Ok(()));
         assert_eq!(filter.json(), spec["parameters"]["parameters"]["dataset"]["filter"]);
-        assert_eq!(Filter::Not(Box::new(Filter::tag("a", ["b"]))).json()["not"]["tags"]["name"], "a");
     }
 
     #[test]
     fn trees_that_azure_refuses_are_refused_here() {
         let leaf = || Filter::tag("a", ["b"]);
         assert_eq!(Filter::And(vec![leaf()]).check(), Err(InvalidQuery::TooFewConditions));
-        assert_eq!(Filter::Not(Box::new(Filter::Or(vec![]))).check(), Err(InvalidQuery::TooFewConditions));
+        assert_eq!(Filter::Or(vec![]).check(), Err(InvalidQuery::TooFewConditions));
         assert_eq!(Filter::tag("a", [""; 0]).check(), Err(InvalidQuery::NoValues));
         assert_eq!(Filter::tag(" ", ["b"]).check(), Err(InvalidQuery::BadName));
         assert_eq!(Filter::tag("a\n", ["b"]).check(), Err(InvalidQuery::BadName));
         let wide = Filter::Or(vec![leaf(); MOST_NODES]);
         assert!(matches!(wide.check(), Err(InvalidQuery::FilterTooLarge { .. })));
-        let deep = (0..MOST_LEVELS).fold(leaf(), |child, _| Filter::Not(Box::new(child)));
+        let deep = (0..MOST_LEVELS).fold(leaf(), |child, _| Filter::And(vec![leaf(), child]));
         assert!(matches!(deep.check(), Err(InvalidQuery::FilterTooLarge { .. })));
         let long = Filter::tag("a", vec!["b"; MOST_VALUES + 1]);
         assert!(matches!(long.check(), Err(InvalidQuery::FilterTooLarge { .. })));

@@ -16,7 +16,6 @@ pub struct Query {
     granularity: Granularity,
     grouping: Vec<Grouping>,
     filter: Option<Filter>,
-    sorting: Option<Sorting>,
 }
 
 impl Query {
@@ -29,7 +28,6 @@ impl Query {
             granularity: Granularity::default(),
             grouping: Vec::new(),
             filter: None,
-            sorting: None,
         })
     }
 
@@ -69,10 +67,6 @@ impl Query {
         if let Some(filter) = &self.filter {
             dataset["filter"] = filter.json();
         }
-        if let Some(Sorting { by, direction }) = &self.sorting {
-            let name = by.column(self.column, self.granularity).unwrap_or_default();
-            dataset["sorting"] = json!([{"direction": direction.as_str(), "name": name}]);
-        }
         json!({
             "type": self.metric.as_str(),
             "timeframe": "Custom",
@@ -100,18 +94,7 @@ impl Query {
         {
             return Err(InvalidQuery::DuplicateGrouping);
         }
-        self.filter.as_ref().map_or(Ok(()), Filter::check)?;
-        self.sorting.as_ref().map_or(Ok(()), |sorting| self.check_sorting(&sorting.by))
-    }
-
-    fn check_sorting(&self, by: &SortBy) -> Result<(), InvalidQuery> {
-        let selected = match by {
-            SortBy::Dimension(name) => {
-                self.grouping.iter().any(|group| group.is_same(&Grouping::Dimension(name.clone())))
-            }
-            other => other.column(self.column, self.granularity).is_some(),
-        };
-        if selected { Ok(()) } else { Err(InvalidQuery::UnselectedSorting) }
+        self.filter.as_ref().map_or(Ok(()), Filter::check)
     }
 }
 
@@ -136,12 +119,6 @@ impl QueryBuilder {
     /// Counts only the costs that pass the filter.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.0.filter = Some(filter);
-        self
-    }
-
-    /// The order of the rows.
-    pub fn sort(mut self, sorting: Sorting) -> Self {
-        self.0.sorting = Some(sorting);
         self
     }
 
@@ -268,54 +245,6 @@ impl Grouping {
             Self::Tag(_) => "TagKey",
         };
         json!({"type": kind, "name": self.name()})
-    }
-}
-
-/// The order of the rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sorting {
-    /// The column that counts.
-    pub by: SortBy,
-    /// Which end comes first.
-    pub direction: Direction,
-}
-
-/// The column that the rows are sorted by. It must be part of the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SortBy {
-    /// The amount.
-    Cost,
-    /// The day or month; needs a granularity.
-    Date,
-    /// A dimension; needs a grouping by it.
-    Dimension(String),
-}
-
-impl SortBy {
-    fn column(&self, cost: CostColumn, granularity: Granularity) -> Option<&str> {
-        match self {
-            Self::Cost => Some(cost.as_str()),
-            Self::Date => granularity.date_column(),
-            Self::Dimension(name) => Some(name),
-        }
-    }
-}
-
-/// Which end comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The least first.
-    Ascending,
-    /// The most first.
-    Descending,
-}
-
-impl Direction {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ascending => "Ascending",
-            Self::Descending => "Descending",
-        }
     }
 }
 

@@ -32,6 +32,12 @@ impl ArmError {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// What Cost Management says of what it does not support: the code is the string "500".
+    pub(crate) fn internal() -> Self {
+        let message = "An internal server error occurred.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "500", message)
+    }
+
     pub(crate) fn not_found(path: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFound", format!("The resource '{path}' could not be found."))
     }
@@ -99,7 +105,7 @@ impl IntoResponse for ArmError {
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.headers);
         // Cost Management itself refuses without it.
-        if !matches!(self.code, "RBACAccessDenied" | "BadRequest" | "429") {
+        if !matches!(self.code, "RBACAccessDenied" | "BadRequest" | "429" | "500") {
             let name = HeaderName::from_static("x-ms-failure-cause");
             response.headers_mut().insert(name, HeaderValue::from_static("gateway"));
         }

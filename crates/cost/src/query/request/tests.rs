@@ -21,7 +21,6 @@ fn the_body_is_what_azure_documents() {
         .group_by(by("ServiceName"))
         .group_by(Grouping::Tag("env".to_owned()))
         .filter(Filter::tag("env", ["prod"]))
-        .sort(Sorting { by: SortBy::Cost, direction: Direction::Descending })
         .build()
         .unwrap();
     let expected = json!({
@@ -33,7 +32,6 @@ fn the_body_is_what_azure_documents() {
             "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
             "grouping": [{"type": "Dimension", "name": "ServiceName"}, {"type": "TagKey", "name": "env"}],
             "filter": {"tags": {"name": "env", "operator": "In", "values": ["prod"]}},
-            "sorting": [{"direction": "Descending", "name": "Cost"}],
         },
     });
     assert_eq!(query.body(), expected);
@@ -70,14 +68,4 @@ fn groupings_are_two_and_differ() {
     let namesakes = november().group_by(by("env")).group_by(Grouping::Tag("env".to_owned()));
     assert!(namesakes.build().is_ok());
     assert_eq!(november().group_by(by("")).build(), Err(InvalidQuery::BadName));
-}
-
-#[test]
-fn sorting_needs_a_column_of_the_answer() {
-    let sort = |by| Sorting { by, direction: Direction::Ascending };
-    assert_eq!(november().sort(sort(SortBy::Date)).build(), Err(InvalidQuery::UnselectedSorting));
-    assert!(november().granularity(Granularity::Monthly).sort(sort(SortBy::Date)).build().is_ok());
-    let by_service = || sort(SortBy::Dimension("ServiceName".to_owned()));
-    assert_eq!(november().sort(by_service()).build(), Err(InvalidQuery::UnselectedSorting));
-    assert!(november().group_by(by("ServiceName")).sort(by_service()).build().is_ok());
 }
