@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::time::sleep;
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{Empty, display};
 use url::Url;
 
 use crate::client::Client;
@@ -95,8 +95,9 @@ impl Client {
         metric: Metric,
         limits: DetailsLimits,
     ) -> Result<CostDetails, Error> {
-        let subscription = scope.subscription();
-        let span = tracing::info_span!("cost.details", %subscription, polls = Empty, rows = Empty, status = Empty, error.type = Empty);
+        let subscription = scope.subscription().map(display);
+        let kind = scope.kind();
+        let span = tracing::info_span!("cost.details", subscription, scope.kind = kind, polls = Empty, rows = Empty, status = Empty, error.type = Empty);
         let call = async {
             check(period)?;
             let deadline = Deadline::after(limits.deadline);

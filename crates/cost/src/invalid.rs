@@ -68,7 +68,21 @@ pub enum InvalidQuery {
         "a resource group name has 1 to 90 letters, digits, `_`, `-`, `.`, `(` or `)` and does not end with a full stop"
     )]
     BadResourceGroup,
+    /// Not a management group's id.
+    #[error(
+        "a management group's id has 1 to 90 letters, digits, `_`, `-`, `.`, `(` or `)` and does not end with a full stop; its display name is not the id"
+    )]
+    BadManagementGroup,
+    /// Not an id of billing.
+    #[error(
+        "an id of billing has 1 to 128 letters, digits, `:`, `_` or `-`, such as 8611537 or the long one of a Customer Agreement"
+    )]
+    BadBillingId,
     /// Not a scope this crate knows.
-    #[error("a scope reads subscriptions/<id> or subscriptions/<id>/resourceGroups/<name>")]
+    #[error(
+        "a scope is a subscription (/subscriptions/ID), a resource group (/subscriptions/ID/resourceGroups/NAME), a management \
+         group (/providers/Microsoft.Management/managementGroups/ID) or a billing scope (/providers/Microsoft.Billing/billingAccounts/ID, \
+         and behind it /departments/ID, /enrollmentAccounts/ID, /billingProfiles/ID, /billingProfiles/ID/invoiceSections/ID or /customers/ID)"
+    )]
     BadScope,
 }

@@ -49,7 +49,7 @@ pub use period::Period;
 pub use query::{
     Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
 };
-pub use scope::{ResourceGroupName, Scope, SubscriptionId};
+pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
 pub use usage::Usage;
 

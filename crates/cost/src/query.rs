@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{Empty, display};
 
 pub use filter::Filter;
 pub use request::{CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
@@ -79,8 +79,9 @@ impl Client {
         scope: &Scope,
         query: &Query,
     ) -> Result<QueryResult, Error> {
-        let subscription = scope.subscription();
-        let span = tracing::info_span!("cost.query", %subscription, pages = Empty, rows = Empty, status = Empty, error.type = Empty);
+        let subscription = scope.subscription().map(display);
+        let kind = scope.kind();
+        let span = tracing::info_span!("cost.query", subscription, scope.kind = kind, pages = Empty, rows = Empty, status = Empty, error.type = Empty);
         observed(span, self.query_pages(token, scope, query)).await
     }
 

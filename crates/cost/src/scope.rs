@@ -4,11 +4,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use uuid::Uuid;
+pub use names::{BillingId, ManagementGroupId, ResourceGroupName, SubscriptionId};
 
 use crate::invalid::InvalidQuery;
 
-/// A subscription or one of its resource groups.
+mod names;
+
+/// A place that Cost Management has costs of.
+///
+/// Subscriptions, resource groups and management groups are read with Azure RBAC; billing scopes with the roles of the billing
+/// account. <https://learn.microsoft.com/azure/cost-management-billing/costs/understand-work-scopes>
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
@@ -21,23 +26,117 @@ pub enum Scope {
         /// The group.
         name: ResourceGroupName,
     },
+    /// All subscriptions below a management group.
+    ManagementGroup(ManagementGroupId),
+    /// A billing account, or a part of one.
+    Billing {
+        /// The account: an enrolment's number, or an id with `:` and `_`.
+        account: BillingId,
+        /// Which part of it.
+        part: BillingPart,
+    },
+}
+
+/// The part of a billing account that is meant. Which there are depends on the agreement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BillingPart {
+    /// All of it.
+    Whole,
+    /// A department of an enrolment (EA).
+    Department(BillingId),
+    /// An enrolment account (EA).
+    EnrollmentAccount(BillingId),
+    /// A billing profile (MCA).
+    Profile(BillingId),
+    /// An invoice section of a billing profile (MCA).
+    InvoiceSection {
+        /// The profile it belongs to.
+        profile: BillingId,
+        /// The section.
+        section: BillingId,
+    },
+    /// A partner's customer (MPA).
+    Customer(BillingId),
 }
 
 impl Scope {
-    /// The subscription the scope lies in.
-    pub const fn subscription(&self) -> SubscriptionId {
+    /// The subscription the scope lies in, if it lies in one.
+    pub const fn subscription(&self) -> Option<SubscriptionId> {
         match self {
-            Self::Subscription(subscription) | Self::ResourceGroup { subscription, .. } => *subscription,
+            Self::Subscription(subscription) | Self::ResourceGroup { subscription, .. } => {
+                Some(*subscription)
+            }
+            Self::ManagementGroup(_) | Self::Billing { .. } => None,
+        }
+    }
+
+    /// What kind of place it is: one word, for a span.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Subscription(_) => "subscription",
+            Self::ResourceGroup { .. } => "resource_group",
+            Self::ManagementGroup(_) => "management_group",
+            Self::Billing { part, .. } => match part {
+                BillingPart::Whole => "billing_account",
+                BillingPart::Department(_) => "department",
+                BillingPart::EnrollmentAccount(_) => "enrollment_account",
+                BillingPart::Profile(_) => "billing_profile",
+                BillingPart::InvoiceSection { .. } => "invoice_section",
+                BillingPart::Customer(_) => "customer",
+            },
         }
     }
 
     /// The scope as path segments, not yet percent-encoded.
     pub(crate) fn segments(&self) -> Vec<String> {
-        let mut segments = vec!["subscriptions".to_owned(), self.subscription().to_string()];
-        if let Self::ResourceGroup { name, .. } = self {
-            segments.extend(["resourceGroups".to_owned(), name.to_string()]);
+        let segments = |parts: &[&dyn fmt::Display]| parts.iter().map(ToString::to_string).collect();
+        match self {
+            Self::Subscription(id) => segments(&[&"subscriptions", id]),
+            Self::ResourceGroup { subscription, name } => {
+                segments(&[&"subscriptions", subscription, &"resourceGroups", name])
+            }
+            Self::ManagementGroup(id) => {
+                segments(&[&"providers", &"Microsoft.Management", &"managementGroups", id])
+            }
+            Self::Billing { account, part } => {
+                let mut all: Vec<String> =
+                    segments(&[&"providers", &"Microsoft.Billing", &"billingAccounts", account]);
+                all.extend(part.segments());
+                all
+            }
         }
-        segments
+    }
+}
+
+impl BillingPart {
+    fn segments(&self) -> Vec<String> {
+        let parts: &[&dyn fmt::Display] = match self {
+            Self::Whole => &[],
+            Self::Department(id) => &[&"departments", id],
+            Self::EnrollmentAccount(id) => &[&"enrollmentAccounts", id],
+            Self::Profile(id) => &[&"billingProfiles", id],
+            Self::InvoiceSection { profile, section } => {
+                &[&"billingProfiles", profile, &"invoiceSections", section]
+            }
+            Self::Customer(id) => &[&"customers", id],
+        };
+        parts.iter().map(ToString::to_string).collect()
+    }
+
+    /// The rest of a billing scope's path, its keywords in small letters.
+    fn read(keywords: &[&str], rest: &[&str]) -> Result<Self, InvalidQuery> {
+        Ok(match (keywords, rest) {
+            ([], []) => Self::Whole,
+            (["departments", _], [_, id]) => Self::Department(id.parse()?),
+            (["enrollmentaccounts", _], [_, id]) => Self::EnrollmentAccount(id.parse()?),
+            (["billingprofiles", _], [_, id]) => Self::Profile(id.parse()?),
+            (["billingprofiles", _, "invoicesections", _], [_, profile, _, section]) => {
+                Self::InvoiceSection { profile: profile.parse()?, section: section.parse()? }
+            }
+            (["customers", _], [_, id]) => Self::Customer(id.parse()?),
+            _ => return Err(InvalidQuery::BadScope),
+        })
     }
 }
 
@@ -53,15 +152,22 @@ impl FromStr for Scope {
     /// Reads an ARM scope, with or without the slash in front; ARM's keywords ignore case.
     fn from_str(text: &str) -> Result<Self, InvalidQuery> {
         let segments: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
-        match segments[..] {
-            [subscriptions, id] if subscriptions.eq_ignore_ascii_case("subscriptions") => {
-                Ok(Self::Subscription(id.parse()?))
-            }
-            [subscriptions, id, groups, name]
-                if subscriptions.eq_ignore_ascii_case("subscriptions")
-                    && groups.eq_ignore_ascii_case("resourceGroups") =>
-            {
+        let small: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+        let small: Vec<&str> = small.iter().map(String::as_str).collect();
+        match (&small[..], &segments[..]) {
+            (["subscriptions", _], [_, id]) => Ok(Self::Subscription(id.parse()?)),
+            (["subscriptions", _, "resourcegroups", _], [_, id, _, name]) => {
                 Ok(Self::ResourceGroup { subscription: id.parse()?, name: name.parse()? })
+            }
+            (["providers", "microsoft.management", "managementgroups", _], [_, _, _, id]) => {
+                Ok(Self::ManagementGroup(id.parse()?))
+            }
+            (
+                ["providers", "microsoft.billing", "billingaccounts", _, keywords @ ..],
+                [_, _, _, account, rest @ ..],
+            ) => {
+                let part = BillingPart::read(keywords, rest)?;
+                Ok(Self::Billing { account: account.parse()?, part })
             }
             _ => Err(InvalidQuery::BadScope),
         }
@@ -69,84 +175,14 @@ impl FromStr for Scope {
 }
 
 impl fmt::Display for Scope {
+    /// The path, with the slash in front that Azure shows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.segments().join("/"))
-    }
-}
-
-/// A subscription's GUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubscriptionId(Uuid);
-
-impl SubscriptionId {
-    /// The id as a GUID.
-    pub const fn as_uuid(&self) -> &Uuid {
-        &self.0
-    }
-}
-
-impl From<Uuid> for SubscriptionId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl FromStr for SubscriptionId {
-    type Err = InvalidQuery;
-
-    /// Takes the hyphenated form only: braces, `urn:uuid:` and bare digits are not what Azure shows anywhere.
-    fn from_str(text: &str) -> Result<Self, InvalidQuery> {
-        const HYPHENATED: usize = 36;
-        if text.len() != HYPHENATED {
-            return Err(InvalidQuery::BadSubscription);
-        }
-        Uuid::try_parse(text).map(Self).map_err(|_| InvalidQuery::BadSubscription)
-    }
-}
-
-impl fmt::Display for SubscriptionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A resource group's name.
-/// Rules: <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ResourceGroupName(String);
-
-impl ResourceGroupName {
-    /// The name as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ResourceGroupName {
-    type Err = InvalidQuery;
-
-    fn from_str(text: &str) -> Result<Self, InvalidQuery> {
-        const LONGEST: usize = 90;
-        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '(' | ')');
-        let length = text.chars().count();
-        // A name of full stops alone would be a step in the path; the rule on the last character covers it.
-        if length == 0 || length > LONGEST || text.ends_with('.') || !text.chars().all(allowed) {
-            return Err(InvalidQuery::BadResourceGroup);
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for ResourceGroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "/{}", self.segments().join("/"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const PROD: &str = "10000000-0000-4000-8000-000000000001";
@@ -156,34 +192,54 @@ mod tests {
         let subscription: Scope = format!("/subscriptions/{PROD}").parse().unwrap();
         assert_eq!(subscription, Scope::Subscription(PROD.parse().unwrap()));
         let group: Scope = format!("Subscriptions/{PROD}/resourcegroups/rg_(1).a-b").parse().unwrap();
-        assert_eq!(group.to_string(), format!("subscriptions/{PROD}/resourceGroups/rg_(1).a-b"));
-        assert_eq!(group.subscription().to_string(), PROD);
+        assert_eq!(group.to_string(), format!("/subscriptions/{PROD}/resourceGroups/rg_(1).a-b"));
+        assert_eq!(group.subscription().unwrap().to_string(), PROD);
+    }
+
+    /// Forms and ids of Microsoft's specification and examples:
+    /// <https://github.com/Azure/azure-rest-api-specs/tree/main/specification/cost-management>.
+    #[test]
+    fn every_form_is_read_and_written() {
+        const MCA: &str = "/providers/Microsoft.Billing/billingAccounts/12345:6789_2019-05-31";
+        for (kind, text) in [
+            ("subscription", format!("/subscriptions/{PROD}")),
+            ("resource_group", format!("/subscriptions/{PROD}/resourceGroups/rg-web")),
+            ("management_group", "/providers/Microsoft.Management/managementGroups/MyMgId".to_owned()),
+            ("billing_account", "/providers/Microsoft.Billing/billingAccounts/100".to_owned()),
+            ("department", "/providers/Microsoft.Billing/billingAccounts/100/departments/123".to_owned()),
+            (
+                "enrollment_account",
+                "/providers/Microsoft.Billing/billingAccounts/100/enrollmentAccounts/456".to_owned(),
+            ),
+            ("billing_account", MCA.to_owned()),
+            ("billing_profile", format!("{MCA}/billingProfiles/13579")),
+            ("invoice_section", format!("{MCA}/billingProfiles/13579/invoiceSections/9876")),
+            ("customer", format!("{MCA}/customers/5678")),
+        ] {
+            let scope: Scope = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((scope.kind(), scope.to_string()), (kind, text.clone()));
+            assert_eq!(text.to_uppercase().parse::<Scope>().unwrap().kind(), kind, "{text}");
+        }
     }
 
     #[test]
     fn refuses_what_could_leave_the_scope() {
-        for text in
-            ["", "/", "subscriptions", "subscriptions/..", "providers/Microsoft.Billing", "//subscriptions/x"]
-        {
+        for text in [
+            "",
+            "/",
+            "subscriptions",
+            "subscriptions/..",
+            "providers/Microsoft.Billing",
+            "//subscriptions/x",
+            "/providers/Microsoft.Management/managementGroups/..",
+            "/providers/Microsoft.Management/managementGroups/a/b",
+            "/providers/Microsoft.Billing/billingAccounts/..",
+            "/providers/Microsoft.Billing/billingAccounts/1/billingProfiles",
+            "/providers/Microsoft.Billing/billingAccounts/1/billingProfiles/..",
+            "/providers/Microsoft.Billing/billingAccounts/1/invoiceSections/2",
+            "/providers/Microsoft.Billing/billingAccounts/1/customers/a%2fb",
+        ] {
             assert!(text.parse::<Scope>().is_err(), "{text}");
-        }
-        for name in ["", ".", "..", "a.", "a/b", "a%2fb", "a?b", "a#b", "a b", "a\\b", "a\n"] {
-            assert_eq!(name.parse::<ResourceGroupName>(), Err(InvalidQuery::BadResourceGroup), "{name}");
-        }
-        for id in ["", "x", "{10000000-0000-4000-8000-000000000001}", "10000000000040008000000000000001"] {
-            assert_eq!(id.parse::<SubscriptionId>(), Err(InvalidQuery::BadSubscription), "{id}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_name_that_passes_is_one_path_segment(text in "\\PC{0,20}") {
-            if let Ok(name) = text.parse::<ResourceGroupName>() {
-                let mut url = url::Url::parse("https://management.azure.com/").unwrap();
-                url.path_segments_mut().unwrap().pop_if_empty().push(name.as_str()).push("end");
-                prop_assert_eq!(url.path_segments().unwrap().count(), 2);
-                prop_assert!(url.query().is_none() && url.fragment().is_none());
-            }
         }
     }
 }

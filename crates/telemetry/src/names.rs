@@ -218,6 +218,7 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "rpc.method",
     "rpc.status_code",
     "rpc.system.name",
+    "scope.kind",
     "server.address",
     "server.port",
     "status",

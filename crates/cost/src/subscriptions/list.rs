@@ -136,8 +136,10 @@ struct Policies {
 impl Item {
     /// `None` without an id: it could be neither shown nor asked for.
     fn subscription(self) -> Option<Subscription> {
-        let id =
-            self.subscription_id.map(SubscriptionId::from).or(self.id.map(|scope| scope.subscription()))?;
+        let id = self
+            .subscription_id
+            .map(SubscriptionId::from)
+            .or(self.id.and_then(|scope| scope.subscription()))?;
         Some(Subscription {
             id,
             display_name: self.display_name.unwrap_or_default(),

@@ -48,6 +48,18 @@ pub(super) static ROWS: &[Row] = &[
         "https://github.com/webdevops/azure-resourcemanager-exporter/issues/90",
     )
     .with_status(&[409]),
+    Row::says(
+        &["does not have any valid subscriptions"],
+        Error::SubscriptionTypeNotSupported,
+        EMPTY_GROUP,
+        "https://github.com/JulianHayward/Azure-MG-Sub-Governance-Reporting/issues/67",
+    ),
+    Row::says(
+        &["request blocked. your request to this resource has been denied"],
+        Error::NoAccess,
+        PORTAL_ONLY,
+        "https://github.com/Azure/AKS/issues/4417",
+    ),
     // By code.
     Row::code(
         &["AccountCostDisabled", "DepartmentCostDisabled", "IndirectCostDisabled"],
@@ -138,6 +150,14 @@ const OFFER: Advice = Advice {
     happened: "Cost Management does not cover the offer behind this subscription, such as Sponsorship, Visual Studio, free \
                trials and some subscriptions of partners.",
     next: "Its costs are in the billing portal only; nothing that is asked or granted here changes that.",
+};
+const EMPTY_GROUP: Advice = Advice {
+    happened: "No subscription below this management group has an offer that Cost Management adds up at a group.",
+    next: "Ask for the subscriptions by their ids, or for the billing account.",
+};
+const PORTAL_ONLY: Advice = Advice {
+    happened: "Azure shows this to its own portal only; signing in again or another role changes nothing.",
+    next: "Open Cost Analysis in the portal, or ask here for the costs of the resource group.",
 };
 const NO_DETAILS: Advice = Advice {
     happened: "Azure builds cost details for Enterprise and Customer Agreements only, not for the offer behind this \

@@ -43,6 +43,15 @@ fn html(http: u16) -> ResponseTemplate {
 }
 
 #[tokio::test]
+async fn what_azure_keeps_for_its_portal_starts_no_new_sign_in() {
+    const BLOCKED: &str = "Request blocked. Your request to this resource has been denied. Please access this resource from \
+         the Cost Analysis blade on the Azure Portal.";
+    let not = &["Ask the subscription's owner"][..];
+    check(vec![("AKS", said(401, "401", BLOCKED), "no_access", &["portal only", "signing in again"], not)])
+        .await;
+}
+
+#[tokio::test]
 async fn an_offer_that_is_not_covered() {
     const CODE: &str = "subscription_type_not_supported";
     const NOT: &[&str] = &["Check", "role"];
@@ -54,6 +63,7 @@ async fn an_offer_that_is_not_covered() {
         ("subscription(s)", said(404, "NotFound", "Cost management data is not supported for subscription(s) S"), CODE, &["offer"], NOT),
         ("provider", said(403, "DisallowedProvider", "The operation is not permitted for namespace 'Microsoft.CostManagement'. List of permitted provider namespaces is 'x'."), CODE, &["offer"], NOT),
         ("WebDirect", said(422, "422", "Unsupported request. offer type: WebDirect is not supported"), CODE, &["cost details"], NOT),
+        ("a management group", said(400, "BadRequest", "Management group MyMgId does not have any valid subscriptions. (Request ID: 1)"), CODE, &["management group", "billing account"], NOT),
         ("a real mistake", said(400, "BadRequest", "Invalid query definition: Missing dataset granularity"), "invalid_query", &[], &["offer"]),
         ("a real 404", said(404, "NotFound", "Nothing here"), "not_found", &[], &["offer"]),
     ])
