@@ -147,4 +147,22 @@ pub struct Quotas {
     pub client_type_per_minute: Option<u32>,
     /// Query processing units per tenant and 10 seconds: one unit is one month of data. Real: 12.
     pub qpu_per_10_seconds: Option<u32>,
+    /// The same per minute. Real: 60.
+    pub qpu_per_minute: Option<u32>,
+    /// The same per hour. Real: 600.
+    pub qpu_per_hour: Option<u32>,
+}
+
+impl Quotas {
+    /// The limits that Microsoft documents and tells when asked. That of a tenant's requests is not among them.
+    /// <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>
+    pub const DOCUMENTED: Self = Self {
+        entity_per_minute: Some(4),
+        user_per_minute: Some(20),
+        tenant_per_minute: None,
+        client_type_per_minute: Some(2_000),
+        qpu_per_10_seconds: Some(12),
+        qpu_per_minute: Some(60),
+        qpu_per_hour: Some(600),
+    };
 }

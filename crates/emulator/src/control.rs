@@ -30,7 +30,10 @@ type App = Shared<Arc<World>>;
 
 /// Routes of the control API.
 pub(crate) fn router(world: Arc<World>, arm: Arc<arm::state::State>) -> Router {
-    let limits = Router::new().route("/_emulator/quotas", get(quotas).put(set_quotas)).with_state(arm);
+    let limits = Router::new()
+        .route("/_emulator/quotas", get(quotas).put(set_quotas))
+        .route("/_emulator/foreign-queries", post(foreign_queries))
+        .with_state(arm);
     Router::new()
         .route("/_emulator", get(describe))
         .route("/_emulator/ca.pem", get(async |Shared(world): App| world.ca_pem.clone()))
@@ -222,6 +225,21 @@ async fn quotas(Shared(arm): Shared<Arc<arm::state::State>>) -> Json<Quotas> {
 
 async fn set_quotas(Shared(arm): Shared<Arc<arm::state::State>>, Json(quotas): Json<Quotas>) -> Response {
     arm.set_quotas(quotas);
+    done()
+}
+
+/// What another program of the tenant asks of Cost Management.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForeignQueries {
+    query_units: u32,
+}
+
+async fn foreign_queries(
+    Shared(arm): Shared<Arc<arm::state::State>>,
+    Json(queries): Json<ForeignQueries>,
+) -> Response {
+    arm::throttle::taken_elsewhere(&arm, queries.query_units);
     done()
 }
 

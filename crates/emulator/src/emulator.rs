@@ -260,6 +260,11 @@ impl Emulator {
         self.arm.set_quotas(quotas);
     }
 
+    /// Takes query units from the tenant's budget, as another program does that asks Cost Management.
+    pub fn take_query_units(&self, query_units: u32) {
+        arm::throttle::taken_elsewhere(&self.arm, query_units);
+    }
+
     /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.
     pub fn add_identifier_uri(&self, uri: &str) {
         self.world.tenant.directory_mut().add_identifier_uri(uri);

@@ -1,6 +1,6 @@
 //! Cost Management's quotas: fixed windows per scope, user, tenant and client type, and the headers that tell of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -20,7 +20,9 @@ enum Bucket {
     User,
     Tenant,
     ClientType,
-    Qpu,
+    QpuPer10Seconds,
+    QpuPerMinute,
+    QpuPerHour,
 }
 
 impl Bucket {
@@ -30,13 +32,36 @@ impl Bucket {
             Self::Entity => "entity",
             Self::User | Self::Tenant => "tenant",
             Self::ClientType => "clienttype",
-            Self::Qpu => "qpu",
+            Self::QpuPer10Seconds | Self::QpuPerMinute | Self::QpuPerHour => "qpu",
+        }
+    }
+
+    /// The name of a window of query units, in the one header that tells of all three.
+    fn qpu_name(self) -> Option<&'static str> {
+        match self {
+            Self::QpuPer10Seconds => Some("QueriesPer10Sec"),
+            Self::QpuPerMinute => Some("QueriesPerMin"),
+            Self::QpuPerHour => Some("QueriesPerHour"),
+            Self::Entity | Self::User | Self::Tenant | Self::ClientType => None,
         }
     }
 
     fn window_seconds(self) -> i64 {
-        if self == Self::Qpu { 10 } else { 60 }
+        match self {
+            Self::QpuPer10Seconds => 10,
+            Self::QpuPerHour => 3_600,
+            Self::Entity | Self::User | Self::Tenant | Self::ClientType | Self::QpuPerMinute => 60,
+        }
     }
+}
+
+/// The windows of query units that a tenant has, the longest first, as the header has them.
+fn of_query_units(quotas: Quotas) -> [(Bucket, Option<u32>); 3] {
+    [
+        (Bucket::QpuPerHour, quotas.qpu_per_hour),
+        (Bucket::QpuPerMinute, quotas.qpu_per_minute),
+        (Bucket::QpuPer10Seconds, quotas.qpu_per_10_seconds),
+    ]
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,29 +95,79 @@ pub(crate) fn admit(
     }
     let client_type =
         request.headers.get("clienttype").and_then(|value| value.to_str().ok()).unwrap_or("Default");
-    let limits = [
+    let whole = String::new;
+    let requests = [
         (Bucket::Entity, scope.to_ascii_lowercase(), quotas.entity_per_minute, 1),
         (Bucket::User, caller.oid().to_owned(), quotas.user_per_minute, 1),
-        (Bucket::Tenant, String::new(), quotas.tenant_per_minute, 1),
+        (Bucket::Tenant, whole(), quotas.tenant_per_minute, 1),
         (Bucket::ClientType, client_type.to_owned(), quotas.client_type_per_minute, 1),
-        (Bucket::Qpu, String::new(), quotas.qpu_per_10_seconds, qpu),
     ];
-    let mut refusal: Option<ArmError> = None;
-    for (bucket, key, limit, cost) in limits {
+    let units = of_query_units(quotas).map(|(bucket, limit)| (bucket, whole(), limit, qpu));
+    let mut told = Told::default();
+    for (bucket, key, limit, cost) in requests.into_iter().chain(units) {
         let Some(limit) = limit else { continue };
-        match state.throttle.take(bucket, key, limit, cost, state.world.clock.seconds()) {
-            Ok(left) => tell_remaining(&mut headers, bucket, left),
+        let taken = state.throttle.take(bucket, key, limit, cost, state.world.clock.seconds());
+        told.tell(bucket, taken);
+    }
+    told.into_headers(headers)
+}
+
+/// What somebody else's program takes from the tenant's query units: they are one budget for all.
+pub(crate) fn taken_elsewhere(state: &State, qpu: u32) {
+    let now = state.world.clock.seconds();
+    let windows = of_query_units(state.quotas()).map(|(bucket, limit)| (bucket, limit.unwrap_or(u32::MAX)));
+    let take = |(bucket, limit), units| state.throttle.take(bucket, String::new(), limit, units, now);
+    // It takes what every window has, and is refused the rest.
+    let left = windows.iter().filter_map(|window| take(*window, 0).ok()).min().unwrap_or_default();
+    for window in windows {
+        // There is so much in each: nothing is refused.
+        let _taken = take(window, qpu.min(left));
+    }
+}
+
+/// What the windows say of a call.
+#[derive(Default)]
+struct Told {
+    remaining: Vec<(Bucket, u32)>,
+    /// The longest wait by the header's name: all three windows of query units share one.
+    waits: BTreeMap<&'static str, u32>,
+}
+
+impl Told {
+    fn tell(&mut self, bucket: Bucket, taken: Result<u32, u32>) {
+        match taken {
+            Ok(left) => self.remaining.push((bucket, left)),
             Err(wait) => {
-                let name = format!("x-ms-ratelimit-microsoft.costmanagement-{}-retry-after", bucket.name());
-                let error = refusal.take().unwrap_or_else(ArmError::too_many_requests);
-                refusal = Some(match HeaderName::try_from(name) {
-                    Ok(name) => error.with_header(name, wait),
-                    Err(_) => error,
-                });
+                let longest = self.waits.entry(bucket.name()).or_default();
+                *longest = wait.max(*longest);
             }
         }
     }
-    refusal.map_or(Ok(headers), Err)
+
+    fn into_headers(self, mut headers: HeaderMap) -> Result<HeaderMap, ArmError> {
+        if !self.waits.is_empty() {
+            let header = |name| {
+                HeaderName::try_from(format!("x-ms-ratelimit-microsoft.costmanagement-{name}-retry-after"))
+            };
+            let named = self.waits.into_iter().filter_map(|(name, wait)| Some((header(name).ok()?, wait)));
+            return Err(named
+                .fold(ArmError::too_many_requests(), |error, (name, wait)| error.with_header(name, wait)));
+        }
+        let units: Vec<_> = self
+            .remaining
+            .iter()
+            .filter_map(|(bucket, left)| Some(format!("{}:{left}", bucket.qpu_name()?)))
+            .collect();
+        if !units.is_empty() {
+            put(&mut headers, "x-ms-ratelimit-microsoft.costmanagement-qpu-remaining", &units.join(","));
+        }
+        for (bucket, left) in self.remaining.iter().filter(|(bucket, _)| bucket.qpu_name().is_none()) {
+            let name =
+                format!("x-ms-ratelimit-remaining-microsoft.costmanagement-{}-requests", bucket.name());
+            put(&mut headers, &name, &format!("DefaultQuota:{left}"));
+        }
+        Ok(headers)
+    }
 }
 
 impl Throttle {
@@ -114,20 +189,6 @@ impl Throttle {
     }
 }
 
-fn tell_remaining(headers: &mut HeaderMap, bucket: Bucket, left: u32) {
-    let (name, text) = match bucket {
-        Bucket::Qpu => (
-            "x-ms-ratelimit-microsoft.costmanagement-qpu-remaining".to_owned(),
-            format!("QueriesPerHour:597,QueriesPerMin:57,QueriesPer10Sec:{left}"),
-        ),
-        _ => (
-            format!("x-ms-ratelimit-remaining-microsoft.costmanagement-{}-requests", bucket.name()),
-            format!("DefaultQuota:{left}"),
-        ),
-    };
-    put(headers, &name, &text);
-}
-
 fn put(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
         headers.insert(name, value);
@@ -144,5 +205,19 @@ mod tests {
         let take = |now| throttle.take(Bucket::Entity, "s".to_owned(), 2, 1, now);
         assert_eq!((take(0), take(10), take(20)), (Ok(1), Ok(0), Err(40)));
         assert_eq!(take(60), Ok(1));
+    }
+
+    #[test]
+    fn each_window_of_query_units_has_its_own_length() {
+        let throttle = Throttle::default();
+        let take = |bucket, now| throttle.take(bucket, String::new(), 1, 1, now);
+        for (bucket, seconds) in
+            [(Bucket::QpuPer10Seconds, 10), (Bucket::QpuPerMinute, 60), (Bucket::QpuPerHour, 3_600)]
+        {
+            assert_eq!(
+                (take(bucket, 0), take(bucket, seconds - 1), take(bucket, seconds)),
+                (Ok(0), Err(1), Ok(0))
+            );
+        }
     }
 }

@@ -265,6 +265,42 @@ async fn quotas_tell_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn query_units_are_one_budget_for_all_programs() {
+    let quotas = Quotas { entity_per_minute: None, ..Quotas::DOCUMENTED };
+    let stand = Stand::with(Config { quotas, ..Config::default() }).await;
+    let token = stand.arm_token("alice").await;
+    let ask = async |days: &str| {
+        let mut query = by("ServiceName", "None");
+        query["timePeriod"]["from"] = days.into();
+        stand.arm_post(&token, &query_path(DEV_SUBSCRIPTION), &query).await
+    };
+    let first = ask("2026-11-01T00:00:00Z").await;
+    let headers = first.headers();
+    assert_eq!(headers["x-ms-ratelimit-microsoft.costmanagement-qpu-consumed"], "1");
+    let left = &headers["x-ms-ratelimit-microsoft.costmanagement-qpu-remaining"];
+    assert_eq!(left, "QueriesPerHour:599,QueriesPerMin:59,QueriesPer10Sec:11");
+
+    stand.emulator.take_query_units(8);
+    let second = ask("2026-09-01T00:00:00Z").await;
+    let left = &second.headers()["x-ms-ratelimit-microsoft.costmanagement-qpu-remaining"];
+    assert_eq!(left, "QueriesPerHour:588,QueriesPerMin:48,QueriesPer10Sec:0", "80 days are 3 units");
+    // What is not left of one window, nobody can take from another.
+    stand.emulator.take_query_units(600);
+    for left in [36, 24, 12, 0] {
+        stand.emulator.advance_clock(10);
+        stand.emulator.take_query_units(11);
+        let next = ask("2026-11-01T00:00:00Z").await;
+        let units = &next.headers()["x-ms-ratelimit-microsoft.costmanagement-qpu-remaining"];
+        assert!(units.to_str().unwrap().contains(&format!("QueriesPerMin:{left},")), "{units:?}");
+    }
+    stand.emulator.advance_clock(10);
+    let third = ask("2026-11-01T00:00:00Z").await;
+    let wait = &third.headers()["x-ms-ratelimit-microsoft.costmanagement-qpu-retry-after"];
+    assert!((1..=20).contains(&wait.to_str().unwrap().parse::<u32>().unwrap()), "{wait:?}: of the minute");
+    assert_eq!(code(third).await, (429, "429".to_owned()));
+}
+
+#[tokio::test]
 async fn a_fault_throttles_some_calls() {
     let stand = Stand::start().await;
     let token = stand.arm_token("alice").await;

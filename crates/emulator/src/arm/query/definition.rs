@@ -125,11 +125,10 @@ impl Definition {
         })
     }
 
-    /// Months of data touched: what a query costs in processing units.
+    /// Months of data: what a query costs in processing units.
     pub(super) fn months(&self) -> u32 {
-        let years = i32::from(self.to.year() - self.from.year());
-        let months = years * 12 + i32::from(self.to.month() - self.from.month()) + 1;
-        u32::try_from(months).unwrap_or(1)
+        let days = u32::try_from((self.to - self.from).get_days()).unwrap_or_default() + 1;
+        days.div_ceil(31)
     }
 }
 
