@@ -14,11 +14,13 @@ use uuid::Uuid;
 
 use self::auth::Caller;
 use self::errors::ArmError;
+use self::query::QueryScope;
 use self::request::{ArmRequest, CostScope};
 use self::state::State;
 use crate::counters::bump;
 use crate::faults::{Answering, Endpoint, Foreign, Strike};
 
+pub(crate) mod agreement;
 pub(crate) mod auth;
 pub(crate) mod cost_details;
 pub(crate) mod costs;
@@ -115,6 +117,16 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
             (cost_scope(state, id, Some(group), request)?, rest)
         }
         ["subscriptions", id, rest @ ..] => (cost_scope(state, id, None, request)?, rest),
+        ["providers", "microsoft.management", "managementgroups", id, rest @ ..] => {
+            let scope = || QueryScope::management_group(id, &state.subscriptions);
+            return above_subscriptions(state, caller, scope, rest, request);
+        }
+        ["providers", "microsoft.billing", "billingaccounts", behind @ ..] => {
+            let end = behind.iter().position(|segment| *segment == "providers").unwrap_or(behind.len());
+            let (path, rest) = behind.split_at(end);
+            let scope = || QueryScope::billing(&path.join("/"), &state.subscriptions);
+            return above_subscriptions(state, caller, scope, rest, request);
+        }
         _ => return Err(ArmError::not_found(request.uri.path())),
     };
     if let ["providers", "microsoft.costmanagement", ..] = rest
@@ -135,7 +147,7 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
         }
         ["providers", "microsoft.costmanagement", "query"] => {
             count(state, "Microsoft.CostManagement/query");
-            query::handle(state, caller, &scope, request)
+            query::handle(state, caller, &scope.into(), request)
         }
         ["providers", "microsoft.costmanagement", "generatecostdetailsreport"] if post => {
             count(state, "Microsoft.CostManagement/generateCostDetailsReport");
@@ -147,6 +159,24 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
         }
         _ => Err(ArmError::not_found(request.uri.path())),
     }
+}
+
+/// Management groups and billing scopes: their costs can be asked for, and nothing else here.
+fn above_subscriptions(
+    state: &State,
+    caller: &Caller,
+    scope: impl FnOnce() -> Result<QueryScope, ArmError>,
+    rest: &[&str],
+    request: &ArmRequest<'_>,
+) -> Result<Response, ArmError> {
+    let ["providers", "microsoft.costmanagement", "query"] = rest else {
+        return Err(ArmError::not_found(request.uri.path()));
+    };
+    if let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement) {
+        return Ok(answer.response());
+    }
+    count(state, "Microsoft.CostManagement/query");
+    query::handle(state, caller, &scope()?, request)
 }
 
 /// The subscription named in the path; unknown ones are 404 to everyone.

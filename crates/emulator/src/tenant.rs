@@ -15,6 +15,7 @@ use self::people::People;
 use crate::error::StartError;
 use crate::jwt;
 
+pub(crate) mod billing;
 pub(crate) mod certificate;
 pub(crate) mod conditional_access;
 pub(crate) mod contoso;

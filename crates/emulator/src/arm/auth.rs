@@ -47,6 +47,16 @@ impl Caller {
             || self.roles.iter().any(|role| role.subscription.eq_ignore_ascii_case(subscription))
     }
 
+    /// Whether the caller has a role on the management group.
+    pub(crate) fn may_see_group(&self, id: &str) -> bool {
+        self.person.as_deref().is_some_and(|person| person.groups.contains(&id))
+    }
+
+    /// Whether the caller may read the billing account. Roles on subscriptions say nothing of it.
+    pub(crate) fn may_see_billing(&self, account: &str) -> bool {
+        self.person.as_deref().is_some_and(|person| person.billing_accounts.contains(&account))
+    }
+
     /// Whether the caller may give roles on the subscription.
     pub(crate) fn may_give_roles(&self, subscription: &str) -> bool {
         self.roles.iter().any(|role| role.gives() && role.subscription.eq_ignore_ascii_case(subscription))

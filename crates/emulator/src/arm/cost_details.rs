@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(crate) use self::csv::{Rows, part};
+use super::agreement::Agreement;
 use super::auth::Caller;
 use super::costs::Basis;
 use super::errors::ArmError;
@@ -68,7 +69,7 @@ struct Period {
     end: String,
 }
 
-/// Orders a report: 202 with `Location` and `Retry-After`.
+/// Orders a report: 202 with `Location` and `Retry-After`; 422 for an offer that Azure builds none of.
 pub(crate) fn generate(
     state: &State,
     caller: &Caller,
@@ -76,6 +77,9 @@ pub(crate) fn generate(
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
     authorize(caller, scope)?;
+    if scope.subscription.agreement == Agreement::PayAsYouGo {
+        return Err(ArmError::unsupported_offer());
+    }
     let headers = throttle::admit(state, caller, &scope.path(), request, 1)?;
     let body: Value =
         serde_json::from_slice(request.body).map_err(|_| ArmError::bad_request("The body is not JSON."))?;

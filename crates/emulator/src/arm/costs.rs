@@ -10,6 +10,7 @@ use jiff::civil::{Date, Weekday};
 use serde::Deserialize;
 
 use self::catalogue::Service;
+use super::agreement::Agreement;
 
 mod catalogue;
 
@@ -67,6 +68,7 @@ pub(crate) struct Subscription {
     pub(crate) id: String,
     pub(crate) display_name: String,
     pub(crate) environment: &'static str,
+    pub(crate) agreement: Agreement,
     /// What people wrote at the end of every name.
     pub(crate) written: String,
     pub(crate) resources: Vec<Resource>,
@@ -80,20 +82,20 @@ pub(crate) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Prod, Dev, and one for each generated person.
+    /// Prod, Dev, Factory, Lab, and one for each generated person.
     #[cfg(test)]
     pub(crate) fn new(extra: usize) -> Self {
         Self::written(extra, "")
     }
 
-    /// Prod, Dev, and one for each generated person, with `text` at the end of every name.
+    /// Prod, Dev, Factory, Lab, and one for each generated person, with `text` at the end of every name.
     pub(crate) fn written(extra: usize, text: &str) -> Self {
         let sign = |mut subscription: Subscription| {
             subscription.display_name.push_str(text);
             text.clone_into(&mut subscription.written);
             Arc::new(subscription)
         };
-        let named = [catalogue::prod(), catalogue::dev()];
+        let named = [catalogue::prod(), catalogue::dev(), catalogue::factory(), catalogue::lab()];
         let all: Vec<_> = named.into_iter().chain((1..=extra).map(catalogue::generated)).map(sign).collect();
         let by_id = all.iter().map(|one| (one.id.clone(), Arc::clone(one))).collect();
         Self { all, by_id }
@@ -219,6 +221,6 @@ mod tests {
             .collect();
         totals.sort_unstable();
         totals.dedup();
-        assert_eq!(totals.len(), 52);
+        assert_eq!(totals.len(), 54);
     }
 }

@@ -32,6 +32,12 @@ impl ArmError {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// Cost details are for EA and MCA alone: <https://github.com/microsoft/finops-toolkit/issues/1005>.
+    pub(crate) fn unsupported_offer() -> Self {
+        let message = "Unsupported request. offer type: WebDirect is not supported.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "422", message)
+    }
+
     /// What Cost Management says of what it does not support: the code is the string "500".
     pub(crate) fn internal() -> Self {
         let message = "An internal server error occurred.";
@@ -67,6 +73,14 @@ impl ArmError {
             Uuid::new_v4()
         );
         Self::new(StatusCode::UNAUTHORIZED, "RBACAccessDenied", message)
+    }
+
+    /// What a billing scope says to who has no role there.
+    /// <https://learn.microsoft.com/azure/cost-management-billing/costs/cost-management-error-codes>
+    pub(crate) fn billing_access_denied() -> Self {
+        let message =
+            format!("The client does not have access to the billing scope. Request ID: {}", Uuid::new_v4());
+        Self::new(StatusCode::BAD_REQUEST, "BillingAccessDenied", message)
     }
 
     /// ARM's refusal, which names who asked for what.
@@ -105,7 +119,10 @@ impl IntoResponse for ArmError {
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.headers);
         // Cost Management itself refuses without it.
-        if !matches!(self.code, "RBACAccessDenied" | "BadRequest" | "429" | "500") {
+        if !matches!(
+            self.code,
+            "RBACAccessDenied" | "BillingAccessDenied" | "BadRequest" | "422" | "429" | "500"
+        ) {
             let name = HeaderName::from_static("x-ms-failure-cause");
             response.headers_mut().insert(name, HeaderValue::from_static("gateway"));
         }

@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use self::definition::Definition;
 pub(crate) use self::definition::day;
-pub(crate) use self::dimensions::{charge_type, frequency, pricing_model, publisher_type};
+pub(crate) use self::dimensions::{charge_type, frequency, meter_id, pricing_model, publisher_type};
+pub(crate) use self::scope::QueryScope;
 use self::table::Table;
 use super::auth::Caller;
 use super::errors::ArmError;
-use super::request::{ArmRequest, CostScope};
+use super::request::ArmRequest;
 use super::state::State;
 use super::throttle;
 use crate::jwt;
@@ -24,6 +25,7 @@ use crate::jwt;
 mod definition;
 mod dimensions;
 mod filter;
+mod scope;
 mod table;
 
 const DEFAULT_TOP: usize = 1_000;
@@ -32,18 +34,17 @@ const DEFAULT_TOP: usize = 1_000;
 pub(crate) fn handle(
     state: &State,
     caller: &Caller,
-    scope: &CostScope,
+    scope: &QueryScope,
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
     // A GET on nextLink, or a POST without body, fails like this in life.
     if request.method != Method::POST || request.body.is_empty() {
         return Err(ArmError::bad_request("Invalid query definition, Dataset is invalid or not supplied."));
     }
-    if !caller.may_see(&scope.subscription.id) {
-        return Err(ArmError::rbac_access_denied());
-    }
+    scope.authorize(caller)?;
     let definition = Definition::parse(request.body, state.world.today())?;
-    let headers = throttle::admit(state, caller, &scope.path(), request, definition.months())?;
+    definition.check(scope)?;
+    let headers = throttle::admit(state, caller, scope.path(), request, definition.months())?;
     let table = Table::build(scope, &definition, state.world.today())?;
     let mut response = if table.rows.is_empty() {
         StatusCode::NO_CONTENT.into_response()
@@ -56,7 +57,7 @@ pub(crate) fn handle(
 
 fn page(
     state: &State,
-    scope: &CostScope,
+    scope: &QueryScope,
     request: &ArmRequest<'_>,
     table: &Table,
 ) -> Result<Json<Value>, ArmError> {
@@ -71,7 +72,7 @@ fn page(
     };
     let end = table.rows.len().min(start + size);
     let rows = table.rows.get(start..end).unwrap_or_default();
-    let next = (end < table.rows.len()).then(|| next_link(state, request, end));
+    let next = (end < table.rows.len()).then(|| next_link(state, scope, request, end));
     let name = Uuid::new_v4();
     let path = format!("{}/providers/Microsoft.CostManagement/query/{name}", scope.path());
     Ok(Json(json!({
@@ -84,15 +85,21 @@ fn page(
 }
 
 /// The same URL with a skip token; the client POSTs the same body to it.
-fn next_link(state: &State, request: &ArmRequest<'_>, start: usize) -> String {
+fn next_link(state: &State, scope: &QueryScope, request: &ArmRequest<'_>, start: usize) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    let version = request.parameter("api-version").unwrap_or_default();
+    let version = match request.parameter("api-version") {
+        Some(_) if scope.has_old_links() => "2021-10-01",
+        version => version.unwrap_or_default(),
+    };
     query.append_pair("api-version", version);
     if let Some(top) = request.parameter("$top") {
         query.append_pair("$top", top);
     }
     query.append_pair("$skiptoken", &STANDARD.encode(format!("{start}:{}", fingerprint(request.body))));
-    format!("{}{}?{}", state.world.endpoints.arm, request.uri.path(), query.finish().replace("%24", "$"))
+    let operation = if scope.has_old_links() { "Query" } else { "query" };
+    let (arm, path) = (&state.world.endpoints.arm, scope.path());
+    let query = query.finish().replace("%24", "$");
+    format!("{arm}{path}/providers/Microsoft.CostManagement/{operation}?{query}")
 }
 
 /// Where the page starts; the token belongs to one query.

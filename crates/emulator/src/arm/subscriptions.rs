@@ -58,7 +58,7 @@ fn describe(subscription: &Subscription) -> Value {
         "state": "Enabled",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",
-            "quotaId": "EnterpriseAgreement_2014-09-01",
+            "quotaId": subscription.agreement.quota_id(),
             "spendingLimit": "Off",
         },
     })

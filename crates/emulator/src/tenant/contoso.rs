@@ -40,3 +40,7 @@ pub const CONSUMERS_TENANT_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 pub const PROD_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000001";
 /// Subscription "Contoso Dev".
 pub const DEV_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000002";
+/// Subscription "Contoso Factory", of an enrolment.
+pub const FACTORY_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000003";
+/// Subscription "Contoso Lab", pay-as-you-go.
+pub const LAB_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000004";

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use super::billing::MANAGEMENT_GROUPS;
+use super::contoso::{DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION};
 use crate::jwt;
 
 /// The delegated scope every user may consent to.
@@ -28,6 +29,10 @@ pub(crate) struct Person {
     pub(crate) idp: Option<String>,
     /// Ids of the subscriptions this person has a role on.
     pub(crate) subscriptions: Vec<String>,
+    /// Ids of the management groups this person has a role on.
+    pub(crate) groups: Vec<&'static str>,
+    /// Billing accounts this person may read, with all their parts.
+    pub(crate) billing_accounts: Vec<&'static str>,
     /// App roles of the API assigned to this person.
     pub(crate) roles: Vec<&'static str>,
     /// Scopes of the API consented for this person and the public client at start.
@@ -62,13 +67,13 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// The five named people and `extra` generated ones.
+    /// The six named people and `extra` generated ones.
     #[cfg(test)]
     pub(crate) fn new(extra: usize) -> Self {
         Self::with_alice_over(0, extra)
     }
 
-    /// The five named people and `extra` generated ones; alice has a role on the subscriptions of the first `seen` of them.
+    /// The six named people and `extra` generated ones; alice has a role on the subscriptions of the first `seen` of them.
     pub(crate) fn with_alice_over(seen: usize, extra: usize) -> Self {
         let mut named = named();
         for alice in named.iter_mut().filter(|person| person.name == "alice") {
@@ -98,6 +103,10 @@ impl People {
 fn named() -> Vec<Person> {
     let both = || vec![PROD_SUBSCRIPTION.to_owned(), DEV_SUBSCRIPTION.to_owned()];
     let prod = || vec![PROD_SUBSCRIPTION.to_owned()];
+    let everything = || {
+        let all = [PROD_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION];
+        all.map(str::to_owned).to_vec()
+    };
     let dev = || vec![DEV_SUBSCRIPTION.to_owned()];
     let person = |name: &str, oid: &str, display: &str, subscriptions| Person {
         name: name.to_owned(),
@@ -106,6 +115,8 @@ fn named() -> Vec<Person> {
         upn: format!("{name}@contoso.com"),
         idp: None,
         subscriptions,
+        groups: Vec::new(),
+        billing_accounts: Vec::new(),
         roles: Vec::new(),
         consented: vec![SCOPE_READ],
     };
@@ -123,6 +134,11 @@ fn named() -> Vec<Person> {
             idp: Some("https://sts.windows.net/99998888-7777-6666-5555-444433332222/".to_owned()),
             ..person("erin", "e4140000-0000-4000-8000-000000000005", "Erin Eide (Fabrikam)", dev())
         },
+        Person {
+            groups: MANAGEMENT_GROUPS.iter().map(|group| group.id).collect(),
+            billing_accounts: vec!["8611537", "11112222:22223333_2019-05-31"],
+            ..person("frank", "f4a40000-0000-4000-8000-000000000006", "Frank Fuchs", everything())
+        },
     ]
 }
 
@@ -135,6 +151,8 @@ fn generated(number: usize) -> Person {
         upn: format!("person-{number:04}@contoso.com"),
         idp: None,
         subscriptions: vec![generated_subscription(number)],
+        groups: Vec::new(),
+        billing_accounts: Vec::new(),
         roles: vec![ROLE_EXPORTER],
         consented: vec![SCOPE_READ, SCOPE_EXPORT],
     }

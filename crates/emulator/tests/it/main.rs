@@ -6,6 +6,7 @@ mod arm;
 mod authorize;
 mod control;
 mod cost_details;
+mod cost_scopes;
 mod discovery;
 mod federation;
 mod graph;

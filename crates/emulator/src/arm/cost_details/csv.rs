@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::Report;
 use crate::arm::costs::Resource;
-use crate::arm::query::{charge_type, frequency, pricing_model, publisher_type};
+use crate::arm::query::{charge_type, frequency, meter_id, pricing_model, publisher_type};
 
 const HEADER: &str = "invoiceId,previousInvoiceId,billingAccountId,billingAccountName,billingProfileId,billingProfileName,\
     invoiceSectionId,invoiceSectionName,resellerName,resellerMpnId,costCenter,billingPeriodEndDate,billingPeriodStartDate,\
@@ -140,10 +140,6 @@ fn decimal(amount: i64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn meter_id(meter: &str) -> String {
-    crate::tenant::ids::object_id("meter", meter)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -196,6 +192,8 @@ mod tests {
             [
                 "Bu_T6tufCL58n247D7KOYVly7B86-g2tYu2XenJ-oe4",
                 "tZ0cTIUOGeRItPVI8sFtdf6_hlxUL1kGm8leUfl9JSw",
+                "gl35HlqXEnyGxSDA-cWPBzkXLsKBWcWYX1YFiC15aHc",
+                "fYWqLBXbXQf9dAMHJJkF8563Rl35Xy-HMON72rEsq4M",
                 "i5Q3W2bFkdf7p1RcrEm40ahLbDQnJTVlBHZgKZaEDCM",
             ]
         );

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::{Charge, Resource, Subscription, UNIT, seed};
-use crate::tenant::contoso::{DEV_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use crate::arm::agreement::Agreement;
+use crate::tenant::contoso::{DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION};
 use crate::tenant::people::generated_subscription;
 
 #[expect(clippy::expect_used, reason = "it is part of the program, and the tests read all of it")]
@@ -39,6 +40,8 @@ struct Catalogue {
     regions: HashMap<&'static str, Region>,
     prod: Vec<Line>,
     dev: Vec<Line>,
+    factory: Vec<Line>,
+    lab: Vec<Line>,
     /// Of each generated person, in a group of their own.
     own: Vec<Line>,
 }
@@ -73,13 +76,25 @@ struct Line {
 /// "Contoso Prod": in EUR, with one marketplace product in USD.
 pub(super) fn prod() -> Subscription {
     let resources = CATALOGUE.prod.iter().map(|line| line.resource("prod")).collect();
-    subscription(PROD_SUBSCRIPTION.to_owned(), "Contoso Prod".to_owned(), "prod", resources)
+    subscription(PROD_SUBSCRIPTION, "Contoso Prod", "prod", Agreement::Customer, resources)
 }
 
 /// "Contoso Dev": smaller, in EUR, with a burst of GPU machines each month.
 pub(super) fn dev() -> Subscription {
     let resources = CATALOGUE.dev.iter().map(|line| line.resource("dev")).collect();
-    subscription(DEV_SUBSCRIPTION.to_owned(), "Contoso Dev".to_owned(), "dev", resources)
+    subscription(DEV_SUBSCRIPTION, "Contoso Dev", "dev", Agreement::Customer, resources)
+}
+
+/// "Contoso Factory": of an enrolment, in CHF.
+pub(super) fn factory() -> Subscription {
+    let resources = CATALOGUE.factory.iter().map(|line| line.resource("factory")).collect();
+    subscription(FACTORY_SUBSCRIPTION, "Contoso Factory", "factory", Agreement::Enterprise, resources)
+}
+
+/// "Contoso Lab": pay-as-you-go.
+pub(super) fn lab() -> Subscription {
+    let resources = CATALOGUE.lab.iter().map(|line| line.resource("lab")).collect();
+    subscription(LAB_SUBSCRIPTION, "Contoso Lab", "lab", Agreement::PayAsYouGo, resources)
 }
 
 /// The subscription of one generated person: a resource group named after them, and amounts nobody else has.
@@ -92,16 +107,19 @@ pub(super) fn generated(number: usize) -> Subscription {
         Resource { group: group.clone(), daily: made.daily * share / 100, seed, ..made }
     };
     let resources = CATALOGUE.own.iter().map(own).collect();
-    subscription(generated_subscription(number), format!("Person {number:04}"), "sandbox", resources)
+    let (id, name) = (generated_subscription(number), format!("Person {number:04}"));
+    subscription(&id, &name, "sandbox", Agreement::Customer, resources)
 }
 
 fn subscription(
-    id: String,
-    display_name: String,
+    id: &str,
+    display_name: &str,
     environment: &'static str,
+    agreement: Agreement,
     resources: Vec<Resource>,
 ) -> Subscription {
-    Subscription { id, display_name, environment, written: String::new(), resources }
+    let (id, display_name) = (id.to_owned(), display_name.to_owned());
+    Subscription { id, display_name, environment, agreement, written: String::new(), resources }
 }
 
 impl Line {

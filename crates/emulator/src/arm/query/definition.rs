@@ -7,7 +7,9 @@ use jiff::{Span, ToSpan as _, Unit};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::dimensions;
 use super::filter::Filter;
+use super::scope::QueryScope;
 use crate::arm::costs::Basis;
 use crate::arm::errors::ArmError;
 
@@ -125,6 +127,28 @@ impl Definition {
         })
     }
 
+    /// Whether the scope has what the query names.
+    ///
+    /// # Errors
+    /// 400 for a dimension that it has not.
+    pub(super) fn check(&self, scope: &QueryScope) -> Result<(), ArmError> {
+        for grouping in &self.grouping {
+            if let Grouping::Dimension(name) = grouping {
+                dimensions::check(scope, name, "grouping")?;
+            }
+        }
+        let filtered = self.filter.iter().flat_map(Filter::dimensions).collect::<Vec<_>>();
+        filtered.iter().try_for_each(|name| dimensions::check(scope, name, "filter"))?;
+        let filters = |wanted: &str| filtered.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        // https://learn.microsoft.com/azure/cost-management-billing/costs/understand-work-scopes
+        if scope.dates_anyhow() && filters("SubscriptionName") && !filters("SubscriptionId") {
+            return Err(ArmError::bad_request(
+                "Invalid query definition: a filter on SubscriptionName needs one on SubscriptionId.",
+            ));
+        }
+        Ok(())
+    }
+
     /// Months of data: what a query costs in processing units.
     pub(super) fn months(&self) -> u32 {
         let days = u32::try_from((self.to - self.from).get_days()).unwrap_or_default() + 1;
@@ -194,7 +218,8 @@ fn grouping(wire: Vec<WireGrouping>) -> Result<Vec<Grouping>, ArmError> {
     for one in wire {
         let grouping = match one.r#type.to_ascii_lowercase().as_str() {
             "dimension" => Grouping::Dimension(one.name),
-            "tag" | "tagkey" => Grouping::Tag(one.name),
+            // Not "Tag": https://github.com/Azure/azure-rest-api-specs/issues/22884
+            "tagkey" => Grouping::Tag(one.name),
             other => {
                 return Err(ArmError::bad_request(format!(
                     "Invalid query definition: Invalid grouping type '{other}'."

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::definition::{Definition, Granularity, Grouping, Measure};
 use super::dimensions;
-use crate::arm::CostScope;
-use crate::arm::costs::Resource;
+use super::scope::QueryScope;
+use crate::arm::costs::{Resource, Subscription};
 use crate::arm::errors::ArmError;
 
 /// The complete answer, before paging.
@@ -26,9 +26,9 @@ type Group = (Vec<String>, &'static str);
 type Members<'a> = Vec<(&'a Resource, usize)>;
 
 impl Table {
-    pub(super) fn build(scope: &CostScope, definition: &Definition, today: Date) -> Result<Self, ArmError> {
-        let columns = columns(definition);
-        let (groups, members) = classify(scope, definition)?;
+    pub(super) fn build(scope: &QueryScope, definition: &Definition, today: Date) -> Result<Self, ArmError> {
+        let columns = columns(definition, scope);
+        let (groups, members) = classify(scope, definition);
         let mut sums: BTreeMap<(Option<Date>, &Group), [i64; 2]> = BTreeMap::new();
         for day in definition
             .from
@@ -36,7 +36,8 @@ impl Table {
             .take_while(|day| *day <= definition.to.min(today))
         {
             let bucket = match definition.granularity {
-                Granularity::None => None,
+                // Of a management group it is a row for each month, of one key: they are to be added up.
+                Granularity::None => scope.dates_anyhow().then(|| day.last_of_month().min(definition.to)),
                 Granularity::Daily => Some(day),
                 Granularity::Monthly => Some(day.first_of_month()),
             };
@@ -78,46 +79,48 @@ impl Table {
 }
 
 /// The distinct groups, and each resource that passes the filter with the index of its group.
-fn classify<'a>(
-    scope: &'a CostScope,
-    definition: &Definition,
-) -> Result<(Vec<Group>, Members<'a>), ArmError> {
-    let subscription = &scope.subscription;
+fn classify<'a>(scope: &'a QueryScope, definition: &Definition) -> (Vec<Group>, Members<'a>) {
     let mut groups: Vec<Group> = Vec::new();
     let mut index: HashMap<Group, usize> = HashMap::new();
     let mut members = Vec::new();
-    for resource in &subscription.resources {
-        let outside =
-            scope.resource_group.as_ref().is_some_and(|group| !group.eq_ignore_ascii_case(&resource.group));
-        let filtered =
-            definition.filter.as_ref().map_or(Ok(true), |filter| filter.holds(subscription, resource))?;
-        if outside || !filtered {
+    for (subscription, resource) in in_scope(scope) {
+        if definition.filter.as_ref().is_some_and(|filter| !filter.holds(subscription, resource)) {
             continue;
         }
-        let mut values = Vec::new();
-        for grouping in &definition.grouping {
-            match grouping {
-                Grouping::Dimension(name) => values.push(dimensions::value(subscription, resource, name)?),
-                Grouping::Tag(key) => {
-                    values.push(key.to_ascii_lowercase());
-                    values.push(resource.tag(key).unwrap_or_default().to_owned());
-                }
-            }
-        }
-        let group = (values, resource.currency);
+        let group = (values(definition, subscription, resource), resource.currency);
         let at = *index.entry(group).or_insert_with_key(|group| {
             groups.push(group.clone());
             groups.len() - 1
         });
         members.push((resource, at));
     }
-    Ok((groups, members))
+    (groups, members)
 }
 
-fn columns(definition: &Definition) -> Vec<Value> {
+fn in_scope(scope: &QueryScope) -> impl Iterator<Item = (&Subscription, &Resource)> {
+    let all = scope.subscriptions.iter();
+    let all = all.flat_map(|one| one.resources.iter().map(|resource| (one.as_ref(), resource)));
+    let group = scope.resource_group.as_deref();
+    all.filter(move |(_, resource)| group.is_none_or(|group| group.eq_ignore_ascii_case(&resource.group)))
+}
+
+/// The cells of a row's groups. A tag has two; one without a name has an empty one
+/// (<https://github.com/Azure/azure-rest-api-specs/issues/22884>).
+fn values(definition: &Definition, subscription: &Subscription, resource: &Resource) -> Vec<String> {
+    let cells = |grouping: &Grouping| match grouping {
+        Grouping::Dimension(name) => vec![dimensions::value(subscription, resource, name)],
+        Grouping::Tag(key) => {
+            vec![key.to_ascii_lowercase(), resource.tag(key).unwrap_or_default().to_owned()]
+        }
+    };
+    definition.grouping.iter().flat_map(cells).collect()
+}
+
+fn columns(definition: &Definition, scope: &QueryScope) -> Vec<Value> {
     let mut columns: Vec<Value> =
         definition.measures.iter().map(|(name, _)| column(name, "Number")).collect();
     match definition.granularity {
+        Granularity::None if scope.dates_anyhow() => columns.push(column("UsageDate", "Number")),
         Granularity::None => {}
         Granularity::Daily => columns.push(column("UsageDate", "Number")),
         Granularity::Monthly => columns.push(column("BillingMonth", "Datetime")),

@@ -1,0 +1,103 @@
+//! Where a query asks: what lies in it, who may ask there, and which rules hold.
+
+use std::sync::Arc;
+
+use super::super::agreement::Agreement;
+use super::super::auth::Caller;
+use super::super::costs::{Subscription, Subscriptions};
+use super::super::errors::ArmError;
+use super::super::request::CostScope;
+use crate::tenant::billing::{BILLING_SCOPES, MANAGEMENT_GROUPS};
+
+/// A scope of any form.
+#[derive(Debug)]
+pub(crate) struct QueryScope {
+    path: String,
+    kind: Kind,
+    pub(super) agreement: Agreement,
+    pub(super) subscriptions: Vec<Arc<Subscription>>,
+    /// The one resource group that counts.
+    pub(super) resource_group: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Subscription,
+    ManagementGroup(&'static str),
+    /// The account.
+    Billing(&'static str),
+}
+
+impl QueryScope {
+    /// A management group. One without any subscription that Cost Management adds up there is refused.
+    pub(crate) fn management_group(id: &str, all: &Subscriptions) -> Result<Self, ArmError> {
+        let group = MANAGEMENT_GROUPS.iter().find(|group| group.id.eq_ignore_ascii_case(id));
+        let group = group.ok_or_else(|| ArmError::not_found(&format!("managementGroups/{id}")))?;
+        // Those of a Customer Agreement are left out of the answer without a word:
+        // https://github.com/MicrosoftDocs/azure-docs/issues/88133
+        let mut subscriptions = found(group.subscriptions, all);
+        subscriptions.retain(|subscription| subscription.agreement != Agreement::Customer);
+        if subscriptions.is_empty() {
+            let message = format!("Management group {} does not have any valid subscriptions.", group.id);
+            return Err(ArmError::bad_request(message));
+        }
+        let path = format!("/providers/Microsoft.Management/managementGroups/{}", group.id);
+        Ok(Self::new(path, Kind::ManagementGroup(group.id), Agreement::Enterprise, subscriptions))
+    }
+
+    /// A billing account or a part of one, by its path behind `billingAccounts/`.
+    pub(crate) fn billing(path: &str, all: &Subscriptions) -> Result<Self, ArmError> {
+        let scope = BILLING_SCOPES.iter().find(|scope| scope.path.eq_ignore_ascii_case(path));
+        let scope = scope.ok_or_else(|| ArmError::not_found(&format!("billingAccounts/{path}")))?;
+        let account = scope.path.split('/').next().unwrap_or_default();
+        let agreement = if scope.is_enterprise { Agreement::Enterprise } else { Agreement::Customer };
+        let path = format!("/providers/Microsoft.Billing/billingAccounts/{}", scope.path);
+        Ok(Self::new(path, Kind::Billing(account), agreement, found(scope.subscriptions, all)))
+    }
+
+    fn new(path: String, kind: Kind, agreement: Agreement, subscriptions: Vec<Arc<Subscription>>) -> Self {
+        Self { path, kind, agreement, subscriptions, resource_group: None }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether resources can be told apart here: above subscriptions they cannot.
+    pub(super) fn has_resources(&self) -> bool {
+        self.kind == Kind::Subscription
+    }
+
+    /// The examples of the specification for scopes above subscriptions have an older version and another spelling in their
+    /// next links.
+    pub(super) fn has_old_links(&self) -> bool {
+        self.kind != Kind::Subscription
+    }
+
+    /// An answer of a management group has a date column even where none was asked for.
+    pub(super) fn dates_anyhow(&self) -> bool {
+        matches!(self.kind, Kind::ManagementGroup(_))
+    }
+
+    pub(super) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {
+        match self.kind {
+            Kind::Subscription if self.subscriptions.iter().all(|one| caller.may_see(&one.id)) => Ok(()),
+            Kind::ManagementGroup(id) if caller.may_see_group(id) => Ok(()),
+            Kind::Billing(account) if caller.may_see_billing(account) => Ok(()),
+            Kind::Subscription | Kind::ManagementGroup(_) => Err(ArmError::rbac_access_denied()),
+            Kind::Billing(_) => Err(ArmError::billing_access_denied()),
+        }
+    }
+}
+
+impl From<CostScope> for QueryScope {
+    fn from(scope: CostScope) -> Self {
+        let (path, agreement) = (scope.path(), scope.subscription.agreement);
+        let CostScope { subscription, resource_group } = scope;
+        Self { resource_group, ..Self::new(path, Kind::Subscription, agreement, vec![subscription]) }
+    }
+}
+
+fn found(ids: &[&str], all: &Subscriptions) -> Vec<Arc<Subscription>> {
+    ids.iter().filter_map(|id| all.find(id)).collect()
+}
