@@ -105,7 +105,7 @@ mod tests {
 
     fn row(service: &str, amount: &str, currency: &str) -> crate::Row {
         let cost = Money::new(amount.parse().unwrap(), currency.parse().unwrap());
-        crate::Row { cost, date: None, groups: vec![service.to_owned()] }
+        crate::Row { cost, beside: None, date: None, groups: vec![service.to_owned()] }
     }
 
     #[test]

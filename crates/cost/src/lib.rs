@@ -47,7 +47,7 @@ pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
 pub use period::Period;
 pub use query::{
-    Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
+    Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
 };
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};

@@ -9,7 +9,7 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 pub use filter::Filter;
-pub use request::{CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
+pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
 pub use response::Row;
 
 use crate::client::{ArmRequest, observed};

@@ -12,6 +12,7 @@ use crate::period::Period;
 pub struct Query {
     metric: Metric,
     column: CostColumn,
+    beside: Option<Beside>,
     period: Period,
     granularity: Granularity,
     grouping: Vec<Grouping>,
@@ -24,6 +25,7 @@ impl Query {
         QueryBuilder(Self {
             metric,
             column: CostColumn::default(),
+            beside: None,
             period,
             granularity: Granularity::default(),
             grouping: Vec::new(),
@@ -51,6 +53,11 @@ impl Query {
         &self.grouping
     }
 
+    /// What is summed beside the cost.
+    pub const fn beside(&self) -> Option<Beside> {
+        self.beside
+    }
+
     pub(super) const fn column(&self) -> CostColumn {
         self.column
     }
@@ -61,6 +68,10 @@ impl Query {
             "granularity": self.granularity.as_str(),
             "aggregation": {"totalCost": {"name": self.column.as_str(), "function": "Sum"}},
         });
+        if let Some(beside) = self.beside {
+            let name = beside.columns(self.column)[0];
+            dataset["aggregation"]["beside"] = json!({"name": name, "function": "Sum"});
+        }
         if !self.grouping.is_empty() {
             dataset["grouping"] = self.grouping.iter().map(Grouping::json).collect();
         }
@@ -128,6 +139,12 @@ impl QueryBuilder {
         self
     }
 
+    /// Sums something else in the same call: Azure takes two sums, and one query counts as one.
+    pub fn beside(mut self, beside: Beside) -> Self {
+        self.0.beside = Some(beside);
+        self
+    }
+
     /// The question, if Azure answers it in full.
     pub fn build(self) -> Result<Query, InvalidQuery> {
         self.0.check().map(|()| self.0)
@@ -180,6 +197,27 @@ impl CostColumn {
         match self {
             Self::Cost => Self::PreTaxCost,
             Self::PreTaxCost => Self::Cost,
+        }
+    }
+}
+
+/// What can be summed beside the cost in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Beside {
+    /// The quantity used. It adds up within one meter and unit, and nowhere else.
+    Quantity,
+    /// The cost in US dollars, by Microsoft's own conversion: the one total across currencies. Azure names the billing currency
+    /// beside it all the same (<https://github.com/Azure/azure-sdk-for-js/issues/29948>).
+    Usd,
+}
+
+impl Beside {
+    /// The column to ask for beside this cost column, and the other name that an answer may have.
+    pub(super) const fn columns(self, cost: CostColumn) -> [&'static str; 2] {
+        match (self, cost) {
+            (Self::Quantity, _) => ["UsageQuantity", "Quantity"],
+            (Self::Usd, CostColumn::Cost) => ["CostUSD", "PreTaxCostUSD"],
+            (Self::Usd, CostColumn::PreTaxCost) => ["PreTaxCostUSD", "CostUSD"],
         }
     }
 }

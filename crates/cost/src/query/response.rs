@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -21,6 +22,8 @@ use crate::money::{Currency, Money};
 pub struct Row {
     /// The cost, to the last digit Azure sent. May be negative (credits, refunds).
     pub cost: Money,
+    /// What was summed beside it, if the query asked and Azure has a figure: the whole is unknown where a part is.
+    pub beside: Option<Decimal>,
     /// The day, or the month's first day; `None` without granularity.
     pub date: Option<Date>,
     /// The values of the groups, in the order of [`Query::grouping`]. Empty where Azure knows none, such as the
@@ -85,6 +88,7 @@ enum Cells {
 /// Where on a page the columns are that a query asked for.
 struct Layout {
     cost: usize,
+    beside: Option<usize>,
     currency: usize,
     date: Option<usize>,
     groups: Vec<usize>,
@@ -93,6 +97,13 @@ struct Layout {
 impl Layout {
     fn new(columns: &[Column<'_>], query: &Query) -> Result<Self, Error> {
         let find = |name: &str| columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        let beside = match query.beside() {
+            Some(beside) => {
+                let place = beside.columns(query.column()).into_iter().find_map(find);
+                Some(place.ok_or(unexpected("costs without the second sum"))?)
+            }
+            None => None,
+        };
         let date = match query.granularity().date_column() {
             Some(name) => Some(find(name).ok_or(unexpected("costs without the date column"))?),
             None => None,
@@ -101,6 +112,7 @@ impl Layout {
             cost: find(query.column().as_str())
                 .or_else(|| find(query.column().other().as_str()))
                 .ok_or(unexpected("costs without the cost column"))?,
+            beside,
             currency: find("Currency").ok_or(unexpected("costs without a currency"))?,
             date,
             groups: group_columns(columns, query.grouping())?,
@@ -111,11 +123,8 @@ impl Layout {
         let cell = |index: usize| {
             row.get(index).map(|cell| cell.get()).ok_or(unexpected("a row with cells missing"))
         };
-        let (amount, currency) = (text(cell(self.cost)?)?, text(cell(self.currency)?)?);
-        if amount.trim().is_empty() {
-            return Ok(Cells::NoFigure);
-        }
-        let amount = parse_amount(amount.trim()).map_err(|_| unexpected("a cost that is not a number"))?;
+        let (amount, currency) = (figure(&text(cell(self.cost)?)?)?, text(cell(self.currency)?)?);
+        let Some(amount) = amount else { return Ok(Cells::NoFigure) };
         if currency.trim().is_empty() {
             // A zero of no currency adds to nothing; any other amount would be lost.
             let none = amount.is_zero();
@@ -127,9 +136,13 @@ impl Layout {
             Some(index) => Some(date(&text(cell(index)?)?).ok_or(unexpected("a date that is not a date"))?),
             None => None,
         };
+        let beside = match self.beside {
+            Some(index) => figure(&text(cell(index)?)?)?,
+            None => None,
+        };
         let groups = self.groups.iter().map(|index| Ok(text(cell(*index)?)?.into_owned()));
         let groups = groups.collect::<Result<_, Error>>()?;
-        Ok(Cells::Row(Row { cost: Money::new(amount, currency), date, groups }))
+        Ok(Cells::Row(Row { cost: Money::new(amount, currency), beside, date, groups }))
     }
 }
 
@@ -160,6 +173,15 @@ fn text(cell: &str) -> Result<Cow<'_, str>, Error> {
         _ if cell == "null" => Ok(Cow::Borrowed("")),
         _ => Ok(Cow::Borrowed(cell)),
     }
+}
+
+/// A figure, to the last digit; `None` where there is none.
+fn figure(text: &str) -> Result<Option<Decimal>, Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse_amount(text).map(Some).map_err(|_| unexpected("a figure that is not a number"))
 }
 
 /// `20261101` (as number or text), `2026-11-01` or `2026-11-01T00:00:00`, with or without zone.

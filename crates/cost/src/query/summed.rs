@@ -17,22 +17,27 @@ impl QueryResult {
     /// (<https://github.com/opencost/opencost/issues/2275>).
     pub fn summed(self) -> Result<Self, AmountOverflow> {
         let mut places: HashMap<Key, usize> = HashMap::new();
-        let mut sums: Vec<(Row, Sum)> = Vec::new();
+        let mut sums: Vec<(Row, Sum, Option<Sum>)> = Vec::new();
         for row in self.rows {
             let groups = row.groups.iter().map(|group| group.to_lowercase()).collect();
             let key = (row.date, row.cost.currency, groups);
-            let amount = row.cost.amount;
+            let (amount, beside) = (row.cost.amount, row.beside);
             let place = *places.entry(key).or_insert_with(|| {
-                sums.push((row, Sum::default()));
+                sums.push((row, Sum::default(), Some(Sum::default())));
                 sums.len() - 1
             });
-            if let Some((_, sum)) = sums.get_mut(place) {
+            if let Some((_, sum, sum_beside)) = sums.get_mut(place) {
                 sum.add(amount)?;
+                match (&mut *sum_beside, beside) {
+                    (Some(sum), Some(figure)) => sum.add(figure)?,
+                    _ => *sum_beside = None,
+                }
             }
         }
-        let row = |(row, sum): (Row, Sum)| {
+        let row = |(row, sum, beside): (Row, Sum, Option<Sum>)| {
             let cost = Money::new(sum.amount()?, row.cost.currency);
-            Ok(Row { cost, ..row })
+            let beside = beside.map(|sum| sum.amount()).transpose()?;
+            Ok(Row { cost, beside, ..row })
         };
         Ok(Self { rows: sums.into_iter().map(row).collect::<Result<_, _>>()?, ..self })
     }
@@ -44,7 +49,20 @@ mod tests {
 
     fn row(group: &str, amount: &str, currency: &str, date: Option<Date>) -> Row {
         let cost = Money::new(amount.parse().unwrap(), currency.parse().unwrap());
-        Row { cost, date, groups: vec![group.to_owned()] }
+        Row { cost, beside: None, date, groups: vec![group.to_owned()] }
+    }
+
+    #[test]
+    fn a_second_sum_is_known_where_all_its_parts_are() {
+        let with = |group: &str, figure: Option<&str>| {
+            let beside = figure.map(|figure| figure.parse().unwrap());
+            Row { beside, ..row(group, "1", "EUR", None) }
+        };
+        let rows =
+            vec![with("a", Some("0.1")), with("a", Some("0.2")), with("b", Some("1")), with("b", None)];
+        let result = QueryResult { rows, ..QueryResult::default() }.summed().unwrap();
+        let sums: Vec<_> = result.rows.iter().map(|row| row.beside.map(|sum| sum.to_string())).collect();
+        assert_eq!(sums, [Some("0.3".to_owned()), None]);
     }
 
     #[test]

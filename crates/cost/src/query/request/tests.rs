@@ -69,3 +69,16 @@ fn groupings_are_two_and_differ() {
     assert!(namesakes.build().is_ok());
     assert_eq!(november().group_by(by("")).build(), Err(InvalidQuery::BadName));
 }
+
+#[test]
+fn a_second_sum_is_asked_for_by_its_column() {
+    for (beside, column, name) in [
+        (Beside::Quantity, CostColumn::Cost, "UsageQuantity"),
+        (Beside::Usd, CostColumn::Cost, "CostUSD"),
+        (Beside::Usd, CostColumn::PreTaxCost, "PreTaxCostUSD"),
+    ] {
+        let body = november().column(column).beside(beside).build().unwrap().body();
+        let sums = body["dataset"]["aggregation"].as_object().unwrap();
+        assert_eq!((sums.len(), &sums["beside"]), (2, &json!({"name": name, "function": "Sum"})));
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::period::Period;
-use crate::query::{CostColumn, Granularity, Metric, QueryBuilder};
+use crate::query::{Beside, CostColumn, Granularity, Metric, QueryBuilder};
 
 fn query() -> QueryBuilder {
     let period = Period::new(date(2026, 11, 1), date(2026, 11, 21), date(2026, 11, 22)).unwrap();
@@ -45,11 +45,13 @@ struct ExampleResponse<'a> {
     body: Option<&'a RawValue>,
 }
 
-fn example(name: &str) -> Vec<u8> {
-    let text = match name {
-        "query" => include_str!("../../../tests/data/2025-03-01.SubscriptionQuery.json"),
-        _ => include_str!("../../../tests/data/2025-03-01.SubscriptionQueryGrouping.json"),
+macro_rules! example {
+    ($name:literal) => {
+        body_of(include_str!(concat!("../../../tests/data/", $name, ".json")))
     };
+}
+
+fn body_of(text: &str) -> Vec<u8> {
     let example: Example<'_> = serde_json::from_str(text).unwrap();
     example.responses["200"].body.unwrap().get().as_bytes().to_vec()
 }
@@ -58,16 +60,51 @@ fn example(name: &str) -> Vec<u8> {
 fn the_specifications_examples_are_read() {
     let daily =
         query().column(CostColumn::PreTaxCost).granularity(Granularity::Daily).group_by(by("resourcegroup"));
-    let rows = read(&example("query"), daily).unwrap();
+    let rows = read(&example!("2025-03-01.SubscriptionQuery"), daily).unwrap();
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1].cost.to_string(), "218.68795741935486 USD");
     assert_eq!(rows[1].date, Some(date(2018, 3, 31)));
     assert_eq!(rows[1].groups, ["Ict_StratAndPlan_GoldSprova_Prod"]);
 
     let grouped = query().column(CostColumn::PreTaxCost).group_by(by("ResourceGroup"));
-    let rows = read(&example("grouping"), grouped).unwrap();
+    let rows = read(&example!("2025-03-01.SubscriptionQueryGrouping"), grouped).unwrap();
     assert_eq!(rows[0].cost.to_string(), "0.009865586851323632 USD");
     assert_eq!((rows[3].date, rows[3].groups.as_slice()), (None, ["Ssbciotelement01".to_owned()].as_slice()));
+}
+
+#[test]
+fn examples_of_scopes_above_subscriptions_are_read() {
+    let by_group = || query().column(CostColumn::PreTaxCost).group_by(by("ResourceGroup"));
+    for (name, page, rows, first) in [
+        ("EA", example!("2026-06-01.BillingAccountQueryGrouping"), 3, "19.545363672276512 USD"),
+        // A date column, although none was asked for.
+        ("group", example!("2026-06-01.ManagementGroupQueryGrouping"), 3, "20.35941656262545 USD"),
+        ("MCA", example!("2026-06-01.MCACustomerQueryGrouping"), 3, "19.545363672276512 USD"),
+    ] {
+        let found = read(&page, by_group()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            (found.len(), found[0].cost.to_string().as_str(), found[0].date),
+            (rows, first, None),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_second_sum_stands_beside_the_cost() {
+    let quantity = |names: &[&str], rows: &str| {
+        let rows = read(&page(names, rows), query().beside(Beside::Quantity))?;
+        Ok::<_, Error>(rows.iter().map(|row| row.beside.map(|figure| figure.to_string())).collect::<Vec<_>>())
+    };
+    let columns = ["Cost", "UsageQuantity", "Currency"];
+    let read_back = quantity(&columns, r#"[[1, 2.5e-1, "EUR"], [1, null, "EUR"]]"#).unwrap();
+    assert_eq!(read_back, [Some("0.25".to_owned()), None]);
+    assert_eq!(
+        quantity(&["Quantity", "Cost", "Currency"], r#"[[3, 1, "EUR"]]"#).unwrap(),
+        [Some("3".to_owned())]
+    );
+    let missing = quantity(&["Cost", "Currency"], r#"[[1, "EUR"]]"#).unwrap_err();
+    assert!(missing.to_string().contains("costs without the second sum"), "{missing}");
 }
 
 #[test]
@@ -133,7 +170,7 @@ fn what_is_missing_or_odd_is_told() {
     assert_eq!(expect(&["Cost", "s"], "[[1]]"), "costs without a currency");
     assert_eq!(expect(&["Cost", "Currency"], "[[1]]"), "costs without the column of a group");
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, "EUR"]]"#), "a row with cells missing");
-    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[["x", "EUR", ""]]"#), "a cost that is not a number");
+    assert_eq!(expect(&["Cost", "Currency", "s"], r#"[["x", "EUR", ""]]"#), "a figure that is not a number");
     assert_eq!(expect(&["Cost", "Currency", "s"], r#"[[1, null, ""]]"#), "a cost without a currency");
     assert_eq!(expect(&["Cost", "Currency", "s"], "[null]"), "a row with cells missing");
     assert_eq!(
@@ -164,7 +201,7 @@ fn member(name: &'static str, value: impl Strategy<Value = String>) -> impl Stra
 
 /// An amount in cents, and the ways to write it: plain, with an exponent, as text.
 fn written(cents: i64, how: usize) -> String {
-    let plain = rust_decimal::Decimal::new(cents, 2).to_string();
+    let plain = Decimal::new(cents, 2).to_string();
     [plain.clone(), format!("{cents}e-2"), format!("\"{plain}\""), format!("\"{cents}E-2\"")][how % 4].clone()
 }
 
@@ -239,7 +276,7 @@ proptest! {
         for (index, currency) in ["EUR", "USD", "GBP"].into_iter().enumerate() {
             let cents: i64 = costs.iter().filter(|cost| cost.1 == index).map(|cost| cost.0).sum();
             let sum = totals.get(currency.parse().unwrap()).map(|sum| sum.amount).unwrap_or_default();
-            prop_assert_eq!(sum, rust_decimal::Decimal::new(cents, 2), "{}: {}", currency, body);
+            prop_assert_eq!(sum, Decimal::new(cents, 2), "{}: {}", currency, body);
         }
     }
 

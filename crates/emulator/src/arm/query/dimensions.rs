@@ -15,9 +15,9 @@ pub(super) fn check(scope: &QueryScope, name: &str, place: &str) -> Result<(), A
     if known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return Ok(());
     }
-    let valid: String = known.iter().map(|known| format!("'{known}',")).collect();
+    let valid = known.join("','");
     Err(ArmError::bad_request(format!(
-        "Invalid query definition: Invalid dataset {place}: '{name}'; valid values: {valid}''.\r\n\r\n"
+        "Invalid query definition: Invalid dataset {place}: '{name}'; valid values: '{valid}',''.\r\n\r\n"
     )))
 }
 
