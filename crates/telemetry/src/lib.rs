@@ -9,7 +9,7 @@
 //! - `lines`: what a log line says.
 //! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
-//! - [`names`]: what dashboards and alerts may rely on.
+//! - [`names`]: what dashboards and alerts may rely on; [`catalogue`]: what each metric of them is.
 //! - [`report`]: what a self-check found, as a table and as JSON.
 //! - [`command_line`]: how both mains read flags and environment.
 //! - [`probe`]: how both mains ask a running service how it is.
@@ -25,6 +25,7 @@ pub use otlp::Unusable;
 pub use settings::{LogFormat, TelemetryArgs};
 
 pub mod admin;
+pub mod catalogue;
 pub mod command_line;
 mod filter;
 pub mod grpc;
