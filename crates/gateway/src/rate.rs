@@ -9,6 +9,8 @@ use std::time::Duration;
 use identity::{ObjectId, Principal, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
+use opentelemetry::metrics::Meter;
+use telemetry::names;
 
 use crate::refusal::Refusal;
 
@@ -32,6 +34,23 @@ impl RateLimits {
             (calls_per_minute > 0).then(|| SignedDuration::from_mins(1) / i32_of(calls_per_minute));
         let buckets = Cache::builder().max_capacity(MOST_USERS).time_to_idle(FORGET_AFTER).build();
         Self { interval, buckets }
+    }
+
+    /// Shows in the metrics how many people there were of late: those whose limit is remembered.
+    pub(crate) fn observe(&self, meter: &Meter) {
+        if self.interval.is_none() {
+            return;
+        }
+        let buckets = self.buckets.clone();
+        meter
+            .u64_observable_gauge(names::GATEWAY_PEOPLE)
+            .with_description("People who called within the last two minutes, about")
+            .with_callback(move |gauge| {
+                // Who is to be forgotten is counted until somebody looks.
+                buckets.run_pending_tasks();
+                gauge.observe(buckets.entry_count(), &[]);
+            })
+            .build();
     }
 
     /// Counts a call of this user.
@@ -63,6 +82,8 @@ fn i32_of(calls: u32) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use telemetry::Metrics;
+
     use super::*;
 
     fn user(n: u8) -> (TenantId, ObjectId) {
@@ -84,6 +105,19 @@ mod tests {
         assert_eq!(limits.count(user(1), later), Ok(()));
         assert!(limits.count(user(1), later).is_err());
         assert_eq!(limits.count(user(1), later + SignedDuration::from_hours(1)), Ok(()));
+    }
+
+    #[test]
+    fn people_are_counted_and_not_their_calls() {
+        let (metrics, now) = (Metrics::new("gateway").unwrap(), Timestamp::from_second(0).unwrap());
+        let limits = RateLimits::new(6);
+        limits.observe(&metrics.meter("test"));
+        for n in [1, 1, 2] {
+            limits.count(user(n), now).unwrap();
+        }
+        let text = metrics.render();
+        let shown = text.lines().find(|line| line.starts_with("gateway_people")).unwrap();
+        assert!(shown.ends_with(" 2"), "{shown}");
     }
 
     #[test]

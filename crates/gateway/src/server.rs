@@ -156,6 +156,7 @@ pub fn router<H: ServerHandler + Clone>(
         clients: config.client_ids.as_slice().into(),
         methods,
     };
+    layer.rates.observe(&metrics.meter("gateway"));
     let mcp = Router::new()
         .route_service(config.public_url.path(), mcp::service(server, config.max_body_bytes))
         .layer(from_fn_with_state(layer, guard));

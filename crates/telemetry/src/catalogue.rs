@@ -100,6 +100,7 @@ pub const METRICS: &[Metric] = &[
     level(names::GATEWAY_CONNECTIONS),
     counter(names::GATEWAY_CONNECTIONS_REFUSED, &[names::CAUSE]),
     gauge(names::GATEWAY_FILES_STALE, "", &[names::FILE]),
+    gauge(names::GATEWAY_PEOPLE, "", &[]),
     seconds(
         names::HTTP_SERVER_REQUEST_DURATION,
         &[names::HTTP_REQUEST_METHOD, names::HTTP_ROUTE, names::HTTP_RESPONSE_STATUS_CODE, names::ERROR_TYPE],

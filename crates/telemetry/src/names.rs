@@ -59,6 +59,8 @@ pub const GATEWAY_CONNECTIONS_REFUSED: &str = "gateway.connections.refused";
 /// Gauge, by [`FILE`]: 1 while a followed file holds something else than what is in force, because it cannot be used or
 /// cannot be read. Alert on this one.
 pub const GATEWAY_FILES_STALE: &str = "gateway.files.stale";
+/// Gauge, people: who called within the last two minutes, about, where each person's calls are limited. How many, never who.
+pub const GATEWAY_PEOPLE: &str = "gateway.people";
 /// Histogram, seconds: an HTTP request by method, route and status (OpenTelemetry semantic conventions).
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 

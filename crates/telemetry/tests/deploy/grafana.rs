@@ -44,7 +44,6 @@ fn variables() -> Value {
             "allValue": ".*",
             "current": { "text": "All", "value": "$__all" },
             "datasource": source(),
-            "definition": INSTANCES,
             "includeAll": true,
             "label": "Instance",
             "multi": true,

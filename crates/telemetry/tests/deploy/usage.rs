@@ -3,13 +3,13 @@
 use telemetry::names;
 
 use crate::dashboard::{Dashboard, Form, Row, Unit, lines, panel, row};
-use crate::expression::{Only, p95, rate, share, times};
+use crate::expression::{Only, p95, rate, share, times, value};
 
 pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         file: "use",
         title: "MCP cost server: use",
-        description: "What it is used for, and what people run into. Who they are is in no metric: the audit knows (docs/audit.md).",
+        description: "What it is used for, and what people run into. Who people are is in no metric: the audit knows (docs/audit.md).",
         rows: vec![tools(), people(), exports(), services()],
     }
 }
@@ -52,8 +52,14 @@ fn people() -> Row {
     let refused =
         |codes| times(names::GATEWAY_REFUSALS, &[names::ERROR_TYPE], &[(names::ERROR_TYPE, "=~", codes)]);
     row(
-        "What people run into",
+        "People, and what they run into",
         vec![
+            lines(
+                "People",
+                "Who called within the last two minutes, at each gateway.",
+                Unit::Count,
+                [value("sum", names::GATEWAY_PEOPLE, &["instance"], &[])],
+            ),
             panel(
                 Form::Bars,
                 "May not",
