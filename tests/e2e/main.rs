@@ -14,6 +14,7 @@ mod concurrency;
 mod conformance;
 mod consumers;
 mod credentials;
+mod dashboards;
 mod deployment;
 mod doctor;
 mod doors;

@@ -6,6 +6,7 @@
 //! | [`Caller`] | an MCP client that shows every byte: status, headers, document |
 //! | [`Conformance`] | the gateway's router with the tools that MCP's own conformance suite calls |
 //! | [`Kubelet`] | probes as kubelet does, and says what it saw |
+//! | [`Prometheus`] | a real Prometheus that scrapes the services |
 //! | [`Redis`] | a real Redis that broker replicas share |
 //! | [`envoy`] | a real Envoy in front |
 //! | [`picture`] | the picture in the README, from what the stack answers |
@@ -19,6 +20,7 @@ pub use conformance::Conformance;
 pub use credential::{Credential, Volume};
 pub use hop::Hop;
 pub use kubelet::Kubelet;
+pub use prometheus::{INSTALL_PROMETHEUS, Prometheus, Scrape};
 pub use redis::{Recording, Redis};
 pub use stack::{Stack, StackBuilder};
 pub use testkit::INSTALL_REDIS;
@@ -33,5 +35,6 @@ mod conformance;
 mod credential;
 mod hop;
 mod kubelet;
+mod prometheus;
 mod redis;
 mod stack;

@@ -140,6 +140,14 @@ impl Redis {
     pub fn set(&self, key: &str, value: &str) -> anyhow::Result<()> {
         Ok(redis::cmd("SET").arg(key).arg(value).query(&mut self.server.client()?)?)
     }
+
+    /// Sets a field of a hash.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn set_field(&self, key: &str, field: &str, value: &str) -> anyhow::Result<()> {
+        Ok(redis::cmd("HSET").arg(key).arg(field).arg(value).query(&mut self.server.client()?)?)
+    }
 }
 
 /// What Redis was told, as its MONITOR command shows it.

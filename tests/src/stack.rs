@@ -351,6 +351,11 @@ impl Stack {
         self.admin(self.broker.service.admin, path).await
     }
 
+    /// Where the gateway and the broker say what they count.
+    pub fn admin_addresses(&self) -> [SocketAddr; 2] {
+        [self.gateway.admin, self.broker.service.admin]
+    }
+
     /// Where the gateway and the broker say in a word how they are.
     pub fn health_addresses(&self) -> [SocketAddr; 2] {
         [self.gateway.health, self.broker.service.health]

@@ -19,6 +19,8 @@ pub struct Ports {
     pub more_brokers: [[u16; 2]; MAX_REPLICAS - 1],
     /// The emulator: Entra ID, ARM, Graph, blobs.
     pub emulator: [u16; 4],
+    /// Prometheus, where it is installed.
+    pub prometheus: u16,
 }
 
 impl Ports {
@@ -31,6 +33,7 @@ impl Ports {
             broker_admin: 9051,
             more_brokers: [[50052, 9052], [50053, 9053]],
             emulator: [8443, 8444, 8445, 8446],
+            prometheus: 9090,
         }
     }
 
@@ -39,10 +42,18 @@ impl Ports {
     /// # Errors
     /// When loopback has none.
     pub fn free() -> anyhow::Result<Self> {
-        let [[gateway, gateway_admin], [broker, broker_admin], second, third, [entra, arm], [graph, blob]] =
-            free_ports()?;
+        let [
+            [gateway, gateway_admin],
+            [broker, broker_admin],
+            second,
+            third,
+            [entra, arm],
+            [graph, blob],
+            last,
+        ] = free_ports()?;
         let (more_brokers, emulator) = ([second, third], [entra, arm, graph, blob]);
-        Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator })
+        let [prometheus, _] = last;
+        Ok(Self { gateway, gateway_admin, broker, broker_admin, more_brokers, emulator, prometheus })
     }
 }
 
