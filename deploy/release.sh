@@ -75,9 +75,11 @@ images() {
 }
 
 chart() {
-  [ -f deploy/chart/Chart.yaml ] || return 0
+  local chart
+  chart="$(find deploy -name Chart.yaml -print -quit)"
+  [ -n "$chart" ] || return 0
   have helm || { say "helm is missing: no chart in this release"; return 0; }
-  helm package deploy/chart --version "$version" --app-version "$version" --destination "$dist"
+  helm package "${chart%/*}" --version "$version" --app-version "$version" --destination "$dist"
 }
 
 checksums() {
