@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use telemetry::catalogue::METRICS;
 
 use alerts::ALERTS;
-use dashboard::Dashboard;
+use dashboard::{Dashboard, Query};
 use reading::{Reading, read};
 use recordings::RECORDINGS;
 
@@ -49,7 +49,7 @@ fn the_rules_are_as_the_names_make_them() {
 
 #[test]
 fn every_metric_is_shown_or_listed_as_not_shown() {
-    let shown: BTreeSet<_> = panels().flat_map(|(_, reading)| reading.metrics).collect();
+    let shown: BTreeSet<_> = panels().flat_map(|(_, _, reading)| reading.metrics).collect();
     for metric in METRICS {
         let reason = NOT_SHOWN.iter().find(|(name, _)| *name == metric.name);
         let is_shown = shown.contains(metric.name);
@@ -60,8 +60,11 @@ fn every_metric_is_shown_or_listed_as_not_shown() {
 #[test]
 fn expressions_read_metrics_and_labels_that_exist() {
     assert!(panels().count() > 40);
-    for (panel, reading) in panels() {
+    for (panel, query, reading) in panels() {
         assert!(!reading.metrics.is_empty(), "{panel} reads no metric of ours");
+        for label in query.legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {
+            assert!(reading.grouped.contains(label), "{panel}: its lines have no label {label}");
+        }
     }
     for alert in ALERTS.iter() {
         read(&alert.expr, RECORDINGS.as_slice()).unwrap_or_else(|fault| panic!("{}: {fault}", alert.name));
@@ -114,17 +117,14 @@ fn each_alert_fires_and_stays_quiet_where_promtool_says_so() {
     promtool::run();
 }
 
-/// Every query of every panel.
-fn panels() -> impl Iterator<Item = (String, Reading)> {
-    dashboards().into_iter().flat_map(|dashboard| {
-        let panels = dashboard.rows.into_iter().flat_map(|row| row.panels);
-        panels.flat_map(|panel| {
-            let title = panel.title;
-            panel.queries.into_iter().map(move |query| {
-                let expression = expression::without_variables(&query.expr);
-                let reading = read(&expression, &[]).unwrap_or_else(|fault| panic!("{title}: {fault}"));
-                (title.to_owned(), reading)
-            })
+/// Every query of every panel, and the panel's title.
+fn panels() -> impl Iterator<Item = (&'static str, Query, Reading)> {
+    let rows = dashboards().into_iter().flat_map(|dashboard| dashboard.rows);
+    rows.flat_map(|row| row.panels).flat_map(|panel| {
+        panel.queries.into_iter().map(move |query| {
+            let expression = expression::without_variables(&query.expr);
+            let reading = read(&expression, &[]).unwrap_or_else(|fault| panic!("{}: {fault}", panel.title));
+            (panel.title, query, reading)
         })
     })
 }

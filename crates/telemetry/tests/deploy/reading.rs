@@ -22,7 +22,7 @@ pub(crate) struct Reading {
     /// Labels that some metric of it has.
     labels: BTreeSet<String>,
     /// Labels that it groups or joins by.
-    grouped: BTreeSet<String>,
+    pub(crate) grouped: BTreeSet<String>,
 }
 
 /// Reads an expression, which may use these recordings.
