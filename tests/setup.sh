@@ -4,6 +4,7 @@
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
+#   tests/setup.sh deploy    what checks deploy/: Helm, the schemas of Kubernetes, a parser of Bicep
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus; and bubblewrap
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf, hadolint
@@ -96,19 +97,26 @@ clients() {
   ./clients/setup.sh
 }
 
-# The Azure CLI as its makers publish it on PyPI, pinned with all that it brings, in a folder of its own: about 750 MB.
-azure() {
-  local requirements=azure/requirements.txt venv=azure/.venv
+# requirements_into FOLDER WHAT: what FOLDER/requirements.txt pins, in FOLDER/.venv.
+requirements_into() {
+  local folder="$1" what="$2" requirements="$1/requirements.txt" venv="$1/.venv"
   # An absolute path in a copied checkout's venv points into the old one: the stamp holds the path too.
   local stamp
   stamp="$(sha256sum <"$requirements") $PWD"
   [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
-  have openssl || apt_install "certificates by hand, as a page makes them" openssl
-  say "installing the Azure CLI ($requirements: a minute or more, once)"
-  pip_into "$venv" --requirement "$requirements" ||
-    fail "the Azure CLI could not be installed"
+  say "installing $what (tests/$requirements: a minute or more, once)"
+  pip_into "$venv" --requirement "$requirements" || fail "$what could not be installed"
   echo "$stamp" >"$venv/.stamp"
 }
+
+# The Azure CLI as its makers publish it on PyPI, pinned with all that it brings, in a folder of its own: about 750 MB.
+azure() {
+  have openssl || apt_install "certificates by hand, as a page makes them" openssl
+  requirements_into azure "the Azure CLI"
+}
+
+# Helm as a library, Kubernetes' schemas and a parser of Bicep: about 300 MB.
+deploy() { requirements_into deploy "Helm, the schemas of Kubernetes and a parser of Bicep"; }
 
 # On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.
 services() {
@@ -174,10 +182,10 @@ release() {
   cargo_install cargo-cyclonedx "$CYCLONEDX_VERSION"
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|services|nextest|checks|fuzz|mutants|release..."
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|deploy|services|nextest|checks|fuzz|mutants|release..."
 for part in "$@"; do
   case "$part" in
-  build | clients | azure | services | nextest | checks | fuzz | mutants | release) "$part" ;;
+  build | clients | azure | deploy | services | nextest | checks | fuzz | mutants | release) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done

@@ -16,6 +16,7 @@ mod conformance;
 mod consumers;
 mod credentials;
 mod dashboards;
+mod deploy;
 mod deployment;
 mod doctor;
 mod doors;

@@ -1,0 +1,148 @@
+"""Lints and renders the chart with every file of values, and holds what comes out to Kubernetes' own schemas.
+
+    chart.py check            all of it; each fault is a line, and the exit code is 1
+    chart.py render NAME      the objects of one file of values, as JSON
+    chart.py dump             the chart's own words, for the test that ties them to the code: schema, and objects by file
+"""
+
+import json
+import pathlib
+import sys
+
+import helm_python
+import kubernetes_validate
+import yaml
+
+from agree import faults_of_release
+from restricted import faults_of_pod, self_test
+
+HERE = pathlib.Path(__file__).parent
+CHART = HERE.parent.parent / "deploy/helm/mcp-cost-server"
+VALUES = {path.stem: path for path in sorted((HERE / "values").glob("*.yaml"))}
+# The oldest that Chart.yaml allows, and the newest there is.
+KUBERNETES = ["1.32", "1.37"]
+# Kinds that Kubernetes itself does not know: whose schema nobody here has. Their words are checked elsewhere, or not at all.
+FOREIGN = {
+    "cert-manager.io/v1": {"Certificate", "Issuer"},
+    "monitoring.coreos.com/v1": {"PrometheusRule", "ServiceMonitor"},
+    "secrets-store.csi.x-k8s.io/v1": {"SecretProviderClass"},
+}
+RELEASE = {"name": "costs", "namespace": "mcp"}
+
+# What must be refused, each with a word of the reason: by the schema, or because values do not go together.
+REFUSED = [
+    ({"replicas": 3}, "replicas"),
+    ({"gateway": {"replica": 3}}, "replica"),
+    ({"gateway": {"settings": {"GATEWAY_CALLS_PER_MINUT": 60}}}, "GATEWAY_CALLS_PER_MINUT"),
+    ({"gateway": {"settings": {"GATEWAY_LISTEN": "0.0.0.0:80"}}}, "GATEWAY_LISTEN"),
+    ({"gateway": {"settings": {"BROKER_AUDIENCES": "x"}}}, "BROKER_AUDIENCES"),
+    ({"broker": {"files": {"BROKER_TLS_CERT_FILE": {"secret": "x"}}}}, "BROKER_TLS_CERT_FILE"),
+    ({"broker": {"files": {"BROKER_TLS_CERT_FILE": {"secret": "x", "key": "y", "keyVault": "z"}}}}, "BROKER_TLS_CERT_FILE"),
+    ({"broker": {"consumers": {"gateway": {"sans": ["dns:a"], "from": []}}}}, "gateway"),
+    ({"broker": {"consumers": {"all": {"sans": ["dns:*.contoso.com"], "from": []}}}}, "sans"),
+    ({"broker": {"consumers": {"all": {"sans": ["dns:a"]}}}}, "from"),
+    ({"azure": {"tenantId": "common"}}, "tenantId"),
+    ({"publicUrl": "http://mcp.contoso.com/mcp"}, "publicUrl"),
+    ({"publicUrl": "https://mcp.contoso.com/mcp/"}, "publicUrl"),
+    ({"redis": {"url": "redis://redis:6379"}}, "redis"),
+    ({"redis": {"url": "rediss://redis:6379"}}, "BROKER_CACHE_KEY_FILE"),
+    ({"gateway": {"tlsEndsAtProxy": True}}, "trustedProxies"),
+    ({"certificates": {"gateway": {"source": "none"}}}, "tlsEndsAtProxy"),
+    ({"certificates": {"gateway": {"source": "files"}}}, "GATEWAY_TLS_CERT_FILE"),
+    ({"certificates": {"broker": {"source": "files"}}}, "GATEWAY_BROKER_CA_FILE"),
+    ({"certificates": {"gatewayClient": {"source": "files", "sans": ["dns:a"]}}}, "GATEWAY_BROKER_CERT_FILE"),
+    ({"certificates": {"gatewayClient": {"source": "spiffe"}}}, "BROKER_TLS_CLIENT_CA_FILE"),
+    ({"broker": {"credential": {"kind": "certificate"}}}, "AZURE_CLIENT_CERTIFICATE_PATH"),
+    ({"broker": {"credential": {"kind": "managedIdentity"}}}, "managedIdentityClientId"),
+    ({"broker": {"credential": {"kind": "secret"}}}, "kind"),
+    ({"files": {"EXTRA_CA_FILE": {"keyVault": "authority"}}}, "keyVault.name"),
+]
+
+
+def values_of(name):
+    return helm_python.values_from_yaml(VALUES[name].read_text())
+
+
+def render(chart, values):
+    """The objects, in the order of their files."""
+    chart.validate_schema(values)
+    manifests = chart.render(values, **RELEASE)
+    texts = [text for path, text in sorted(manifests.items()) if path.endswith(".yaml")]
+    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+
+
+def faults_of_object(one):
+    where = f"{one['kind']} {one['metadata']['name']}"
+    if one["kind"] not in FOREIGN.get(one["apiVersion"], ()):
+        for version in KUBERNETES:
+            try:
+                kubernetes_validate.validate(one, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                yield f"{where}: Kubernetes {version}: {'.'.join(map(str, error.absolute_path))}: {error.message}"
+            except kubernetes_validate.SchemaNotFoundError as error:
+                yield f"{where}: {error.message}"
+    if one["metadata"].get("namespace") != RELEASE["namespace"]:
+        yield f"{where}: has no namespace"
+    if one["kind"] == "Deployment":
+        yield from (f"{where}: {fault}" for fault in faults_of_pod(one["spec"]["template"]))
+
+
+def faults_of_values(chart, name):
+    values = values_of(name)
+    report = helm_python.chart.lint(CHART, values, strict=True, kube_version=f"v{KUBERNETES[0]}.0")
+    yield from (f"lint: {message['error']}" for message in report["messages"] if message["severity"] > 1)
+    yield from (f"lint: {error}" for error in report["errors"])
+    objects = render(chart, values)
+    if objects != render(chart, values):
+        yield "is another one when it is rendered again: each upgrade would restart what did not change"
+    names = [(one["kind"], one["metadata"]["name"]) for one in objects]
+    yield from (f"{kind} {name} is there twice" for kind, name in sorted(set(names)) if names.count((kind, name)) > 1)
+    for one in objects:
+        yield from faults_of_object(one)
+    yield from faults_of_release(objects)
+
+
+def merged(values, change):
+    both = dict(values)
+    for name, value in change.items():
+        both[name] = merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
+    return both
+
+
+def faults_of_refusals(chart):
+    for change, word in REFUSED:
+        try:
+            render(chart, merged(values_of("workload-identity"), change))
+            yield f"{json.dumps(change)} is not refused"
+        except helm_python.HelmError as error:
+            if word not in str(error):
+                yield f"{json.dumps(change)}: `{word}` is not named: {error}"
+
+
+def check(chart):
+    faults = [f"restricted profile: {fault}" for fault in self_test()]
+    faults += [f"refused: {fault}" for fault in faults_of_refusals(chart)]
+    for name in VALUES:
+        faults += [f"{name}: {fault}" for fault in faults_of_values(chart, name)]
+    for fault in faults:
+        print(fault)
+    print(f"{len(VALUES)} files of values, {len(REFUSED)} refusals, Kubernetes {' and '.join(KUBERNETES)}: {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def main(command, *names):
+    with helm_python.Chart.load(CHART) as chart:
+        if command == "check":
+            return check(chart)
+        if command == "render":
+            print(json.dumps(render(chart, values_of(*names))))
+        elif command == "dump":
+            objects = {name: render(chart, values_of(name)) for name in VALUES}
+            print(json.dumps({"schema": chart.schema, "objects": objects}))
+        else:
+            raise SystemExit(__doc__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
