@@ -5,6 +5,9 @@ use std::process::Command;
 use serde_json::Value;
 
 mod chart;
+mod container;
+mod pods;
+mod release;
 mod settings;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
