@@ -244,7 +244,7 @@ async fn foreign_queries(
 }
 
 async fn federated_credentials(Shared(world): App) -> Json<Vec<FederatedCredential>> {
-    Json(world.tenant.directory().federated_credentials.clone())
+    Json(world.tenant.directory().federated_credentials(API_CLIENT_ID).to_vec())
 }
 
 async fn set_federated_credentials(
@@ -257,7 +257,7 @@ async fn set_federated_credentials(
             "an application has at most 20 federated identity credentials",
         );
     }
-    world.tenant.directory_mut().federated_credentials = credentials;
+    *world.tenant.directory_mut().federated_credentials_mut(API_CLIENT_ID) = credentials;
     done()
 }
 

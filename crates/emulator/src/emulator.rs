@@ -309,12 +309,12 @@ impl Emulator {
 
     /// The API application's federated identity credentials.
     pub fn federated_credentials(&self) -> Vec<FederatedCredential> {
-        self.world.tenant.directory().federated_credentials.clone()
+        self.world.tenant.directory().federated_credentials(API_CLIENT_ID).to_vec()
     }
 
     /// Replaces them all. Entra allows twenty.
     pub fn set_federated_credentials(&self, credentials: Vec<FederatedCredential>) {
-        self.world.tenant.directory_mut().federated_credentials = credentials;
+        *self.world.tenant.directory_mut().federated_credentials_mut(API_CLIENT_ID) = credentials;
     }
 
     /// What the endpoint of App Service and Container Apps wants to see (`IDENTITY_HEADER`).

@@ -8,7 +8,7 @@ use super::client_assertion::check_lifetime;
 use super::errors::EntraError;
 use super::verify::{self, Rejected};
 use crate::jwt::Unverified;
-use crate::tenant::contoso::{API_CLIENT_ID, TENANT_ID};
+use crate::tenant::contoso::TENANT_ID;
 use crate::tenant::federation;
 use crate::world::World;
 
@@ -37,16 +37,14 @@ pub(crate) fn check(
 /// Issuer, audience and subject, compared as they are: case counts, and so does a trailing slash.
 fn check_match(world: &World, client_id: &str, parsed: &Unverified<'_>) -> Result<(), EntraError> {
     let directory = world.tenant.directory();
-    let credentials = directory.federated_credentials.iter().filter(|_| client_id == API_CLIENT_ID);
-    let credentials: Vec<_> = credentials.collect();
+    let credentials = directory.federated_credentials(client_id);
     if credentials.is_empty() {
         let message = format!("The client '{client_id}' has no configured federated identity credentials.");
         return Err(EntraError::invalid_client(70_025, message));
     }
     let (issuer, subject) = (parsed.text("iss").unwrap_or_default(), parsed.text("sub").unwrap_or_default());
     let audiences = parsed.list("aud");
-    let of_issuer: Vec<_> =
-        credentials.into_iter().filter(|credential| credential.issuer == issuer).collect();
+    let of_issuer: Vec<_> = credentials.iter().filter(|credential| credential.issuer == issuer).collect();
     if of_issuer.is_empty() {
         return Err(no_match(700_211, "issuer", issuer));
     }

@@ -230,14 +230,15 @@ fn optional_claims(names: &[String]) -> Vec<Value> {
 
 /// What the application trusts in place of a certificate.
 fn federated(directory: &Directory, app: &Application) -> Vec<Value> {
-    let ours = directory.federated_credentials.iter().filter(|_| app.app_id == API_CLIENT_ID);
-    let shown = |trusted: &FederatedCredential| {
-        json!({
-            "id": object_id("federated", &trusted.name), "name": trusted.name, "issuer": trusted.issuer,
-            "subject": trusted.subject, "audiences": trusted.audiences,
-        })
-    };
-    ours.map(shown).collect()
+    directory.federated_credentials(app.app_id).iter().map(federated_credential).collect()
+}
+
+/// A `federatedIdentityCredential`.
+pub(super) fn federated_credential(trusted: &FederatedCredential) -> Value {
+    json!({
+        "id": object_id("federated", &trusted.name), "name": trusted.name, "issuer": trusted.issuer,
+        "subject": trusted.subject, "audiences": trusted.audiences,
+    })
 }
 
 fn app_roles(app: &Application) -> Vec<Value> {

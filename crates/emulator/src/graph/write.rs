@@ -12,6 +12,7 @@ use crate::world::World;
 
 mod application;
 mod consent;
+mod federation;
 mod rules;
 mod shape;
 
@@ -28,6 +29,8 @@ const ROUTES: &[(&Method, &[&str], &str, Handler)] = &[
     (&Method::POST, &["applications"], "Application.ReadWrite.All", application::create),
     (&Method::PATCH, &["applications*"], "Application.ReadWrite.All", application::patch),
     (&Method::PATCH, &["applications", "*"], "Application.ReadWrite.All", application::patch),
+    (&Method::POST, &["applications*", "federatedIdentityCredentials"], TRUSTS, federation::trust),
+    (&Method::POST, &["applications", "*", "federatedIdentityCredentials"], TRUSTS, federation::trust),
     (&Method::POST, &["servicePrincipals"], "Application.ReadWrite.All", consent::install),
     (&Method::POST, &["oauth2PermissionGrants"], "DelegatedPermissionGrant.ReadWrite.All", consent::grant),
     (&Method::POST, &["servicePrincipals*", "appRoleAssignments"], ASSIGNS, consent::assign),
@@ -36,6 +39,7 @@ const ROUTES: &[(&Method, &[&str], &str, Handler)] = &[
     (&Method::POST, &["servicePrincipals", "*", "appRoleAssignedTo"], ASSIGNS, consent::assign),
 ];
 
+const TRUSTS: &str = "Application.ReadWrite.All";
 const ASSIGNS: &str = "AppRoleAssignment.ReadWrite.All";
 
 /// Writes, if the path is one that can be written to and the caller may.

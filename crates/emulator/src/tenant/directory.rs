@@ -85,8 +85,8 @@ pub(crate) struct Directory {
     pub(crate) applications: Vec<Arc<Application>>,
     pub(crate) grants: Grants,
     pub(crate) policies: Vec<Policy>,
-    /// Of the API application.
-    pub(crate) federated_credentials: Vec<FederatedCredential>,
+    /// By application id.
+    federated_credentials: HashMap<String, Vec<FederatedCredential>>,
     /// Azure roles given since the start: object id and subscription.
     pub(crate) azure_roles: Vec<AzureRole>,
     sessions: HashMap<String, Session>,
@@ -112,7 +112,7 @@ impl Directory {
             applications,
             grants,
             policies: vec![Policy::dave_needs_mfa_for_arm()],
-            federated_credentials: federation::initial(authority),
+            federated_credentials: [(API_CLIENT_ID.to_owned(), federation::initial(authority))].into(),
             azure_roles: AzureRole::of_the_pipeline(),
             sessions: HashMap::new(),
             registration,
@@ -124,6 +124,16 @@ impl Directory {
 
     pub(crate) fn application(&self, app_id: &str) -> Option<Arc<Application>> {
         self.applications.iter().find(|app| app.app_id.eq_ignore_ascii_case(app_id)).cloned()
+    }
+
+    /// What an application trusts in place of a certificate.
+    pub(crate) fn federated_credentials(&self, app_id: &str) -> &[FederatedCredential] {
+        self.federated_credentials.get(app_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn federated_credentials_mut(&mut self, app_id: &str) -> &mut Vec<FederatedCredential> {
+        self.federated_credentials.entry(app_id.to_owned()).or_default()
     }
 
     /// The application a scope's resource part (or a `resource` parameter) names.

@@ -3,7 +3,7 @@
 
 use emulator::{
     ARM_APP_ID, DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, DEPLOYER_CLIENT_ID, DEPLOYER_CLIENT_SECRET,
-    GRAPH_APP_ID, PROD_SUBSCRIPTION, VSCODE_CLIENT_ID,
+    GRAPH_APP_ID, PROD_SUBSCRIPTION, ServiceAccountToken, VSCODE_CLIENT_ID,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -320,4 +320,45 @@ async fn a_role_on_a_subscription_is_given_by_who_may_give_it() {
     assert_eq!(put(&pipeline, &order(&carol)).await, 201);
     assert_eq!(put(&pipeline, &order(&carol)).await, 409);
     assert_eq!(seen().await, 1);
+}
+
+#[tokio::test]
+async fn what_an_application_trusts_in_place_of_a_key_is_its_own() {
+    let team = Team::start().await;
+    let app_id = team.register().await;
+    team.install(&app_id).await;
+    let token = team.stand.emulator.service_account_token(&ServiceAccountToken::default());
+    let refusal = async || {
+        let scope = format!("{app_id}/.default");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &app_id),
+            ("client_assertion_type", crate::harness::ASSERTION_TYPE),
+            ("client_assertion", &token),
+            ("scope", &scope),
+        ];
+        team.stand.token(&form).await.1["error_codes"][0].as_u64().unwrap_or_default()
+    };
+    assert_eq!(refusal().await, 70_025, "what another application trusts is nothing here");
+
+    let path = format!("applications(appId='{app_id}')/federatedIdentityCredentials");
+    let issuer = team.stand.emulator.cluster_issuer();
+    let trusted = |name: &str, audiences: Value| json!({"name": name, "issuer": issuer, "subject": "system:serviceaccount:mcp:token-broker", "audiences": audiences});
+    let right = trusted("aks", json!(["api://AzureADTokenExchange"]));
+    let mut unknown = right.clone();
+    unknown["tenant"] = "contoso".into();
+    for wrong in
+        [trusted("", json!(["a"])), trusted("aks", json!([])), trusted("aks", json!(["a", "b"])), unknown]
+    {
+        let (status, body) = team.send(Method::POST, &path, &wrong).await;
+        assert_eq!((status, &body["error"]["code"]), (400, &"Request_BadRequest".into()), "{wrong}");
+    }
+    assert_eq!(team.send(Method::POST, &path, &right).await.0, 201);
+    for again in [right.clone(), trusted("other", json!(["a"]))] {
+        let (status, body) = team.send(Method::POST, &path, &again).await;
+        assert_eq!(status, 409, "{body}");
+    }
+    let (_, all) = team.send(Method::GET, &path, &Value::Null).await;
+    assert_eq!((all["value"].as_array().unwrap().len(), &all["value"][0]["name"]), (1, &"aks".into()));
+    assert_eq!(refusal().await, 0);
 }

@@ -94,6 +94,9 @@ const GRANT: &[(&str, Kind)] = &[
 
 const ASSIGNMENT: &[(&str, Kind)] = &[("principalId", Text), ("resourceId", Text), ("appRoleId", Text)];
 
+const FEDERATED: &[(&str, Kind)] =
+    &[("name", Text), ("issuer", Text), ("subject", Text), ("audiences", Texts), ("description", Text)];
+
 pub(super) fn application(body: &Value) -> Result<(), GraphError> {
     object(APPLICATION, body, true)
 }
@@ -104,6 +107,10 @@ pub(super) fn service_principal(body: &Value) -> Result<(), GraphError> {
 
 pub(super) fn grant(body: &Value) -> Result<(), GraphError> {
     object(GRANT, body, true)
+}
+
+pub(super) fn federated(body: &Value) -> Result<(), GraphError> {
+    object(FEDERATED, body, true)
 }
 
 pub(super) fn assignment(body: &Value) -> Result<(), GraphError> {
