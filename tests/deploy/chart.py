@@ -17,7 +17,8 @@ from agree import faults_of_release
 from restricted import faults_of_pod, self_test
 
 HERE = pathlib.Path(__file__).parent
-CHART = HERE.parent.parent / "deploy/helm/mcp-cost-server"
+DEPLOY = HERE.parent.parent / "deploy"
+CHART = DEPLOY / "helm/mcp-cost-server"
 VALUES = {path.stem: path for path in sorted((HERE / "values").glob("*.yaml"))}
 # The oldest that Chart.yaml allows, and the newest there is.
 KUBERNETES = ["1.32", "1.37"]
@@ -100,6 +101,21 @@ def faults_of_values(chart, name):
     for one in objects:
         yield from faults_of_object(one)
     yield from faults_of_release(objects)
+    if values.get("monitoring", {}).get("dashboards"):
+        yield from faults_of_copies(objects)
+
+
+def faults_of_copies(objects):
+    """Dashboards and rules are those of deploy/, each once."""
+    maps = [name for one in objects if one["kind"] == "ConfigMap" for name in one["data"] if name.endswith(".json")]
+    dashboards = sorted(path.name for path in (DEPLOY / "dashboards").glob("*.json"))
+    if sorted(maps) != dashboards:
+        yield f"deploy/dashboards has {dashboards}, and the release {sorted(maps)}"
+    files = [yaml.safe_load(path.read_text()) for path in (DEPLOY / "alerts").glob("*.yaml")]
+    groups = sorted(group["name"] for file in files for group in file.get("groups", []))
+    rules = [group["name"] for one in objects if one["kind"] == "PrometheusRule" for group in one["spec"]["groups"]]
+    if sorted(rules) != groups:
+        yield f"deploy/alerts has the groups {groups}, and the release {sorted(rules)}"
 
 
 def merged(values, change):

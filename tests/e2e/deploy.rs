@@ -4,6 +4,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+mod apps;
+mod azure;
+mod bicep;
 mod chart;
 mod container;
 mod pods;

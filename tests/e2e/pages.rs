@@ -12,7 +12,7 @@ use self::azure::Azure;
 use self::page::{Block, REASONS, blocks};
 use self::shell::Shell;
 
-mod azure;
+pub(crate) mod azure;
 mod page;
 mod shell;
 

@@ -46,7 +46,7 @@ fn an_empty_setting_is_as_unset_for_every_setting_of_both_services() {
 }
 
 /// What a service makes of exactly this environment.
-fn told(service: &str, environment: &[(&str, &str)]) -> String {
+pub(crate) fn told(service: &str, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "settings::the_settings_in_force", "--nocapture"]);
     command.env_clear().env(TELL, service).envs(environment.iter().copied());

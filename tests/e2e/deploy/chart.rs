@@ -8,3 +8,14 @@ fn each_file_of_values_renders_what_kubernetes_takes_and_what_agrees_with_itself
     assert!(right, "{said}");
     assert!(said.starts_with("12 files of values"), "{said}");
 }
+
+#[test]
+fn the_page_has_the_least_that_must_be_said() {
+    let values = include_str!("../../deploy/values/workload-identity.yaml");
+    let (_, values) = values.split_once('\n').unwrap();
+    let page = include_str!("../../../docs/install-aks.md");
+    assert!(
+        page.contains(&format!("```yaml\n{values}```\n")),
+        "docs/install-aks.md has other values than {values}"
+    );
+}

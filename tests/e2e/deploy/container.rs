@@ -11,13 +11,14 @@ use testkit::Authority;
 use tokio::process::{Child, Command};
 
 /// In a mount namespace, which nobody else sees.
-const INSIDE: &str = r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /run && exec "$3""#;
+const INSIDE: &str = r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /run && shift 2 && exec "$@""#;
 const NAMESPACES: &str =
     "unshare (util-linux) and user namespaces are needed: sysctl kernel.unprivileged_userns_clone=1";
 
 /// Starts a service with exactly this environment. `folder` has its `hosts` and its `run`; what it says goes to `log`.
 pub(super) fn start(
     binary: &str,
+    arguments: &[&str],
     folder: &Path,
     environment: &BTreeMap<String, String>,
     log: &Path,
@@ -27,7 +28,8 @@ pub(super) fn start(
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", INSIDE, "sh"]);
     command
         .args([folder.join("hosts"), folder.join("run")])
-        .arg(e2e::processes::binaries().unwrap().join(binary));
+        .arg(e2e::processes::binaries().unwrap().join(binary))
+        .args(arguments);
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(environment).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap_or_else(|error| panic!("{error}: {NAMESPACES}"))

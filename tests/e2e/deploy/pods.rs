@@ -158,7 +158,7 @@ impl World {
         }
         let binary = if component == "broker" { "token-broker" } else { "gateway" };
         let log = folder.join("log");
-        let process = start(binary, &folder, &environment, &log);
+        let process = start(binary, &[], &folder, &environment, &log);
         Running { ports: ports[component].clone(), log, _process: process }
     }
 

@@ -23,9 +23,10 @@ const READ_BY_LIBRARIES: &[&str] = &[
     "OTEL_TRACES_SAMPLER_ARG",
 ];
 
-type Names = BTreeSet<String>;
+pub(super) type Names = BTreeSet<String>;
 
-fn of_help(command: &Command) -> Names {
+/// The environment names of a service's settings.
+pub(super) fn of_help(command: &Command) -> Names {
     command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned())).collect()
 }
 
@@ -39,18 +40,16 @@ fn of_schema(schema: &Value, component: &str) -> Names {
         .collect()
 }
 
-/// The environment of a component's pods, with any of the files of values.
-fn rendered(objects: &Value, component: &str) -> BTreeMap<String, Names> {
-    let mut names = BTreeMap::new();
-    for (values, objects) in objects.as_object().unwrap() {
+/// The environment of a component's pods, by file of values.
+fn rendered(objects: &Value, component: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |objects: &Value| {
         let deployments = objects.as_array().unwrap().iter().filter(|one| one["kind"] == "Deployment");
-        let pods = deployments.map(|one| &one["spec"]["template"]["spec"]["containers"][0]);
-        let pod = pods.into_iter().find(|pod| pod["name"] == component).unwrap();
-        let variables = pod["env"].as_array().unwrap().iter();
-        let found = variables.map(|one| one["name"].as_str().unwrap().to_owned()).collect();
-        names.insert(values.clone(), found);
-    }
-    names
+        let mut pods = deployments.map(|one| &one["spec"]["template"]["spec"]["containers"][0]);
+        let pod = pods.find(|pod| pod["name"] == component).unwrap();
+        pod["env"].as_array().unwrap().iter().map(|one| (text(&one["name"]), text(&one["value"]))).collect()
+    };
+    objects.as_object().unwrap().iter().map(|(values, objects)| (values.clone(), of(objects))).collect()
 }
 
 #[test]
@@ -65,7 +64,7 @@ fn each_setting_of_help_can_be_set_by_the_chart_and_no_other() {
         assert!(help.len() > 40, "{help:?}");
         let rendered = rendered(&chart["objects"], component);
         let mut reachable = of_schema(&chart["schema"], component);
-        reachable.extend(rendered.values().flatten().cloned());
+        reachable.extend(rendered.values().flat_map(BTreeMap::keys).cloned());
         let invented: Vec<_> =
             reachable.difference(&help).filter(|name| !libraries.contains(*name)).collect();
         assert_eq!(invented, [""; 0], "{component}: no such setting");
@@ -80,4 +79,32 @@ fn each_setting_of_help_can_be_set_by_the_chart_and_no_other() {
         NOT_OF_THE_CHART.iter().all(|(name, _)| known.contains(*name)),
         "a name that is no setting any more"
     );
+}
+
+/// Files that are read at the start, and are not here.
+const READ_AT_START: [&str; 5] = [
+    "AUDIT_KEY_FILE",
+    "EXTRA_CA_FILE",
+    "GATEWAY_POLICY_FILE",
+    "GATEWAY_USER_KEY_FILE",
+    "BROKER_RESOURCES_FILE",
+];
+
+#[test]
+fn what_each_file_of_values_sets_both_services_take() {
+    let chart = json("chart.py", &["dump"]);
+    for (component, service) in [("gateway", "gateway"), ("broker", "token-broker")] {
+        for (values, mut environment) in rendered(&chart["objects"], component) {
+            READ_AT_START.iter().for_each(|name| drop(environment.remove(*name)));
+            // As the webhook does it.
+            let named = ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_MANAGED_IDENTITY_CLIENT_ID"];
+            if component == "broker" && named.iter().all(|name| !environment.contains_key(*name)) {
+                environment.insert("AZURE_FEDERATED_TOKEN_FILE".to_owned(), "/run/token".to_owned());
+            }
+            let pairs: Vec<_> =
+                environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let told = crate::settings::told(service, &pairs);
+            assert!(told.contains("\nConfig {"), "{values}: {service}: {told}");
+        }
+    }
 }

@@ -16,10 +16,10 @@ use crate::proxies::Proxy;
 const PUBLIC_HOST: &str = "mcp.contoso.com";
 
 /// A tenant at Azure's own addresses, and a public host whose TLS ends in front of the gateway.
-pub(super) struct Azure {
-    pub(super) emulator: Emulator,
+pub(crate) struct Azure {
+    pub(crate) emulator: Emulator,
     /// What a program needs to get there: a proxy, and the authorities to trust.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     front: Proxy,
 }
 
@@ -30,7 +30,7 @@ struct Hosts {
 }
 
 impl Azure {
-    pub(super) async fn start(folder: &Path, gateway: SocketAddr) -> Self {
+    pub(crate) async fn start(folder: &Path, gateway: SocketAddr) -> Self {
         let emulator = Emulator::start(Config { as_azure: true, ..Config::default() }).await.unwrap();
         let front = Proxy::caddy(folder, gateway).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -52,7 +52,7 @@ impl Azure {
     }
 
     /// What the public host's certificate is proven with.
-    pub(super) fn public_certificate(&self) -> &str {
+    pub(crate) fn public_certificate(&self) -> &str {
         &self.front.certificate
     }
 }
