@@ -9,7 +9,7 @@ import yaml
 
 def faults_of_release(objects):
     release = Release(objects)
-    for rule in (selectors, ports, probes, files, names, mutual_tls, network, scaling, monitors):
+    for rule in (selectors, ports, probes, files, names, identity, mutual_tls, network, scaling, monitors):
         yield from (f"{rule.__name__}: {fault}" for fault in rule(release))
 
 
@@ -138,6 +138,21 @@ def names(release):
             for item in source.get("items", []) if ours else []:
                 if item["key"] not in maps.get(source["name"], {}):
                     yield f"ConfigMap {source['name']} has no {item['key']}"
+
+
+def identity(release):
+    """Workload identity acts on a pod with its label, in the name that the account has for it: that of the application."""
+    accounts = {one["metadata"]["name"]: one["metadata"].get("annotations") or {} for one in release.all("ServiceAccount")}
+    for component, pod in release.pods.items():
+        environment = release.environment(component)
+        kinds = {"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_MANAGED_IDENTITY_CLIENT_ID"} & environment.keys()
+        acts = pod["metadata"]["labels"].get("azure.workload.identity/use") == "true"
+        if acts != (component == "broker" and not kinds):
+            yield f"{component}: workload identity acts on it: {acts}, and it has {sorted(kinds)}"
+        told = accounts.get(pod["spec"]["serviceAccountName"], {})
+        names = [told.get(f"azure.workload.identity/{name}-id") for name in ("client", "tenant")]
+        if acts and names != [environment["AZURE_CLIENT_ID"], environment["AZURE_TENANT_ID"]]:
+            yield f"{component}: its account is that of {names}"
 
 
 def mutual_tls(release):
