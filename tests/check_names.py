@@ -8,7 +8,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = {"e2e": "tests/e2e"}
 # Names of metrics in a document; what follows them in Prometheus' text form is cut off.
-METRIC = re.compile(r"`((?:audit|gateway|broker|identity|http_server|http_client|mcp_server|rpc_client|rpc_server)(?:_[a-z0-9]+)+)(?:_bucket|_sum|_count)?[`{]")
+METRIC = re.compile(r"`((?:audit|gateway|broker|identity|telemetry|http_server|http_client|mcp_server|rpc_client|rpc_server)(?:_[a-z0-9]+)+)(?:_bucket|_sum|_count)?[`{]")
 # A test's name is a sentence; other names in backticks are shorter.
 SENTENCE = re.compile(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`")
 

@@ -26,7 +26,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let args: Args = command_line::try_parse(std::env::args_os(), NEXT).unwrap_or_else(|told| told.exit());
     let extra_ca = args.outbound.extra_ca_file.as_deref();
-    let _telemetry =
+    let telemetry =
         telemetry::init("gateway", Callers::Strangers, &args.telemetry, extra_ca).context("telemetry")?;
     let config = Config::try_from(args).inspect_err(|error| tracing::error!(%error, "settings"))?;
     tracing::info!(settings = ?config, "starting");
@@ -38,6 +38,6 @@ async fn main() -> anyhow::Result<ExitCode> {
         tracing::info!("stopping: calls in flight are finished");
         stopping.cancel();
     });
-    server::serve(config, listeners, Arc::new(SystemClock), shutdown).await?;
+    server::serve(config, listeners, Arc::new(SystemClock), telemetry.metrics(), shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,9 +12,9 @@ use axum::response::Response;
 use identity::clock::SharedClock;
 use identity::{Validator, ValidatorConfig, ValidatorError};
 use rmcp::ServerHandler;
-use telemetry::Metrics;
 use telemetry::admin::{self, Check};
 use telemetry::http::{ServerMetrics, observe};
+use telemetry::{Metrics, names};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -52,9 +52,10 @@ pub async fn serve(
     config: Config,
     listeners: Listeners,
     clock: SharedClock,
+    metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    let metrics = Metrics::new("gateway").map_err(ServeError::Metrics)?;
+    metrics.observe_build(names::GATEWAY_BUILD_INFO);
     let validator = validator(&config, Arc::clone(&clock))?;
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
@@ -244,9 +245,6 @@ pub enum ServeError {
     /// A listener failed.
     #[error("a listener failed")]
     Listener(#[source] io::Error),
-    /// The metrics registry cannot be set up.
-    #[error("metrics cannot be set up")]
-    Metrics(#[source] telemetry::MetricsError),
     /// The certificate that the service is served with is unusable.
     #[error("GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE hold no certificate with its key")]
     TlsFiles(#[source] WatchError),

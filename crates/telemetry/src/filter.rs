@@ -9,8 +9,9 @@ use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 /// The crates whose lines and spans are this service's own, by their targets.
 const OURS: [&str; 8] =
     ["audit", "cost", "gateway", "identity", "proto", "telemetry", "token_broker", "watched"];
-/// Libraries that log as errors what are not errors: rmcp, each client that leaves while the service stops.
-const SILENT: [&str; 1] = ["rmcp"];
+/// Libraries that log as errors what are not errors: rmcp, each client that leaves while the service stops; OpenTelemetry,
+/// each export that fails, which is said here once and counted.
+const SILENT: [&str; 3] = ["rmcp", "opentelemetry_sdk", "opentelemetry-otlp"];
 /// What counts where nothing is set.
 const DEFAULT_LEVEL: &str = "info";
 

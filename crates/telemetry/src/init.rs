@@ -1,15 +1,21 @@
-//! Installs the process-wide subscriber: logs to stderr, and traces to a collector if there is one.
+//! Installs the process-wide subscriber: logs to stderr; traces, metrics and checkpoints to a collector if there is one.
 
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{io, thread};
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
 use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -17,14 +23,16 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+use crate::delivery::{BoundedQueue, Counted, Deliveries};
 use crate::filter::{log_filter, traced};
 use crate::lines::{Lines, NoFields};
-use crate::names;
+use crate::metrics::{Metrics, MetricsError};
 use crate::otlp::{Collector, Unusable};
 use crate::sampling::OwnRatio;
-use crate::settings::{LogFormat, TelemetryArgs};
+use crate::settings::{LogFormat, Signal, TelemetryArgs};
+use crate::{names, resource};
 
-/// How long a stopping process waits for its last spans to leave.
+/// How long a stopping process waits for the last of its telemetry to leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whose word the trace context of a request is.
@@ -36,14 +44,15 @@ pub enum Callers {
     Ours,
 }
 
-/// Installs logging and, if an OTLP endpoint is set, tracing; its TLS trusts the authorities of `extra_ca` besides the
-/// system's. Call once, inside the tokio runtime: the exporter's connections live on it.
+/// Installs logging and, if an OTLP endpoint is set, the export of traces, metrics and the audit's checkpoints; its TLS
+/// trusts the authorities of `extra_ca` besides the system's. Call once, inside the tokio runtime: the exporters'
+/// connections live on it.
 ///
 /// Hold the [`Guard`] until the very end of `main`, on the error path too.
 ///
 /// # Errors
-/// The filter does not parse, a subscriber is installed already, or traces would give something away. Any other setting of
-/// traces that cannot be used is a warning: the service does not depend on them.
+/// The filter does not parse, a subscriber is installed already, or telemetry would give something away. Any other setting
+/// of an export that cannot be used is a warning: the service does not depend on them.
 pub fn init(
     service_name: &'static str,
     callers: Callers,
@@ -52,44 +61,77 @@ pub fn init(
 ) -> Result<Guard, InitError> {
     let filter =
         log_filter(&args.log).map_err(|source| InitError::Filter { filter: args.log.clone(), source })?;
-    let (provider, unusable) = match tracer_provider(service_name, callers, args, extra_ca) {
-        Ok(provider) => (provider, None),
-        Err(unusable) if unusable.would_leak() => return Err(unusable.into()),
-        Err(unusable) => (None, Some(unusable)),
-    };
-    let traces = provider.as_ref().map(|provider| trace_layer(provider, service_name, traced()));
-    let logs =
-        log_layer(args.log_format, std::io::stderr().is_terminal(), std::io::stderr).with_filter(filter);
+    let Exporters { spans, metrics, logs, unusable } = Exporters::of(args, extra_ca)?;
+    let resource = resource::of(args.service_name.as_deref(), service_name);
+    let deliveries = Arc::new(Deliveries::default());
+    let traces = spans.map(|exporter| {
+        let queue = BoundedQueue::new(exporter, Arc::clone(&deliveries));
+        tracer_provider(queue, callers, resource.clone())
+    });
+    let checkpoints = logs.map(|exporter| {
+        let exporter = Counted::new(exporter, Signal::Logs, &deliveries);
+        SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
+    });
+    let metrics = metrics.map(|exporter| Counted::new(exporter, Signal::Metrics, &deliveries));
+    let metrics = Metrics::sent(resource, metrics)?;
+    deliveries.observe(&metrics.meter("telemetry"));
 
     tracing_subscriber::registry()
-        .with(traces)
-        .with(logs)
+        .with(traces.as_ref().map(|provider| trace_layer(provider, service_name, traced())))
+        .with(checkpoints.as_ref().map(checkpoint_layer))
+        .with(log_layer(args.log_format, io::stderr().is_terminal(), io::stderr).with_filter(filter))
         .try_init()
         .map_err(|_already| InitError::AlreadyInstalled)?;
-    if let Some(unusable) = unusable {
+    for (signal, unusable) in unusable {
         tracing::warn!(
             error = &unusable as &dyn Error,
-            "no traces are exported: the service goes on without"
+            signal = signal.name(),
+            "nothing of it is exported: the service goes on without"
         );
     }
-    Ok(Guard { provider })
+    Ok(Guard { traces, checkpoints, metrics, deliveries })
 }
 
 /// Sends what is still buffered when dropped, for at most five seconds.
 #[derive(Debug)]
-#[must_use = "traces are flushed when this is dropped: hold it until the end of main"]
+#[must_use = "telemetry is flushed when this is dropped: hold it until the end of main"]
 pub struct Guard {
-    provider: Option<SdkTracerProvider>,
+    traces: Option<SdkTracerProvider>,
+    checkpoints: Option<SdkLoggerProvider>,
+    metrics: Metrics,
+    deliveries: Arc<Deliveries>,
+}
+
+impl Guard {
+    /// The metrics of this process, which the service counts into.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// Ends a signal, and says if that failed.
+    fn end(signal: Signal, end: impl FnOnce() -> OTelSdkResult) {
+        if let Err(error) = end() {
+            tracing::warn!(%error, signal = signal.name(), "the last of it could not be exported");
+        }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(provider) = self.provider.take() else {
-            return;
-        };
-        if let Err(error) = provider.shutdown_with_timeout(FLUSH_DEADLINE) {
-            tracing::warn!(%error, "the last spans could not be exported");
-        }
+        // All at the same time: a collector that hangs keeps the process no longer than one of them does.
+        thread::scope(|scope| {
+            if let Some(traces) = self.traces.take() {
+                let end = move || traces.shutdown_with_timeout(FLUSH_DEADLINE);
+                scope.spawn(move || Self::end(Signal::Traces, end));
+            }
+            if let Some(checkpoints) = self.checkpoints.take() {
+                let end = move || checkpoints.shutdown_with_timeout(FLUSH_DEADLINE);
+                scope.spawn(move || Self::end(Signal::Logs, end));
+            }
+            // It waits as long by itself.
+            Self::end(Signal::Metrics, || self.metrics.shutdown());
+        });
+        self.deliveries.say_what_is_lost();
     }
 }
 
@@ -104,9 +146,12 @@ pub enum InitError {
         /// What is wrong with it.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// To send traces as the settings say would give away what they hold.
+    /// To export as the settings say would give away what they hold.
     #[error(transparent)]
-    Traces(#[from] Unusable),
+    Leak(#[from] Unusable),
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// `init` was called twice in one process.
     #[error("a tracing subscriber is installed already")]
     AlreadyInstalled,
@@ -143,25 +188,59 @@ where
         .event_format(Lines(form))
 }
 
-/// What exports spans, if somebody wants them and it can be had; else why not.
-fn tracer_provider(
-    service_name: &'static str,
-    callers: Callers,
+/// The layer that hands the audit's checkpoints to the collector: of the log nothing else leaves this way.
+fn checkpoint_layer<S>(provider: &SdkLoggerProvider) -> impl Layer<S> + Send + Sync + use<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let checkpoints = Targets::new().with_target(names::AUDIT_CHECKPOINT, LevelFilter::INFO);
+    OpenTelemetryTracingBridge::new(provider).with_filter(checkpoints)
+}
+
+/// What exports each signal, if somebody wants it and it can be had; else why not.
+struct Exporters {
+    spans: Option<SpanExporter>,
+    metrics: Option<MetricExporter>,
+    logs: Option<LogExporter>,
+    unusable: Vec<(Signal, Unusable)>,
+}
+
+impl Exporters {
+    fn of(args: &TelemetryArgs, extra_ca: Option<&Path>) -> Result<Self, Unusable> {
+        let mut unusable = Vec::new();
+        Ok(Self {
+            spans: exporter(args, Signal::Traces, extra_ca, Collector::spans, &mut unusable)?,
+            metrics: exporter(args, Signal::Metrics, extra_ca, Collector::metrics, &mut unusable)?,
+            logs: exporter(args, Signal::Logs, extra_ca, Collector::logs, &mut unusable)?,
+            unusable,
+        })
+    }
+}
+
+/// What exports a signal. What cannot be used is put aside, unless to go on without would leak.
+fn exporter<E>(
     args: &TelemetryArgs,
+    signal: Signal,
     extra_ca: Option<&Path>,
-) -> Result<Option<SdkTracerProvider>, Unusable> {
-    let Some(collector) = Collector::of(args, extra_ca)? else { return Ok(None) };
-    let name = args.service_name.clone().unwrap_or_else(|| service_name.to_owned());
-    let resource = Resource::builder()
-        .with_service_name(name)
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_schema_url([], names::SCHEMA_URL)
-        .build();
-    let provider =
-        SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(collector.exporter()?);
-    Ok(Some(match callers {
+    made: impl Fn(&Collector) -> Result<E, Unusable>,
+    unusable: &mut Vec<(Signal, Unusable)>,
+) -> Result<Option<E>, Unusable> {
+    let collector = Collector::of(args, signal, extra_ca);
+    match collector.and_then(|collector| collector.as_ref().map(made).transpose()) {
+        Ok(exporter) => Ok(exporter),
+        Err(error) if error.would_leak() => Err(error),
+        Err(error) => {
+            unusable.push((signal, error));
+            Ok(None)
+        }
+    }
+}
+
+fn tracer_provider(queue: BoundedQueue, callers: Callers, resource: Resource) -> SdkTracerProvider {
+    let provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(queue);
+    match callers {
         // As OTEL_TRACES_SAMPLER has it.
         Callers::Ours => provider.build(),
         Callers::Strangers => provider.with_sampler(OwnRatio::of(Config::default().sampler)).build(),
-    }))
+    }
 }

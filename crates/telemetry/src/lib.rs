@@ -4,8 +4,9 @@
 //! others write `tracing` spans and events, and record into an [`opentelemetry::metrics::Meter`] they are
 //! handed. What only one service needs stays in that service: both mains call what is here.
 //!
-//! - [`init()`]: logs to stderr, traces to an OTLP collector if one is configured.
+//! - [`init()`]: logs to stderr; traces, metrics and the audit's checkpoints to an OTLP collector if one is configured.
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
+//! - `delivery`: what of all that did not arrive.
 //! - `lines`: what a log line says.
 //! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
@@ -22,11 +23,13 @@
 pub use init::{Callers, Guard, InitError, init};
 pub use metrics::{Metrics, MetricsError};
 pub use otlp::Unusable;
+pub use propagation::trace_id;
 pub use settings::{LogFormat, TelemetryArgs};
 
 pub mod admin;
 pub mod catalogue;
 pub mod command_line;
+mod delivery;
 mod filter;
 pub mod grpc;
 pub mod http;
@@ -38,6 +41,7 @@ mod otlp;
 pub mod probe;
 mod propagation;
 pub mod report;
+mod resource;
 mod sampling;
 mod settings;
 pub mod signals;

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -16,6 +14,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::propagation::current;
 use crate::settings::LogFormat;
 
 /// The form of a line.
@@ -85,13 +84,6 @@ fn json(event: &Event<'_>) -> Value {
         line.insert("span_id".to_owned(), span.span_id().to_string().into());
     }
     line.into()
-}
-
-/// The span that is entered, if it is traced.
-fn current() -> Option<SpanContext> {
-    let context = Context::current();
-    let span = context.span().span_context().clone();
-    span.is_valid().then_some(span)
 }
 
 /// Fields as members of a JSON object.

@@ -1,14 +1,19 @@
-//! One service instance's metrics, in Prometheus' text form.
+//! One service instance's metrics, to be scraped in Prometheus' text form and, where there is a collector, sent to it.
 //!
 //! Nothing here is global: several instances in one process (as in tests) each count for themselves.
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry_otlp::MetricExporter;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{Aggregation, Instrument, InstrumentKind, SdkMeterProvider, Stream};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{
+    Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
+};
 use prometheus::TextEncoder;
 
-use crate::names;
+use crate::{names, resource};
 
 /// Bucket bounds of histograms in seconds: from a cache hit (100 µs) to the longest export (5 min).
 /// The SDK's own default is made for milliseconds and would put everything into one bucket.
@@ -38,29 +43,33 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Makes an empty set of metrics for the service of this name.
+    /// Makes an empty set of metrics for the service of this name, to be scraped only.
     ///
     /// # Errors
     /// The exporter could not register itself with its registry.
     pub fn new(service_name: &'static str) -> Result<Self, MetricsError> {
+        Self::sent(resource::of(None, service_name), None::<MetricExporter>)
+    }
+
+    /// The same for this resource, sent from time to time where there is an exporter.
+    pub(crate) fn sent(
+        resource: Resource,
+        exporter: Option<impl PushMetricExporter>,
+    ) -> Result<Self, MetricsError> {
         let registry = prometheus::Registry::new();
-        let reader = opentelemetry_prometheus::exporter()
+        let scraped = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .scope_info_enabled(false)
             .build()
             .map_err(|error| MetricsError(error.to_string()))?;
-        // With OTEL_RESOURCE_ATTRIBUTES, and an id that tells this replica from the others.
-        let resource = Resource::builder()
-            .with_service_name(service_name)
-            .with_attribute(KeyValue::new("service.instance.id", uuid::Uuid::new_v4().to_string()))
-            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .build();
-        let provider = SdkMeterProvider::builder()
+        let mut provider = SdkMeterProvider::builder()
             .with_resource(resource)
-            .with_reader(reader)
-            .with_view(buckets_for_seconds)
-            .build();
-        Ok(Self { registry, provider })
+            .with_reader(scraped)
+            .with_view(buckets_for_seconds);
+        if let Some(exporter) = exporter {
+            provider = provider.with_reader(PeriodicReader::builder(exporter).build());
+        }
+        Ok(Self { registry, provider: provider.build() })
     }
 
     /// A meter for one part of the service. Create instruments once and keep them: they are cheap to use
@@ -81,6 +90,22 @@ impl Metrics {
                 }
             })
             .build();
+    }
+
+    /// Shows under this name, which ends in `build.info`, what runs: by its version, always 1.
+    pub fn observe_build(&self, name: &'static str) {
+        self.meter("build")
+            .u64_observable_gauge(name)
+            .with_description("What runs, by its version")
+            .with_callback(|gauge| {
+                gauge.observe(1, &[KeyValue::new(names::VERSION, env!("CARGO_PKG_VERSION"))]);
+            })
+            .build();
+    }
+
+    /// Sends what there is, if somebody gets it, and ends.
+    pub(crate) fn shutdown(&self) -> OTelSdkResult {
+        self.provider.shutdown()
     }
 
     /// Everything counted so far, in the Prometheus text exposition format 0.0.4.

@@ -34,6 +34,11 @@ pub const SPAN_COST_REQUEST: &str = "cost.request";
 /// Span: one cost details report, from request to download (client).
 pub const SPAN_COST_DETAILS: &str = "cost.details";
 
+// === Log records ===
+
+/// Target of the log line that holds a checkpoint of the audit: it goes to the collector as well.
+pub const AUDIT_CHECKPOINT: &str = "audit::checkpoint";
+
 // === Metrics: gateway ===
 
 /// Counter, requests: refusals by [`ERROR_TYPE`], the `code` of the problem document.
@@ -63,6 +68,9 @@ pub const GATEWAY_FILES_STALE: &str = "gateway.files.stale";
 pub const GATEWAY_PEOPLE: &str = "gateway.people";
 /// Histogram, seconds: an HTTP request by method, route and status (OpenTelemetry semantic conventions).
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
+
+/// Gauge, by [`VERSION`]: 1, what runs. `target_info` has the same, and what else the resource says.
+pub const GATEWAY_BUILD_INFO: &str = "gateway.build.info";
 
 // === Metrics: broker ===
 
@@ -117,6 +125,8 @@ pub const BROKER_TLS_DAYS_LEFT: &str = "broker.tls.days_left";
 pub const BROKER_CREDENTIAL_DAYS_LEFT: &str = "broker.credential.days_left";
 /// Gauge, findings: what the last look at the tenant found, by [`CHECK`] and [`RESULT`]. Alert on `missing`.
 pub const BROKER_PREFLIGHT_FINDINGS: &str = "broker.preflight.findings";
+/// Gauge, by [`VERSION`]: 1, what runs. `target_info` has the same, and what else the resource says.
+pub const BROKER_BUILD_INFO: &str = "broker.build.info";
 
 // === Metrics: signing keys, in both services ===
 
@@ -133,6 +143,16 @@ pub const AUDIT_LOST: &str = "audit.lost";
 pub const AUDIT_UP: &str = "audit.up";
 /// Histogram, seconds: writing one group of audit records, flush included.
 pub const AUDIT_WRITE_DURATION: &str = "audit.write.duration";
+
+// === Metrics: what is sent to the collector, in both services ===
+
+/// Counter, spans: the collector took them.
+pub const TELEMETRY_SPANS_EXPORTED: &str = "telemetry.spans.exported";
+/// Counter, spans: the collector did not get them, by [`CAUSE`]: `full` (it is slower than they come) or `failed` (it was
+/// not reached, or refused them). Alert on this one.
+pub const TELEMETRY_SPANS_DROPPED: &str = "telemetry.spans.dropped";
+/// Counter, exports: failed, by [`SIGNAL`].
+pub const TELEMETRY_EXPORTS_FAILED: &str = "telemetry.exports.failed";
 
 // === Attributes ===
 
@@ -162,6 +182,10 @@ pub const OPERATION: &str = "operation";
 pub const FILE: &str = "file";
 /// Kind of an audit record; a few fixed words.
 pub const KIND: &str = "kind";
+/// Kind of telemetry: `traces`, `metrics` or `logs`.
+pub const SIGNAL: &str = "signal";
+/// Version of a service.
+pub const VERSION: &str = "version";
 /// Name of an MCP tool. Only names from the tool table: never what a client sent.
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// Method of MCP. Only those that the server has.

@@ -42,6 +42,18 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
     let _unrecorded = span.set_parent(parent);
 }
 
+/// The id of the trace that what is done now belongs to, where anything is traced.
+pub fn trace_id() -> Option<String> {
+    current().map(|span| span.trace_id().to_string())
+}
+
+/// The span that is entered, if it is traced.
+pub(crate) fn current() -> Option<SpanContext> {
+    let context = Context::current();
+    let span = context.span().span_context().clone();
+    span.is_valid().then_some(span)
+}
+
 struct Traceparent<'a>(&'a str);
 
 impl Extractor for Traceparent<'_> {

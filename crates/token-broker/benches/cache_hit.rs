@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use identity::clock::{ManualClock, SharedClock};
+use telemetry::Metrics;
 use testkit::NOW;
 use token_broker::{Broker, ExchangeCommand};
 use tokio::runtime::Runtime;
@@ -21,7 +22,8 @@ fn cache_hit(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let entra = runtime.block_on(support::Entra::start());
     let clock: SharedClock = Arc::new(ManualClock::at(NOW));
-    let broker = Broker::new(&entra.config(&[]), &clock).expect("a broker");
+    let broker = Broker::new(&entra.config(&[]), &clock, Metrics::new("token-broker").expect("metrics"))
+        .expect("a broker");
     let assertion = entra.token(support::ALICE);
     let exchange = async || {
         let (resource, claims) = ("arm".to_owned(), String::new());

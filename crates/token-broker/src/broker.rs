@@ -41,12 +41,15 @@ impl Broker {
     ///
     /// # Errors
     /// [`BuildError`] names the setting that cannot be used.
-    pub fn new(config: &Config, clock: &SharedClock) -> Result<Self, BuildError> {
+    pub fn new(
+        config: &Config,
+        clock: &SharedClock,
+        telemetry: telemetry::Metrics,
+    ) -> Result<Self, BuildError> {
         let http = config.outbound.client()?;
         let (assertions, authority) = (config.assertions.clone(), &config.application.authority);
         let validator = Validator::new(assertions, authority, http.clone(), Arc::clone(clock))?;
         let credential = Arc::new(Credential::load(&config.credential, &config.application, clock)?);
-        let telemetry = telemetry::Metrics::new("token-broker")?;
         let metrics = Metrics::new(&telemetry.meter("token-broker"));
         let caches = caches(config, clock, &metrics)?;
         let consumers = Arc::new(consumers(config, &telemetry)?);

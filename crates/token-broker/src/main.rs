@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     let extra_ca = args.outbound.extra_ca_file.as_deref();
-    let _telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry, extra_ca)?;
+    let telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry, extra_ca)?;
     let clock: SharedClock = Arc::new(SystemClock);
     if let Some(Command::Purge(whom)) = &args.command {
         purge(whom, &args.here(), &clock).await?.print(whom.json)?;
@@ -42,6 +42,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         stop.await;
         stopping.cancel();
     });
-    serve(config, listeners, clock, shutdown).await.context("the token broker stopped")?;
+    serve(config, listeners, clock, telemetry.metrics(), shutdown)
+        .await
+        .context("the token broker stopped")?;
     Ok(ExitCode::SUCCESS)
 }

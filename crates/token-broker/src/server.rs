@@ -11,7 +11,7 @@ use identity::clock::SharedClock;
 use proto::v1::token_broker_server::{SERVICE_NAME, TokenBrokerServer};
 use proto::{BrokerError, Reason};
 use telemetry::admin::{self, Check};
-use telemetry::names;
+use telemetry::{Metrics, names};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -63,12 +63,14 @@ pub async fn serve(
     config: Config,
     listeners: Listeners,
     clock: SharedClock,
+    metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     // An error says that one is installed; another one than this is in nobody's tree.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tracing::info!(settings = ?config, "effective settings");
-    let broker = Broker::new(&config, &clock)?;
+    metrics.observe_build(names::BROKER_BUILD_INFO);
+    let broker = Broker::new(&config, &clock, metrics)?;
     let audit = audited::start(&config.audit, format!("{config:?}"), &clock, broker.metrics()).await?;
     let broker = Arc::new(broker.audited(audit.clone()));
     let tls = config.tls.as_ref().map(|files| tls::watch(Port::Grpc, files)).transpose()?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use e2e::{Hop, ShiftedClock, Stack};
 use emulator::EndpointFault;
+use telemetry::Metrics;
 use telemetry::report::Outcome;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -69,7 +70,8 @@ async fn another_broker(stack: &Stack, more: &[&str]) -> (String, DropGuard) {
     let url = format!("--broker-url=http://{}", listeners.grpc_address().unwrap());
     let shutdown = CancellationToken::new();
     let (clock, stop) = (Arc::new(ShiftedClock::default()), shutdown.clone());
-    tokio::spawn(async move { token_broker::serve(config, listeners, clock, stop).await.unwrap() });
+    let metrics = Metrics::new("token-broker").unwrap();
+    tokio::spawn(async move { token_broker::serve(config, listeners, clock, metrics, stop).await.unwrap() });
     (url, shutdown.drop_guard())
 }
 

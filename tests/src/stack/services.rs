@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use emulator::Emulator;
+use telemetry::Metrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -43,8 +44,9 @@ impl Broker {
         let health = listeners.health_address().expect("a bound address").expect("a health port");
         let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
         let stop = shutdown.clone();
+        let metrics = Metrics::new("token-broker").expect("metrics");
         let task = tokio::spawn(async move {
-            token_broker::serve(config, listeners, clock, stop).await.expect("the broker serves");
+            token_broker::serve(config, listeners, clock, metrics, stop).await.expect("the broker serves");
         });
         Self { url, service: Service { admin, health, shutdown, task } }
     }
@@ -81,8 +83,11 @@ impl Service {
         let health = listeners.health_address().expect("a bound address").expect("a health port");
         let (shutdown, clock) = (CancellationToken::new(), Arc::new(clock.clone()));
         let stop = shutdown.clone();
+        let metrics = Metrics::new("gateway").expect("metrics");
         let task = tokio::spawn(async move {
-            gateway::server::serve(config, listeners, clock, stop).await.expect("the gateway serves");
+            gateway::server::serve(config, listeners, clock, metrics, stop)
+                .await
+                .expect("the gateway serves");
         });
         Self { admin, health, shutdown, task }
     }

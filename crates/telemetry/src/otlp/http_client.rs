@@ -8,8 +8,6 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use reqwest::{Certificate, Client, redirect};
 use tokio::runtime::Handle;
 
-/// How long an export may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest answer: it says what was not taken.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
@@ -20,11 +18,11 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// A client that trusts the system's roots and those of the PEM. Call it within the runtime.
+    /// A client that trusts the system's roots and those of the PEM, and takes so long at most. Call it within the runtime.
     #[expect(clippy::disallowed_methods, reason = "the collector's own pool: this crate knows none of ours")]
-    pub(super) fn new(extra_ca: Option<&[u8]>) -> reqwest::Result<Self> {
+    pub(super) fn new(extra_ca: Option<&[u8]>, timeout: Duration) -> reqwest::Result<Self> {
         // What an answer names is followed nowhere: headers may hold keys.
-        let mut builder = Client::builder().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+        let mut builder = Client::builder().redirect(redirect::Policy::none()).timeout(timeout);
         if let Some(pem) = extra_ca {
             builder = builder.tls_certs_merge(Certificate::from_pem_bundle(pem)?);
         }

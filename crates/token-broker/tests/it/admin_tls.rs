@@ -7,6 +7,7 @@ use std::sync::Arc;
 use identity::clock::ManualClock;
 use reqwest::{Certificate, Client, Identity};
 use serde_json::Value;
+use telemetry::Metrics;
 use testkit::{Authority, NOW, eventually};
 use token_broker::{Listeners, serve};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,13 @@ impl Scraped {
         let listeners =
             Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let (port, stop) = (listeners.admin_address().unwrap().port(), CancellationToken::new());
-        tokio::spawn(serve(config, listeners, Arc::new(ManualClock::at(NOW)), stop.clone()));
+        tokio::spawn(serve(
+            config,
+            listeners,
+            Arc::new(ManualClock::at(NOW)),
+            Metrics::new("token-broker").unwrap(),
+            stop.clone(),
+        ));
         Self { _entra: entra, servers, clients, port, stop }
     }
 

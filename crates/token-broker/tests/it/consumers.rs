@@ -9,6 +9,7 @@ use identity::clock::ManualClock;
 use jiff::SignedDuration;
 use proto::v1::{ExchangeResponse, PreflightRequest, PurgeUserRequest};
 use proto::{BrokerError, Reason};
+use telemetry::Metrics;
 use telemetry::testing::Captured;
 use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
@@ -355,7 +356,10 @@ async fn a_consumers_file_that_cannot_be_used_stops_the_start() {
         let listeners =
             Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let clock = Arc::new(ManualClock::at(NOW));
-        let error = serve(config, listeners, clock, CancellationToken::new()).await.unwrap_err();
+        let error =
+            serve(config, listeners, clock, Metrics::new("token-broker").unwrap(), CancellationToken::new())
+                .await
+                .unwrap_err();
         let chain = format!("{:#}", anyhow::Error::from(error));
         assert!(chain.starts_with("BROKER_CONSUMERS_FILE cannot be used: "), "{chain}");
         assert!(chain.contains(&socket.consumers) && chain.contains(said), "{chain}");

@@ -257,7 +257,9 @@ async fn a_federated_token_that_is_not_there_stops_the_start() {
     let entra = Entra::start().await;
     let config = entra.config(&["--federated-token-file", "/nowhere/token"]);
     let clock = std::sync::Arc::new(identity::clock::ManualClock::at(NOW));
-    let error = token_broker::Broker::new(&config, &(clock as identity::clock::SharedClock)).unwrap_err();
+    let clock = clock as identity::clock::SharedClock;
+    let metrics = telemetry::Metrics::new("token-broker").unwrap();
+    let error = token_broker::Broker::new(&config, &clock, metrics).unwrap_err();
     assert!(error.to_string().contains("AZURE_FEDERATED_TOKEN_FILE"), "{error}");
 }
 

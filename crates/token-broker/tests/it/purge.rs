@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use identity::clock::ManualClock;
 use proto::v1::TokenSource;
+use telemetry::Metrics;
 use testkit::NOW;
 use token_broker::{Listeners, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -37,7 +38,13 @@ async fn start(entra: &Entra, flags: &[&str]) -> (String, DropGuard) {
     let address = listeners.grpc_address().unwrap();
     let admin = listeners.admin_address().unwrap().to_string();
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(config, listeners, Arc::new(ManualClock::at(NOW)), shutdown.clone()));
+    tokio::spawn(serve(
+        config,
+        listeners,
+        Arc::new(ManualClock::at(NOW)),
+        Metrics::new("token-broker").unwrap(),
+        shutdown.clone(),
+    ));
     crate::support::admin(&admin, "/healthz").await;
     (format!("--listen={address}"), shutdown.drop_guard())
 }

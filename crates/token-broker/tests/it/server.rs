@@ -9,6 +9,7 @@ use std::time::Duration;
 use identity::clock::ManualClock;
 use proto::v1::ExchangeRequest;
 use proto::v1::token_broker_client::TokenBrokerClient;
+use telemetry::Metrics;
 use telemetry::testing::Captured;
 use testkit::{NOW, eventually};
 use token_broker::{Listeners, serve};
@@ -35,7 +36,13 @@ async fn a_unix_socket_is_served_and_removed() {
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
     let clock = Arc::new(ManualClock::at(NOW));
-    let task = tokio::spawn(serve(config, listeners, clock, shutdown.clone()));
+    let task = tokio::spawn(serve(
+        config,
+        listeners,
+        clock,
+        Metrics::new("token-broker").unwrap(),
+        shutdown.clone(),
+    ));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
     let channel = Endpoint::from_shared(format!("unix:{}", path.display())).unwrap().connect().await.unwrap();
@@ -265,7 +272,10 @@ async fn a_credential_that_cannot_be_used_stops_the_start() {
     let config = entra.config(&[]);
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
-    let error = serve(config, listeners, clock, CancellationToken::new()).await.unwrap_err();
+    let error =
+        serve(config, listeners, clock, Metrics::new("token-broker").unwrap(), CancellationToken::new())
+            .await
+            .unwrap_err();
     assert!(error.to_string().contains("AZURE_CLIENT_CERTIFICATE_PATH"), "{error}");
     let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use identity::clock::ManualClock;
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::{BrokerError, Reason};
+use telemetry::Metrics;
 use testkit::{NOW, eventually};
 use token_broker::{Config, Listeners, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -208,6 +209,12 @@ const RELAY: &str = r#"
 async fn start(config: Config) -> DropGuard {
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(config, listeners, Arc::new(ManualClock::at(NOW)), shutdown.clone()));
+    tokio::spawn(serve(
+        config,
+        listeners,
+        Arc::new(ManualClock::at(NOW)),
+        Metrics::new("token-broker").unwrap(),
+        shutdown.clone(),
+    ));
     shutdown.drop_guard()
 }

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use telemetry::Metrics;
 use testkit::{Authority, KeyAndCert, NOW, eventually, key_and_cert};
 
 use axum::extract::State;
@@ -276,7 +277,13 @@ impl Broker {
         let health = listeners.health_address().unwrap().map(|address| address.to_string());
         let channel = Channel::from_shared(address.clone()).unwrap().connect_lazy();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
-        let task = tokio::spawn(serve(config, listeners, Arc::new(clock.clone()), shutdown.clone()));
+        let task = tokio::spawn(serve(
+            config,
+            listeners,
+            Arc::new(clock.clone()),
+            Metrics::new("token-broker").unwrap(),
+            shutdown.clone(),
+        ));
         let client = TokenBrokerClient::new(channel.clone());
         Self { client, channel, url: address, clock, admin, health, shutdown, task }
     }

@@ -12,6 +12,7 @@ use identity::clock::{Clock, ManualClock, SharedClock};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use telemetry::Metrics;
 use token_broker::Broker;
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
@@ -220,7 +221,7 @@ fn replica(entra: &Entra, redis_url: &str, clock: &SharedClock) -> Replica {
     let keys = key_file.display().to_string();
     let config =
         entra.config(&["--redis-url", redis_url, "--cache-key-file", &keys, "--redis-timeout", "2000"]);
-    let broker = Arc::new(Broker::new(&config, clock).unwrap());
+    let broker = Arc::new(Broker::new(&config, clock, Metrics::new("token-broker").unwrap()).unwrap());
     let kept = Arc::clone(&broker);
     Replica { broker, key_file, keeper: tokio::spawn(async move { kept.keep_up_to_date().await }) }
 }
