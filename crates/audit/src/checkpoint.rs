@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use telemetry::names::AUDIT_CHECKPOINT;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::chain::hex;
 use crate::head::Head;
 
-/// The target of log lines that hold a checkpoint.
-const TARGET: &str = "audit::checkpoint";
+mod read;
+
 /// After how many records the next checkpoint is due,
 const EVERY_RECORDS: u64 = 1000;
 /// and after what time, if there was a record since the last one.
@@ -48,32 +49,15 @@ impl Checkpoint {
         checkpoint
     }
 
-    /// Every checkpoint in a log: JSON lines with these members, or lines with `chain=… seq=… head=… time=…`.
+    /// Every checkpoint in a log: JSON lines with these members, lines with `chain=… seq=… head=… time=…`, or lines of log
+    /// records as a collector keeps them (OTLP as JSON).
     pub fn read_all(log: &str) -> Vec<Self> {
-        log.lines()
-            .filter_map(|line| serde_json::from_str(line).ok().or_else(|| Self::of_words(line)))
-            .collect()
+        log.lines().flat_map(read::line).collect()
     }
 
     /// Whether it was signed with this key.
     pub fn is_signed_with(&self, key: &SigningKey) -> bool {
         self.signature.as_deref().is_some_and(|signature| key.verifies(&self.signed(), signature))
-    }
-
-    fn of_words(line: &str) -> Option<Self> {
-        if !line.contains(TARGET) {
-            return None;
-        }
-        let word = |name: &str| {
-            line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::trim)
-        };
-        Some(Self {
-            chain: word("chain")?.parse().ok()?,
-            seq: word("seq")?.parse().ok()?,
-            head: word("head")?.to_owned(),
-            time: word("time")?.parse().ok()?,
-            signature: word("signature").map(str::to_owned),
-        })
     }
 
     fn signed(&self) -> String {
@@ -83,7 +67,7 @@ impl Checkpoint {
     fn tell(&self) {
         let Self { chain, seq, head, time, signature } = self;
         let signature = signature.as_deref().map(tracing::field::display);
-        tracing::info!(target: TARGET, %chain, seq, %head, %time, signature, "audit checkpoint");
+        tracing::info!(target: AUDIT_CHECKPOINT, %chain, seq, %head, %time, signature, "audit checkpoint");
     }
 }
 

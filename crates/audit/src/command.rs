@@ -18,7 +18,8 @@ Looks whether audit records are as they were written. Names what was changed, le
 anew, each with its place. Files may come in any order; a chain may go over several.
 
 With --checkpoints it compares the records with what was told of them another way: a log of the service with its
-`audit::checkpoint` lines, as text or JSON. Only so does it see that all of a chain was written anew, or its end cut off.
+`audit::checkpoint` lines, as text or JSON, or what a collector wrote of the log records that it was sent (OTLP as JSON, one
+request a line). Only so does it see that all of a chain was written anew, or its end cut off.
 With --key-file only checkpoints that this key signed count.";
 
 const EXIT_CODES: &str = "\
@@ -46,7 +47,7 @@ enum Command {
         /// Files with audit records, one a line.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Log with the checkpoints of these records.
+        /// Log, or records of a collector, with the checkpoints of these records.
         #[arg(long, value_name = "FILE")]
         checkpoints: Option<PathBuf>,
         /// File with the key that signed the checkpoints.
