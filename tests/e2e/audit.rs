@@ -1,6 +1,6 @@
 //! What the audit says of a run is what its callers saw, no more and no less; and nobody is let through without a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Cursor;
 use std::path::Path;
@@ -87,6 +87,12 @@ async fn the_audit_of_both_services_says_what_callers_saw() {
         stack.caller.call("not-a-token", "list_subscriptions", json!({})).await;
         stack.caller.request(None, "tools/call", json!({"name": "list_subscriptions"})).await;
     }
+    for (field, value) in
+        [("host", "evil.example"), ("origin", "https://evil.example"), ("host", "evil.example")]
+    {
+        let request = stack.caller.prepared("tools/list", json!({})).header(field, value);
+        assert_eq!(request.send().await.unwrap().status(), 403, "{field}");
+    }
     stack.begin_gateway_shutdown();
     stack.gateway_stopped().await;
     stack.stop_broker().await;
@@ -96,30 +102,57 @@ async fn the_audit_of_both_services_says_what_callers_saw() {
     assert_eq!(ledger(&of_gateway, "refusal"), refused);
     assert!(through.keys().any(|[.., code]| code == "claims_challenge") && refused.len() == 1);
     each_decision_has_its_outcome(&of_gateway);
-    let counted: u64 = of_kind(&of_gateway, "summary").map(|it| it["count"].as_u64().unwrap()).sum();
-    assert_eq!(counted, 10);
+    assert_eq!(
+        summed(&of_gateway),
+        [
+            ("host_not_allowed", 2),
+            ("invalid_token:malformed", 5),
+            ("missing_bearer", 5),
+            ("origin_not_allowed", 1)
+        ]
+        .map(|(code, count)| (code.to_owned(), count))
+        .into()
+    );
     let named = of_kind(&of_gateway, "decision").filter(|it| it["subscription"] == DEV_SUBSCRIPTION).count();
     assert_eq!(named, 6, "a subscription that is asked for by name is not named");
     assert!(
         of_kind(&of_gateway, "outcome")
             .any(|it| it["rows"].as_u64() > Some(0) && it["bytes"].as_u64() > Some(0))
     );
-    assert!(
-        of_kind(&of_gateway, "outcome").any(|it| it["requests"].is_array()),
-        "Azure's id of what it refused"
-    );
+    for outcome in of_kind(&of_gateway, "outcome") {
+        let ids = outcome["requests"].as_array().map_or(0, Vec::len);
+        // Whoever was refused before did not come as far as Azure.
+        let before = ["claims_challenge", "invalid_arguments", "audit_unavailable"];
+        let asked = !before.iter().any(|code| outcome["code"] == *code);
+        assert_eq!(ids > 0, asked, "Azure's ids of what it was asked: {outcome}");
+    }
+    let traces: BTreeSet<_> =
+        of_kind(&of_gateway, "decision").map(|it| it["trace"].as_str().unwrap()).collect();
+    assert_eq!(traces.len(), through.values().sum::<usize>(), "each call has a trace of its own");
 
     let of_broker = records(&broker);
     each_decision_has_its_outcome(&of_broker);
     let exchanges = ledger(&of_broker, "outcome");
     let of_dave: Vec<_> = exchanges.keys().filter(|[.., code]| code == "claims_challenge").collect();
     assert_eq!(of_dave.len(), 1, "{exchanges:?}");
+    let of_exchanges = of_kind(&of_broker, "decision").map(|it| it["trace"].as_str().unwrap());
+    assert!(of_exchanges.collect::<BTreeSet<_>>().is_subset(&traces), "the exchange is in the call's trace");
     assert!(of_kind(&of_broker, "decision").all(|it| it["consumer"] == "local" && it["resource"] == "arm"));
     for path in [gateway, broker] {
         let verdict =
             verify([(path.display().to_string(), Cursor::new(std::fs::read(&path).unwrap()))], &[], None);
         assert_eq!(verdict.unwrap().findings, [], "{}", path.display());
     }
+}
+
+/// What was refused of nobody who is known, by its cause.
+fn summed(records: &[Value]) -> BTreeMap<String, u64> {
+    let mut counted = BTreeMap::new();
+    for summary in of_kind(records, "summary") {
+        let code = summary["code"].as_str().unwrap().to_owned();
+        *counted.entry(code).or_default() += summary["count"].as_u64().unwrap();
+    }
+    counted
 }
 
 fn each_decision_has_its_outcome(records: &[Value]) {

@@ -1,7 +1,8 @@
 //! What calls cost at Azure: requests, and the query units that the whole directory shares.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::HeaderMap;
 use rust_decimal::Decimal;
@@ -11,6 +12,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 /// <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>
 const CONSUMED: &str = "x-ms-ratelimit-microsoft.costmanagement-qpu-consumed";
 
+/// The most ids of requests that are kept.
+const MAX_REQUEST_IDS: usize = 16;
+
 /// What the calls of one client used so far. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Usage(Arc<Counts>);
@@ -19,6 +23,7 @@ pub struct Usage(Arc<Counts>);
 struct Counts {
     requests: AtomicU64,
     milliunits: AtomicU64,
+    request_ids: Mutex<VecDeque<String>>,
 }
 
 impl Usage {
@@ -30,6 +35,19 @@ impl Usage {
     /// Query units (QPU) that Azure counted.
     pub fn query_units(&self) -> Decimal {
         Decimal::new(self.0.milliunits.load(Ordering::Relaxed).try_into().unwrap_or(i64::MAX), 3).normalize()
+    }
+
+    /// The ids that Azure gave the requests it answered (`x-ms-request-id`), in their order: the last sixteen.
+    pub fn request_ids(&self) -> Vec<String> {
+        self.0.request_ids.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(crate) fn has_id(&self, id: &str) {
+        let mut ids = self.0.request_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() == MAX_REQUEST_IDS {
+            ids.pop_front();
+        }
+        ids.push_back(id.to_owned());
     }
 
     pub(crate) fn sent(&self) {
@@ -50,6 +68,14 @@ mod tests {
     use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
+
+    #[test]
+    fn of_many_requests_the_last_ids_are_kept() {
+        let usage = Usage::default();
+        (0..20).for_each(|number| usage.clone().has_id(&number.to_string()));
+        let expected: Vec<_> = (4..20).map(|number| number.to_string()).collect();
+        assert_eq!(usage.request_ids(), expected);
+    }
 
     #[test]
     fn what_azure_says_it_took_is_added_up() {

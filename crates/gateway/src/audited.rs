@@ -21,9 +21,9 @@ pub(crate) fn call(principal: &Principal, tool: &str, arguments: Option<&Map<Str
     by(principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
 }
 
-/// How a call ended: its code, the length of the answer and of the longest list in it, and Azure's id of a request that
-/// failed.
-pub(crate) fn outcome(code: &str, result: Option<&CallToolResult>, request: Option<&str>) -> Outcome {
+/// How a call ended: its code, the length of the answer and of the longest list in it, and the ids that Azure gave its
+/// requests, or Entra ID the one that it refused.
+pub(crate) fn outcome(code: &str, result: Option<&CallToolResult>, requests: &[String]) -> Outcome {
     let data = result.and_then(|result| result.structured_content.as_ref());
     let number = |name| data.and_then(|data| data.get(name)).and_then(Value::as_u64);
     let longest = || {
@@ -35,7 +35,15 @@ pub(crate) fn outcome(code: &str, result: Option<&CallToolResult>, request: Opti
         Some(texts.map(|part| part.text.len() as u64).sum())
     };
     let bytes = number("bytes").or_else(text);
-    Outcome::new(code).bytes(bytes).rows(number("rows").or_else(longest)).requests(request)
+    Outcome::new(code)
+        .bytes(bytes)
+        .rows(number("rows").or_else(longest))
+        .requests(requests.iter().map(String::as_str))
+}
+
+/// Counts a request that went no further than the door.
+pub(crate) fn turned_away(audit: &Audit, refusal: &Refusal) {
+    audit.counted(&cause(refusal), None);
 }
 
 /// Records a refusal of somebody whose requests are counted, or counts one of anybody else.
@@ -52,11 +60,13 @@ pub(crate) fn refused(audit: &Audit, who: Option<&Principal>, tool: Option<&str>
 }
 
 fn by(principal: &Principal) -> Call {
-    Call::new(TOOL_CALL).by(Person {
-        tenant: *principal.tenant().as_uuid(),
-        oid: *principal.oid().as_uuid(),
-        client: Some(*principal.client().as_uuid()),
-    })
+    Call::new(TOOL_CALL)
+        .by(Person {
+            tenant: *principal.tenant().as_uuid(),
+            oid: *principal.oid().as_uuid(),
+            client: Some(*principal.client().as_uuid()),
+        })
+        .trace(telemetry::trace_id().as_deref())
 }
 
 fn cause(refusal: &Refusal) -> String {

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use audit::Audit;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use axum::middleware::Next;
 
 use self::names::{Host, Origin};
+use crate::audited;
 use crate::listen::MAX_FIELD_BYTES;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
 
@@ -56,6 +58,7 @@ pub(crate) struct Front {
     hosts: Vec<Host>,
     origins: Vec<Origin>,
     refusals: Arc<Refusals>,
+    audit: Audit,
 }
 
 /// Which pages may call.
@@ -70,12 +73,13 @@ enum Pages {
 }
 
 impl Front {
-    pub(crate) fn new(settings: Settings, refusals: Arc<Refusals>) -> Self {
+    pub(crate) fn new(settings: Settings, refusals: Arc<Refusals>, audit: Audit) -> Self {
         Self {
             path: settings.path,
             hosts: settings.hosts.iter().filter_map(|host| Host::allowed(host)).collect(),
             origins: settings.origins.iter().filter_map(|origin| Origin::allowed(origin)).collect(),
             refusals,
+            audit,
         }
     }
 
@@ -121,6 +125,7 @@ pub(crate) async fn front(State(front): State<Arc<Front>>, request: Request, nex
 
 fn refuse(front: &Front, fault: RequestFault, request: &Request) -> Response<Body> {
     let refusal = Refusal::from(fault);
+    audited::turned_away(&front.audit, &refusal);
     tracing::info!(error.type = refusal.code(), "refused");
     refusal.render(&front.refusals, &Asked::by(request.headers()))
 }

@@ -112,7 +112,7 @@ impl CostServer {
         let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
         let context = ToolContext::new(caller, Arc::clone(&self.services), &usage);
         let result = (entry.call)(context, request.arguments.unwrap_or_default()).await;
-        recorded.end(answer::recorded(&result));
+        recorded.end(answer::recorded(&result, usage.request_ids()));
         result
     }
 }

@@ -165,7 +165,7 @@ pub fn router<H: ServerHandler + Clone>(
     let (lost, refused) = (Arc::clone(&refusals), Arc::clone(&refusals));
     mcp.merge(metadata::routes(parts::document(config, refusals)))
         .fallback(move |headers: HeaderMap| std::future::ready(nothing(&lost, &headers)))
-        .layer(from_fn_with_state(Arc::new(parts::front(config, refused)), front))
+        .layer(from_fn_with_state(Arc::new(parts::front(config, refused, audit.clone())), front))
         .layer(from_fn_with_state(observed, observe))
 }
 

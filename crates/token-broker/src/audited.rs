@@ -12,6 +12,7 @@ use telemetry::Metrics;
 use telemetry::names::OUTCOME_OK;
 
 use crate::error::{ExchangeError, Kind};
+use crate::outcome::{Outcome as ExchangeOutcome, Source};
 
 /// Begins the audit of a broker with these settings in force.
 ///
@@ -35,18 +36,32 @@ pub(crate) fn exchange(principal: &Principal, consumer: &str, resource: &str) ->
         oid: *principal.oid().as_uuid(),
         client: Some(*principal.client().as_uuid()),
     };
-    Call::new("exchange").by(person).of_consumer(consumer).resource(resource)
+    of(consumer, "exchange").by(person).resource(resource)
 }
 
 /// A consumer has this person's tokens forgotten.
 pub(crate) fn purge(tenant: TenantId, oid: ObjectId, consumer: &str) -> Call {
     let person = Person { tenant: *tenant.as_uuid(), oid: *oid.as_uuid(), client: None };
-    Call::new("purge").by(person).of_consumer(consumer)
+    of(consumer, "purge").by(person)
 }
 
 /// A consumer asks how the tenant is set up.
 pub(crate) fn preflight(consumer: &str) -> Call {
-    Call::new("preflight").of_consumer(consumer)
+    of(consumer, "preflight")
+}
+
+fn of(consumer: &str, operation: &'static str) -> Call {
+    Call::new(operation).of_consumer(consumer).trace(telemetry::trace_id().as_deref())
+}
+
+/// How an exchange ended, with the id by which Entra ID knows the request that it answered or refused; none where it was not
+/// asked.
+pub(crate) fn exchanged(result: &ExchangeOutcome, source: Source) -> Outcome {
+    let token = result.as_ref().ok().filter(|_| source == Source::Entra);
+    match token.and_then(|token| token.correlation_id) {
+        Some(id) => Outcome::new(OUTCOME_OK).requests([&*id.to_string()]),
+        None => outcome(result),
+    }
 }
 
 /// How a call ended, with Entra ID's id of a request that it refused.

@@ -162,9 +162,10 @@ impl Entra {
             self.log(&answer, &refusal, error.kind(), &resource.scope, &proof);
             return Err(error.with_evidence(refusal.evidence()));
         }
-        answer::token(&answer.body, now).inspect_err(|_| {
+        let token = answer::token(&answer.body, now).inspect_err(|_| {
             tracing::error!(%correlation_id, "Entra ID's answer holds no usable token");
-        })
+        })?;
+        Ok(DownstreamToken { correlation_id: Some(correlation_id), ..token })
     }
 
     /// Asks for a token of the application for itself (RFC 6749, section 4.4). Whatever it is for, the answer shows whether

@@ -169,7 +169,7 @@ impl Exchanger {
             admission,
         };
         let (outcome, source) = self.outcome(job).await;
-        recorded.end(audited::outcome(&outcome));
+        recorded.end(audited::exchanged(&outcome, source));
         observation.answered_from(source);
         outcome.map(|token| Granted { token, source })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::error::ExchangeError;
 
@@ -20,13 +21,20 @@ pub struct DownstreamToken {
     pub expires_at: Timestamp,
     /// From when Entra ID would have it refreshed (`refresh_in`), if it says so.
     pub refresh_at: Option<Timestamp>,
+    /// By which Entra ID knows the request that brought it, where this process sent that.
+    pub correlation_id: Option<Uuid>,
 }
 
 #[cfg(test)]
 impl DownstreamToken {
     /// A token for tests.
     pub(crate) fn sample(text: &str, expires_at: Timestamp) -> Self {
-        Self { access_token: Arc::new(SecretString::from(text)), expires_at, refresh_at: None }
+        Self {
+            access_token: Arc::new(SecretString::from(text)),
+            expires_at,
+            refresh_at: None,
+            correlation_id: None,
+        }
     }
 }
 

@@ -44,6 +44,7 @@ impl<'a> Asked<'a> {
         span.record("http.response.status_code", status.as_u16());
         if let Some(id) = service_request_id(&answer.headers) {
             span.record("azure.service.request.id", id);
+            self.client.usage().has_id(id);
         }
         if status.is_client_error() || status.is_server_error() {
             span.record("error.type", field::display(status.as_u16()));

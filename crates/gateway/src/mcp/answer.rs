@@ -68,15 +68,16 @@ impl Failure {
     }
 }
 
-/// How a call ended, for the audit.
-pub(super) fn recorded(result: &Result<CallToolResult, Failure>) -> Outcome {
-    let request = match result {
-        Err(Failure::Tool(error)) => error.azure.as_ref().and_then(|azure| azure.request_id.as_deref()),
-        Err(Failure::Refused(Refusal::BlockedByPolicy { correlation_id, .. })) => correlation_id.as_deref(),
+/// How a call ended, for the audit; `requests` are the ids that Azure gave what it was asked.
+pub(super) fn recorded(result: &Result<CallToolResult, Failure>, mut requests: Vec<String>) -> Outcome {
+    let failed = match result {
+        Err(Failure::Tool(error)) => error.azure.as_ref().and_then(|azure| azure.request_id.clone()),
+        Err(Failure::Refused(Refusal::BlockedByPolicy { correlation_id, .. })) => correlation_id.clone(),
         _ => None,
     };
+    requests.extend(failed.filter(|id| requests.last() != Some(id)));
     let code = result.as_ref().err().map_or(OUTCOME_OK.into(), Failure::code);
-    audited::outcome(&code, result.as_ref().ok(), request)
+    audited::outcome(&code, result.as_ref().ok(), &requests)
 }
 
 impl From<ToolError> for Failure {

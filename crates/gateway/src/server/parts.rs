@@ -28,13 +28,13 @@ pub(crate) fn refusals(config: &Config) -> Refusals {
 }
 
 /// What stands in front of every route.
-pub(crate) fn front(config: &Config, refusals: Arc<Refusals>) -> Front {
+pub(crate) fn front(config: &Config, refusals: Arc<Refusals>, audit: Audit) -> Front {
     let settings = front::Settings {
         path: config.public_url.path().to_owned(),
         hosts: config.hosts.clone(),
         origins: config.origins.clone(),
     };
-    Front::new(settings, refusals)
+    Front::new(settings, refusals, audit)
 }
 
 /// What clients discover.

@@ -43,6 +43,7 @@ pub(super) fn token(body: &[u8], now: Timestamp) -> Result<DownstreamToken, Exch
         access_token: Arc::new(SecretString::from(token.as_ref())),
         expires_at: after(life),
         refresh_at: refresh_in.filter(|span| *span > 0).map(|span| after(SignedDuration::from_secs(span))),
+        correlation_id: None,
     })
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod admin_tls;
+mod audit;
 mod consumers;
 mod credentials;
 mod exchange;

@@ -53,6 +53,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<(Outcome, Terms)> {
             access_token: Arc::new(SecretString::from(access_token.as_ref())),
             expires_at: at(expires_at)?,
             refresh_at: terms.refresh_at,
+            correlation_id: None,
         }),
         Shared::Refusal { kind, evidence } => {
             let error = ExchangeError::from(kind.into_kind()?);
