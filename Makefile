@@ -161,7 +161,7 @@ setup-release:
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/.tools tests/.envoy tests/.hadolint tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv tests/deploy/.venv .local dist
+	rm -rf tests/.tools tests/.envoy tests/.hadolint tests/.rotel tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv tests/deploy/.venv .local dist
 
 .PHONY: help
 help: ## Show this list

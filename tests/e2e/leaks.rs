@@ -29,6 +29,7 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
         // Each kind of secret that a broker can have.
         credentials: vec![Credential::Certificate, Credential::FederatedToken, Credential::AppService],
         emulator: vec!["--record-secrets".to_owned()],
+        audit: false,
         settings: vec![
             ("RUST_LOG".to_owned(), "debug".to_owned()),
             ("LOG_FORMAT".to_owned(), "json".to_owned()),

@@ -10,6 +10,7 @@
 //! | [`Redis`] | a real Redis that broker replicas share |
 //! | [`envoy`] | a real Envoy in front |
 //! | [`picture`] | the picture in the README, from what the stack answers |
+//! | [`rotel`] | a real collector of telemetry |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
 
 #![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
@@ -28,6 +29,7 @@ pub use testkit::INSTALL_REDIS;
 pub mod envoy;
 pub mod picture;
 pub mod processes;
+pub mod rotel;
 
 mod caller;
 mod clock;

@@ -9,48 +9,22 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use reqwest::Client;
 
-use crate::{Credential, Redis};
+use crate::Redis;
+
+pub(crate) use fleet::free_addresses;
 
 pub use control::Control;
 pub use fleet::Fleet;
 pub use ports::Ports;
+pub use setup::Setup;
 
 mod control;
 mod fleet;
 mod ports;
+mod setup;
 
 /// How long the stack may take to get ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-
-/// What is started, besides one of each.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// Generated people.
-    pub people: usize,
-    /// Broker replicas, at most [`MAX_REPLICAS`]; the gateway speaks to the first.
-    pub replicas: usize,
-    /// Whether they share a Redis.
-    pub redis: bool,
-    /// The credential of each replica; a certificate where none is named.
-    pub credentials: Vec<Credential>,
-    /// Flags of the emulator.
-    pub emulator: Vec<String>,
-    /// Further settings of brokers and gateway, by name.
-    pub settings: Vec<(String, String)>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            people: 0,
-            replicas: 1,
-            redis: false,
-            credentials: Vec::new(),
-            emulator: Vec::new(),
-            settings: Vec::new(),
-        }
-    }
-}
 
 const BROKERS: [&str; MAX_REPLICAS] = ["token-broker", "token-broker-2", "token-broker-3"];
 /// The most broker replicas.
@@ -119,20 +93,20 @@ impl Processes {
                 format!("--public-url={public_url}"),
             ];
             flags.extend(redis.iter().flat_map(Redis::broker_flags));
+            flags.extend(setup.audit_flag(folder, name));
             children.push(Service::start(name, "token-broker", folder, &settings, flags)?);
         }
-        let flags = vec![
+        let mut flags = vec![
             format!("--listen=127.0.0.1:{}", ports.gateway),
             format!("--admin-listen=127.0.0.1:{}", ports.gateway_admin),
             format!("--broker-url=http://127.0.0.1:{}", ports.broker),
             format!("--public-url={public_url}"),
         ];
+        flags.extend(setup.audit_flag(folder, "gateway"));
         children.push(Service::start("gateway", "gateway", folder, &settings, flags)?);
         let mut processes =
             Self { ports, folder: folder.to_owned(), children, brokers, redis, settings, control };
-        for port in processes.admin_ports() {
-            processes.wait_until_ready(port).await?;
-        }
+        processes.ready().await?;
         Ok(processes)
     }
 
@@ -237,6 +211,17 @@ impl Processes {
     fn service(&mut self, name: &str) -> anyhow::Result<&mut Service> {
         let found = self.children.iter_mut().find(|service| service.name == name);
         found.with_context(|| format!("no process is called {name}"))
+    }
+
+    /// Waits until every service is ready, one that was started anew for example.
+    ///
+    /// # Errors
+    /// Names the one that is not, and its log.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        for port in self.admin_ports() {
+            self.wait_until_ready(port).await?;
+        }
+        Ok(())
     }
 
     async fn wait_until_ready(&mut self, port: u16) -> anyhow::Result<()> {

@@ -104,6 +104,16 @@ impl Control {
         Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
     }
 
+    /// Changes what is wrong with Entra ID and Azure: members of the emulator's faults.
+    ///
+    /// # Errors
+    /// When there are no such faults.
+    pub async fn fault(&self, patch: Value) -> anyhow::Result<()> {
+        let url = format!("{}/_emulator/faults", self.authority);
+        self.http.patch(url).json(&patch).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// What the emulator has counted.
     ///
     /// # Errors

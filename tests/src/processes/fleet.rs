@@ -216,7 +216,7 @@ fn write_certificates(folder: &Path, settings: &mut BTreeMap<String, String>) ->
 }
 
 /// Addresses of loopback that are free now. All are held until all are chosen, so that no two are the same.
-fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+pub(crate) fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
     let (mut addresses, mut held) = ([SocketAddr::from(([127, 0, 0, 1], 0)); N], Vec::new());
     for address in &mut addresses {
         let listener = TcpListener::bind(*address)?;
