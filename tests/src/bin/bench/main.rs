@@ -10,6 +10,7 @@
 //! | [`bare`], [`constant`], [`child`] | the servers to compare with, as processes |
 //! | [`tool_call`], [`exchange`] | who is asked, what, and what the answer must be |
 //! | [`forged`] | tokens that nobody signed |
+//! | [`watching`], [`collector`] | the services with telemetry and audit, and a collector that is as it is told to be |
 //! | [`load`] | the closed loop, and calls at a fixed rate |
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
@@ -26,6 +27,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use self::child::Child;
+use self::collector::Manner;
 use self::exchange::Exchange;
 use self::forged::Forged;
 use self::load::{Load, Paced, Sample, Target};
@@ -35,6 +37,7 @@ use self::usage::Usage;
 
 mod bare;
 mod child;
+mod collector;
 mod constant;
 mod exchange;
 mod forged;
@@ -42,6 +45,7 @@ mod load;
 mod report;
 mod tool_call;
 mod usage;
+mod watching;
 
 /// Whose costs are asked for.
 const PERSON: &str = "alice";
@@ -101,6 +105,8 @@ enum Subject {
     Broker,
     /// Honest calls beside forged tokens, next to the same calls alone.
     Forged,
+    /// The services with telemetry and audit on, next to the same without, and next to a collector that fails.
+    Watching,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,6 +124,19 @@ enum Command {
     /// The constant service: reads its answer from stdin, writes its address to stdout, runs until stdin ends.
     #[command(hide = true)]
     Constant,
+    /// A collector of telemetry: writes its address to stdout, runs until stdin ends.
+    #[command(hide = true)]
+    Collector {
+        /// How it is.
+        manner: Manner,
+    },
+}
+
+impl Args {
+    /// What the services are started with in any case.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("RUST_LOG", self.log.clone()), ("GATEWAY_CALLS_PER_MINUTE", NO_LIMIT.to_owned())]
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -128,18 +147,28 @@ fn main() -> anyhow::Result<()> {
             tokio::runtime::Runtime::new()?.block_on(bare::serve(arm.clone(), ca))
         }
         Some(Command::Constant) => tokio::runtime::Runtime::new()?.block_on(constant::serve()),
+        Some(Command::Collector { manner }) => {
+            tokio::runtime::Runtime::new()?.block_on(collector::serve(*manner))
+        }
         // One thread: what the driver takes, the servers do not get.
         None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&args)),
     }
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let settings = [("RUST_LOG", args.log.as_str()), ("GATEWAY_CALLS_PER_MINUTE", NO_LIMIT)];
-    let stack = Processes::start_with(folder.path(), Ports::free()?, 0, &settings).await?;
-    let bench = Bench { args, stack };
     report::machine();
     let wanted = |subject| args.only.is_none_or(|only| only == subject);
+    if wanted(Subject::Watching) {
+        watching::compare(args).await?;
+    }
+    if args.only == Some(Subject::Watching) {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let settings = args.settings();
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let stack = Processes::start_with(folder.path(), Ports::free()?, 0, &settings).await?;
+    let bench = Bench { args, stack };
     if wanted(Subject::Gateway) {
         bench.gateway().await?;
     }

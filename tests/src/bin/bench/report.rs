@@ -10,7 +10,7 @@ use super::usage::{Memory, Usage};
 /// At most this resident in each service, in MiB.
 const AIM_MEMORY: f64 = 40.0;
 /// What is deployed, and so what the aim for memory holds for.
-const SERVICES: [&str; 2] = ["gateway", "token-broker"];
+pub(crate) const SERVICES: [&str; 2] = ["gateway", "token-broker"];
 /// What calls beside forged tokens are compared with.
 pub(crate) const ALONE: &str = "alone";
 /// What both together are compared with.
@@ -157,6 +157,16 @@ pub(crate) fn memory(processes: &[(&str, Option<Memory>)]) {
         println!("| all | resident memory of {service}, MiB | {ours} | {bare} | {ratio} | | {aim} |");
     }
     println!();
+}
+
+/// How much more memory a service took at its peak, by what it was started with.
+pub(crate) fn more_memory(what: &str, service: &str, ours: Option<Memory>, theirs: Option<Memory>, aim: Aim) {
+    let Some((ours, theirs)) = ours.zip(theirs) else { return };
+    let [ours, theirs] = [ours, theirs].map(|memory| mib(memory.peak));
+    let (more, judged) = (ours - theirs, aim.judge(ours - theirs));
+    println!(
+        "| {what} | peak memory of {service}, MiB | {ours:.1} | {theirs:.1} | {more:+.1} | | {judged} |"
+    );
 }
 
 /// Turns of one server, put together.
