@@ -49,8 +49,9 @@ impl Collector {
         extra_ca: Option<&Path>,
     ) -> Result<Option<Self>, Unusable> {
         // Headers may hold keys. The exporter reads them itself.
-        let has_headers = variable(signal, "HEADERS").is_some();
-        let milliseconds = variable(signal, "TIMEOUT").and_then(|text| text.to_str()?.parse().ok());
+        let has_headers = variable(signal, "HEADERS", |name| std::env::var_os(name)).is_some();
+        let milliseconds = variable(signal, "TIMEOUT", |name| std::env::var_os(name));
+        let milliseconds = milliseconds.and_then(|text| text.to_str()?.parse().ok());
         let timeout = milliseconds.map_or(TIMEOUT, Duration::from_millis);
         let collector = Self::decide(args, signal, extra_ca, has_headers)?;
         Ok(collector.map(|collector| Self { timeout, ..collector }))
@@ -154,10 +155,10 @@ impl FromStr for Protocol {
 }
 
 /// A variable of the exporter's that is no flag: of this signal, or else of all.
-fn variable(signal: Signal, what: &str) -> Option<OsString> {
+fn variable(signal: Signal, what: &str, read: impl Fn(&str) -> Option<OsString>) -> Option<OsString> {
     let own = format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.name().to_ascii_uppercase());
     let names = [own, format!("OTEL_EXPORTER_OTLP_{what}")];
-    names.iter().filter_map(std::env::var_os).find(|value| !value.is_empty())
+    names.iter().filter_map(|name| read(name)).find(|value| !value.is_empty())
 }
 
 /// Whether `otlp` is among the exporters named. Metrics can be scraped always, so nothing need be done for `prometheus`.

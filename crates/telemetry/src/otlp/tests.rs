@@ -1,5 +1,7 @@
 //! What is decided of the settings.
 
+use std::ffi::OsStr;
+
 use clap::Parser;
 
 use super::*;
@@ -115,5 +117,22 @@ fn each_signal_has_its_path_its_own_settings_and_may_be_left_out() {
         ("--logs-exporter=none", [all.clone(), all.clone(), None]),
     ] {
         assert_eq!(sent(&[general, flag]), expected, "{flag}");
+    }
+}
+
+#[test]
+fn headers_and_timeouts_are_those_of_the_signal_or_else_of_all() {
+    let set = [
+        ("OTEL_EXPORTER_OTLP_HEADERS", ""),
+        ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "key=1"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "300"),
+        ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "400"),
+    ];
+    let read = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| value.into());
+    for (signal, headers, timeout) in
+        [(Signal::Traces, None, "300"), (Signal::Metrics, Some("key=1"), "300"), (Signal::Logs, None, "400")]
+    {
+        assert_eq!(variable(signal, "HEADERS", read).as_deref(), headers.map(OsStr::new), "{signal:?}");
+        assert_eq!(variable(signal, "TIMEOUT", read).as_deref(), Some(OsStr::new(timeout)), "{signal:?}");
     }
 }
