@@ -10,6 +10,7 @@ mod browser_page;
 mod callers_text;
 mod cancellation;
 mod challenges;
+mod collector;
 mod compose;
 mod concurrency;
 mod conformance;

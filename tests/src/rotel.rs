@@ -100,6 +100,11 @@ impl Rotel {
         self.received().logs.join("\n")
     }
 
+    /// All that it got, as it came: what is in there is known to whoever keeps it.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.received().bytes.clone()
+    }
+
     fn received(&self) -> std::sync::MutexGuard<'_, Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,11 +22,14 @@ pub(super) struct Received {
     pub(super) metrics: BTreeSet<(String, String)>,
     pub(super) resources: BTreeSet<(String, String)>,
     pub(super) logs: Vec<String>,
+    /// All of it, as it came.
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Received {
     /// Takes one request; tells whether it could be read.
     pub(super) fn take(&mut self, path: &str, body: &[u8]) -> bool {
+        self.bytes.extend_from_slice(body);
         let taken = match path {
             "/v1/traces" => ExportTraceServiceRequest::decode(body).map(|request| self.take_spans(request)),
             "/v1/metrics" => {
