@@ -158,8 +158,6 @@ async fn keep(
         (&*body).read_to_end(&mut plain)
     };
     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
-    match read.is_ok() && received.take(uri.path(), &plain) {
-        true => StatusCode::OK,
-        false => StatusCode::BAD_REQUEST,
-    }
+    let is_taken = read.is_ok() && received.take(uri.path(), &plain);
+    if is_taken { StatusCode::OK } else { StatusCode::BAD_REQUEST }
 }
