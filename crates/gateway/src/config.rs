@@ -17,6 +17,7 @@ use telemetry::http::TraceContext;
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
 use crate::proxies::Proxies;
+use crate::sign_in::SignInSettings;
 use crate::users::UserKey;
 
 pub use args::{Args, NEXT};
@@ -56,6 +57,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// The proxies in front.
     pub proxies: Proxies,
+    /// The sign-in facade, if there is one.
+    pub sign_in: Option<SignInSettings>,
     /// Hosts that this server is known by.
     pub hosts: Vec<String>,
     /// Origins of the pages that may call.
@@ -145,9 +148,15 @@ impl TryFrom<Args> for Config {
             Some(path) => Policies::of_file(path, &tools)?,
             None => Policies::fixed(Policy::built_in(&tools)?),
         };
+        let sign_in = args
+            .sign_in
+            .sign_in_file
+            .as_deref()
+            .map(|file| SignInSettings::of_file(file, args.public_url.path(), &policies.current()));
         let audiences = identity::audiences(&args.audiences, args.client_id);
         let audiences = audiences.map_err(|EmptyAudience| ConfigError::EmptyAudience)?;
         Ok(Self {
+            sign_in: sign_in.transpose()?,
             endpoints,
             policies,
             audiences,

@@ -43,8 +43,8 @@ const MAX_AGE: &str = "7200";
 /// What this server is known by.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The path of MCP. All else that is served is public.
-    pub(crate) path: String,
+    /// The paths of MCP. All else that is served is public.
+    pub(crate) paths: Vec<String>,
     /// Each `host` or `host:port`.
     pub(crate) hosts: Vec<String>,
     /// Pages that may call: each an origin, or one with `*` for its port.
@@ -54,7 +54,7 @@ pub(crate) struct Settings {
 /// What the layer decides with.
 #[derive(Debug)]
 pub(crate) struct Front {
-    path: String,
+    paths: Vec<String>,
     hosts: Vec<Host>,
     origins: Vec<Origin>,
     refusals: Arc<Refusals>,
@@ -75,7 +75,7 @@ enum Pages {
 impl Front {
     pub(crate) fn new(settings: Settings, refusals: Arc<Refusals>, audit: Audit) -> Self {
         Self {
-            path: settings.path,
+            paths: settings.paths,
             hosts: settings.hosts.iter().filter_map(|host| Host::allowed(host)).collect(),
             origins: settings.origins.iter().filter_map(|origin| Origin::allowed(origin)).collect(),
             refusals,
@@ -89,7 +89,7 @@ impl Front {
             return Err(RequestFault::FieldsTooLarge);
         }
         let host = one_host(uri, headers)?;
-        if uri.path() != self.path {
+        if !self.paths.iter().any(|path| path == uri.path()) {
             return Ok(Pages::Any);
         }
         if !self.hosts.iter().any(|allowed| allowed.admits(&host)) {

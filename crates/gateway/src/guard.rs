@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use identity::clock::SharedClock;
-use identity::{BearerToken, ClientId, Principal, ValidationError, Validator};
+use identity::{BearerToken, ClientId, ObjectId, Principal, TenantId, ValidationError, Validator};
 use tokio::time::Instant;
 
 use self::batch::answer_all;
@@ -45,7 +45,7 @@ pub(crate) struct Guard {
     pub(crate) validator: Validator,
     pub(crate) policies: Policies,
     pub(crate) refusals: Arc<Refusals>,
-    pub(crate) rates: RateLimits,
+    pub(crate) rates: RateLimits<(TenantId, ObjectId)>,
     pub(crate) calls: Calls,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,

@@ -12,6 +12,8 @@
 //!
 //! [`doctor`] is the other thing the binary can do: it looks at all of this from outside, and says what is wrong.
 //!
+//! [`sign_in`] is for clients that Entra ID alone does not serve: it exists where a file says so.
+//!
 //! [`users`] is what people are called in traces and in the log. Settings are in [`config`], who may call what in [`policy`],
 //! what a client can discover in `metadata`, where the service says how it is in [`health`], and whom it believes what of others
 //! in [`proxies`]. No module but [`server`] and [`doctor`] knows the settings: each part is handed what it needs.
@@ -24,6 +26,7 @@ pub mod health;
 pub mod policy;
 pub mod proxies;
 pub mod server;
+pub mod sign_in;
 pub mod users;
 
 mod audited;

@@ -25,7 +25,7 @@ use watched::Watched;
 
 pub(crate) use head::MAX_FIELD_BYTES;
 pub(crate) use pace::Patience;
-pub(crate) use places::{Limits, Places};
+pub(crate) use places::{Asker, Limits, Places};
 pub(crate) use tls::{ServerTls, watch as watch_tls};
 
 use connection::Serving;

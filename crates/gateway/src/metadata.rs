@@ -15,17 +15,18 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// What the document says.
 pub(crate) struct Document {
-    /// The canonical MCP URL.
+    /// The MCP URL.
     pub(crate) resource: String,
     /// The path of that URL.
     pub(crate) path: String,
-    /// Where to sign in: the issuer of version 2.0.
+    /// Where to sign in: an issuer.
     pub(crate) authority: String,
     pub(crate) refusals: Arc<Refusals>,
 }
 
-/// The two well-known paths, with one body: clients look at the path's own first, then at the root.
-pub(crate) fn routes(document: Document) -> Router {
+/// The well-known path of the document, and where it is the server's own the root's as well: clients look at the path's own
+/// first.
+pub(crate) fn routes(document: Document, is_own: bool) -> Router {
     let of_path = format!("{WELL_KNOWN}{}", document.path);
     let document = Arc::new(document);
     let answer = move || {
@@ -35,7 +36,8 @@ pub(crate) fn routes(document: Document) -> Router {
                 .into_response()
         }
     };
-    Router::new().route(WELL_KNOWN, get(answer.clone())).route(&of_path, get(answer))
+    let routes = Router::new().route(&of_path, get(answer.clone()));
+    if is_own { routes.route(WELL_KNOWN, get(answer)) } else { routes }
 }
 
 impl Document {

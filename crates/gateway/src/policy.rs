@@ -111,7 +111,7 @@ impl Policy {
     }
 
     /// Every scope that some tool needs, once.
-    fn known(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn known(&self) -> impl Iterator<Item = &String> {
         let mut known: Vec<_> = self.tools.values().flat_map(|rule| &rule.scopes).collect();
         known.sort_unstable();
         known.dedup();

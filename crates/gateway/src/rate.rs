@@ -1,8 +1,10 @@
-//! Each person's own limit on tool calls, so that one runaway assistant does not use up what Azure grants to all.
+//! Limits by the minute: each person's own on tool calls, so that one runaway assistant does not use up what Azure grants to
+//! all; and each address's own, where nobody is known yet.
 //!
-//! A leaky bucket for each user (the generic cell rate algorithm: one instant per user, no counters to reset).
+//! A leaky bucket for each (the generic cell rate algorithm: one instant per bucket, no counters to reset).
 //! The limit is this instance's: with several instances behind one address a person gets as much from each.
 
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,28 +16,20 @@ use telemetry::names;
 
 use crate::refusal::Refusal;
 
-/// The most users remembered. One who is forgotten starts anew, which is to their favour.
-const MOST_USERS: u64 = 100_000;
-/// A user whose bucket is empty again need not be remembered.
+/// The most that are remembered. One who is forgotten starts anew, which is to their favour.
+const MOST_REMEMBERED: u64 = 100_000;
+/// One whose bucket is empty again need not be remembered.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 
-/// The limits of all users.
-#[derive(Clone, Debug)]
-pub(crate) struct RateLimits {
+/// The limits of all of one kind. Clones share them.
+#[derive(Clone)]
+pub(crate) struct RateLimits<K> {
     /// Time that one call stands for, or `None` where there is no limit.
     interval: Option<SignedDuration>,
-    buckets: Cache<(TenantId, ObjectId), Arc<Mutex<Timestamp>>>,
+    buckets: Cache<K, Arc<Mutex<Timestamp>>>,
 }
 
-impl RateLimits {
-    /// At most `calls_per_minute` on average, all of them at once if need be. 0 means no limit.
-    pub(crate) fn new(calls_per_minute: u32) -> Self {
-        let interval =
-            (calls_per_minute > 0).then(|| SignedDuration::from_mins(1) / i32_of(calls_per_minute));
-        let buckets = Cache::builder().max_capacity(MOST_USERS).time_to_idle(FORGET_AFTER).build();
-        Self { interval, buckets }
-    }
-
+impl RateLimits<(TenantId, ObjectId)> {
     /// Shows in the metrics how many people there were of late: those whose limit is remembered.
     pub(crate) fn observe(&self, meter: &Meter) {
         if self.interval.is_none() {
@@ -58,18 +52,33 @@ impl RateLimits {
     /// # Errors
     /// The refusal that says how long to wait.
     pub(crate) fn admit(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
-        self.count((principal.tenant(), principal.oid()), now)
+        let counted = self.count((principal.tenant(), principal.oid()), now);
+        counted.map_err(|retry_after| Refusal::RateLimited { retry_after })
+    }
+}
+
+impl<K: Eq + Hash + Send + Sync + 'static> RateLimits<K> {
+    /// At most `calls_per_minute` on average, all of them at once if need be. 0 means no limit.
+    pub(crate) fn new(calls_per_minute: u32) -> Self {
+        let interval =
+            (calls_per_minute > 0).then(|| SignedDuration::from_mins(1) / i32_of(calls_per_minute));
+        let buckets = Cache::builder().max_capacity(MOST_REMEMBERED).time_to_idle(FORGET_AFTER).build();
+        Self { interval, buckets }
     }
 
-    fn count(&self, user: (TenantId, ObjectId), now: Timestamp) -> Result<(), Refusal> {
+    /// Counts a call.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(crate) fn count(&self, who: K, now: Timestamp) -> Result<(), Duration> {
         let Some(interval) = self.interval else { return Ok(()) };
-        let bucket = self.buckets.get_with(user, || Arc::new(Mutex::new(now)));
+        let bucket = self.buckets.get_with(who, || Arc::new(Mutex::new(now)));
         let mut drained_at = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         // Between empty and full, also where the clock was set back.
         let level = drained_at.duration_since(now).clamp(SignedDuration::ZERO, SignedDuration::from_mins(1));
         let excess = level + interval - SignedDuration::from_mins(1);
         if excess > SignedDuration::ZERO {
-            return Err(Refusal::RateLimited { retry_after: excess.unsigned_abs() });
+            return Err(excess.unsigned_abs());
         }
         *drained_at = now.saturating_add(level + interval).unwrap_or(Timestamp::MAX);
         Ok(())
@@ -98,8 +107,7 @@ mod tests {
         for _ in 0..6 {
             assert_eq!(limits.count(user(1), now), Ok(()));
         }
-        let refusal = Refusal::RateLimited { retry_after: Duration::from_secs(10) };
-        assert_eq!(limits.count(user(1), now), Err(refusal));
+        assert_eq!(limits.count(user(1), now), Err(Duration::from_secs(10)));
         assert_eq!(limits.count(user(2), now), Ok(()), "somebody else's limit is their own");
         let later = now + SignedDuration::from_secs(10);
         assert_eq!(limits.count(user(1), later), Ok(()));

@@ -22,7 +22,7 @@ use watched::WatchError;
 
 use crate::broker::Broker;
 use crate::calls::Calls;
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::front::front;
 use crate::guard::{Guard, guard};
 use crate::listen::{Listening, Places};
@@ -32,6 +32,7 @@ use crate::metadata;
 use crate::metrics::Instruments;
 use crate::rate::RateLimits;
 use crate::refusal::{Asked, Refusal, Refusals, Render, RequestFault};
+use crate::sign_in;
 
 pub use crate::broker::BrokerSetupError;
 pub use crate::mcp::METHODS;
@@ -142,7 +143,7 @@ pub fn router<H: ServerHandler + Clone>(
     server: H,
     methods: &'static [&'static str],
 ) -> Router {
-    let refusals = Arc::new(parts::refusals(config));
+    let refusals = Arc::new(parts::refusals(config, &config.public_url));
     let layer = Guard {
         validator: validator.clone(),
         policies: config.policies.clone(),
@@ -158,15 +159,36 @@ pub fn router<H: ServerHandler + Clone>(
         methods,
     };
     layer.rates.observe(&metrics.meter("gateway"));
-    let mcp = Router::new()
-        .route_service(config.public_url.path(), mcp::service(server, config.max_body_bytes))
-        .layer(from_fn_with_state(layer, guard));
     let observed = ServerMetrics::new(&metrics.meter("http"));
+    let mut routes = Router::new();
+    if let Some(settings) = &config.sign_in {
+        let url = config.public_url.at(&settings.path);
+        let refusals = Arc::new(parts::refusals(config, &url));
+        let layer = Guard { refusals: Arc::clone(&refusals), ..layer.clone() };
+        let facade = parts::sign_in(config, settings, Arc::clone(&refusals), clock, metrics.meter("gateway"));
+        routes = guarded(&url, server.clone(), config.max_body_bytes, layer)
+            .merge(metadata::routes(parts::document_of_facade(&url, refusals), false))
+            .merge(sign_in::routes(facade));
+    }
     let (lost, refused) = (Arc::clone(&refusals), Arc::clone(&refusals));
-    mcp.merge(metadata::routes(parts::document(config, refusals)))
+    routes
+        .merge(guarded(&config.public_url, server, config.max_body_bytes, layer))
+        .merge(metadata::routes(parts::document(config, refusals), true))
         .fallback(move |headers: HeaderMap| std::future::ready(nothing(&lost, &headers)))
         .layer(from_fn_with_state(Arc::new(parts::front(config, refused, audit.clone())), front))
         .layer(from_fn_with_state(observed, observe))
+}
+
+/// MCP at the path of `url`, behind the guard.
+fn guarded<H: ServerHandler + Clone>(
+    url: &PublicUrl,
+    server: H,
+    max_body_bytes: usize,
+    layer: Guard,
+) -> Router {
+    Router::new()
+        .route_service(url.path(), mcp::service(server, max_body_bytes))
+        .layer(from_fn_with_state(layer, guard))
 }
 
 /// The answer where there is nothing: clients look for metadata in many places, and people mistype the path.

@@ -66,6 +66,9 @@ pub const GATEWAY_CONNECTIONS_REFUSED: &str = "gateway.connections.refused";
 pub const GATEWAY_FILES_STALE: &str = "gateway.files.stale";
 /// Gauge, people: who called within the last two minutes, about, where each person's calls are limited. How many, never who.
 pub const GATEWAY_PEOPLE: &str = "gateway.people";
+/// Counter, requests: to the sign-in facade, by [`OPERATION`] (`authorize`, `token` or `register`), [`CLIENT`] and, where it was
+/// refused, [`ERROR_TYPE`].
+pub const GATEWAY_SIGN_IN_REQUESTS: &str = "gateway.sign_in.requests";
 /// Histogram, seconds: an HTTP request by method, route and status (OpenTelemetry semantic conventions).
 pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 
@@ -164,6 +167,8 @@ pub const OUTCOME: &str = "outcome";
 pub const AADSTS: &str = "aadsts";
 /// A calling service, by its name in the broker's consumers file: never by what it says of itself.
 pub const CONSUMER: &str = "consumer";
+/// A client of the sign-in facade, by its name in the gateway's file, or `unknown`: never what it says of itself.
+pub const CLIENT: &str = "client";
 /// Name of a downstream resource, from configuration.
 pub const RESOURCE: &str = "resource";
 /// Who answered an exchange: `local`, `shared` (both caches) or `miss` (Entra ID).

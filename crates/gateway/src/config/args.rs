@@ -17,6 +17,7 @@ use super::TlsPair;
 use super::public_url::PublicUrl;
 use crate::health::HealthArgs;
 use crate::proxies::ProxyArgs;
+use crate::sign_in::SignInArgs;
 
 /// What `--help` says. The commands are for settings that clap would stop at, so clap does not know them.
 const HELP: &str = "\
@@ -124,6 +125,10 @@ pub struct Args {
     /// The proxies in front.
     #[command(flatten)]
     pub proxies: ProxyArgs,
+
+    /// The sign-in facade.
+    #[command(flatten)]
+    pub sign_in: SignInArgs,
 
     /// Host headers accepted besides the public URL's host and, on loopback, localhost.
     #[arg(long, env = "GATEWAY_ALLOWED_HOSTS", help_heading = "Addresses", value_delimiter = ',')]

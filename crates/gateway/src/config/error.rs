@@ -8,6 +8,7 @@ use identity::outbound::OutboundError;
 
 use super::args::Args;
 use crate::policy::PolicyError;
+use crate::sign_in::SignInError;
 use crate::users::UserKeyError;
 
 /// Settings that cannot work, each with its name and the fix.
@@ -61,6 +62,9 @@ pub enum ConfigError {
     /// The policy file is unusable.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The file of the sign-in facade is unusable.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// Half of a pair of files.
     #[error("{setting} is set without {lacking}: a certificate and its key go together, set both or neither")]
     Unpaired {

@@ -18,6 +18,13 @@ impl PublicUrl {
         self.0.path()
     }
 
+    /// The same server at another path, which must be one that means itself in a URL.
+    pub(crate) fn at(&self, path: &str) -> Self {
+        let mut url = self.0.clone();
+        url.set_path(path);
+        Self(url)
+    }
+
     /// The origin, e.g. `https://mcp.contoso.com`.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()

@@ -13,7 +13,8 @@ fn look(uri: &str, fields: &[(&'static str, &str)]) -> Result<Pages, RequestFaul
         "--allowed-origins=https://app.contoso.com",
     ];
     let config = Config::try_from(Args::parse_from(args)).unwrap();
-    let front = parts::front(&config, Arc::new(parts::refusals(&config)), Audit::off());
+    let refusals = Arc::new(parts::refusals(&config, &config.public_url));
+    let front = parts::front(&config, refusals, Audit::off());
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, HeaderValue::from_str(value).unwrap());

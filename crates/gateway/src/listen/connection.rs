@@ -90,8 +90,10 @@ impl Serving {
         let place = Arc::new(place);
         let (counted, too_long) = CountedIo::new(stream, Arc::clone(&place));
         let app = TowerToHyperService::new(self.app.clone());
-        let service = |request: Request<Incoming>| {
+        let service = |mut request: Request<Incoming>| {
             let asking = place.asks(request.headers());
+            let asker = place.asker(request.headers());
+            request.extensions_mut().insert(asker);
             let under_way = UnderWay::begin(&place);
             // Each request of a client counts from here to the last byte of its answer.
             let answer = asking.map(|asking| (app.call(request.map(Body::new)), asking));

@@ -191,6 +191,10 @@ fn source(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The address that a request counts for: of IPv6 the network (/64). Travels in the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Asker(pub(crate) IpAddr);
+
 /// A client has too many requests under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TooMany;
@@ -212,6 +216,12 @@ impl Place {
     /// Resolves when the connection is to make room.
     pub(super) async fn is_to_leave(&self) {
         self.seat.leave.cancelled().await;
+    }
+
+    /// Who a request counts for: the client that a listed proxy passes it on for, or else whoever is connected.
+    pub(super) fn asker(&self, headers: &HeaderMap) -> Asker {
+        let client = self.seat.of_proxy.then(|| self.places.proxies.client(headers)).flatten();
+        Asker(client.map_or(self.seat.source, source))
     }
 
     /// Counts a request for the client that a listed proxy passes it on for, until what is returned is dropped; nothing

@@ -17,7 +17,8 @@ fn refusals(more: &[&str]) -> Refusals {
         "--client-id=11112222-bbbb-3333-cccc-4444dddd5555",
         "--public-url=https://mcp.contoso.com/mcp",
     ];
-    parts::refusals(&Config::try_from(Args::parse_from(args.iter().chain(more))).unwrap())
+    let config = Config::try_from(Args::parse_from(args.iter().chain(more))).unwrap();
+    parts::refusals(&config, &config.public_url)
 }
 
 async fn rendered(refusal: &Refusal, more: &[&str]) -> (u16, String, Value) {

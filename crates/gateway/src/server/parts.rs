@@ -4,24 +4,26 @@ use std::sync::Arc;
 
 use audit::{Audit, Origin, StartError};
 use identity::clock::SharedClock;
+use opentelemetry::metrics::Meter;
 use telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 use watched::WatchError;
 
-use crate::config::{Config, TlsPair};
+use crate::config::{Config, PublicUrl, TlsPair};
 use crate::front::{self, Front};
 use crate::listen::{self, Limits, Listening, Patience, Places};
 use crate::metadata::Document;
 use crate::proxies::Proxies;
 use crate::refusal::{Refusal, Refusals, RequestFault, admin_consent_url};
+use crate::sign_in::{self, SignInSettings};
 
-/// What refusals say of this deployment.
-pub(crate) fn refusals(config: &Config) -> Refusals {
+/// What refusals say of this deployment, to those who come to `url`.
+pub(crate) fn refusals(config: &Config, url: &PublicUrl) -> Refusals {
     Refusals {
-        resource_metadata: config.public_url.metadata_url(),
+        resource_metadata: url.metadata_url(),
         scope_prefix: config.scope_prefix.clone(),
         policies: config.policies.clone(),
-        mcp_url: config.public_url.to_string(),
+        mcp_url: url.to_string(),
         admin_consent_url: admin_consent_url(&config.endpoints.authority, config.tenant, config.client_id),
         claims_status: config.claims_status,
     }
@@ -29,22 +31,53 @@ pub(crate) fn refusals(config: &Config) -> Refusals {
 
 /// What stands in front of every route.
 pub(crate) fn front(config: &Config, refusals: Arc<Refusals>, audit: Audit) -> Front {
+    let connect = config.sign_in.as_ref().map(|settings| settings.path.clone());
     let settings = front::Settings {
-        path: config.public_url.path().to_owned(),
+        paths: [config.public_url.path().to_owned()].into_iter().chain(connect).collect(),
         hosts: config.hosts.clone(),
         origins: config.origins.clone(),
     };
     Front::new(settings, refusals, audit)
 }
 
-/// What clients discover.
+/// What clients discover at the public URL: that they sign in at Entra ID.
 pub(super) fn document(config: &Config, refusals: Arc<Refusals>) -> Document {
     let authority = config.endpoints.authority.as_str().trim_end_matches('/');
-    Document {
-        resource: config.public_url.to_string(),
-        path: config.public_url.path().to_owned(),
-        authority: format!("{authority}/{}/v2.0", config.tenant),
+    described(&config.public_url, format!("{authority}/{}/v2.0", config.tenant), refusals)
+}
+
+/// What clients discover at the facade's path: that they sign in through it.
+pub(super) fn document_of_facade(url: &PublicUrl, refusals: Arc<Refusals>) -> Document {
+    described(url, url.to_string(), refusals)
+}
+
+fn described(url: &PublicUrl, authority: String, refusals: Arc<Refusals>) -> Document {
+    Document { resource: url.to_string(), path: url.path().to_owned(), authority, refusals }
+}
+
+/// What the sign-in facade is made of, where it is.
+pub(crate) fn sign_in(
+    config: &Config,
+    settings: &SignInSettings,
+    refusals: Arc<Refusals>,
+    clock: &SharedClock,
+    meter: Meter,
+) -> sign_in::Parts {
+    let endpoint = |name: &str| {
+        let mut url = config.endpoints.authority.clone();
+        url.set_path(&format!("/{}/oauth2/v2.0/{name}", config.tenant));
+        url
+    };
+    sign_in::Parts {
+        settings: settings.clone(),
+        url: config.public_url.at(&settings.path).to_string(),
+        canonical: config.public_url.to_string(),
+        authorize: endpoint("authorize"),
+        token: endpoint("token"),
         refusals,
+        client: config.outbound.client.clone(),
+        clock: Arc::clone(clock),
+        meter,
     }
 }
 
@@ -82,7 +115,7 @@ pub(super) fn listening(
     };
     let patience =
         Patience { idle: config.idle, age: config.max_connection_age, last_request: config.request_timeout };
-    let refusals = refusals(config);
+    let refusals = refusals(config, &config.public_url);
     let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&refusals).into();
     let too_many = Refusal::from(RequestFault::TooManyOfAddress).body(&refusals).into();
     Ok(Listening { tls, patience, head_too_long, too_many, drain: config.drain, shutdown })
