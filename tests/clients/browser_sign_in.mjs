@@ -35,6 +35,12 @@ async function trusted(address, caFile) {
   return createHash('sha256').update(spki).digest('base64');
 }
 
+// Where TLS is spoken: at the address itself, or at the one that it sends a browser on to.
+async function overTls(address) {
+  if (new URL(address).protocol === 'https:') return address;
+  return (await fetch(address, { redirect: 'manual' })).headers.get('location');
+}
+
 function chromiumPath() {
   return execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
 }
@@ -51,12 +57,14 @@ if (target.searchParams.get('redirect_uri') === 'http://127.0.0.1/callback') {
   target.searchParams.set('redirect_uri', `http://127.0.0.1:${client.address().port}/callback`);
 }
 
+const tls = await overTls(target);
+const keys = tls ? [`--ignore-certificate-errors-spki-list=${await trusted(tls, process.env.CA_FILE)}`] : [];
 const browser = await chromium.launch({
   executablePath: chromiumPath(),
   args: [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-    `--ignore-certificate-errors-spki-list=${await trusted(url, process.env.CA_FILE)}`,
+    ...keys,
   ],
 });
 

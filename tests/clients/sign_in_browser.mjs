@@ -10,6 +10,14 @@ import { fileURLToPath } from 'node:url';
 
 const SECOND_FACTOR = 'emulator_mfa';
 
+/** Where the sign-in page is: what stands in front of Entra ID sends a person on to it, or shows them a page itself. */
+async function signInPage(url) {
+  if (url.pathname.endsWith('/oauth2/v2.0/authorize')) return { page: url };
+  const response = await fetch(url, { redirect: 'manual' });
+  if (response.status === 302) return { page: new URL(response.headers.get('location')) };
+  return { stopped: `a page: ${(await response.text()).match(/<title>(.*?)<\/title>/)?.[1]}` };
+}
+
 /** Follows an authorize URL; answers with where the person is sent, and a note of what was asked. */
 export async function visit(address, { drop = [] } = {}) {
   const url = new URL(address);
@@ -22,11 +30,16 @@ export async function visit(address, { drop = [] } = {}) {
     claims: asked('claims') !== null,
     second_factor: false,
   };
+  const { page, stopped } = await signInPage(url);
+  if (stopped) {
+    note.answer = stopped;
+    return { note, location: null };
+  }
   const deeds = [...new URLSearchParams(process.env.SIGN_IN)];
   let response;
   // Nobody proves more than they are asked for.
   for (const willing of [deeds.filter(([name]) => name !== SECOND_FACTOR), deeds]) {
-    const target = new URL(url);
+    const target = new URL(page);
     for (const [name, value] of willing) target.searchParams.append(name, value);
     response = await fetch(target, { redirect: 'manual' });
     if (response.status === 302) break;

@@ -53,8 +53,13 @@ class Browser:
         # Nobody proves more than they are asked for.
         at_first = [deed for deed in deeds if deed[0] != SECOND_FACTOR]
         with httpx2.Client(verify=trust(), timeout=DEADLINE_SECONDS) as http:
-            for willing in (at_first, deeds):
-                response = http.get(urlunsplit(parts._replace(query=urlencode(query + willing))))
+            address = urlunsplit(parts._replace(query=urlencode(query)))
+            if not parts.path.endswith("/oauth2/v2.0/authorize"):
+                # What stands in front of Entra ID sends a person on to it, or shows them a page itself.
+                response = http.get(address)
+                address = response.headers.get("location")
+            for willing in (at_first, deeds) if address else ():
+                response = http.get(f"{address}&{urlencode(willing)}")
                 if response.status_code == 302:
                     break
                 note["second_factor"] = True

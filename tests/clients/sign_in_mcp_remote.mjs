@@ -3,7 +3,7 @@
 //   SIGN_IN='emulator_person=bob&emulator_consent=accept' MCP_CLIENT_ID=... run sign_in_mcp_remote.mjs URL [OPTION]...
 //     [--call TOOL JSON]...
 //
-// Options before `--call` are passed on to mcp-remote, such as `--authorize-param prompt=select_account`. Prints one
+// Without MCP_CLIENT_ID it registers itself. Options before `--call` are passed on to mcp-remote, such as `--authorize-param prompt=select_account`. Prints one
 // JSON line: each authorize request and each call. Exit code 0 if every call was answered, 3 if one was refused, 1 if
 // nothing worked (`failed`).
 
@@ -27,12 +27,13 @@ function parseArguments([url, ...rest]) {
 async function main() {
   const args = parseArguments(process.argv.slice(2));
   const place = new Place();
-  const known = JSON.stringify({ client_id: process.env.MCP_CLIENT_ID, token_endpoint_auth_method: 'none' });
+  const id = process.env.MCP_CLIENT_ID;
+  const known = JSON.stringify({ client_id: id, token_endpoint_auth_method: 'none' });
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [
       packaged('mcp-remote', 'dist/proxy.js'), args.url, String(await freePort()), '--transport', 'http-only',
-      '--static-oauth-client-info', known, ...args.options,
+      ...(id ? ['--static-oauth-client-info', known] : []), ...args.options,
     ],
     env: place.env,
     stderr: 'pipe',

@@ -5,6 +5,7 @@
 
     --no-refresh   declares no refresh tokens, so the client asks for no `offline_access`
     --no-prompt    leaves out `prompt=consent`, as an application can in its redirect handler
+    --document URL names a client id metadata document in place of a client id, as a client does that has one
     --revoke URL   sends DELETE to URL after the first call, which ends the person's sessions at the emulator
 
 A call refused with a claims challenge is made again after a sign-in with those claims, once: the client does
@@ -39,15 +40,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mode", default="auto")
     parser.add_argument("--no-refresh", action="store_true")
     parser.add_argument("--no-prompt", action="store_true")
+    parser.add_argument("--document", metavar="URL")
     parser.add_argument("--revoke", metavar="URL")
     parser.add_argument("--call", nargs=2, action="append", default=[], metavar=("TOOL", "JSON"))
     return parser.parse_args()
 
 
 class Memory:
-    """Token storage with the one client id that was registered beforehand."""
+    """Token storage with the one client id that was registered beforehand, if one was."""
 
-    def __init__(self, client: OAuthClientInformationFull) -> None:
+    def __init__(self, client: OAuthClientInformationFull | None) -> None:
         self.tokens, self.client = None, client
 
     async def get_tokens(self):
@@ -68,7 +70,8 @@ def provider(args: argparse.Namespace, browser: Browser) -> OAuthClientProvider:
     metadata = OAuthClientMetadata(
         redirect_uris=[REDIRECT_URI], grant_types=grants, token_endpoint_auth_method="none"
     )
-    client = OAuthClientInformationFull(client_id=os.environ["MCP_CLIENT_ID"], **metadata.model_dump())
+    known = None if args.document else os.environ["MCP_CLIENT_ID"]
+    client = OAuthClientInformationFull(client_id=known, **metadata.model_dump()) if known else None
     answer: dict[str, str] = {}
 
     async def redirect(url: str) -> None:
@@ -81,7 +84,9 @@ def provider(args: argparse.Namespace, browser: Browser) -> OAuthClientProvider:
             raise RuntimeError(answer.get("error_description", "no code"))
         return AuthorizationCodeResult(code=answer["code"], state=answer.get("state"), iss=answer.get("iss"))
 
-    return OAuthClientProvider(args.url, metadata, Memory(client), redirect, called_back)
+    return OAuthClientProvider(
+        args.url, metadata, Memory(client), redirect, called_back, client_metadata_url=args.document
+    )
 
 
 def asked_claims(made: dict) -> dict | None:

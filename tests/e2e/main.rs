@@ -22,6 +22,7 @@ mod deployment;
 mod doctor;
 mod doors;
 mod envoy;
+mod facade;
 mod foreign_text;
 mod happy_path;
 mod hostile;

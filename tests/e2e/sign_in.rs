@@ -18,7 +18,7 @@ pub(crate) const EXPORT: [&str; 3] =
     ["--call", "cost_export", r#"{"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-02"}"#];
 
 /// Every client, as `tests/clients/run` takes it.
-const CLIENTS: [&[&str]; 6] = [
+pub(crate) const CLIENTS: [&[&str]; 6] = [
     &["sign_in_python.py"],
     &["sign_in_fastmcp.py"],
     &["sign_in_mcp_remote.mjs"],
@@ -39,26 +39,26 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn sign_ins(&self) -> &[Value] {
+    pub(crate) fn sign_ins(&self) -> &[Value] {
         self.printed["sign_ins"].as_array().expect("every script lists the sign-ins")
     }
 
-    fn calls(&self) -> &[Value] {
+    pub(crate) fn calls(&self) -> &[Value] {
         self.printed["calls"].as_array().expect("every script lists the calls")
     }
 
     /// The scopes a sign-in asked for, without the one that only asks for a refresh token.
-    fn scopes(&self, sign_in: usize) -> Vec<&str> {
+    pub(crate) fn scopes(&self, sign_in: usize) -> Vec<&str> {
         let all = self.sign_ins()[sign_in]["scope"].as_array().unwrap().iter();
         all.filter_map(Value::as_str).filter(|scope| *scope != "offline_access").collect()
     }
 
-    fn answer(&self, sign_in: usize) -> &str {
+    pub(crate) fn answer(&self, sign_in: usize) -> &str {
         self.sign_ins()[sign_in]["answer"].as_str().unwrap_or_default()
     }
 
     #[track_caller]
-    fn assert_answered(&self, call: usize) {
+    pub(crate) fn assert_answered(&self, call: usize) {
         let made = &self.calls()[call];
         assert_eq!(made["is_error"], false, "{}", self.printed);
     }
@@ -83,18 +83,30 @@ pub(crate) async fn run_with(
     calls: &[[&str; 3]],
     environment: &[(&str, &str)],
 ) -> Run {
-    let url = stack.public_url();
+    run_at(stack, &stack.public_url(), client, options, person, calls, environment).await
+}
+
+/// The same, at another URL of the server.
+pub(crate) async fn run_at(
+    stack: &Stack,
+    url: &str,
+    client: &[&str],
+    options: &[&str],
+    person: &str,
+    calls: &[[&str; 3]],
+    environment: &[(&str, &str)],
+) -> Run {
     let (script, first) = client.split_first().expect("a client has a script");
     let deeds = format!("emulator_person={person}&emulator_consent=accept&emulator_mfa=true");
     let calls: Vec<_> = calls.iter().flatten().copied().collect();
-    let client = Client::new(script, stack).args(first).args(&[&url]).args(options).args(&calls);
+    let client = Client::new(script, stack).args(first).args(&[url]).args(options).args(&calls);
     let client = environment.iter().fold(client, |client, (name, value)| client.env(name, value));
     let (code, printed) = client.env("SIGN_IN", &deeds).run().await;
     Run { code, printed }
 }
 
 /// How long tokens live where one is to end: by the client's own clock, which nobody sets forward.
-const SHORT_LIFE: Duration = Duration::from_secs(6);
+pub(crate) const SHORT_LIFE: Duration = Duration::from_secs(6);
 
 /// A stack whose tokens end soon.
 async fn with_short_lives() -> Stack {
@@ -105,9 +117,23 @@ async fn with_short_lives() -> Stack {
 /// Two calls of alice's. Her token has ended in between, for the client, which is told so by `expires_in`, and for
 /// everybody else, who allow for clocks that differ.
 async fn run_over_an_expiry(stack: &Stack, client: &[&str], options: &[&str], client_id: &str) -> Run {
+    let environment = [("MCP_CLIENT_ID", client_id)];
+    let url = stack.public_url();
+    over_an_expiry(stack, &environment, async |environment: &[(&str, &str)]| {
+        run_at(stack, &url, client, options, "alice", &[LIST, LIST], environment).await
+    })
+    .await
+}
+
+/// What `client` does where tokens end after its first call. It is given its environment, with where it tells of that call.
+pub(crate) async fn over_an_expiry(
+    stack: &Stack,
+    environment: &[(&str, &str)],
+    client: impl AsyncFnOnce(&[(&str, &str)]) -> Run,
+) -> Run {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let between = format!("http://{}/", listener.local_addr().unwrap());
-    let environment = [("MCP_CLIENT_ID", client_id), ("AFTER_FIRST_CALL", between.as_str())];
+    let environment = [environment, &[("AFTER_FIRST_CALL", between.as_str())]].concat();
     let time_passes = async {
         loop {
             let (mut caller, _) = listener.accept().await.unwrap();
@@ -122,7 +148,7 @@ async fn run_over_an_expiry(stack: &Stack, client: &[&str], options: &[&str], cl
         }
     };
     tokio::select! {
-        done = run_with(stack, client, options, "alice", &[LIST, LIST], &environment) => done,
+        done = client(&environment) => done,
         () = time_passes => unreachable!("it never ends"),
     }
 }

@@ -31,6 +31,7 @@ pub struct StackBuilder {
     unregistered_url: bool,
     preflight: bool,
     public_url: Option<String>,
+    sign_in: Option<String>,
 }
 
 impl StackBuilder {
@@ -133,6 +134,13 @@ impl StackBuilder {
         self
     }
 
+    /// Gives the gateway a sign-in facade, with this file.
+    #[must_use]
+    pub fn sign_in(mut self, toml: &str) -> Self {
+        self.sign_in = Some(toml.to_owned());
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     ///
     /// # Panics
@@ -150,6 +158,7 @@ impl StackBuilder {
         self.emulator.record_secrets = true;
         let emulator = Emulator::start(self.emulator.clone()).await.expect("the emulator starts");
         let files = Files::write(&emulator, self.policy.as_deref());
+        self.gateway_flags.extend(files.sign_in(self.sign_in.as_deref()));
         let clock = ShiftedClock::default();
         emulator.faults().set(self.faults.clone());
         let (credential, volume) = self.credential.mount(&emulator, &files.credential, files.folder());
@@ -181,6 +190,7 @@ impl StackBuilder {
             broker,
             replicas,
             gateway,
+            more_gateways: Vec::new(),
             address,
             flags,
             files,
@@ -220,6 +230,7 @@ pub struct Stack {
     /// Further brokers.
     replicas: Vec<Broker>,
     gateway: Service,
+    more_gateways: Vec<Service>,
     address: SocketAddr,
     flags: Vec<String>,
     files: Files,
@@ -278,6 +289,21 @@ impl Stack {
     /// The gateway's own address, whatever the public URL is.
     pub fn gateway_address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Starts a further gateway with the same settings. Answers the address that it is reached at.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn another_gateway(&mut self) -> SocketAddr {
+        let listeners = gateway::server::Listeners::bind(loopback(), loopback())
+            .and_then(|listeners| listeners.with_health(Some(loopback())))
+            .expect("loopback has ports");
+        let address = listeners.mcp_address().expect("a bound address");
+        let more = Service::gateway(listeners, &self.emulator, &self.files, &self.flags, &self.clock);
+        self.more_gateways.push(more);
+        self.wait_until_ready().await;
+        address
     }
 
     /// The settings of the running gateway as flags, for a doctor that looks at it.
@@ -395,7 +421,9 @@ impl Stack {
     }
 
     async fn is_ready(&self) -> bool {
-        let services = self.brokers().map(|broker| broker.service.admin).chain([self.gateway.admin]);
+        let more = self.more_gateways.iter().map(|gateway| gateway.admin);
+        let services =
+            self.brokers().map(|broker| broker.service.admin).chain([self.gateway.admin]).chain(more);
         for admin in services {
             if self.admin(admin, "readyz").await.0 != 200 {
                 return false;
@@ -422,6 +450,7 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.gateway.shutdown.cancel();
+        self.more_gateways.iter().for_each(|gateway| gateway.shutdown.cancel());
         self.brokers().for_each(|broker| broker.service.shutdown.cancel());
         if std::thread::panicking() {
             return;

@@ -32,6 +32,13 @@ impl Files {
         Self { ca, credential, policy, dir }
     }
 
+    /// The gateway's flag for the file of its sign-in facade, if it is to have one.
+    pub(super) fn sign_in(&self, text: Option<&str>) -> Option<String> {
+        let path = self.folder().join("sign-in.toml");
+        std::fs::write(&path, text?).expect("a temporary file");
+        Some(format!("--sign-in-file={}", path.display()))
+    }
+
     /// The flags that both services share: whose tenant, and where its hosts are.
     pub(super) fn tenant_flags(&self, emulator: &Emulator) -> Vec<String> {
         let endpoints = emulator.endpoints();
