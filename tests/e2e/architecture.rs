@@ -102,8 +102,12 @@ const MUST_NOT_KNOW: &[(&str, &str, &[&str])] = &[
     ("gateway", "listen", &["mcp", "guard", "policy", "refusal", "rpc"]),
     ("gateway", "front", &["mcp", "guard", "policy"]),
     ("gateway", "policy", &["mcp", "guard", "refusal"]),
+    ("gateway", "sign_in", &["mcp", "guard", "broker", "rpc", "caller", "server", "config", "doctor"]),
     ("identity", "proved", &["validate"]),
 ];
+
+/// Modules that only these may know, so that each can be taken away and leave the rest as it is.
+const KNOWN_TO: &[(&str, &str, &[&str])] = &[("gateway", "sign_in", &["config", "doctor", "server"])];
 
 /// The modules that may know `Config`: they make the parts and hand each its own.
 const MAKES_THE_PARTS: &[(&str, &[&str])] =
@@ -148,6 +152,19 @@ fn only_who_makes_the_parts_knows_all_settings() {
         for mention in of_crates[*name].iter().filter(|mention| is_in(&mention.to, "config")) {
             let from = &mention.from;
             assert!(makers.iter().any(|maker| is_in(from, maker)), "{name}: {from} names {}", mention.to);
+        }
+    }
+}
+
+#[test]
+fn what_can_be_taken_away_is_known_to_few() {
+    let of_crates = mentions();
+    for (name, module, few) in KNOWN_TO {
+        let of_module: Vec<_> =
+            of_crates[*name].iter().filter(|mention| is_in(&mention.to, module)).collect();
+        assert!(!of_module.is_empty(), "{module}");
+        for mention in of_module {
+            assert!(few.iter().any(|known| is_in(&mention.from, known)), "{}: {}", mention.from, mention.to);
         }
     }
 }

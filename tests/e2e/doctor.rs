@@ -13,6 +13,7 @@ use self::proxy::Fault;
 mod brokers;
 mod clients;
 mod proxy;
+mod sign_in;
 mod tokens;
 
 const OTHER_TENANT: &str = "99999999-0000-4000-8000-000000000000";

@@ -33,6 +33,7 @@ mod heads;
 mod hosts;
 mod metadata;
 mod settings;
+mod sign_in;
 mod site;
 mod token;
 mod trouble;
@@ -87,6 +88,11 @@ const CHECKS: &[Check] = &[
         look: |site| metadata::look(site).boxed(),
     },
     Check {
+        name: "sign_in",
+        needs: &["GATEWAY_SIGN_IN_FILE", "GATEWAY_POLICY_FILE", "GATEWAY_PUBLIC_URL", "EXTRA_CA_FILE"],
+        look: |site| sign_in::look(site).boxed(),
+    },
+    Check {
         name: "broker",
         needs: &[
             "GATEWAY_BROKER_URL",
@@ -131,6 +137,7 @@ impl Request {
         let client = self.client;
         let site = Arc::new(Site::new(args, unusable, token, clock));
         findings.extend(join_all(CHECKS.iter().map(|check| check.run(&site))).await.into_iter().flatten());
+        findings.extend(sign_in::clients(&site, &findings));
         if let Some(client) = client {
             findings.extend(client::look(&site, &client, &findings));
         }

@@ -114,8 +114,7 @@ impl Facade {
         // Without a listener there is one address.
         let asker =
             request.extensions().get().copied().unwrap_or(Asker(std::net::Ipv4Addr::UNSPECIFIED.into()));
-        let counted = self.rates.count(asker, self.parts.clock.now());
-        counted.map_err(|wait| Fault::TooMany { wait: wait.max(Duration::from_secs(1)) })
+        self.rates.count(asker, self.parts.clock.now()).map_err(|_wait| Fault::TooMany)
     }
 
     /// Says of a request what may be said of it: where, whose, and the code it failed with.

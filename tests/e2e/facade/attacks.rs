@@ -251,3 +251,30 @@ async fn a_document_that_is_named_as_client_is_looked_up_and_never_fetched() {
     assert!(futures::FutureExt::now_or_never(listener.accept()).is_none(), "nobody came for it");
     assert_untouched(&stack, "documents");
 }
+
+/// Addresses come from the connection, and from what a listed proxy says of it.
+#[tokio::test]
+async fn each_address_has_its_own_limit_and_nobody_makes_one_up() {
+    for (flags, other) in [(&["--trusted-proxies=127.0.0.1"][..], 400), (&[], 429)] {
+        let file = super::entry("assistant", emulator::PUBLIC_CLIENT_ID);
+        let stack = Stack::builder().sign_in(&file).gateway(flags).start().await;
+        stack.emulator.reset_counts();
+        let ask = async |from: &str| {
+            let at = format!("{}/token", url(&stack));
+            let request = stack.caller.requesting(reqwest::Method::POST, &at).header("x-forwarded-for", from);
+            Caller::send(request).await
+        };
+        // More than a minute's worth, and what is forgiven meanwhile, come when they may.
+        let mut answer = ask("198.51.100.4").await;
+        for _ in 0..2_000 {
+            if answer.status == 429 {
+                break;
+            }
+            answer = ask("198.51.100.4").await;
+        }
+        assert_error(&answer, 429, "temporarily_unavailable", "one address");
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!(ask("198.51.100.5").await.status, other, "another address, with {flags:?}");
+        assert_untouched(&stack, "a flood");
+    }
+}

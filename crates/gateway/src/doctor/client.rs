@@ -81,38 +81,40 @@ fn register(client: &McpClient) -> String {
 
 /// One redirect URI that it needs, and whether a client of the tenant has it on the right platform.
 fn redirect_uri(client: &McpClient, wanted: &str, found: &[Finding]) -> Finding {
-    let subject = format!("{}: {wanted}", client.title);
-    let seen: Vec<_> = found.iter().filter(|finding| finding.name == SEEN).collect();
-    let registered =
-        |finding: &&&Finding| finding.subject.split_once(" of ").is_some_and(|(uri, _)| is_same(wanted, uri));
-    if let Some(line) = seen.iter().find(registered) {
-        let whose = line.subject.split_once(" of ").map_or("", |(_, whose)| whose);
-        return Finding::new(
-            NAME,
-            subject,
-            line.outcome,
-            format!("of {whose}: {}", line.detail),
-            line.fix.as_str(),
-        );
-    }
-    if let Some(line) = seen.iter().find(|finding| finding.outcome == Outcome::Unknown) {
-        return Finding::unknown(NAME, subject, line.detail.as_str(), line.fix.as_str());
-    }
-    if seen.is_empty() {
-        let fix = "Mend the line of the broker and of its preflight first.";
-        return Finding::unknown(NAME, subject, "the broker did not tell what is registered", fix);
-    }
     let detail = "no client of PREFLIGHT_CLIENT_IDS has this redirect URI";
     let fix = format!(
         "Add it to \"{}\" under Authentication of this client's registration, and list its id in PREFLIGHT_CLIENT_IDS.",
         client.platform.told()
     );
-    Finding::missing(NAME, subject, detail, fix)
+    let absent = Finding::missing(NAME, format!("{}: {wanted}", client.title), detail, fix);
+    registered(absent, found, |uri| is_same(wanted, uri))
+}
+
+/// What the broker saw of the redirect URI that `is_it`, and whose that is; `absent` where it saw others alone.
+pub(super) fn registered(absent: Finding, found: &[Finding], is_it: impl Fn(&str) -> bool) -> Finding {
+    let (name, subject) = (absent.name.as_str(), absent.subject.as_str());
+    let seen: Vec<_> = found.iter().filter(|finding| finding.name == SEEN).collect();
+    let whose = |finding: &Finding| {
+        let (uri, whose) = finding.subject.split_once(" of ")?;
+        is_it(uri).then(|| whose.to_owned())
+    };
+    if let Some((line, whose)) = seen.iter().find_map(|line| Some((line, whose(line)?))) {
+        let detail = format!("of {whose}: {}", line.detail);
+        return Finding::new(name, subject, line.outcome, detail, line.fix.as_str());
+    }
+    if let Some(line) = seen.iter().find(|finding| finding.outcome == Outcome::Unknown) {
+        return Finding::unknown(name, subject, line.detail.as_str(), line.fix.as_str());
+    }
+    if seen.is_empty() {
+        let fix = "Mend the line of the broker and of its preflight first.";
+        return Finding::unknown(name, subject, "the broker did not tell what is registered", fix);
+    }
+    absent
 }
 
 /// Whether a registered URI is the one that is wanted, as Entra ID compares: letter by letter, but for the port of a
 /// loopback address. `<id>` stands for one part of the path.
-fn is_same(wanted: &str, registered: &str) -> bool {
+pub(super) fn is_same(wanted: &str, registered: &str) -> bool {
     if let Some((before, after)) = wanted.split_once("<id>") {
         let part = registered.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
         return part.is_some_and(|part| !part.is_empty() && !part.contains('/'));

@@ -17,6 +17,7 @@ use super::trouble::Trouble;
 use crate::config::Args;
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy, PolicyError};
+use crate::sign_in::SignInSettings;
 
 /// More than any document that is looked at.
 const MAX_BODY_BYTES: usize = 512 * 1024;
@@ -28,6 +29,8 @@ pub(super) struct Site {
     pub(super) unusable: BTreeSet<String>,
     pub(super) endpoints: Endpoints,
     pub(super) policy: Result<Arc<Policy>, Arc<PolicyError>>,
+    /// The file of the sign-in facade, if there is one.
+    pub(super) sign_in: Option<Result<SignInSettings, String>>,
     /// What was piped in as a token.
     pub(super) token: Option<SecretSlice<u8>>,
     pub(super) clock: SharedClock,
@@ -56,7 +59,13 @@ impl Site {
             Some(path) => Policies::of_file(path, &tools).map(|policies| policies.current()),
             None => Policy::built_in(&tools).map(Arc::new),
         };
+        let sign_in = args.sign_in.sign_in_file.as_deref().map(|file| {
+            let policy =
+                policy.as_ref().map_err(|_| "not read: the policy says which scopes there are".to_owned())?;
+            SignInSettings::of_file(file, args.public_url.path(), policy).map_err(|error| error.to_string())
+        });
         Self {
+            sign_in,
             unusable,
             endpoints: endpoints(&args),
             policy: policy.map_err(Arc::new),

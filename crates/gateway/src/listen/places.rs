@@ -368,5 +368,8 @@ mod tests {
         assert!(stranger.asks(&headers).unwrap().is_none(), "who is no listed proxy says nothing of others");
         drop(first);
         assert!(proxy.asks(&headers).unwrap().is_some());
+        assert_eq!(proxy.asker(&headers), Asker(address("198.51.100.4")));
+        assert_eq!(proxy.asker(&HeaderMap::new()), Asker(address("10.1.0.9")));
+        assert_eq!(stranger.asker(&headers), Asker(address("192.0.2.1")));
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -20,17 +21,16 @@ struct Asked {
     redirect_uris: Vec<String>,
 }
 
-pub(super) async fn register(State(facade): State<Arc<Facade>>, request: Request) -> Response {
-    match facade.registered(request).await {
+pub(super) async fn register(State(facade): State<Arc<Facade>>, body: Body) -> Response {
+    match facade.registered(body).await {
         Ok((client, response)) => facade.note("register", Some(client), None, response),
         Err(fault) => facade.note("register", None, Some(fault.code()), fault.as_json()),
     }
 }
 
 impl Facade {
-    async fn registered(&self, request: Request) -> Result<(&Client, Response), Fault> {
-        self.admit(&request)?;
-        let body = self.read(request.into_body()).await?;
+    async fn registered(&self, body: Body) -> Result<(&Client, Response), Fault> {
+        let body = self.read(body).await?;
         let asked: Asked = serde_json::from_slice(&body).map_err(|_| Fault::NoMetadata)?;
         let uris = &asked.redirect_uris;
         let is_theirs = |client: &&Client| uris.iter().all(|uri| client.takes(uri));

@@ -42,14 +42,13 @@ pub(crate) struct Client {
     scopes: Option<Vec<String>>,
 }
 
-/// Where a code may be sent.
+/// Where a code may be sent: compared letter by letter. On the person's own machine any port will do, for a client takes one that
+/// is free (RFC 8252 section 7.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Redirect {
-    /// Compared letter by letter.
-    Exact(String),
-    /// On the person's own machine: at any port, for a client takes one that is free (RFC 8252 section 7.3). The host as it is
-    /// written, and all behind the port.
-    Loopback { host: &'static str, rest: String },
+struct Redirect {
+    text: String,
+    /// Of a loopback address: the host as it is written, and all behind the port.
+    loopback: Option<(&'static str, String)>,
 }
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -187,6 +186,10 @@ impl Client {
         self.id
     }
 
+    pub(crate) fn redirect_uris(&self) -> impl Iterator<Item = &str> {
+        self.redirects.iter().map(|redirect| redirect.text.as_str())
+    }
+
     /// The scopes that it gets where it names none; it may ask for no others.
     pub(super) fn scopes(&self) -> Option<&[String]> {
         self.scopes.as_deref()
@@ -218,37 +221,30 @@ impl Redirect {
         if NO_CLIENTS.contains(&url.scheme()) || !(url.has_host() || url.scheme().contains('.')) {
             return Err("no client is called back by this scheme");
         }
+        let text = text.to_owned();
         if url.scheme() != "http" {
-            return Ok(Self::Exact(text.to_owned()));
+            return Ok(Self { text, loopback: None });
         }
-        let host = LOOPBACK
-            .into_iter()
-            .find(|host| url.host_str() == Some(host))
-            .ok_or("http is for loopback alone: use https")?;
-        let rest = text
-            .strip_prefix("http://")
-            .and_then(|text| text.strip_prefix(host))
-            .ok_or("it is no loopback address")?;
-        Ok(Self::Loopback { host, rest: without_port(rest).ok_or("its port is no port")?.to_owned() })
+        let host = LOOPBACK.into_iter().find(|host| url.host_str() == Some(host));
+        let host = host.ok_or("http is for loopback alone: use https")?;
+        let rest = behind(host, &text).ok_or("its port is no port")?.to_owned();
+        Ok(Self { text, loopback: Some((host, rest)) })
     }
 
     fn is(&self, uri: &str) -> bool {
-        match self {
-            Self::Exact(exact) => exact == uri,
-            Self::Loopback { host, rest } => {
-                let behind = uri.strip_prefix("http://").and_then(|text| text.strip_prefix(host));
-                behind.and_then(without_port) == Some(rest)
-            }
+        match &self.loopback {
+            None => self.text == uri,
+            Some((host, rest)) => behind(host, uri) == Some(rest),
         }
     }
 }
 
-/// What stands behind the port, if one stands there at all: digits and nothing else.
-fn without_port(text: &str) -> Option<&str> {
-    let Some(behind) = text.strip_prefix(':') else { return Some(text) };
-    let end = behind.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(behind.len());
-    let (port, rest) = behind.split_at(end);
-    port.parse::<u16>().ok().filter(|port| *port > 0).map(|_| rest)
+/// What stands behind host and port of an address of this host. The port is digits and nothing else, or is not there.
+fn behind<'a>(host: &str, uri: &'a str) -> Option<&'a str> {
+    let rest = uri.strip_prefix("http://")?.strip_prefix(host)?;
+    let Some(port) = rest.strip_prefix(':') else { return Some(rest) };
+    let (port, rest) = port.split_at(port.bytes().take_while(u8::is_ascii_digit).count());
+    port.parse::<u16>().is_ok_and(|port| port > 0).then_some(rest)
 }
 
 fn check_path(path: &str, mcp_path: &str) -> Result<(), String> {

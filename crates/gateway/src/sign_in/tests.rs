@@ -41,6 +41,12 @@ fn facade(token: &str) -> Arc<Facade> {
 
 /// The same, with this patience.
 fn impatient(token: &str, patience: Duration) -> Facade {
+    let facade = of_file(FILE, token);
+    Facade { body_deadline: patience, entra_deadline: patience, ..facade }
+}
+
+/// The same, with this file.
+fn of_file(file: &str, token: &str) -> Facade {
     let args = [
         "gateway",
         "--tenant-id=aaaabbbb-0000-cccc-1111-dddd2222eeee",
@@ -49,14 +55,13 @@ fn impatient(token: &str, patience: Duration) -> Facade {
     ];
     let config = Config::try_from(<Args as clap::Parser>::parse_from(args)).unwrap();
     let policy = Policy::built_in(&tool_names()).unwrap();
-    let settings = SignInSettings::of(FILE, "/mcp", &policy).unwrap();
+    let settings = SignInSettings::of(file, "/mcp", &policy).unwrap();
     let refusals = Arc::new(parts::refusals(&config, &config.public_url));
     let clock: SharedClock = Arc::new(ManualClock::at(Timestamp::from_second(1_795_377_600).unwrap()));
     let meter = telemetry::Metrics::new("gateway").unwrap().meter("gateway");
     let parts = parts::sign_in(&config, &settings, refusals, &clock, meter);
     let client = OutboundArgs::default().observer().unwrap();
-    let facade = Facade::new(Parts { token: token.parse().unwrap(), client, ..parts });
-    Facade { body_deadline: patience, entra_deadline: patience, ..facade }
+    Facade::new(Parts { token: token.parse().unwrap(), client, ..parts })
 }
 
 /// Entra ID's token endpoint, which answers this.
@@ -138,7 +143,9 @@ async fn entra_id_is_waited_for_so_long_and_no_longer() {
 
 #[tokio::test]
 async fn what_is_no_answer_of_a_token_endpoint_is_not_passed_on() {
-    let to_elsewhere = ResponseTemplate::new(302).insert_header("location", "https://elsewhere.example/");
+    let to_elsewhere = ResponseTemplate::new(302)
+        .insert_header("location", "https://elsewhere.example/")
+        .set_body_json(json!({"error": "x"}));
     for odd in [
         to_elsewhere,
         ResponseTemplate::new(200).set_body_string("<html>"),
@@ -160,7 +167,7 @@ async fn what_is_no_answer_of_a_token_endpoint_is_not_passed_on() {
 
 #[tokio::test]
 async fn an_error_of_entra_id_is_passed_on_as_it_is_with_its_number_explained() {
-    let logs = Captured::install("trace");
+    let logs = Captured::install("debug");
     let said = json!({
         "error": "invalid_grant", "suberror": "basic_action", "error_codes": [50076],
         "claims": "{\"access_token\":{\"polids\":{\"essential\":true}}}",
@@ -179,7 +186,6 @@ async fn an_error_of_entra_id_is_passed_on_as_it_is_with_its_number_explained() 
     assert!(description.contains("sign in again"), "{description}");
     assert!(description.ends_with(said["error_description"].as_str().unwrap()), "{description}");
     let logged = logs.logs();
-    assert!(logged.contains("assistant") && logged.contains("invalid_grant"), "{logged}");
     assert!(!logged.contains("s3cret") && !logged.contains("Alice"), "{logged}");
 }
 
@@ -214,4 +220,31 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let asked = tokio::time::timeout(SOON, ask(&facade, post("", 1).map(|_| Body::from_stream(never)))).await;
     let (response, document) = asked.expect("there is a deadline");
     assert_eq!((response.status(), &document["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
+}
+
+#[test]
+fn the_page_of_refusals_lists_every_fault() {
+    let page = include_str!("../../../../docs/refusals.md");
+    for fault in Fault::ALL {
+        assert!(page.contains(&format!("`{}`", fault.code())), "docs/refusals.md lacks {}", fault.code());
+    }
+}
+
+#[test]
+fn an_entry_says_the_scopes_of_a_client_that_names_none_and_the_most_it_may_ask_for() {
+    let in_full = |scope: &str| format!("https://mcp.contoso.com/mcp/{scope}");
+    let (read, export) = (in_full("cost.read"), in_full("cost.export"));
+    let both = format!("{read} {export}");
+    for (entry, asked, given) in [
+        ("", None, Ok(&read)),
+        ("", Some("cost.read cost.export"), Ok(&both)),
+        (r#"scopes = ["cost.read", "cost.export"]"#, None, Ok(&both)),
+        (r#"scopes = ["cost.read", "cost.export"]"#, Some("cost.read"), Ok(&read)),
+        (r#"scopes = ["cost.read"]"#, Some("cost.export"), Err(Fault::ForeignScope)),
+        (r#"scopes = ["cost.read"]"#, Some(export.as_str()), Err(Fault::ForeignScope)),
+    ] {
+        let facade = of_file(&format!("{FILE}{entry}"), "http://127.0.0.1:9/");
+        let scopes = facade.scopes(&facade.parts.settings.clients[0], asked);
+        assert_eq!(scopes, given.cloned(), "{entry} {asked:?}");
+    }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
@@ -111,7 +112,6 @@ impl Facade {
         let request =
             self.parts.client.post(self.parts.token.clone()).header(header::CONTENT_TYPE, FORM).body(form);
         let mut answer = request.send().await.map_err(|_| Fault::Unreachable)?;
-        let status = answer.status();
         let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER_BYTES));
         while let Some(chunk) = answer.chunk().await.map_err(|_| Fault::Unreachable)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -119,28 +119,34 @@ impl Facade {
             }
             body.extend_from_slice(&chunk);
         }
-        // No redirect is followed, and none is passed on; nor is anything but JSON.
-        if !(status.is_success() || status.is_client_error() || status.is_server_error()) {
-            return Err(Fault::OddAnswer);
-        }
-        let mut error = None;
-        if !status.is_success() {
-            let mut document: Map<String, Value> =
-                serde_json::from_slice(&body).map_err(|_| Fault::OddAnswer)?;
-            error = Some(explain(&mut document));
-            body = Zeroizing::new(Value::Object(document).to_string().into_bytes());
-        } else if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
-            return Err(Fault::OddAnswer);
-        }
+        let (body, error) = judged(answer.status(), body)?;
         let mut response = Response::new(Body::from(Bytes::from_owner(body)));
-        *response.status_mut() = status;
+        *response.status_mut() = answer.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(wait) = answer.headers().get(header::RETRY_AFTER) {
-            headers.insert(header::RETRY_AFTER, wait.clone());
-        }
+        headers.extend(
+            answer.headers().get(header::RETRY_AFTER).map(|wait| (header::RETRY_AFTER, wait.clone())),
+        );
         Ok((response, error))
     }
+}
+
+/// An answer that is one of a token endpoint: tokens as they are, or an error with its number explained. No redirect is followed,
+/// and none is passed on; nor is anything but JSON.
+fn judged(
+    status: StatusCode,
+    body: Zeroizing<Vec<u8>>,
+) -> Result<(Zeroizing<Vec<u8>>, Option<&'static str>), Fault> {
+    if status.is_success() {
+        let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
+        return if is_json { Ok((body, None)) } else { Err(Fault::OddAnswer) };
+    }
+    if !(status.is_client_error() || status.is_server_error()) {
+        return Err(Fault::OddAnswer);
+    }
+    let mut document: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| Fault::OddAnswer)?;
+    let error = explain(&mut document);
+    Ok((Zeroizing::new(Value::Object(document).to_string().into_bytes()), Some(error)))
 }
 
 /// One form, no credential, and nothing in the address.
