@@ -116,6 +116,11 @@ pub(crate) fn is_of_credential(number: u32) -> bool {
     CREDENTIAL.contains(&number) || FEDERATED_CREDENTIAL.contains(&number)
 }
 
+/// The numbers of the table.
+pub fn known() -> impl Iterator<Item = u32> {
+    TABLE.iter().flat_map(|(_, numbers)| numbers.iter().copied())
+}
+
 /// Whether a number stands in the table: what keeps a label's values to a closed list.
 pub(crate) fn is_known(number: u32) -> bool {
     meaning_of(number).is_some()

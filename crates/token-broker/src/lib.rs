@@ -26,6 +26,7 @@
 //!
 //! The broker trusts nobody who calls it: it proves each assertion itself before it answers, also from the cache.
 
+pub use aadsts::known as known_aadsts;
 pub use application::Application;
 pub use background::BackgroundEnded;
 pub use broker::{Broker, BuildError, preflight};

@@ -1,0 +1,120 @@
+//! The words that are values of labels, where there are many.
+
+use crate::names::OUTCOME_CANCELLED;
+
+/// The standard methods of HTTP, and all others as one.
+pub(super) const METHODS: &[&str] =
+    &["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "_OTHER"];
+
+/// Where requests to Entra ID and Azure go, the ids left out.
+pub(super) const TEMPLATES: &[&str] = &[
+    "/subscriptions",
+    "/{container}/{blob}",
+    "/{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operationId}",
+    "/{scope}/providers/Microsoft.CostManagement/generateCostDetailsReport",
+    "/{scope}/providers/Microsoft.CostManagement/query",
+    "/{tenant}/oauth2/v2.0/token",
+];
+
+/// Why Entra ID gave no answer.
+pub(super) const NO_ANSWERS: &[&str] = &["broken_off", "held_back", "no_answer", "not_connected"];
+
+/// What the broker refuses an exchange with.
+pub(super) const REASONS: &[&str] = &[
+    "app_only_token",
+    "audit_unavailable",
+    "blocked_by_policy",
+    "broker_misconfigured",
+    "claims_challenge",
+    "consent_required",
+    "consumer_not_allowed",
+    "identity_provider_unavailable",
+    "invalid_request",
+    "invalid_token",
+    "overloaded",
+    "purge_incomplete",
+    "unknown_resource",
+];
+
+/// What the gateway refuses a request with.
+pub(super) const REFUSED: &[&str] = &[
+    "ambiguous_host",
+    "app_only_token",
+    "audit_unavailable",
+    "blocked_by_policy",
+    "body_timeout",
+    "body_too_large",
+    "broker_misconfigured",
+    "broker_unavailable",
+    OUTCOME_CANCELLED,
+    "claims_challenge",
+    "client_not_allowed",
+    "consent_required",
+    "deadline_exceeded",
+    "headers_too_large",
+    "host_not_allowed",
+    "identity_provider_unavailable",
+    "internal",
+    "invalid_params",
+    "invalid_request",
+    "invalid_token",
+    "method_not_allowed",
+    "missing_bearer",
+    "no_policy",
+    "not_acceptable",
+    "not_found",
+    "origin_not_allowed",
+    "parse_error",
+    "rate_limited",
+    "token_too_large",
+    "too_many_requests",
+    "too_many_values",
+    "unknown_method",
+    "unknown_tool",
+    "unsupported_media_type",
+];
+
+/// Codes of what Azure does not answer.
+pub(super) const AZURE: &[&str] = &[
+    "answer_incomplete",
+    "azure_timeout",
+    "azure_unavailable",
+    "cost_data_disabled",
+    "invalid_query",
+    "no_access",
+    "no_data_yet",
+    "provider_not_registered",
+    "report_damaged",
+    "report_failed",
+    "report_link_expired",
+    "report_not_ready",
+    "resource_group_not_found",
+    "subscription_disabled",
+    "subscription_not_found",
+    "subscription_type_not_supported",
+    "throttled",
+    "token_rejected",
+    "too_large",
+    "unexpected_response",
+    "untrusted_link",
+    "wrong_tenant",
+];
+
+/// Checks of the preflight.
+pub(super) const CHECKS: &[&str] = &[
+    "app_roles",
+    "audiences",
+    "client_consent",
+    "client_redirect_uris",
+    "clock",
+    "credential",
+    "downstream_consent",
+    "identifier_uris",
+    "optional_claims",
+    "own_redirect_uris",
+    "pre_authorization",
+    "scopes",
+    "service_principal",
+    "token_version",
+    "user_assignment",
+];
