@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
-use audit::verify::verify;
+use audit::verify::{Finding, verify};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use e2e::processes::{Ports, Processes, Setup};
@@ -15,23 +15,23 @@ use emulator::DEV_SUBSCRIPTION;
 use serde_json::{Value, json};
 
 /// Records by who, what and how it ended.
-type Ledger = BTreeMap<[String; 3], usize>;
+pub(crate) type Ledger = BTreeMap<[String; 3], usize>;
 
 fn add(ledger: &mut Ledger, entry: [&str; 3]) {
     *ledger.entry(entry.map(str::to_owned)).or_default() += 1;
 }
 
-fn records(path: &Path) -> Vec<Value> {
+pub(crate) fn records(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn of_kind<'a>(records: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn of_kind<'a>(records: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
     records.iter().filter(move |record| record["kind"] == kind)
 }
 
 /// Who, which tool or resource, and the code of each record of a kind.
-fn ledger(records: &[Value], kind: &str) -> Ledger {
+pub(crate) fn ledger(records: &[Value], kind: &str) -> Ledger {
     let mut ledger = Ledger::new();
     for record in of_kind(records, kind) {
         let what = record.get("tool").or(record.get("resource")).map_or("", |it| it.as_str().unwrap());
@@ -42,7 +42,7 @@ fn ledger(records: &[Value], kind: &str) -> Ledger {
 }
 
 /// What a caller was told: `ok`, or the code.
-fn seen(answer: &Answer) -> &str {
+pub(crate) fn seen(answer: &Answer) -> &str {
     match answer.status {
         200 if answer.is_tool_error() => answer.data()["code"].as_str().unwrap(),
         200 => "ok",
@@ -50,7 +50,7 @@ fn seen(answer: &Answer) -> &str {
     }
 }
 
-fn oid(token: &str) -> String {
+pub(crate) fn oid(token: &str) -> String {
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     serde_json::from_slice::<Value>(&claims).unwrap()["oid"].as_str().unwrap().to_owned()
 }
@@ -139,9 +139,7 @@ async fn the_audit_of_both_services_says_what_callers_saw() {
     assert!(of_exchanges.collect::<BTreeSet<_>>().is_subset(&traces), "the exchange is in the call's trace");
     assert!(of_kind(&of_broker, "decision").all(|it| it["consumer"] == "local" && it["resource"] == "arm"));
     for path in [gateway, broker] {
-        let verdict =
-            verify([(path.display().to_string(), Cursor::new(std::fs::read(&path).unwrap()))], &[], None);
-        assert_eq!(verdict.unwrap().findings, [], "{}", path.display());
+        assert_eq!(findings(&path), [], "{}", path.display());
     }
 }
 
@@ -155,7 +153,13 @@ fn summed(records: &[Value]) -> BTreeMap<String, u64> {
     counted
 }
 
-fn each_decision_has_its_outcome(records: &[Value]) {
+/// What the check of the records finds in a file.
+pub(crate) fn findings(path: &Path) -> Vec<Finding> {
+    let file = (path.display().to_string(), Cursor::new(std::fs::read(path).unwrap()));
+    verify([file], &[], None).unwrap().findings
+}
+
+pub(crate) fn each_decision_has_its_outcome(records: &[Value]) {
     let calls = |kind| of_kind(records, kind).map(|it| it["call"].as_u64().unwrap()).collect::<Vec<_>>();
     let (decisions, mut outcomes) = (calls("decision"), calls("outcome"));
     outcomes.sort_unstable();
@@ -249,19 +253,26 @@ async fn a_gateway_that_is_killed_has_let_nobody_through_without_a_record() {
     stack.kill("gateway").unwrap();
     while running.join_next().await.is_some() {}
 
-    let log = std::fs::read_to_string(folder.path().join("gateway.log")).unwrap();
-    let records: Vec<Value> = log
-        .lines()
-        .filter(|line| line.starts_with(r#"{"v":1,"#))
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
+    let of = |service: &str| -> Vec<Value> {
+        let log = std::fs::read_to_string(folder.path().join(format!("{service}.log"))).unwrap();
+        let lines = log.lines().filter(|line| line.starts_with(r#"{"v":1,"#));
+        lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    let (records, of_broker) = (of("gateway"), of("token-broker"));
     let counts = stack.control().counts().await.unwrap();
     let mut asked = 0;
     for person in &people {
         let name = person["name"].as_str().unwrap();
         let reached = counts.arm_by_person.get(name).copied().unwrap_or_default();
-        let decided = of_kind(&records, "decision").filter(|it| it["oid"] == person["oid"]).count() as u64;
+        let decided = |records: &[Value]| {
+            of_kind(records, "decision").filter(|it| it["oid"] == person["oid"]).count() as u64
+        };
+        let (exchanged, decided) = (decided(&of_broker), decided(&records));
         assert!(reached <= decided, "{name}: {reached} calls reached Azure, {decided} were recorded");
+        assert!(
+            exchanged <= decided,
+            "{name}: {exchanged} calls reached the broker, {decided} were recorded"
+        );
         asked += reached;
     }
     assert!(asked >= 60, "{asked}");

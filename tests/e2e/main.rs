@@ -30,6 +30,7 @@ mod hostile_tokens;
 mod interop;
 mod kill;
 mod leaks;
+mod ledger;
 mod mcp_http;
 mod odd_answers;
 mod pages;
