@@ -6,6 +6,7 @@ extern crate proto as token_broker_proto; // as the example of a consumer calls 
 
 mod architecture;
 mod audit;
+mod audit_down;
 mod browser_page;
 mod callers_text;
 mod cancellation;

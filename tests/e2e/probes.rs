@@ -11,14 +11,14 @@ use testkit::eventually;
 
 /// Less than kubelet's least, which is a second: its probes are counted here, not timed.
 const PERIOD: Duration = Duration::from_millis(100);
-const FAILURES: usize = 2;
+pub(crate) const FAILURES: usize = 2;
 
-fn probe(address: SocketAddr) -> Kubelet {
+pub(crate) fn probe(address: SocketAddr) -> Kubelet {
     Kubelet::probe(address, PERIOD, FAILURES)
 }
 
 /// One probe may be under way when the service turns.
-async fn turns(kubelet: &mut Kubelet, ready: bool) {
+pub(crate) async fn turns(kubelet: &mut Kubelet, ready: bool) {
     let within = if ready { 1 } else { FAILURES };
     let probes = kubelet.sees(ready).await;
     assert!(probes <= within + 1, "ready is {ready} after {probes} probes");

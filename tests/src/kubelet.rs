@@ -60,6 +60,17 @@ impl Kubelet {
         let turned = turned.expect("it is seen within a minute").expect("the probe goes on");
         turned.probes - before
     }
+
+    /// Waits for so many more probes. Whether it held the pod to be ready, or not, after each.
+    ///
+    /// # Panics
+    /// If they take longer than a minute.
+    pub async fn sees_throughout(&mut self, ready: bool, probes: usize) -> bool {
+        let until = self.seen.borrow().probes + probes;
+        let over = self.seen.wait_for(|seen| seen.ready != ready || seen.probes >= until);
+        let over = timeout(PATIENCE, over).await.expect("it probes on").expect("the probe goes on");
+        over.ready == ready
+    }
 }
 
 /// The status of the answer, or 0.
