@@ -142,6 +142,26 @@ async fn a_refusal_is_shared_too() {
     assert_eq!(entra.count(), 1);
 }
 
+/// Calls each until it has answered with this token from its memory once more.
+async fn answers_from_memory(brokers: [&Broker; 2], assertion: &str, token: &str) {
+    for broker in brokers {
+        let before = local_hits(broker).await;
+        eventually("it is answered from memory", async || {
+            assert_eq!(broker.exchange(assertion).await.unwrap().access_token, token);
+            local_hits(broker).await > before
+        })
+        .await;
+    }
+}
+
+async fn local_hits(broker: &Broker) -> u64 {
+    let metrics = broker.admin("/metrics").await;
+    let count = |line: &str| {
+        line.strip_prefix(r#"broker_cache_hits_total{level="local""#)?.rsplit(' ').next()?.parse().ok()
+    };
+    metrics.lines().find_map(count).unwrap_or(0)
+}
+
 #[tokio::test]
 async fn one_replica_refreshes_for_all() {
     let entra = Entra::start().await;
@@ -149,21 +169,26 @@ async fn one_replica_refreshes_for_all() {
     let [a, b] = replicas(&entra, &redis).await;
     let assertion = entra.token(ALICE);
     let first = a.exchange(&assertion).await.unwrap().access_token;
-    eventually("b holds it too", async || {
-        b.exchange(&assertion).await.unwrap().source() == TokenSource::Cache
-    })
-    .await;
+    answers_from_memory([&a, &b], &assertion, &first).await;
+    assert_eq!(entra.count(), 1);
+
+    // Both hold what is due, and both look who refreshes it while Entra ID has not answered yet.
+    entra.gate(false);
     for broker in [&a, &b] {
         broker.clock.advance(SignedDuration::from_mins(25));
     }
+    answers_from_memory([&a, &b], &assertion, &first).await;
+    eventually("one has begun", async || entra.count() == 2).await;
+    entra.gate(true);
 
     for broker in [&a, &b] {
+        // Who found another at it looks again half a minute later.
+        broker.clock.advance(SignedDuration::from_secs(31));
         eventually("the refresh is in force", async || {
             broker.exchange(&assertion).await.unwrap().access_token != first
         })
         .await;
     }
-
     assert_eq!(entra.count(), 2);
 }
 
