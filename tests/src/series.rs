@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use telemetry::series::{FAMILIES, Given};
+use telemetry::catalogue::{Given, METRICS};
 
 /// The names that Prometheus gives the parts of a histogram.
 const PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
@@ -50,11 +50,11 @@ pub fn series(text: &str) -> BTreeSet<(String, BTreeMap<String, String>)> {
 
 /// What of a text is not in the table. `given` tells the values that code and settings declare.
 pub fn undeclared(text: &str, given: &impl Fn(Given) -> Vec<String>) -> Vec<String> {
-    let tables: BTreeMap<_, BTreeMap<_, _>> = FAMILIES
+    let tables: BTreeMap<_, BTreeMap<_, _>> = METRICS
         .iter()
-        .map(|family| {
-            let labels = family.labels.iter().map(|label| (label.prometheus(), label.all(given)));
-            (family.prometheus(), labels.collect())
+        .map(|metric| {
+            let labels = metric.labels.iter().map(|label| (label.prometheus(), label.all(given)));
+            (metric.prometheus(), labels.collect())
         })
         .collect();
     let is_declared = |(name, labels): &(String, BTreeMap<String, String>)| {

@@ -1,9 +1,20 @@
-//! What each metric is: its kind, its unit and its labels.
+//! What each metric is: its kind, its unit, its labels, and all values that each label may have.
 //!
-//! Dashboards and alerts are made and checked from this table. A test holds it to [`names`], and an end-to-end test to what
-//! running services show. It must not know how anything is counted.
+//! Dashboards and alerts are made and checked from this table. Whoever scrapes pays for each series, and a value that a caller
+//! makes up would be one more with each call: what is not declared here must not appear, and tests hold both services to that
+//! after thousands of made-up values. It must not know how anything is counted.
 
+use self::labels::{
+    BUILD, CONSUMER, OF_REQUESTS, OF_TOOLS, OUTCOME, REASON, REFUSALS, RESOURCE, RPC_STATUS, RPC_SYSTEM,
+    STATUS, TOOL, WORKED,
+};
+use self::words::{AZURE, CHECKS, METHODS, NO_ANSWERS, SIGN_IN, TEMPLATES};
 use crate::names::{self, UNIT_BYTES, UNIT_SECONDS};
+
+pub use labels::{Given, Label, Values};
+
+mod labels;
+mod words;
 
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +39,20 @@ pub struct Metric {
     /// In UCUM; empty for a count.
     pub unit: &'static str,
     /// Its labels; one that does not apply is left out of a series.
-    pub labels: &'static [&'static str],
+    pub labels: &'static [Label],
 }
 
 impl Metric {
+    /// The names of its labels.
+    pub fn label_names(&self) -> impl Iterator<Item = &'static str> {
+        self.labels.iter().map(|label| label.name)
+    }
+
+    /// How many series there can be at most: for each label one of its values, or none. A histogram is one.
+    pub fn most(&self, given: &impl Fn(Given) -> Vec<String>) -> usize {
+        self.labels.iter().map(|label| label.all(given).len() + 1).product()
+    }
+
     /// Its name in Prometheus, without what a histogram's series add.
     pub fn prometheus(&self) -> String {
         let unit = match self.unit {
@@ -58,7 +79,7 @@ pub fn underscored(name: &str) -> String {
     name.replace('.', "_")
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str]) -> Metric {
+const fn counter(name: &'static str, labels: &'static [Label]) -> Metric {
     Metric { name, kind: Kind::Counter, unit: "", labels }
 }
 
@@ -66,74 +87,206 @@ const fn level(name: &'static str) -> Metric {
     Metric { name, kind: Kind::UpDownCounter, unit: "", labels: &[] }
 }
 
-const fn gauge(name: &'static str, unit: &'static str, labels: &'static [&'static str]) -> Metric {
+const fn gauge(name: &'static str, unit: &'static str, labels: &'static [Label]) -> Metric {
     Metric { name, kind: Kind::Gauge, unit, labels }
 }
 
-const fn seconds(name: &'static str, labels: &'static [&'static str]) -> Metric {
+const fn seconds(name: &'static str, labels: &'static [Label]) -> Metric {
     Metric { name, kind: Kind::Histogram, unit: UNIT_SECONDS, labels }
 }
 
-/// What both ends of a remote call say.
-const RPC: &[&str] = &[names::RPC_SYSTEM_NAME, names::RPC_METHOD, names::RPC_STATUS_CODE, names::ERROR_TYPE];
+const fn label(name: &'static str, values: &'static [Values]) -> Label {
+    Label { name, values }
+}
 
-/// Every metric, in the order of [`names`].
+/// Every metric of both services, in the order of [`names`].
 pub const METRICS: &[Metric] = &[
-    counter(names::GATEWAY_REFUSALS, &[names::ERROR_TYPE]),
-    seconds(names::GATEWAY_TOOL_DURATION, &[names::TOOL_NAME, names::OUTCOME, names::ERROR_TYPE]),
+    counter(names::GATEWAY_REFUSALS, &[label(names::ERROR_TYPE, REFUSALS)]),
+    seconds(names::GATEWAY_TOOL_DURATION, &[TOOL, OUTCOME, label(names::ERROR_TYPE, OF_TOOLS)]),
     seconds(
         names::MCP_SERVER_OPERATION_DURATION,
-        &[names::MCP_METHOD_NAME, names::TOOL_NAME, names::ERROR_TYPE],
+        &[
+            label(names::MCP_METHOD_NAME, &[Values::Words(&["tools/call"])]),
+            TOOL,
+            label(names::ERROR_TYPE, OF_TOOLS),
+        ],
     ),
-    seconds(names::RPC_CLIENT_CALL_DURATION, RPC),
-    seconds(names::RPC_SERVER_CALL_DURATION, RPC),
+    seconds(
+        names::RPC_CLIENT_CALL_DURATION,
+        &[
+            RPC_SYSTEM,
+            label(names::RPC_METHOD, &[Values::Words(&[names::RPC_EXCHANGE])]),
+            RPC_STATUS,
+            label(names::ERROR_TYPE, REFUSALS),
+        ],
+    ),
+    seconds(
+        names::RPC_SERVER_CALL_DURATION,
+        &[
+            RPC_SYSTEM,
+            label(
+                names::RPC_METHOD,
+                &[Values::Words(&[names::RPC_EXCHANGE, names::RPC_PREFLIGHT, names::RPC_PURGE_USER])],
+            ),
+            RPC_STATUS,
+            REASON,
+        ],
+    ),
     seconds(
         names::HTTP_CLIENT_REQUEST_DURATION,
         &[
-            names::HTTP_REQUEST_METHOD,
-            names::URL_TEMPLATE,
-            names::SERVER_ADDRESS,
-            names::HTTP_RESPONSE_STATUS_CODE,
-            names::ERROR_TYPE,
+            label(names::HTTP_REQUEST_METHOD, &[Values::Words(&["GET", "POST"])]),
+            label(names::URL_TEMPLATE, &[Values::Words(TEMPLATES)]),
+            label(names::SERVER_ADDRESS, &[Values::Each("", Given::Host)]),
+            STATUS,
+            label(names::ERROR_TYPE, &[Values::Words(NO_ANSWERS), Values::Words(AZURE)]),
         ],
     ),
     level(names::GATEWAY_CONNECTIONS),
-    counter(names::GATEWAY_CONNECTIONS_REFUSED, &[names::CAUSE]),
-    gauge(names::GATEWAY_FILES_STALE, "", &[names::FILE]),
+    counter(
+        names::GATEWAY_CONNECTIONS_REFUSED,
+        &[label(
+            names::CAUSE,
+            &[Values::Words(&["address_full", "descriptors", "full", "handshake", "not_a_proxy", "slow"])],
+        )],
+    ),
+    gauge(
+        names::GATEWAY_FILES_STALE,
+        "",
+        &[label(names::FILE, &[Values::Words(&["policy_file", "tls_files"])])],
+    ),
     gauge(names::GATEWAY_PEOPLE, "", &[]),
+    counter(
+        names::GATEWAY_SIGN_IN_REQUESTS,
+        &[
+            label(names::OPERATION, &[Values::Words(&["authorize", "register", "token"])]),
+            label(names::CLIENT, &[Values::Each("", Given::Client), Values::Words(&["unknown"])]),
+            label(names::ERROR_TYPE, &[Values::Words(SIGN_IN)]),
+        ],
+    ),
     seconds(
         names::HTTP_SERVER_REQUEST_DURATION,
-        &[names::HTTP_REQUEST_METHOD, names::HTTP_ROUTE, names::HTTP_RESPONSE_STATUS_CODE, names::ERROR_TYPE],
+        &[
+            label(names::HTTP_REQUEST_METHOD, &[Values::Words(METHODS)]),
+            label(names::HTTP_ROUTE, &[Values::Each("", Given::Route)]),
+            STATUS,
+            label(names::ERROR_TYPE, OF_REQUESTS),
+        ],
     ),
-    counter(names::BROKER_EXCHANGES, &[names::CONSUMER, names::OUTCOME, names::ERROR_TYPE, names::AADSTS]),
-    seconds(names::BROKER_ENTRA_DURATION, &[names::OUTCOME]),
-    counter(names::BROKER_ENTRA_REQUESTS, &[names::OUTCOME]),
-    counter(names::BROKER_ENTRA_PAUSES, &[names::RESOURCE, names::CAUSE]),
-    counter(names::BROKER_ENTRA_THROTTLED, &[names::RESOURCE]),
-    seconds(names::BROKER_EXCHANGE_DURATION, &[names::OUTCOME, names::CACHE]),
-    counter(names::BROKER_CACHE_HITS, &[names::LEVEL]),
+    gauge(names::GATEWAY_BUILD_INFO, "", BUILD),
+    counter(
+        names::BROKER_EXCHANGES,
+        &[
+            CONSUMER,
+            OUTCOME,
+            REASON,
+            label(names::AADSTS, &[Values::Each("", Given::Aadsts), Values::Words(&["other"])]),
+        ],
+    ),
+    seconds(names::BROKER_ENTRA_DURATION, &[WORKED]),
+    counter(names::BROKER_ENTRA_REQUESTS, &[WORKED]),
+    counter(
+        names::BROKER_ENTRA_PAUSES,
+        &[RESOURCE, label(names::CAUSE, &[Values::Words(&[names::CAUSE_FAULTS, names::CAUSE_THROTTLED])])],
+    ),
+    counter(names::BROKER_ENTRA_THROTTLED, &[RESOURCE]),
+    seconds(
+        names::BROKER_EXCHANGE_DURATION,
+        &[OUTCOME, label(names::CACHE, &[Values::Words(&["local", "miss", "shared"])])],
+    ),
+    counter(names::BROKER_CACHE_HITS, &[label(names::LEVEL, &[Values::Words(&["local", "shared"])])]),
     counter(names::BROKER_CACHE_MISSES, &[]),
     gauge(names::BROKER_CACHE_ENTRIES, "", &[]),
     gauge(names::BROKER_CACHE_SIZE, UNIT_BYTES, &[]),
-    counter(names::BROKER_CACHE_EVICTIONS, &[names::CAUSE]),
-    counter(names::BROKER_CACHE_REFRESHES, &[names::OUTCOME]),
-    counter(names::BROKER_PURGES, &[names::OUTCOME]),
+    counter(
+        names::BROKER_CACHE_EVICTIONS,
+        &[label(names::CAUSE, &[Values::Words(&["dropped", "expired", "size"])])],
+    ),
+    counter(names::BROKER_CACHE_REFRESHES, &[WORKED]),
+    counter(names::BROKER_PURGES, &[WORKED]),
     gauge(names::BROKER_REDIS_UP, "", &[]),
-    seconds(names::BROKER_REDIS_DURATION, &[names::OPERATION, names::OUTCOME]),
-    counter(names::BROKER_REDIS_UNUSABLE, &[names::CAUSE]),
+    seconds(
+        names::BROKER_REDIS_DURATION,
+        &[
+            label(
+                names::OPERATION,
+                &[Values::Words(&["beat", "claim", "confirm", "forget", "leave", "purge", "renew", "store"])],
+            ),
+            WORKED,
+        ],
+    ),
+    counter(
+        names::BROKER_REDIS_UNUSABLE,
+        &[label(names::CAUSE, &[Values::Words(&["forged", "unknown_key"])])],
+    ),
     level(names::BROKER_INFLIGHT),
-    counter(names::BROKER_CONSUMER_REFUSALS, &[names::CAUSE, names::CONSUMER]),
+    counter(
+        names::BROKER_CONSUMER_REFUSALS,
+        &[
+            label(
+                names::CAUSE,
+                &[Values::Words(&[
+                    "ambiguous_consumer",
+                    "overloaded",
+                    "purge",
+                    "resource",
+                    "unknown_consumer",
+                ])],
+            ),
+            CONSUMER,
+        ],
+    ),
     level(names::BROKER_CONNECTIONS),
-    counter(names::BROKER_CONNECTIONS_REFUSED, &[names::CAUSE]),
-    gauge(names::BROKER_FILES_STALE, "", &[names::FILE]),
+    counter(
+        names::BROKER_CONNECTIONS_REFUSED,
+        &[label(
+            names::CAUSE,
+            &[Values::Words(&["certificate", "full", "handshake", "peer_full", "slow", "strangers_full"])],
+        )],
+    ),
+    gauge(
+        names::BROKER_FILES_STALE,
+        "",
+        &[label(
+            names::FILE,
+            &[Values::Words(&[
+                "admin_tls_files",
+                "cache_keys",
+                "client_certificate",
+                "consumers_file",
+                "federated_token",
+                "tls_files",
+            ])],
+        )],
+    ),
     gauge(names::BROKER_TLS_DAYS_LEFT, "", &[]),
     gauge(names::BROKER_CREDENTIAL_DAYS_LEFT, "", &[]),
-    gauge(names::BROKER_PREFLIGHT_FINDINGS, "", &[names::CHECK, names::RESULT]),
+    gauge(
+        names::BROKER_PREFLIGHT_FINDINGS,
+        "",
+        &[
+            label(names::CHECK, &[Values::Words(CHECKS)]),
+            label(names::RESULT, &[Values::Words(&["missing", "ok", "unknown"])]),
+        ],
+    ),
+    gauge(names::BROKER_BUILD_INFO, "", BUILD),
     gauge(names::IDENTITY_JWKS_AGE, UNIT_SECONDS, &[]),
-    counter(names::AUDIT_RECORDS, &[names::KIND]),
+    counter(
+        names::AUDIT_RECORDS,
+        &[label(
+            names::KIND,
+            &[Values::Words(&["decision", "end", "gap", "outcome", "refusal", "start", "summary"])],
+        )],
+    ),
     counter(names::AUDIT_LOST, &[]),
     gauge(names::AUDIT_UP, "", &[]),
     seconds(names::AUDIT_WRITE_DURATION, &[]),
+    counter(names::TELEMETRY_SPANS_EXPORTED, &[]),
+    counter(names::TELEMETRY_SPANS_DROPPED, &[label(names::CAUSE, &[Values::Words(&["failed", "full"])])]),
+    counter(
+        names::TELEMETRY_EXPORTS_FAILED,
+        &[label(names::SIGNAL, &[Values::Words(&["logs", "metrics", "traces"])])],
+    ),
 ];
 
 #[cfg(test)]
@@ -196,5 +349,39 @@ mod tests {
             let shown = text.lines().any(|line| line.split(['{', ' ']).next() == Some(&series));
             assert!(shown, "{series} is not in:\n{text}");
         }
+    }
+
+    fn attributes() -> Vec<&'static str> {
+        let (_, rest) = include_str!("names.rs").split_once("// === Attributes ===").unwrap();
+        let (part, _) = rest.split_once("/// Every attribute that a span").unwrap();
+        let lines = part.lines().filter(|line| line.starts_with("pub const "));
+        lines.map(|line| line.split('"').nth(1).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_label_is_a_named_attribute_and_no_value_is_declared_twice() {
+        let attributes = attributes();
+        let given = |what| vec![format!("{what:?}")];
+        for metric in METRICS {
+            for label in metric.labels {
+                assert!(attributes.contains(&label.name), "{}: {}", metric.name, label.name);
+                let mut all = label.all(&given);
+                let count = all.len();
+                all.sort_unstable();
+                all.dedup();
+                assert_eq!(all.len(), count, "{}: {}", metric.name, label.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_product_counts_each_label_as_absent_too() {
+        let given =
+            |what| if what == Given::Consumer { vec!["a".to_owned(), "b".to_owned()] } else { vec![] };
+        let metric = METRICS.iter().find(|metric| metric.name == names::BROKER_CONSUMER_REFUSALS).unwrap();
+        assert_eq!(
+            (metric.prometheus().as_str(), metric.most(&given)),
+            ("broker_consumer_refusals_total", 6 * 3)
+        );
     }
 }

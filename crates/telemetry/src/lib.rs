@@ -11,7 +11,6 @@
 //! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on; [`catalogue`]: what each metric of them is.
-//! - [`series`]: which series of metrics there may be.
 //! - [`report`]: what a self-check found, as a table and as JSON.
 //! - [`command_line`]: how both mains read flags and environment.
 //! - [`probe`]: how both mains ask a running service how it is.
@@ -44,7 +43,6 @@ mod propagation;
 pub mod report;
 mod resource;
 mod sampling;
-pub mod series;
 mod settings;
 pub mod signals;
 #[cfg(feature = "testing")]

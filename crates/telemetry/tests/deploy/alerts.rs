@@ -293,6 +293,7 @@ fn outside() -> Vec<Alert> {
 fn records() -> Vec<Alert> {
     let up = || series(names::AUDIT_UP, &[]);
     let lost = || series(names::AUDIT_LOST, &[]);
+    let dropped = || series(names::TELEMETRY_SPANS_DROPPED, &[(names::CAUSE, "failed")]);
     vec![
         Alert {
             name: "AuditDown",
@@ -313,6 +314,16 @@ fn records() -> Vec<Alert> {
             fires: vec![(lost(), "0x54 1x10")],
             labels: ONE,
             holds: vec![(lost(), "2x70")],
+        },
+        Alert {
+            name: "SpansLost",
+            expr: risen(names::TELEMETRY_SPANS_DROPPED, &["instance", names::CAUSE], &[]),
+            wait: "0m",
+            severity: Severity::Warning,
+            summary: "The collector does not get all spans: traces have holes",
+            fires: vec![(dropped(), "_x54 1x10")],
+            labels: &[("instance", "one"), ("cause", "failed")],
+            holds: vec![(dropped(), "7x70")],
         },
     ]
 }

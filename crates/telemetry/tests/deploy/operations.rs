@@ -11,7 +11,17 @@ pub(crate) fn dashboard() -> Dashboard {
         file: "operations",
         title: "MCP cost server: operations",
         description: "Is it well, and where is the time lost. Made from the names of the metrics; docs/runbooks.md says what to do.",
-        rows: vec![at_a_glance(), calls(), steps(), broker(), caches(), redis(), outside(), records()],
+        rows: vec![
+            at_a_glance(),
+            calls(),
+            steps(),
+            broker(),
+            caches(),
+            redis(),
+            outside(),
+            records(),
+            watched(),
+        ],
     }
 }
 
@@ -384,6 +394,41 @@ fn records() -> Row {
                 stale.map(|name| {
                     let words = format!("{} {{{{instance}}}} {{{{file}}}}", service_of(name));
                     value("max", name, &["instance", names::FILE], &[]).called(&words)
+                }),
+            ),
+        ],
+    )
+}
+
+fn watched() -> Row {
+    row(
+        "What is sent to the collector",
+        vec![
+            lines(
+                "Spans sent",
+                "The collector took them.",
+                Unit::PerSecond,
+                [rate(names::TELEMETRY_SPANS_EXPORTED, &["job", "instance"], &[])],
+            ),
+            lines(
+                "Spans lost",
+                "The collector is slower than they come (full), or does not take them (failed).",
+                Unit::PerSecond,
+                [rate(names::TELEMETRY_SPANS_DROPPED, &["job", "instance", names::CAUSE], &[])],
+            ),
+            lines(
+                "Exports that failed",
+                "Of traces, metrics and checkpoints of the audit.",
+                Unit::PerSecond,
+                [rate(names::TELEMETRY_EXPORTS_FAILED, &["job", names::SIGNAL], &[])],
+            ),
+            lines(
+                "What runs",
+                "How many of each version: two of them while one replaces the other.",
+                Unit::Count,
+                [names::GATEWAY_BUILD_INFO, names::BROKER_BUILD_INFO].map(|name| {
+                    let words = format!("{} {{{{version}}}}", service_of(name));
+                    value("sum", name, &[names::VERSION], &[]).called(&words)
                 }),
             ),
         ],

@@ -86,7 +86,7 @@ impl Reader<'_> {
         } else if name != ABOUT_TARGETS {
             let found = METRICS.iter().find(|metric| metric.series().iter().any(|series| series == name));
             let metric = found.ok_or_else(|| format!("there is no metric {name}"))?;
-            labels.extend(metric.labels.iter().map(|label| underscored(label)));
+            labels.extend(metric.label_names().map(underscored));
             labels.extend(name.ends_with("_bucket").then(|| "le".to_owned()));
             self.reading.metrics.insert(metric.name);
         }

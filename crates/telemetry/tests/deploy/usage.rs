@@ -78,6 +78,13 @@ fn people() -> Row {
             ),
             panel(
                 Form::Bars,
+                "Signing in through the facade",
+                "By client and what was refused; nothing where there is no facade.",
+                Unit::Count,
+                [times(names::GATEWAY_SIGN_IN_REQUESTS, &[names::CLIENT, names::ERROR_TYPE], &[])],
+            ),
+            panel(
+                Form::Bars,
                 "Why calls failed",
                 "Codes of tool calls, most of them Azure's: docs/refusals.md.",
                 Unit::Count,
