@@ -80,7 +80,7 @@ impl App<'_> {
     }
 
     /// The names of the vault's secrets that it is given.
-    pub(super) fn from_vault(&self) -> BTreeSet<&str> {
+    pub(super) fn secrets_of_vault(&self) -> BTreeSet<&str> {
         let secrets = self.configuration()["secrets"].as_array().unwrap().iter();
         secrets.filter_map(|one| one["keyVaultUrl"].as_str()?.rsplit('/').next()).collect()
     }

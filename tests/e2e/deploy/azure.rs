@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use e2e::processes::Ports;
 use tokio::process::Child;
@@ -63,7 +63,9 @@ struct Container {
 
 impl Container {
     fn of(app: &App<'_>, folder: PathBuf, world: &Azure, ports: &[(&str, u16)]) -> Self {
-        app.files().iter().for_each(|(path, content)| write(&folder, path, content));
+        for (path, content) in &app.files() {
+            write(&folder, path, content);
+        }
         write(&folder, "hosts", "127.0.0.1 localhost mcp-broker\n");
         let mut environment = app.environment();
         // On ports of this test, like the others; the containers have the defaults.
@@ -140,6 +142,42 @@ async fn a_tenant_that_the_bicep_sets_up_lacks_nothing_and_the_doctor_is_content
     let (code, said) = gateway.run("gateway", &["doctor"]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("0 missing, 0 unknown"), "{said}");
+    let said = called(&world).await;
+    assert!(said.contains("Contoso Prod"), "{said}");
+    assert_eq!(world.emulator.counts().exchanges, 1, "it was On-Behalf-Of");
+}
+
+#[test]
+fn certificates_are_made_once_made_anew_when_told_and_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = certificates(folder.path(), &[]);
+    assert_eq!(first.len(), 4, "{:?}", first.keys());
+    assert_eq!(certificates(folder.path(), &[]), first, "what waits for the vault stays");
+    let rotated = certificates(folder.path(), &["rotate"]);
+    for (name, value) in &first {
+        // The names in Redis must not change.
+        assert_eq!(rotated[name] == *value, name == "MCP_CACHE_KEYS", "{name}");
+    }
+    let forgotten = certificates(folder.path(), &["forget"]);
+    assert!(forgotten.values().all(String::is_empty), "{:?}", forgotten.keys());
+    // As azd keeps it from the outputs of a deployment: the vault has them.
+    fs::write(folder.path().join("azd/MCP_VAULT"), "kv").unwrap();
+    let later = certificates(folder.path(), &[]);
+    assert!(first.keys().all(|name| later[name].is_empty()), "{:?}", later.keys());
+}
+
+/// What a real client shows, by which alice signs in with the id of VS Code.
+async fn called(world: &Azure) -> String {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/run"));
+    command.args(["sign_in_python.py", "https://mcp.contoso.com/mcp", "--call", "list_subscriptions", "{}"]);
+    command
+        .env("MCP_CLIENT_ID", emulator::VSCODE_CLIENT_ID)
+        .env("SIGN_IN", "emulator_person=alice&emulator_consent=accept");
+    command.envs(&world.environment).stdin(Stdio::null());
+    let output = tokio::process::Command::from(command).output().await;
+    let output = output.expect("tests/setup.sh clients installs the client (make setup)");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[expect(clippy::disallowed_methods, reason = "asks a process of this test, in plain HTTP on loopback")]

@@ -85,10 +85,10 @@ fn each_app_can_read_the_secrets_that_it_is_given_and_no_others() {
         [("broker", "principal"), ("gateway", "99990000-0000-4000-8000-000000000009")]
     {
         let app = deployment.app(container);
-        assert_eq!(app.from_vault(), deployment.readable_by(principal), "{container}");
+        assert_eq!(app.secrets_of_vault(), deployment.readable_by(principal), "{container}");
     }
     let gateway = deployment.app("gateway");
-    assert_eq!(gateway.from_vault(), BTreeSet::from(["authority", "gateway-tls"]));
+    assert_eq!(gateway.secrets_of_vault(), BTreeSet::from(["authority", "gateway-tls"]));
 }
 
 #[test]

@@ -140,8 +140,8 @@ impl World {
         let mut hosts = "127.0.0.1 localhost\n".to_owned();
         if let Some(url) = environment.get_mut("GATEWAY_BROKER_URL") {
             let (host, port) = url.strip_prefix("https://").unwrap().split_once(':').unwrap();
-            let port = broker_port(release, host, port, ports);
-            hosts += &format!("127.0.0.1 {host}\n");
+            let port = broker_port(release, host, port.parse().unwrap(), ports);
+            hosts.extend(["127.0.0.1 ", host, "\n"]);
             *url = format!("https://{host}:{port}");
         }
         fs::write(folder.join("hosts"), hosts).unwrap();
@@ -212,7 +212,9 @@ impl World {
         for (setting, path) in environment.iter().filter(|(_, path)| path.starts_with("/run/")) {
             *files.entry(path).or_default() += &contents(setting, path);
         }
-        files.iter().for_each(|(path, content)| write(folder, path, content));
+        for (path, content) in &files {
+            write(folder, path, content);
+        }
     }
 }
 
@@ -240,10 +242,10 @@ fn as_strs(names: &[String]) -> Vec<&str> {
 }
 
 /// The port that a Service of this host leads to.
-fn broker_port(release: &Release, host: &str, port: &str, ports: &Ports) -> u16 {
+fn broker_port(release: &Release, host: &str, port: u16, ports: &Ports) -> u16 {
     let service = release.named("Service", host.split('.').next().unwrap()).unwrap();
     let known = service["spec"]["ports"].as_array().unwrap();
-    let found = known.iter().find(|one| one["port"].to_string() == port).unwrap();
+    let found = known.iter().find(|one| one["port"] == port).unwrap();
     ports["broker"][found["targetPort"].as_str().unwrap()].port()
 }
 

@@ -95,7 +95,9 @@ fn what_each_file_of_values_sets_both_services_take() {
     let chart = json("chart.py", &["dump"]);
     for (component, service) in [("gateway", "gateway"), ("broker", "token-broker")] {
         for (values, mut environment) in rendered(&chart["objects"], component) {
-            READ_AT_START.iter().for_each(|name| drop(environment.remove(*name)));
+            for name in READ_AT_START {
+                environment.remove(name);
+            }
             // As the webhook does it.
             let named = ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_MANAGED_IDENTITY_CLIENT_ID"];
             if component == "broker" && named.iter().all(|name| !environment.contains_key(*name)) {
