@@ -169,6 +169,24 @@ fn what_can_be_taken_away_is_known_to_few() {
     }
 }
 
+/// Lines of code of the sign-in facade that strangers' requests reach: all but its tests and what reads its file at start.
+#[test]
+fn the_facade_is_little_enough_to_be_read_at_once() {
+    const MOST: usize = 600;
+    let root = MetadataCommand::new().no_deps().exec().unwrap().workspace_root;
+    let src = root.join("crates/gateway/src").into_std_path_buf();
+    let mut files = sources(&src.join("sign_in"));
+    files.push(src.join("sign_in.rs"));
+    let is_apart = |file: &Path| {
+        let parts = file.strip_prefix(&src).unwrap().with_extension("");
+        parts.iter().any(|part| part == "tests" || part == "settings")
+    };
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    let lines = |file: &PathBuf| std::fs::read_to_string(file).unwrap().lines().filter(code).count();
+    let all: usize = files.iter().filter(|file| !is_apart(file)).map(lines).sum();
+    assert!((MOST / 2..=MOST).contains(&all), "{all} lines");
+}
+
 #[test]
 fn every_file_speaks_one_dialect() {
     let root = MetadataCommand::new().no_deps().exec().unwrap().workspace_root;

@@ -52,7 +52,7 @@ fn id(site: &Site, client: &McpClient) -> Finding {
         IdFrom::EnteredIn(_) => register(client),
         IdFrom::Nowhere => {
             let detail = client.id.told();
-            let fix = "Use another client, or put mcp-remote between, which takes a client id.";
+            let fix = "Use another client, put mcp-remote between, which takes a client id, or let it in through the sign-in facade (GATEWAY_SIGN_IN_FILE).";
             return Finding::missing(NAME, subject, detail, fix);
         }
     };
