@@ -151,16 +151,16 @@ impl Hour {
         add(&mut self.ledger.of_broker, &[&oid, "", "ok"]);
     }
 
-    async fn call_once(&mut self, call: Call, token: &str) {
+    async fn call_once(&mut self, call: &Call, token: &str) {
         let answer = self.stack.caller.call(token, call.tool, call.arguments.clone()).await;
-        self.ledger.note(&call, &oid(token), self.step, &answer);
+        self.ledger.note(call, &oid(token), self.step, &answer);
     }
 
     async fn call_without_consent(&mut self) {
         self.stack.emulator.set_arm_consent(false);
         let anew = self.stack.token("carol");
         let refused = call("carol, signed in anew", "list_subscriptions", json!({}), "consent_required");
-        self.call_once(refused.needs(&["consent_required"]), &anew).await;
+        self.call_once(&refused.needs(&["consent_required"]), &anew).await;
         self.stack.emulator.set_arm_consent(true);
     }
 
@@ -202,7 +202,7 @@ impl Hour {
     async fn call_while_azure_throttles(&mut self) {
         self.stack.emulator.faults().update(|faults| faults.arm = EndpointFault::throttled(77, 100));
         let token = self.tokens["carol"].clone();
-        self.call_once(call("carol", "list_subscriptions", json!({}), "throttled"), &token).await;
+        self.call_once(&call("carol", "list_subscriptions", json!({}), "throttled"), &token).await;
         self.stack.emulator.faults().clear();
     }
 
@@ -259,9 +259,7 @@ fn counts(text: &str, name: &str, labels: &[&str]) -> Counts {
     let mut counts = Counts::new();
     for sample in samples(text).into_iter().filter(|it| it.name == name && matches!(it.part, "" | "_count")) {
         let of = labels.iter().map(|label| sample.labels.get(*label).cloned().unwrap_or_default()).collect();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        let count = sample.value as u64;
-        *counts.entry(of).or_default() += count;
+        *counts.entry(of).or_default() += sample.value;
     }
     counts
 }

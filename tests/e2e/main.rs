@@ -27,6 +27,7 @@ mod facade;
 mod foreign_text;
 mod happy_path;
 mod hostile;
+mod hostile_hour;
 mod hostile_tokens;
 mod interop;
 mod kill;

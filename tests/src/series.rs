@@ -18,8 +18,8 @@ pub struct Sample {
     pub part: &'static str,
     /// The labels that we set.
     pub labels: BTreeMap<String, String>,
-    /// The value.
-    pub value: f64,
+    /// The value, rounded down; nothing where it is below zero.
+    pub value: u64,
 }
 
 impl Sample {
@@ -30,7 +30,14 @@ impl Sample {
         labels.retain(|name, _| name != "le" && name != "otel_scope_name");
         let part = PARTS.into_iter().find(|part| name.ends_with(part)).unwrap_or_default();
         let name = name.strip_suffix(part).unwrap_or(name).to_owned();
-        Self { name, part, labels, value: value.parse().expect("a value is a number") }
+        let value: f64 = value.parse().expect("a value is a number");
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts are what is asked for"
+        )]
+        let value = value as u64;
+        Self { name, part, labels, value }
     }
 }
 
@@ -74,7 +81,7 @@ fn read_labels(text: &str) -> BTreeMap<String, String> {
             match letters.next().expect("a value ends") {
                 (at, '"') => break at,
                 (_, '\\') => {
-                    value.extend(letters.next().map(|(_, letter)| if letter == 'n' { '\n' } else { letter }))
+                    value.extend(letters.next().map(|(_, letter)| if letter == 'n' { '\n' } else { letter }));
                 }
                 (_, letter) => value.push(letter),
             }
@@ -109,7 +116,7 @@ target_info{service_name="x"} 1
     fn what_is_declared_is_found_and_a_histogram_is_one_series() {
         assert_eq!(undeclared(TEXT, &given), [""; 0]);
         assert_eq!(series(TEXT).len(), 3);
-        assert_eq!(samples(TEXT)[0].value, 3.0);
+        assert_eq!(samples(TEXT)[0].value, 3);
     }
 
     #[test]
@@ -118,7 +125,7 @@ target_info{service_name="x"} 1
             r#"gateway_refusals_total{error_type="missing_scope:b"} 1"#,
             r#"gateway_refusals_total{error_type="in\"ve,nt=\"ed"} 1"#,
             r#"gateway_refusals_total{path="/x"} 1"#,
-            r#"gateway_invented_total 1"#,
+            "gateway_invented_total 1",
         ] {
             assert_eq!(undeclared(&format!("{TEXT}{line}\n"), &given).len(), 1, "{line}");
         }
