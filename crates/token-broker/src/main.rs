@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     if std::env::args_os().nth(1).is_some_and(|first| first == "probe") {
         return Ok(probe(std::env::args_os().skip(1)).await);
     }
-    let args = match command_line::try_parse::<Args>(std::env::args_os(), NEXT) {
+    let mut args = match command_line::try_parse::<Args>(std::env::args_os(), NEXT) {
         Ok(args) => args,
         Err(told) => {
             told.print()?;
@@ -23,6 +23,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(if told.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
     };
+    if args.command.is_some() {
+        // Over in a moment: its series would be those of one more replica.
+        "none".clone_into(&mut args.telemetry.metrics_exporter);
+    }
     let extra_ca = args.outbound.extra_ca_file.as_deref();
     let telemetry = telemetry::init("token-broker", Callers::Ours, &args.telemetry, extra_ca)?;
     let clock: SharedClock = Arc::new(SystemClock);

@@ -1,5 +1,6 @@
 //! The command `token-broker purge`: over each kind of door, by the broker's own settings, and what it says where it may not.
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -53,14 +54,18 @@ async fn start(entra: &Entra, flags: &[&str]) -> (String, DropGuard) {
 async fn without_mutual_tls_the_brokers_own_settings_are_enough() {
     let entra = Entra::start().await;
     let socket = format!("unix:{}", entra.dir.path().join("broker.sock").display());
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = format!("--otlp-metrics-endpoint=http://{}", collector.local_addr().unwrap());
     for listen in ["127.0.0.1:0", &socket] {
         let (listen, _serving) = start(&entra, &["--listen", listen]).await;
-        let output = purge(&entra, &[&listen], &["--user", ALICE]).await;
+        let output = purge(&entra, &[&listen, &metrics], &["--user", ALICE]).await;
         assert!(output.status.success(), "{listen}: {}", String::from_utf8_lossy(&output.stderr));
         let said = out(&output);
         assert!(said.contains(&format!("The tokens of {ALICE} are forgotten.")), "{said}");
         assert!(said.contains("ask each replica"), "{said}");
     }
+    collector.set_nonblocking(true).unwrap();
+    assert!(collector.accept().is_err(), "a command that is over at once has no series");
 }
 
 #[tokio::test(flavor = "multi_thread")]

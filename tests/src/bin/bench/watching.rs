@@ -70,9 +70,9 @@ pub(super) async fn compare(args: &Args) -> anyhow::Result<()> {
         let more = |service| (case.what, service, on.memory(service), beside.memory(service));
         memory.extend(report::SERVICES.map(more));
     }
-    memory.into_iter().for_each(|(what, service, ours, theirs)| {
+    for (what, service, ours, theirs) in memory {
         report::more_memory(what, service, ours, theirs, Aim::AtMost(MORE_MEMORY));
-    });
+    }
     Ok(())
 }
 
