@@ -128,11 +128,10 @@ fn is_of_time(name: &str, labels: &BTreeMap<String, String>) -> bool {
 fn given(what: Given) -> Vec<String> {
     let words: &[&str] = match what {
         Given::Aadsts => return token_broker::known_aadsts().map(|number| number.to_string()).collect(),
-        Given::Client => &[],
         Given::Consumer => &["local"],
         Given::Host => &["localhost", "127.0.0.1"],
         Given::Resource => &["arm", "graph"],
-        Given::Role => &[],
+        Given::Client | Given::Role => &[],
         Given::Route => {
             &["/mcp", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
         }

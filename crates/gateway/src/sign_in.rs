@@ -133,7 +133,10 @@ impl Facade {
             labels.push(KeyValue::new(names::ERROR_TYPE, error));
             response.extensions_mut().insert(ErrorType(error.into()));
         }
-        tracing::info!(operation, client, error.type = error, "sign-in");
+        // Beyond the limit it is counted and no more: whoever floods this would fill the log.
+        if error != Some(Fault::TooMany.code()) {
+            tracing::info!(operation, client, error.type = error, "sign-in");
+        }
         self.requests.add(1, &labels);
         response
     }
