@@ -88,9 +88,7 @@ impl Facade {
             in_flight: Semaphore::new(MOST_IN_FLIGHT),
             body_deadline: Duration::from_secs(10),
             entra_deadline: Duration::from_secs(15),
-            requests: requests
-                .with_description("Requests to the sign-in facade, by client and error")
-                .build(),
+            requests: requests.with_description("Requests to the sign-in facade").build(),
             parts,
         }
     }
