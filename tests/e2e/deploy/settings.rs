@@ -82,10 +82,11 @@ fn each_setting_of_help_can_be_set_by_the_chart_and_no_other() {
 }
 
 /// Files that are read at the start, and are not here.
-const READ_AT_START: [&str; 5] = [
+const READ_AT_START: [&str; 6] = [
     "AUDIT_KEY_FILE",
     "EXTRA_CA_FILE",
     "GATEWAY_POLICY_FILE",
+    "GATEWAY_SIGN_IN_FILE",
     "GATEWAY_USER_KEY_FILE",
     "BROKER_RESOURCES_FILE",
 ];
