@@ -14,6 +14,9 @@ use testkit::NOW;
 use token_broker::{Broker, ExchangeCommand};
 use tokio::runtime::Runtime;
 
+#[path = "../tests/it/serving.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with the integration tests")]
+mod serving;
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "shared with the integration tests, which use more of it")]
 mod support;

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 
 use identity::clock::ManualClock;
 use reqwest::{Certificate, Client, Identity};
 use serde_json::Value;
-use telemetry::Metrics;
 use testkit::{Authority, NOW, eventually};
-use token_broker::{Listeners, serve};
+use token_broker::Listeners;
 use tokio_util::sync::CancellationToken;
 
+use crate::serving::served;
 use crate::support::{Entra, try_admin};
 
 /// A broker on a unix socket whose admin port listens everywhere, with a certificate for localhost.
@@ -45,13 +44,7 @@ impl Scraped {
         let listeners =
             Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
         let (port, stop) = (listeners.admin_address().unwrap().port(), CancellationToken::new());
-        tokio::spawn(serve(
-            config,
-            listeners,
-            Arc::new(ManualClock::at(NOW)),
-            Metrics::new("token-broker").unwrap(),
-            stop.clone(),
-        ));
+        served(config, listeners, ManualClock::at(NOW), stop.clone());
         Self { _entra: entra, servers, clients, port, stop }
     }
 

@@ -21,6 +21,7 @@ mod refresh;
 mod refusals;
 mod replicas;
 mod server;
+mod serving;
 mod sockets;
 mod support;
 mod throttle;

@@ -2,19 +2,18 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use identity::clock::ManualClock;
 use proto::BrokerError;
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::v1::{ExchangeRequest, ExchangeResponse};
-use telemetry::Metrics;
 use testkit::{Authority, NOW};
-use token_broker::{Listeners, serve};
+use token_broker::Listeners;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
+use crate::serving::served;
 use crate::support::Entra;
 
 /// The consumers that most tests need.
@@ -73,13 +72,7 @@ impl MutualTls {
         let address = listeners.grpc_address().unwrap().to_string();
         let admin = listeners.admin_address().unwrap().to_string();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
-        tokio::spawn(serve(
-            config,
-            listeners,
-            Arc::new(clock.clone()),
-            Metrics::new("token-broker").unwrap(),
-            shutdown.clone(),
-        ));
+        served(config, listeners, clock.clone(), shutdown.clone());
         // Its files are read before anything is served: from here on a test replaces what is in force.
         crate::support::admin(&admin, "/healthz").await;
         Self { entra, servers, clients, address, admin, clock, shutdown }

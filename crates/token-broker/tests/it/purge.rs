@@ -2,16 +2,15 @@
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::sync::Arc;
 
 use identity::clock::ManualClock;
 use proto::v1::TokenSource;
-use telemetry::Metrics;
 use testkit::NOW;
-use token_broker::{Listeners, serve};
+use token_broker::Listeners;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::mutual_tls::MutualTls;
+use crate::serving::served;
 use crate::support::{ALICE, API, Entra, TENANT};
 
 /// Runs `token-broker purge` with the settings that every broker has, and these.
@@ -39,13 +38,7 @@ async fn start(entra: &Entra, flags: &[&str]) -> (String, DropGuard) {
     let address = listeners.grpc_address().unwrap();
     let admin = listeners.admin_address().unwrap().to_string();
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(
-        config,
-        listeners,
-        Arc::new(ManualClock::at(NOW)),
-        Metrics::new("token-broker").unwrap(),
-        shutdown.clone(),
-    ));
+    served(config, listeners, ManualClock::at(NOW), shutdown.clone());
     crate::support::admin(&admin, "/healthz").await;
     (format!("--listen={address}"), shutdown.drop_guard())
 }

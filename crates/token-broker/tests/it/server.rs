@@ -26,6 +26,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
+use crate::serving::served;
 use crate::support::{ALICE, Broker, Entra, admin};
 
 #[tokio::test]
@@ -35,14 +36,7 @@ async fn a_unix_socket_is_served_and_removed() {
     let config = entra.config(&["--listen", &format!("unix:{}", path.display())]);
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
-    let clock = Arc::new(ManualClock::at(NOW));
-    let task = tokio::spawn(serve(
-        config,
-        listeners,
-        clock,
-        Metrics::new("token-broker").unwrap(),
-        shutdown.clone(),
-    ));
+    let task = served(config, listeners, ManualClock::at(NOW), shutdown.clone());
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 
     let channel = Endpoint::from_shared(format!("unix:{}", path.display())).unwrap().connect().await.unwrap();

@@ -6,20 +6,19 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use identity::clock::ManualClock;
 use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::{BrokerError, Reason};
-use telemetry::Metrics;
 use testkit::{NOW, eventually};
-use token_broker::{Config, Listeners, serve};
+use token_broker::{Config, Listeners};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
 use tonic::transport::Endpoint;
 
 use crate::consumers::{assert_refused, purge};
 use crate::mutual_tls::Consumer;
+use crate::serving::served;
 use crate::support::{ALICE, Entra};
 
 #[tokio::test]
@@ -209,12 +208,6 @@ const RELAY: &str = r#"
 async fn start(config: Config) -> DropGuard {
     let listeners = Listeners::bind(&config.listen, config.socket_mode, config.admin_listen).await.unwrap();
     let shutdown = CancellationToken::new();
-    tokio::spawn(serve(
-        config,
-        listeners,
-        Arc::new(ManualClock::at(NOW)),
-        Metrics::new("token-broker").unwrap(),
-        shutdown.clone(),
-    ));
+    served(config, listeners, ManualClock::at(NOW), shutdown.clone());
     shutdown.drop_guard()
 }

@@ -5,8 +5,6 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use telemetry::Metrics;
-use testkit::{Authority, KeyAndCert, NOW, eventually, key_and_cert};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -21,7 +19,8 @@ use proto::v1::token_broker_client::TokenBrokerClient;
 use proto::v1::{ExchangeRequest, ExchangeResponse};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use token_broker::{Args, Config, Listeners, ServeError, serve};
+use testkit::{Authority, KeyAndCert, NOW, eventually, key_and_cert};
+use token_broker::{Args, Config, Listeners, ServeError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -29,6 +28,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Response as GrpcResponse, Status};
+
+use crate::serving::served;
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub(crate) const API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
@@ -277,13 +278,7 @@ impl Broker {
         let health = listeners.health_address().unwrap().map(|address| address.to_string());
         let channel = Channel::from_shared(address.clone()).unwrap().connect_lazy();
         let (clock, shutdown) = (ManualClock::at(NOW), CancellationToken::new());
-        let task = tokio::spawn(serve(
-            config,
-            listeners,
-            Arc::new(clock.clone()),
-            Metrics::new("token-broker").unwrap(),
-            shutdown.clone(),
-        ));
+        let task = served(config, listeners, clock.clone(), shutdown.clone());
         let client = TokenBrokerClient::new(channel.clone());
         Self { client, channel, url: address, clock, admin, health, shutdown, task }
     }
