@@ -14,9 +14,9 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -25,7 +25,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::delivery::{BoundedQueue, Counted, Deliveries};
 use crate::filter::{log_filter, traced};
-use crate::lines::{Lines, NoFields};
+use crate::lines::{Lines, NoFields, Subscribed};
 use crate::metrics::{Metrics, MetricsError};
 use crate::otlp::{Collector, Unusable};
 use crate::sampling::OwnRatio;
@@ -172,7 +172,14 @@ pub(crate) fn trace_layer(
         .with_location(false)
         .with_target(false)
         .with_tracked_inactivity(false)
-        .with_filter(traced)
+        .with_context_activation(false)
+        .with_filter(traced.and(filter_fn(is_told)))
+}
+
+/// A span, or what went wrong within one. Any other line of the log stays there: it names its trace, and as an event it would be
+/// half of what a span costs.
+fn is_told(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() || *metadata.level() <= LevelFilter::WARN
 }
 
 /// The layer that writes the log.
@@ -181,11 +188,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt::layer()
+    let subscriber = Subscribed::default();
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(with_colours && form == LogFormat::Text)
         .fmt_fields(NoFields)
-        .event_format(Lines(form))
+        .event_format(Lines::new(form, subscriber.clone()));
+    subscriber.and_then(lines)
 }
 
 /// The layer that hands the audit's checkpoints to the collector: of the log nothing else leaves this way.

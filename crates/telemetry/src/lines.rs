@@ -4,22 +4,52 @@
 //! would cost. Where nothing is traced, there is no trace to name.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
+use opentelemetry::trace::SpanContext;
 use serde_json::{Map, Value};
+use tracing::dispatcher::WeakDispatch;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::propagation::current;
+use crate::propagation::traced_span;
 use crate::settings::LogFormat;
 
 /// The form of a line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lines(pub(crate) LogFormat);
+#[derive(Clone, Debug)]
+pub(crate) struct Lines {
+    form: LogFormat,
+    subscriber: Subscribed,
+}
+
+impl Lines {
+    /// Lines that name the span of the subscriber that `subscriber` will be a layer of.
+    pub(crate) const fn new(form: LogFormat, subscriber: Subscribed) -> Self {
+        Self { form, subscriber }
+    }
+}
+
+/// A layer that knows which subscriber it belongs to: while a line is written, the process's own cannot be asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subscribed(Arc<OnceLock<WeakDispatch>>);
+
+impl Subscribed {
+    fn span(&self) -> Option<SpanContext> {
+        traced_span(&self.0.get()?.upgrade()?)
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Subscribed {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        let _the_same = self.0.set(subscriber.downgrade());
+    }
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -27,9 +57,10 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        match self.0 {
-            LogFormat::Text => text(&mut out, event)?,
-            LogFormat::Json => write!(out, "{}", json(event))?,
+        let span = self.subscriber.span();
+        match self.form {
+            LogFormat::Text => text(&mut out, event, span)?,
+            LogFormat::Json => write!(out, "{}", json(event, span))?,
         }
         writeln!(out)
     }
@@ -45,7 +76,7 @@ impl<'writer> FormatFields<'writer> for NoFields {
     }
 }
 
-fn text(out: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
+fn text(out: &mut Writer<'_>, event: &Event<'_>, span: Option<SpanContext>) -> fmt::Result {
     let metadata = event.metadata();
     SystemTime.format_time(out)?;
     let (level, target) = (metadata.level(), metadata.target());
@@ -55,7 +86,7 @@ fn text(out: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         write!(out, " {level:>5} {target}: ")?;
     }
     DefaultFields::new().format_fields(out.by_ref(), event)?;
-    match current() {
+    match span {
         Some(span) => write!(out, " trace_id={} span_id={}", span.trace_id(), span.span_id()),
         None => Ok(()),
     }
@@ -70,7 +101,7 @@ const fn colour(level: Level) -> &'static str {
     }
 }
 
-fn json(event: &Event<'_>) -> Value {
+fn json(event: &Event<'_>, span: Option<SpanContext>) -> Value {
     let mut line = Map::new();
     let mut time = String::new();
     // Writing to a text does not fail.
@@ -79,7 +110,7 @@ fn json(event: &Event<'_>) -> Value {
     line.insert("level".to_owned(), event.metadata().level().as_str().into());
     line.insert("target".to_owned(), event.metadata().target().into());
     event.record(&mut Members(&mut line));
-    if let Some(span) = current() {
+    if let Some(span) = span {
         line.insert("trace_id".to_owned(), span.trace_id().to_string().into());
         line.insert("span_id".to_owned(), span.span_id().to_string().into());
     }
@@ -127,7 +158,8 @@ mod tests {
     use std::sync::{Arc, Mutex, PoisonError};
 
     use opentelemetry_sdk::trace::SdkTracerProvider;
-    use tracing::{info, info_span};
+    use tracing::level_filters::LevelFilter;
+    use tracing::{debug_span, info, info_span, warn};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
@@ -136,17 +168,22 @@ mod tests {
     /// What is written of one line inside a span whose field is a secret.
     fn written(form: LogFormat) -> String {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let provider = SdkTracerProvider::builder().build();
-        let traces = trace_layer(&provider, "test", crate::filter::traced());
-        let writer = Written(Arc::clone(&lines));
-        let subscriber =
-            tracing_subscriber::registry().with(traces).with(log_layer(form, false, move || writer.clone()));
+        let subscriber = subscriber(&lines, form, LevelFilter::INFO);
         tracing::subscriber::with_default(subscriber, || {
             info_span!(target: "gateway", "a", enduser = "s3cret").in_scope(|| {
                 info!(target: "gateway::mcp", tool = "cost_by_service", requests = 2, "tool called");
             });
         });
         String::from_utf8(lines.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The subscriber that writes into `lines`, of the log what `log` lets through.
+    fn subscriber(lines: &Arc<Mutex<Vec<u8>>>, form: LogFormat, log: LevelFilter) -> impl Subscriber + use<> {
+        let provider = SdkTracerProvider::builder().build();
+        let traces = trace_layer(&provider, "test", crate::filter::traced());
+        let writer = Written(Arc::clone(lines));
+        let log = log_layer(form, false, move || writer.clone()).with_filter(log);
+        tracing_subscriber::registry().with(traces).with(log)
     }
 
     #[derive(Clone)]
@@ -179,5 +216,21 @@ mod tests {
         assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
         assert_eq!(line["span_id"].as_str().map(str::len), Some(16), "{line}");
         assert!(!text.contains("s3cret") && !line.to_string().contains("s3cret"));
+    }
+
+    #[test]
+    fn a_line_names_the_trace_also_where_the_log_does_not_see_the_span_or_the_trace_not_the_innermost() {
+        for log in [LevelFilter::WARN, LevelFilter::DEBUG] {
+            let lines = Arc::new(Mutex::new(Vec::new()));
+            let trace = tracing::subscriber::with_default(subscriber(&lines, LogFormat::Json, log), || {
+                let _traced = info_span!(target: "gateway", "traced").entered();
+                let _only_logged = debug_span!(target: "gateway", "only logged").entered();
+                warn!(target: "gateway", "at the time");
+                crate::trace_id()
+            });
+            let line: Value = serde_json::from_slice(&lines.lock().unwrap()).unwrap();
+            assert_eq!(line["trace_id"].as_str(), trace.as_deref(), "{log}");
+            assert_eq!(trace.map(|id| id.len()), Some(32), "{log}");
+        }
     }
 }

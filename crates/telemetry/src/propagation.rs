@@ -7,8 +7,10 @@ use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::{Dispatch, Span, dispatcher};
+use tracing_opentelemetry::{OpenTelemetrySpanExt, get_otel_context};
+use tracing_subscriber::Registry;
+use tracing_subscriber::registry::LookupSpan;
 
 /// The header that names the caller's span, and the member of `_meta` (MCP, SEP-414).
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -44,14 +46,18 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
 
 /// The id of the trace that what is done now belongs to, where anything is traced.
 pub fn trace_id() -> Option<String> {
-    current().map(|span| span.trace_id().to_string())
+    dispatcher::get_default(traced_span).map(|span| span.trace_id().to_string())
 }
 
-/// The span that is entered, if it is traced.
-pub(crate) fn current() -> Option<SpanContext> {
-    let context = Context::current();
-    let span = context.span().span_context().clone();
-    span.is_valid().then_some(span)
+/// The innermost of the spans that are entered now which is traced. OpenTelemetry's own "current context" is not set: to set it
+/// each time that a future goes on costs more than to look here for the few that ask.
+pub(crate) fn traced_span(dispatch: &Dispatch) -> Option<SpanContext> {
+    let entered = dispatch.current_span();
+    let innermost = dispatch.downcast_ref::<Registry>()?.span(entered.id()?)?;
+    innermost.scope().find_map(|span| {
+        let span = get_otel_context(&span.id(), dispatch)?.span().span_context().clone();
+        span.is_valid().then_some(span)
+    })
 }
 
 struct Traceparent<'a>(&'a str);
