@@ -9,7 +9,7 @@ import yaml
 
 def faults_of_release(objects):
     release = Release(objects)
-    for rule in (selectors, ports, probes, files, names, identity, mutual_tls, network, scaling, monitors):
+    for rule in (selectors, ports, probes, files, names, identity, vaults, mutual_tls, network, scaling, monitors):
         yield from (f"{rule.__name__}: {fault}" for fault in rule(release))
 
 
@@ -153,6 +153,15 @@ def identity(release):
         names = [told.get(f"azure.workload.identity/{name}-id") for name in ("client", "tenant")]
         if acts and names != [environment["AZURE_CLIENT_ID"], environment["AZURE_TENANT_ID"]]:
             yield f"{component}: its account is that of {names}"
+
+
+def vaults(release):
+    """Key Vault's provider has names of its own for the clouds."""
+    names = {"AzureCloud": "AzurePublicCloud", "AzureUSGovernment": "AzureUSGovernmentCloud", "AzureChinaCloud": "AzureChinaCloud"}
+    for one in release.all("SecretProviderClass"):
+        cloud, told = release.environment(own(one))["AZURE_CLOUD"], one["spec"]["parameters"]["cloudName"]
+        if told != names[cloud]:
+            yield f"{one['metadata']['name']}: the vault is looked for in {told}, and the cloud is {cloud}"
 
 
 def mutual_tls(release):

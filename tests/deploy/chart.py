@@ -2,6 +2,7 @@
 
     chart.py check            all of it; each fault is a line, and the exit code is 1
     chart.py render NAME      the objects of one file of values, as JSON
+    chart.py operators        objects of operators whose words tests/clients/operators.mjs knows, of all files, as JSON
     chart.py dump             the chart's own words, for the test that ties them to the code: schema, and objects by file
 """
 
@@ -13,8 +14,9 @@ import helm_python
 import kubernetes_validate
 import yaml
 
+import restricted
+import vault
 from agree import faults_of_release
-from restricted import faults_of_pod, self_test
 
 HERE = pathlib.Path(__file__).parent
 DEPLOY = HERE.parent.parent / "deploy"
@@ -22,12 +24,9 @@ CHART = DEPLOY / "helm/mcp-cost-server"
 VALUES = {path.stem: path for path in sorted((HERE / "values").glob("*.yaml"))}
 # The oldest that Chart.yaml allows, and the newest there is.
 KUBERNETES = ["1.32", "1.37"]
-# Kinds that Kubernetes itself does not know: whose schema nobody here has. Their words are checked elsewhere, or not at all.
-FOREIGN = {
-    "cert-manager.io/v1": {"Certificate", "Issuer"},
-    "monitoring.coreos.com/v1": {"PrometheusRule", "ServiceMonitor"},
-    "secrets-store.csi.x-k8s.io/v1": {"SecretProviderClass"},
-}
+# What Kubernetes itself does not know: checked by tests/clients/operators.mjs, and by vault.py.
+OPERATORS = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
+VAULT = "secrets-store.csi.x-k8s.io/v1"
 RELEASE = {"name": "costs", "namespace": "mcp"}
 
 # What must be refused, each with a word of the reason: by the schema, or because values do not go together.
@@ -74,7 +73,9 @@ def render(chart, values):
 
 def faults_of_object(one):
     where = f"{one['kind']} {one['metadata']['name']}"
-    if one["kind"] not in FOREIGN.get(one["apiVersion"], ()):
+    if one["apiVersion"] == VAULT:
+        yield from (f"{where}: {fault}" for fault in vault.faults_of_class(one))
+    elif one["apiVersion"] not in OPERATORS:
         for version in KUBERNETES:
             try:
                 kubernetes_validate.validate(one, version, strict=True)
@@ -85,7 +86,7 @@ def faults_of_object(one):
     if one["metadata"].get("namespace") != RELEASE["namespace"]:
         yield f"{where}: has no namespace"
     if one["kind"] == "Deployment":
-        yield from (f"{where}: {fault}" for fault in faults_of_pod(one["spec"]["template"]))
+        yield from (f"{where}: {fault}" for fault in restricted.faults_of_pod(one["spec"]["template"]))
 
 
 def faults_of_values(chart, name):
@@ -136,7 +137,8 @@ def faults_of_refusals(chart):
 
 
 def check(chart):
-    faults = [f"restricted profile: {fault}" for fault in self_test()]
+    faults = [f"restricted profile: {fault}" for fault in restricted.self_test()]
+    faults += [f"vault: {fault}" for fault in vault.self_test()]
     faults += [f"refused: {fault}" for fault in faults_of_refusals(chart)]
     for name in VALUES:
         faults += [f"{name}: {fault}" for fault in faults_of_values(chart, name)]
@@ -152,6 +154,9 @@ def main(command, *names):
             return check(chart)
         if command == "render":
             print(json.dumps(render(chart, values_of(*names))))
+        elif command == "operators":
+            objects = [one for name in VALUES for one in render(chart, values_of(name))]
+            print(json.dumps([one for one in objects if one["apiVersion"] in OPERATORS]))
         elif command == "dump":
             objects = {name: render(chart, values_of(name)) for name in VALUES}
             print(json.dumps({"schema": chart.schema, "objects": objects}))
