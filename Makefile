@@ -149,14 +149,14 @@ setup-build:
 setup-test:
 	@tests/setup.sh nextest clients services azure deploy
 setup-check:
-	@tests/setup.sh checks
+	@tests/setup.sh checks deploy
 setup-fuzz:
 	@tests/setup.sh fuzz
 setup-mutants:
 	@tests/setup.sh services nextest mutants
 
 setup-release:
-	@tests/setup.sh checks release
+	@tests/setup.sh checks deploy release
 
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what a release consists of, in dist/: binaries with their bills of materials, what they are deployed with, the notes
-# and checksums; and the images and the chart where their tools are here. It pushes and tags nothing.
+# Makes what a release consists of, in dist/: binaries with their bills of materials, what they are deployed with, the chart,
+# the notes and checksums; and the images where an engine is here. It pushes and tags nothing.
 #
 #   make release             from a clean tree, with the version's own heading in CHANGELOG.md
 #   make release DRY=1       all but what takes long: no binaries, no images. Part of `make check`
@@ -12,7 +12,6 @@ readonly SERVICES=(gateway token-broker)
 
 say() { printf 'release: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
 
 version="$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)"
 # The time of the commit, in everything: what is made twice is the same.
@@ -26,6 +25,10 @@ conditions() {
   [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.]+)?$ ]] || fail "Cargo.toml: \"$version\" is no version"
   local rust
   rust="$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
+  local name
+  for name in version appVersion; do
+    grep -qx "$name: $version" deploy/helm/mcp-cost-server/Chart.yaml || fail "Chart.yaml: $name is not $version, which Cargo.toml has"
+  done
   grep -q "^FROM rust:$rust-" deploy/Dockerfile || fail "deploy/Dockerfile does not build with Rust $rust, which Cargo.toml promises"
   [ -z "$dry" ] || return 0
   [ -z "$(git status --porcelain)" ] || fail "the working tree is not clean: commit first"
@@ -75,11 +78,9 @@ images() {
 }
 
 chart() {
-  local chart
-  chart="$(find deploy -name Chart.yaml -print -quit)"
-  [ -n "$chart" ] || return 0
-  have helm || { say "helm is missing: no chart in this release"; return 0; }
-  helm package "${chart%/*}" --version "$version" --app-version "$version" --destination "$dist"
+  local said
+  said="$(tests/deploy/.venv/bin/python tests/deploy/chart.py package "$dist" 2>&1)" ||
+    fail "the chart was not packed (tests/setup.sh deploy installs what packs it): $said"
 }
 
 checksums() {
@@ -91,10 +92,10 @@ mkdir -p "$dist"
 conditions
 notes
 pack "deploy-$version" deploy docs LICENSE-APACHE LICENSE-MIT README.md SECURITY.md
+chart
 if [ -z "$dry" ]; then
   binaries
   images
-  chart
 fi
 checksums
 if [ -n "$dry" ]; then

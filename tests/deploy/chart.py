@@ -3,12 +3,16 @@
     chart.py check            all of it; each fault is a line, and the exit code is 1
     chart.py render NAME      the objects of one file of values, as JSON
     chart.py operators        objects of operators whose words tests/clients/operators.mjs knows, of all files, as JSON
+    chart.py package TO       packs it into a folder, and looks whether what was packed is all of it
     chart.py dump             the chart's own words, for the test that ties them to the code: schema, and objects by file
 """
 
 import json
+import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import helm_python
 import kubernetes_validate
@@ -148,12 +152,27 @@ def check(chart):
     return 1 if faults else 0
 
 
+def package(chart, destination):
+    """Dashboards and rules are links here, and files in what is packed. Times are those of SOURCE_DATE_EPOCH."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = pathlib.Path(shutil.copytree(CHART, pathlib.Path(folder) / CHART.name))
+        for path in copied.rglob("*"):
+            os.utime(path, (int(os.environ["SOURCE_DATE_EPOCH"]),) * 2)
+        archive = pathlib.Path(helm_python.package(copied, destination=destination))
+    with helm_python.Chart.load_archive(archive.read_bytes()) as packed:
+        other = [name for name in VALUES if render(packed, values_of(name)) != render(chart, values_of(name))]
+    if other:
+        raise SystemExit(f"{archive.name} renders {', '.join(other)} in another way than the folder does")
+
+
 def main(command, *names):
     with helm_python.Chart.load(CHART) as chart:
         if command == "check":
             return check(chart)
         if command == "render":
             print(json.dumps(render(chart, values_of(*names))))
+        elif command == "package":
+            package(chart, *names)
         elif command == "operators":
             objects = [one for name in VALUES for one in render(chart, values_of(name))]
             print(json.dumps([one for one in objects if one["apiVersion"] in OPERATORS]))
