@@ -9,6 +9,7 @@ mod azure;
 mod bicep;
 mod chart;
 mod container;
+mod operators;
 mod pods;
 mod release;
 mod settings;
