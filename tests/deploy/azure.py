@@ -20,12 +20,15 @@ import urllib.parse
 import urllib.request
 
 import pycep
+import yaml
 
 from bicep import Fault, File, Resource
 
 LOGIN = "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
 GRAPH = "https://graph.microsoft.com"
-INFRA = pathlib.Path(__file__).parent.parent.parent / "deploy/azure/infra"
+ROOT = pathlib.Path(__file__).parent.parent.parent
+INFRA = ROOT / "deploy/azure/infra"
+PAGE = ROOT / "docs/install-container-apps.md"
 # What azd has in its environment.
 ENVIRONMENT = {
     "AZURE_ENV_NAME": "costs",
@@ -174,11 +177,27 @@ def check():
             pycep.BicepParser().parse(text=path.read_text())
         except Exception as error:
             yield f"{path.name}: pycep: {error}"
+    yield from faults_of_project()
     first = ids("costs")
     if first != ids("costs"):
         yield "ids change from one deployment to the next: an enabled scope cannot be replaced"
     if set(first) & set(ids("other")) or len(set(first)) != 3:
         yield "ids are not the deployment's own"
+
+
+def faults_of_project():
+    """What azd reads first; and the names that are told to azd, or asked of it, are those of the deployment."""
+    folder = INFRA.parent
+    project = yaml.safe_load((folder / "azure.yaml").read_text())
+    main = folder / project["infra"]["path"] / project["infra"]["module"]
+    yield from (f"azure.yaml: there is no {main}{end}" for end in (".bicep", ".parameters.json") if not pathlib.Path(f"{main}{end}").exists())
+    for hook, one in project["hooks"].items():
+        if hook not in ("preprovision", "postprovision") or not os.access(folder / one["run"].split()[0], os.X_OK):
+            yield f"azure.yaml: {hook} runs {one['run']}, and cannot"
+    outputs = deployed(NoGraph(), {"principalId": "p", "clientId": "c"}, ENVIRONMENT)["outputs"]
+    known = set(re.findall(r"\bMCP_\w+", (INFRA / "main.parameters.json").read_text())) | outputs.keys()
+    for path in (folder / "certificates.sh", PAGE):
+        yield from (f"{path.name}: no deployment knows {name}" for name in sorted(set(re.findall(r"\bMCP_\w+", path.read_text())) - known))
 
 
 def main(command, *identity):
