@@ -4,7 +4,7 @@
 #   tests/setup.sh build     a C compiler and linker (aws-lc is C)
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
-#   tests/setup.sh deploy    what checks deploy/: Helm, the schemas of Kubernetes, a parser of Bicep
+#   tests/setup.sh deploy    what checks deploy/: Helm, the schemas of Kubernetes, readers of Bicep and of compose files
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus, Rotel; and bubblewrap
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf, hadolint
@@ -116,8 +116,8 @@ azure() {
   requirements_into azure "the Azure CLI"
 }
 
-# Helm as a library, Kubernetes' schemas and a parser of Bicep: about 300 MB.
-deploy() { requirements_into deploy "Helm, the schemas of Kubernetes and a parser of Bicep"; }
+# Helm as a library, Kubernetes' schemas, readers of Bicep and of compose files: about 400 MB.
+deploy() { requirements_into deploy "Helm, the schemas of Kubernetes, readers of Bicep and of compose files"; }
 
 # On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.
 services() {

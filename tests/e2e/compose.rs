@@ -32,6 +32,13 @@ fn service(name: &str) -> Service {
         .unwrap_or_else(|| panic!("there is no {name}"))
 }
 
+/// Compose itself is not here: somebody else's reader of its files is, and takes no word that compose would not.
+#[test]
+fn a_strict_reader_takes_the_file() {
+    let (right, said) = crate::deploy::run("compose.py", &[]);
+    assert!(right, "{said}");
+}
+
 #[test]
 fn every_environment_name_of_the_file_is_a_setting_of_that_service() {
     crate::leaks::build_services();

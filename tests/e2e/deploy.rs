@@ -18,7 +18,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/.venv/bin/python");
 
 /// Runs a script of `tests/deploy`. What it printed, and whether it found all to be right.
-fn run(script: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(script: &str, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(PYTHON);
     let output = command.arg(format!("{FOLDER}/{script}")).args(arguments).output();
     let output =
