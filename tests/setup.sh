@@ -116,7 +116,7 @@ azure() {
   requirements_into azure "the Azure CLI"
 }
 
-# Helm as a library, Kubernetes' schemas, readers of Bicep and of compose files: about 400 MB.
+# Helm as a library, Kubernetes' schemas, readers of Bicep and of compose files, Azure's models: about 450 MB.
 deploy() { requirements_into deploy "Helm, the schemas of Kubernetes, readers of Bicep and of compose files"; }
 
 # On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.

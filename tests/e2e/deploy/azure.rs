@@ -46,7 +46,7 @@ fn certificates(folder: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
 fn deploy(world: &Azure, azd: &BTreeMap<String, String>) -> Deployment {
     let identity = [emulator::MANAGED_IDENTITY_ID, emulator::MANAGED_IDENTITY_CLIENT_ID];
     let mut command = Command::new(PYTHON);
-    command.arg(format!("{FOLDER}/azure.py")).arg("deploy").args(identity).envs(&world.environment).envs(azd);
+    command.arg(format!("{FOLDER}/azd.py")).arg("deploy").args(identity).envs(&world.environment).envs(azd);
     command.env("DEPLOYER_ID", emulator::DEPLOYER_CLIENT_ID);
     command.env("DEPLOYER_SECRET", emulator::DEPLOYER_CLIENT_SECRET);
     let output =

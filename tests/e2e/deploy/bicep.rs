@@ -16,7 +16,7 @@ const CLIENTS: &str = include_str!("../../../docs/clients.md");
 const CLAIMS: &str = include_str!("../../../crates/token-broker/src/preflight/checks/registration.rs");
 
 fn deployment() -> Deployment {
-    Deployment::new(json("azure.py", &["dump"]))
+    Deployment::new(json("azd.py", &["dump"]))
 }
 
 fn values(list: &Value, name: &str) -> Names {
@@ -31,7 +31,7 @@ fn named(policy: &str, key: &str) -> Names {
 
 #[test]
 fn both_parsers_read_it_and_its_ids_are_its_own() {
-    let (right, said) = run("azure.py", &["check"]);
+    let (right, said) = run("azd.py", &["check"]);
     assert!(right, "{said}");
 }
 

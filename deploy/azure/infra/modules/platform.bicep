@@ -3,7 +3,7 @@ param location string
 param tags object
 param token string
 
-resource logs 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource logs 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: 'log-${token}'
   location: location
   tags: tags

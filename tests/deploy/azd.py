@@ -1,12 +1,12 @@
-"""Deploys the Bicep of deploy/azure: what is Microsoft Graph's to Graph, the rest to nowhere.
+"""Deploys the Bicep of deploy/azure, as azd would: what is Microsoft Graph's to Graph, the rest to nowhere.
 
-    azure.py deploy PRINCIPAL CLIENT    what there is then, as JSON: outputs and resources. The ids are the broker's identity's;
-                                        CA_FILE, DEPLOYER_ID, DEPLOYER_SECRET and what azd knows (MCP_*) are in the environment
-    azure.py dump                       the same without a tenant, with made-up ids
-    azure.py check                      what needs no Graph; each fault is a line, and the exit code is 1
+    azd.py deploy PRINCIPAL CLIENT    what there is then, as JSON: outputs and resources. The ids are the broker's identity's;
+                                      CA_FILE, DEPLOYER_ID, DEPLOYER_SECRET and what azd knows (MCP_*) are in the environment
+    azd.py dump                       the same without a tenant, with made-up ids
+    azd.py check                      what needs no Graph; each fault is a line, and the exit code is 1
 
 Each file is read by two parsers: ours, which evaluates, and pycep, which somebody else wrote. Parameters are those of
-main.parameters.json."""
+main.parameters.json; resources are held to Microsoft's models by arm.py."""
 
 import base64
 import json
@@ -22,6 +22,7 @@ import urllib.request
 import pycep
 import yaml
 
+import arm
 from bicep import Fault, File, Resource
 
 LOGIN = "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/oauth2/v2.0/token"
@@ -164,19 +165,30 @@ def deployed(graph, identity, environment):
     return {"outputs": File(INFRA / "main.bicep", parameters(environment), azure.deploy).run(), "resources": azure.resources}
 
 
+def made_up(environment):
+    """Deployed to no tenant."""
+    return deployed(NoGraph(), {"principalId": "principal", "clientId": "client"}, ENVIRONMENT | environment)
+
+
+def with_secrets():
+    return made_up({name: base64.b64encode(name.encode()).decode() for name in SECRETS})
+
+
 def ids(name):
     """Of scopes and roles, in a deployment of this name."""
-    resources = deployed(NoGraph(), {"principalId": "p", "clientId": "c"}, ENVIRONMENT | {"AZURE_ENV_NAME": name})["resources"]
+    resources = made_up({"AZURE_ENV_NAME": name})["resources"]
     api = [one["body"] for one in resources if one["type"] == "Microsoft.Graph/applications" and "api" in one["body"]][0]
     return [one["id"] for one in api["api"]["oauth2PermissionScopes"] + api["appRoles"]]
 
 
 def check():
-    for path in sorted(INFRA.rglob("*.bicep")):
+    texts = {path.name: path.read_text() for path in sorted(INFRA.rglob("*.bicep"))}
+    for name, text in texts.items():
         try:
-            pycep.BicepParser().parse(text=path.read_text())
+            pycep.BicepParser().parse(text=text)
         except Exception as error:
-            yield f"{path.name}: pycep: {error}"
+            yield f"{name}: pycep: {error}"
+    yield from arm.faults(with_secrets()["resources"], texts.values())
     yield from faults_of_project()
     first = ids("costs")
     if first != ids("costs"):
@@ -194,8 +206,7 @@ def faults_of_project():
     for hook, one in project["hooks"].items():
         if hook not in ("preprovision", "postprovision") or not os.access(folder / one["run"].split()[0], os.X_OK):
             yield f"azure.yaml: {hook} runs {one['run']}, and cannot"
-    outputs = deployed(NoGraph(), {"principalId": "p", "clientId": "c"}, ENVIRONMENT)["outputs"]
-    known = set(re.findall(r"\bMCP_\w+", (INFRA / "main.parameters.json").read_text())) | outputs.keys()
+    known = set(re.findall(r"\bMCP_\w+", (INFRA / "main.parameters.json").read_text())) | made_up({})["outputs"].keys()
     for path in (folder / "certificates.sh", PAGE):
         yield from (f"{path.name}: no deployment knows {name}" for name in sorted(set(re.findall(r"\bMCP_\w+", path.read_text())) - known))
 
@@ -207,11 +218,10 @@ def main(command, *identity):
         print(json.dumps(deployed(graph, dict(zip(("principalId", "clientId"), identity)), ENVIRONMENT | known)))
         return 0
     if command == "dump":
-        secrets = {name: base64.b64encode(name.encode()).decode() for name in SECRETS}
-        print(json.dumps(deployed(NoGraph(), {"principalId": "principal", "clientId": "client"}, ENVIRONMENT | secrets)))
+        print(json.dumps(with_secrets()))
         return 0
     faults = list(check())
-    print("\n".join(faults) or "the Bicep is read by both parsers, and its ids are its own")
+    print("\n".join(faults) or "the Bicep is read by both parsers, its resources are Azure's, and its ids are its own")
     return 1 if faults else 0
 
 
