@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use e2e::{Caller, Kubelet};
 use emulator::{Emulator, FederatedCredential, ServiceAccountToken, TokenSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::Authority;
 use tokio::process::Child;
@@ -20,6 +20,7 @@ use super::container::{client, start, write};
 use super::release::{Pod, Release};
 
 const PUBLIC_URL: &str = "https://mcp.contoso.com/mcp";
+const SIGN_IN: &str = "[clients.assistant]\nclient_id = \"00000000-0000-0000-0000-000000000001\"\nredirect_uris = [\"http://localhost/\"]";
 const FEDERATED_TOKEN: &str = "/run/secrets/azure/tokens/azure-identity-token";
 
 /// Who signs which certificate, and the tenant.
@@ -55,6 +56,7 @@ async fn what_the_chart_says_is_what_two_real_processes_serve_with() {
             probed(values, &release.pod(component), running).await;
         }
         called(values, &world, &gateway).await;
+        passed_on(&release, &gateway).await;
         scraped(&release, &world, [("broker", &broker), ("gateway", &gateway)]).await;
     }
 }
@@ -88,6 +90,42 @@ async fn called(values: &str, world: &World, gateway: &Running) {
         request.header("content-type", "application/json").send().await.unwrap().text().await.unwrap();
     let log = || fs::read_to_string(&gateway.log).unwrap();
     assert!(answer.contains("Contoso Prod"), "{values}: {answer}\n{}", log());
+}
+
+/// As a client that signs in through the gateway, where there is an ingress: it finds all that it is told of.
+async fn passed_on(release: &Release, gateway: &Running) {
+    for ingress in release.all("Ingress") {
+        let paths = ingress["spec"]["rules"][0]["http"]["paths"].as_array().unwrap();
+        let prefixes: Vec<_> = paths.iter().map(|one| one["path"].as_str().unwrap()).collect();
+        let client = client("mcp.contoso.com", gateway.ports["mcp"], &[]);
+        let ask = async |path: &str| {
+            let answer = client.get(format!("http://mcp.contoso.com{path}")).send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.json::<Value>().await.unwrap()
+        };
+        let resource = "/.well-known/oauth-protected-resource/connect/mcp";
+        let issuer = path_of(&ask(resource).await["authorization_servers"][0]);
+        let mut places = vec![resource.to_owned(), issuer.clone()];
+        for known in ["oauth-authorization-server", "openid-configuration"] {
+            let place = format!("/.well-known/{known}{issuer}");
+            let told = ask(&place).await;
+            places.extend([
+                place,
+                path_of(&told["authorization_endpoint"]),
+                path_of(&told["token_endpoint"]),
+            ]);
+        }
+        for place in places {
+            let found = prefixes.iter().any(|prefix| {
+                place.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            assert!(found, "the ingress passes on {prefixes:?}, and not {place}");
+        }
+    }
+}
+
+fn path_of(url: &Value) -> String {
+    url::Url::parse(url.as_str().unwrap()).unwrap().path().to_owned()
 }
 
 /// As Prometheus does it, where there are monitors.
@@ -206,6 +244,7 @@ impl World {
             "BROKER_TLS_CLIENT_CA_FILE" => callers.clone(),
             "AZURE_CLIENT_CERTIFICATE_PATH" => self.emulator.app_credential_pem().to_owned(),
             "BROKER_CONSUMERS_FILE" | "GATEWAY_POLICY_FILE" => release.text_of(path),
+            "GATEWAY_SIGN_IN_FILE" => SIGN_IN.to_owned(),
             _ => panic!("{setting} names a file that this test has not"),
         };
         let mut files: BTreeMap<&str, String> = BTreeMap::new();
