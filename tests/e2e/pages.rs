@@ -17,7 +17,9 @@ mod page;
 mod shell;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-const PAGES: [&str; 4] = ["README.md", "docs/real-tenant.md", "docs/clients.md", "proto/README.md"];
+/// Pages that are walked.
+const PAGES: [&str; 5] =
+    ["README.md", "docs/real-tenant.md", "docs/clients.md", "proto/README.md", "tests/clients/README.md"];
 const INSTALL_AZ: &str = "tests/setup.sh azure (make setup)";
 
 fn page(name: &str) -> Vec<Block> {
@@ -223,6 +225,9 @@ async fn a_client_connects_as_its_page_says() {
     let up =
         Block { terminal: 2, until: Some("Configuration for an MCP client".to_owned()), ..Block::default() };
     let said = reader.run(&up, "make up").await.unwrap_or_else(|why| panic!("{why}"));
+    let (_, prometheus) = said.split_once("Prometheus at http://").expect("`make setup` has installed it");
+    let prometheus = prometheus.lines().next().unwrap();
+    testkit::eventually(prometheus, async || tokio::net::TcpStream::connect(prometheus).await.is_ok()).await;
     let (_, gateway) =
         announced(&said).into_iter().find(|(documented, _)| documented.ends_with("8080")).unwrap();
     // Where the reader has a browser and has installed the client: ours have no window, and are those of the tests.
@@ -242,12 +247,38 @@ async fn a_client_connects_as_its_page_says() {
     reader.knows("SIGN_IN", &"emulator_person=alice&emulator_consent=accept&emulator_mfa=true");
     let url = format!("http://{gateway}/mcp");
     reader.walk("docs/clients.md", &[("URL", &url), ("CLIENT_ID", emulator::PUBLIC_CLIENT_ID)]).await;
+
+    reader.addresses.extend(announced(&said));
+    reader.walk("tests/clients/README.md", &[]).await;
+}
+
+/// A command that no test runs says so itself.
+#[test]
+fn each_block_is_run_or_says_why_not() {
+    for name in every_page().filter(|name| !PAGES.contains(&name.as_str())) {
+        for block in page(&name) {
+            assert!(
+                block.not_run.is_some(),
+                "{name}, line {}: no test runs it, and it says no reason",
+                block.line
+            );
+        }
+    }
+}
+
+/// Pages for people.
+fn every_page() -> impl Iterator<Item = String> {
+    let alone = ["CONTRIBUTING.md", "SECURITY.md", "deploy/README.md"].map(str::to_owned);
+    let folder = std::fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
+    let names = folder.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
+    let pages = names.filter(|name| name.ends_with(".md"));
+    pages.chain(alone).chain(PAGES.map(str::to_owned))
 }
 
 /// A reason that no page gives any more does not stay in the list.
 #[test]
 fn each_reason_not_to_run_a_block_is_some_blocks() {
-    let given: Vec<_> = PAGES.iter().flat_map(|name| page(name)).filter_map(|block| block.not_run).collect();
+    let given: Vec<_> = every_page().flat_map(|name| page(&name)).filter_map(|block| block.not_run).collect();
     for reason in REASONS {
         assert!(given.iter().any(|given| given == reason), "no block says {reason:?}");
     }

@@ -5,11 +5,17 @@
 use std::fmt;
 
 /// Reasons not to run a block, besides a sentence of its own. Each stands somewhere, or the test fails.
-pub(super) const REASONS: [&str; 4] =
-    ["needs a browser", "needs your own tenant", "builds for minutes", "is what runs this test"];
+pub(super) const REASONS: [&str; 6] = [
+    "needs a browser",
+    "needs a cluster",
+    "needs a container engine",
+    "needs your own tenant",
+    "builds for minutes",
+    "is what runs this test",
+];
 
 /// Languages of blocks that are no commands.
-const OTHERS: [&str; 4] = ["text", "toml", "json", "mermaid"];
+const OTHERS: [&str; 8] = ["text", "toml", "json", "mermaid", "yaml", "python", "nginx", "caddyfile"];
 
 /// A command block.
 #[derive(Debug, Default)]
