@@ -63,6 +63,22 @@ fn crates_depend_on_what_the_design_allows() {
     assert_eq!(found, designed);
 }
 
+/// Our own code is looked at by a lint of clippy's, which reads the same promise.
+#[test]
+fn no_dependency_wants_a_newer_rust_than_is_promised() {
+    let platform = format!("--filter-platform={}-unknown-linux-gnu", std::env::consts::ARCH);
+    let options = ["--offline".to_owned(), "--locked".to_owned(), platform];
+    let metadata = MetadataCommand::new().other_options(options).exec().unwrap();
+    let ours = metadata.packages.iter().find(|package| package.name.as_str() == "gateway").unwrap();
+    let promised = ours.rust_version.as_ref().expect("a promise");
+    assert!(metadata.packages.len() > 200, "{}", metadata.packages.len());
+    for package in &metadata.packages {
+        if let Some(wanted) = &package.rust_version {
+            assert!(wanted <= promised, "{} {} wants Rust {wanted}", package.name, package.version);
+        }
+    }
+}
+
 #[test]
 fn the_test_kit_is_in_no_product() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
