@@ -271,7 +271,7 @@ fn every_page() -> impl Iterator<Item = String> {
     let alone = ["CONTRIBUTING.md", "SECURITY.md", "deploy/README.md"].map(str::to_owned);
     let folder = std::fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
     let names = folder.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
-    let pages = names.filter(|name| name.ends_with(".md"));
+    let pages = names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"));
     pages.chain(alone).chain(PAGES.map(str::to_owned))
 }
 
