@@ -108,6 +108,12 @@ fn what_watches_the_services_is_told_where_they_are() {
     let receiver = text(&yaml("collector.yaml")["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"]);
     for service in [&gateway, &broker] {
         assert_eq!(service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"], format!("http://{receiver}"));
+        for signal in ["traces", "metrics", "logs"] {
+            let exporter = format!("OTEL_{}_EXPORTER", signal.to_uppercase());
+            let is_sent = service.environment.get(&exporter).is_none_or(|to| to != "none");
+            let is_taken = !yaml("collector.yaml")["service"]["pipelines"][signal].is_null();
+            assert_eq!(is_sent, is_taken, "{}: the collector's pipeline for {signal}", service.name);
+        }
     }
     let jaeger = service("jaeger").command.join(" ");
     assert!(jaeger.contains(&format!("grpc.endpoint={}", collector.environment["TRACES_TO"])), "{jaeger}");
