@@ -26,6 +26,7 @@ pub(crate) mod cost_details;
 pub(crate) mod costs;
 pub(crate) mod errors;
 pub(crate) mod query;
+pub(crate) mod raw;
 pub(crate) mod request;
 pub(crate) mod role_assignments;
 pub(crate) mod state;
@@ -114,9 +115,11 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
             return subscriptions::get(state, caller, id);
         }
         ["subscriptions", id, "resourcegroups", group, rest @ ..] => {
-            (cost_scope(state, id, Some(group), request)?, rest)
+            (CostScope::find(&state.subscriptions, id, Some(group), request.uri.path())?, rest)
         }
-        ["subscriptions", id, rest @ ..] => (cost_scope(state, id, None, request)?, rest),
+        ["subscriptions", id, rest @ ..] => {
+            (CostScope::find(&state.subscriptions, id, None, request.uri.path())?, rest)
+        }
         ["providers", "microsoft.management", "managementgroups", id, rest @ ..] => {
             let scope = || QueryScope::management_group(id, &state.subscriptions);
             return above_subscriptions(state, caller, scope, rest, request);
@@ -177,22 +180,6 @@ fn above_subscriptions(
     }
     count(state, "Microsoft.CostManagement/query");
     query::handle(state, caller, &scope()?, request)
-}
-
-/// The subscription named in the path; unknown ones are 404 to everyone.
-fn cost_scope(
-    state: &State,
-    id: &str,
-    group: Option<&str>,
-    request: &ArmRequest<'_>,
-) -> Result<CostScope, ArmError> {
-    let subscription = state.subscriptions.find(id).ok_or_else(|| ArmError::subscription_not_found(id))?;
-    // Azure keeps the spelling of the request; the path was lowered for matching only.
-    let spelled = group.map(|group| {
-        let mut segments = request.uri.path().split('/');
-        segments.find(|segment| segment.eq_ignore_ascii_case(group)).unwrap_or(group).to_owned()
-    });
-    Ok(CostScope { subscription, resource_group: spelled })
 }
 
 fn check_api_version(request: &ArmRequest<'_>) -> Result<(), ArmError> {

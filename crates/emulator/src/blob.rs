@@ -65,7 +65,7 @@ fn serve(state: &State, operation: &str, part: &str) -> Response {
         part.strip_prefix("part_").and_then(|rest| rest.strip_suffix(".csv")).and_then(|at| at.parse().ok());
     let report = state.reports().get(operation);
     let (Some(at), Some(report)) = (at, report) else { return missing() };
-    let text = cost_details::part(&report, state.world.today(), at, state.world.config.report_rows_per_blob);
+    let text = cost_details::part(&report, &state.view(), at, state.world.config.report_rows_per_blob);
     let etag = format!("\"{}\"", jwt::sha256(text.as_bytes()));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),

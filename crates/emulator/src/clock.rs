@@ -28,6 +28,12 @@ impl Clock {
         self.now().as_second()
     }
 
+    /// `start`, and as long after it as the clock was moved ahead.
+    pub(crate) fn moved_from(&self, start: Timestamp) -> Timestamp {
+        let offset = SignedDuration::from_secs(self.offset_seconds.load(Ordering::Relaxed));
+        start.checked_add(offset).unwrap_or(start)
+    }
+
     /// Moves the clock by `seconds`; several moves add up.
     pub(crate) fn advance(&self, seconds: i64) {
         self.offset_seconds.fetch_add(seconds, Ordering::Relaxed);

@@ -28,7 +28,8 @@ pub struct Config {
     pub identifier_uris: Vec<String>,
     /// Generated people `person-0001`…, each with the one subscription that is theirs. Default 0.
     pub extra_people: usize,
-    /// The day Azure's data ends on. Default: today by the emulator's clock.
+    /// The day Azure's data ends on; it is looked at from its noon on, and moves with the clock. Default: today by the
+    /// emulator's clock.
     pub today: Option<Date>,
     /// Publish `code_challenge_methods_supported` in discovery, which real Entra does not. Default `false`.
     pub publish_code_challenge_methods: bool,
@@ -64,6 +65,9 @@ pub struct Config {
     pub graph: GraphSettings,
     /// Stands at the end of every name that people chose (subscriptions, services) and of every message of ARM. Default: nothing.
     pub written: String,
+    /// Resources of "Contoso Big", a subscription that frank alone sees: 8,000 make a daily answer of 25 days by resource
+    /// 200,000 rows long. Default 0: there is no such subscription.
+    pub big_subscription: usize,
     /// Of how many generated people's subscriptions alice has a role too. Default 0.
     pub alice_also_sees: usize,
     /// Rows in one blob of a cost details report. Default 400, so that a month of Prod has several.
@@ -98,6 +102,7 @@ impl Default for Config {
             report_retry_after: 1,
             graph: tenant.graph,
             written: String::new(),
+            big_subscription: 0,
             alice_also_sees: tenant.alice_also_sees,
             report_rows_per_blob: 400,
         }

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::arm;
 use crate::cluster;
-use crate::config::Quotas;
 use crate::counters::Counts;
 use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
@@ -26,14 +25,12 @@ use crate::tenant::graph_settings::GraphSettings;
 use crate::tenant::people::UnknownPerson;
 use crate::world::World;
 
+mod azure;
+
 type App = Shared<Arc<World>>;
 
 /// Routes of the control API.
 pub(crate) fn router(world: Arc<World>, arm: Arc<arm::state::State>) -> Router {
-    let limits = Router::new()
-        .route("/_emulator/quotas", get(quotas).put(set_quotas))
-        .route("/_emulator/foreign-queries", post(foreign_queries))
-        .with_state(arm);
     Router::new()
         .route("/_emulator", get(describe))
         .route("/_emulator/ca.pem", get(async |Shared(world): App| world.ca_pem.clone()))
@@ -54,7 +51,7 @@ pub(crate) fn router(world: Arc<World>, arm: Arc<arm::state::State>) -> Router {
         .route("/_emulator/graph", get(graph).put(set_graph))
         .route("/_emulator/identifier-uris", post(add_identifier_uri))
         .with_state(world)
-        .merge(limits)
+        .merge(azure::router(arm))
 }
 
 /// What the control API answers when it cannot do what was asked.
@@ -216,30 +213,6 @@ async fn policies(Shared(world): App) -> Json<Vec<Policy>> {
 
 async fn set_policies(Shared(world): App, Json(policies): Json<Vec<Policy>>) -> Response {
     world.tenant.directory_mut().policies = policies;
-    done()
-}
-
-async fn quotas(Shared(arm): Shared<Arc<arm::state::State>>) -> Json<Quotas> {
-    Json(arm.quotas())
-}
-
-async fn set_quotas(Shared(arm): Shared<Arc<arm::state::State>>, Json(quotas): Json<Quotas>) -> Response {
-    arm.set_quotas(quotas);
-    done()
-}
-
-/// What another program of the tenant asks of Cost Management.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ForeignQueries {
-    query_units: u32,
-}
-
-async fn foreign_queries(
-    Shared(arm): Shared<Arc<arm::state::State>>,
-    Json(queries): Json<ForeignQueries>,
-) -> Response {
-    arm::throttle::taken_elsewhere(&arm, queries.query_units);
     done()
 }
 

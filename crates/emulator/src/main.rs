@@ -50,6 +50,9 @@ struct Args {
     /// The day cost data ends on, e.g. 2026-11-22. Default: today.
     #[arg(long, env = "EMULATOR_TODAY")]
     today: Option<jiff::civil::Date>,
+    /// Resources of "Contoso Big", a subscription that frank alone sees; 8000 make a daily answer by resource very long.
+    #[arg(long, env = "EMULATOR_BIG_SUBSCRIPTION", default_value_t = 0)]
+    big_subscription: usize,
     /// Publish `code_challenge_methods_supported`, which real Entra does not, for clients that insist on it.
     #[arg(long, env = "EMULATOR_PUBLISH_CODE_CHALLENGE_METHODS")]
     publish_code_challenge_methods: bool,
@@ -89,6 +92,7 @@ impl From<Args> for Config {
             cae_token_lifetime: args.cae_token_lifetime,
             extra_people: args.extra_people,
             today: args.today,
+            big_subscription: args.big_subscription,
             publish_code_challenge_methods: args.publish_code_challenge_methods,
             authorization_response_iss: args.authorization_response_iss,
             users_may_consent: !args.forbid_user_consent,

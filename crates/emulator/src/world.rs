@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::clock::{Clock, utc_day};
 use crate::config::Config;
@@ -76,9 +78,19 @@ impl World {
         })
     }
 
+    /// The moment at which Azure's cost data is looked at: now, or noon of the day that was chosen at start, moved as the
+    /// clock is.
+    pub(crate) fn data_moment(&self) -> Timestamp {
+        let noon = self.config.today.map(|day| day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC));
+        match noon {
+            Some(Ok(noon)) => self.clock.moved_from(noon.timestamp()),
+            Some(Err(_)) | None => self.clock.now(),
+        }
+    }
+
     /// The day Azure's cost data ends on.
     pub(crate) fn today(&self) -> Date {
-        self.config.today.unwrap_or_else(|| utc_day(self.clock.now()))
+        utc_day(self.data_moment())
     }
 
     /// Changes the signing keys. Slow: generates keys.

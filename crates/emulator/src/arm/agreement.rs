@@ -21,6 +21,15 @@ impl Agreement {
         }
     }
 
+    /// How Microsoft's pages call it for short.
+    pub(crate) fn short_name(self) -> &'static str {
+        match self {
+            Self::Enterprise => "EA",
+            Self::Customer => "MCA",
+            Self::PayAsYouGo => "PAYG",
+        }
+    }
+
     /// The dimensions, in the order in which the service lists them.
     pub(crate) fn dimensions(self) -> &'static [&'static str] {
         match self {

@@ -12,12 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use self::csv::{Rows, part};
+pub(crate) use self::csv::part;
 use super::agreement::Agreement;
 use super::auth::Caller;
-use super::costs::Basis;
+use super::costs::{Basis, View, Wanted};
 use super::errors::ArmError;
-use super::query::day;
+use super::query::{QueryScope, day};
 use super::request::{ArmRequest, CostScope};
 use super::state::State;
 use super::throttle;
@@ -38,6 +38,13 @@ pub(crate) struct Report {
     owner: String,
     polls_left: u32,
     request: Value,
+}
+
+impl Report {
+    /// Its rows, as they are to be seen.
+    pub(crate) fn wanted<'a>(&self, view: &'a View) -> Wanted<'a> {
+        Wanted { from: self.start, to: self.end, basis: self.basis, view }
+    }
 }
 
 /// The reports ordered so far.
@@ -131,11 +138,12 @@ pub(crate) fn poll(
 }
 
 fn manifest(state: &State, report: &Report, operation: &str, version: &str) -> Value {
-    let rows = Rows::new(report, state.world.today()).count();
+    let view = state.view();
+    let rows = QueryScope::from(report.scope.clone()).rows(report.wanted(&view)).count();
     let parts = rows.div_ceil(state.world.config.report_rows_per_blob.max(1));
     let blobs: Vec<Value> = (0..parts)
         .map(|at| {
-            let bytes = part(report, state.world.today(), at, state.world.config.report_rows_per_blob).len();
+            let bytes = part(report, &view, at, state.world.config.report_rows_per_blob).len();
             json!({"blobLink": state.links.sign(&state.world, operation, at), "byteCount": bytes})
         })
         .collect();

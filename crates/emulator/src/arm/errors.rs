@@ -27,6 +27,11 @@ impl ArmError {
         self
     }
 
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn bad_request(message: impl std::fmt::Display) -> Self {
         let message = format!("{message} (Request ID: {})", Uuid::new_v4());
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)

@@ -2,6 +2,8 @@
 //!
 //! <https://learn.microsoft.com/rest/api/cost-management/query/usage>
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -12,7 +14,6 @@ use uuid::Uuid;
 
 use self::definition::Definition;
 pub(crate) use self::definition::day;
-pub(crate) use self::dimensions::{charge_type, frequency, meter_id, pricing_model, publisher_type};
 pub(crate) use self::scope::QueryScope;
 use self::table::Table;
 use super::auth::Caller;
@@ -45,7 +46,7 @@ pub(crate) fn handle(
     let definition = Definition::parse(request.body, state.world.today())?;
     definition.check(scope)?;
     let headers = throttle::admit(state, caller, scope.path(), request, definition.months())?;
-    let table = Table::build(scope, &definition, state.world.today())?;
+    let table = table(state, scope, &definition, request.body)?;
     let mut response = if table.rows.is_empty() {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -53,6 +54,39 @@ pub(crate) fn handle(
     };
     response.headers_mut().extend(headers);
     Ok(response)
+}
+
+/// The complete answer. One of several pages is kept for the next of them.
+fn table(
+    state: &State,
+    scope: &QueryScope,
+    definition: &Definition,
+    body: &[u8],
+) -> Result<Arc<Table>, ArmError> {
+    let view = state.view();
+    let key = format!("{} {} {}", scope.path(), fingerprint(body), view.version());
+    if let Some(kept) = state.tables().get(&key) {
+        return Ok(kept);
+    }
+    let table = Arc::new(Table::build(scope, definition, &view)?);
+    if table.rows.len() > DEFAULT_TOP {
+        state.tables().keep(key, &table);
+    }
+    Ok(table)
+}
+
+/// The last long answer.
+#[derive(Debug, Default)]
+pub(crate) struct Tables(Option<(String, Arc<Table>)>);
+
+impl Tables {
+    fn get(&self, key: &str) -> Option<Arc<Table>> {
+        self.0.as_ref().filter(|(of, _)| of == key).map(|(_, table)| Arc::clone(table))
+    }
+
+    fn keep(&mut self, key: String, table: &Arc<Table>) {
+        self.0 = Some((key, Arc::clone(table)));
+    }
 }
 
 fn page(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, Uri};
 
-use super::costs::Subscription;
+use super::costs::{Subscription, Subscriptions};
+use super::errors::ArmError;
 
 /// A request that has been routed: what the handlers need of it.
 pub(crate) struct ArmRequest<'a> {
@@ -30,6 +31,22 @@ pub(crate) struct CostScope {
 }
 
 impl CostScope {
+    /// The subscription named in the path; unknown ones are 404 to everyone.
+    pub(crate) fn find(
+        all: &Subscriptions,
+        id: &str,
+        group: Option<&str>,
+        path: &str,
+    ) -> Result<Self, ArmError> {
+        let subscription = all.find(id).ok_or_else(|| ArmError::subscription_not_found(id))?;
+        // Azure keeps the spelling of the request; the path was lowered for matching only.
+        let spelled = group.map(|group| {
+            let mut segments = path.split('/');
+            segments.find(|segment| segment.eq_ignore_ascii_case(group)).unwrap_or(group).to_owned()
+        });
+        Ok(Self { subscription, resource_group: spelled })
+    }
+
     /// The scope's path, `/subscriptions/…`.
     pub(crate) fn path(&self) -> String {
         let subscription = format!("/subscriptions/{}", self.subscription.id);

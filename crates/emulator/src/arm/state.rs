@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::cost_details::Reports;
-use super::costs::Subscriptions;
+use super::costs::{Inheritance, Subscriptions, View};
+use super::query::Tables;
 use super::throttle::Throttle;
 use crate::config::Quotas;
 use crate::error::StartError;
@@ -18,17 +19,26 @@ pub(crate) struct State {
     pub(crate) throttle: Throttle,
     pub(crate) links: Links,
     quotas: RwLock<Quotas>,
+    /// The settings that usage rows are made with; its moment is of no account.
+    settings: RwLock<View>,
     reports: Mutex<Reports>,
+    tables: Mutex<Tables>,
 }
 
 impl State {
     pub(crate) fn new(world: Arc<World>) -> Result<Self, StartError> {
         Ok(Self {
-            subscriptions: Subscriptions::written(world.config.extra_people, &world.config.written),
+            subscriptions: Subscriptions::written(
+                world.config.extra_people,
+                &world.config.written,
+                world.config.big_subscription,
+            ),
             throttle: Throttle::default(),
             links: Links::new()?,
             quotas: RwLock::new(world.config.quotas),
+            settings: RwLock::new(View::at(world.data_moment())),
             reports: Mutex::new(Reports::default()),
+            tables: Mutex::new(Tables::default()),
             world,
         })
     }
@@ -39,6 +49,23 @@ impl State {
 
     pub(crate) fn set_quotas(&self, quotas: Quotas) {
         *self.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+    }
+
+    /// What is to be seen of costs now.
+    pub(crate) fn view(&self) -> View {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).moved(self.world.data_moment())
+    }
+
+    /// Switches tag inheritance.
+    pub(crate) fn switch_inheritance(&self, to: Inheritance) {
+        let now = self.world.data_moment();
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        *settings = settings.moved(now);
+        settings.switch(to);
+    }
+
+    pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn reports(&self) -> MutexGuard<'_, Reports> {

@@ -1,6 +1,9 @@
 //! Contoso's management groups and billing scopes. Who may read which is with the people.
 
-use super::contoso::{DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use super::contoso::{
+    BIG_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION,
+    RETAIL_SUBSCRIPTION,
+};
 
 /// A management group and the subscriptions below it, at any depth.
 #[derive(Debug)]
@@ -13,7 +16,13 @@ pub(crate) struct ManagementGroup {
 pub(crate) const MANAGEMENT_GROUPS: &[ManagementGroup] = &[
     ManagementGroup {
         id: "contoso",
-        subscriptions: &[PROD_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION],
+        subscriptions: &[
+            PROD_SUBSCRIPTION,
+            DEV_SUBSCRIPTION,
+            FACTORY_SUBSCRIPTION,
+            LAB_SUBSCRIPTION,
+            RETAIL_SUBSCRIPTION,
+        ],
     },
     ManagementGroup { id: "contoso-factory", subscriptions: &[FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION] },
     ManagementGroup { id: "contoso-empty", subscriptions: &[] },
@@ -32,20 +41,19 @@ pub(crate) const BILLING_SCOPES: &[BillingScope] = &[
     enterprise("8611537"),
     enterprise("8611537/departments/84819"),
     enterprise("8611537/enrollmentAccounts/266517"),
-    customer("11112222:22223333_2019-05-31", &[PROD_SUBSCRIPTION, DEV_SUBSCRIPTION]),
-    customer(
-        "11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD",
-        &[PROD_SUBSCRIPTION, DEV_SUBSCRIPTION],
-    ),
+    customer("11112222:22223333_2019-05-31", OF_THE_PROFILE),
+    customer("11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD", OF_THE_PROFILE),
     customer(
         "11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD/invoiceSections/EEEE-FFFF-GGG-HHH",
-        &[PROD_SUBSCRIPTION],
+        &[PROD_SUBSCRIPTION, RETAIL_SUBSCRIPTION, BIG_SUBSCRIPTION],
     ),
     customer(
         "11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD/invoiceSections/IIII-JJJJ-KKK-LLL",
         &[DEV_SUBSCRIPTION],
     ),
 ];
+
+const OF_THE_PROFILE: &[&str] = &[PROD_SUBSCRIPTION, DEV_SUBSCRIPTION, RETAIL_SUBSCRIPTION, BIG_SUBSCRIPTION];
 
 const fn enterprise(path: &'static str) -> BillingScope {
     BillingScope { path, is_enterprise: true, subscriptions: &[FACTORY_SUBSCRIPTION] }

@@ -44,3 +44,7 @@ pub const DEV_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000002";
 pub const FACTORY_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000003";
 /// Subscription "Contoso Lab", pay-as-you-go.
 pub const LAB_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000004";
+/// Subscription "Contoso Retail", of the Customer Agreement: with all that a bill can have.
+pub const RETAIL_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000005";
+/// Subscription "Contoso Big", which is there only where it was asked for.
+pub const BIG_SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000006";

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::billing::MANAGEMENT_GROUPS;
-use super::contoso::{DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use super::contoso::{
+    BIG_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION,
+    RETAIL_SUBSCRIPTION,
+};
 use crate::jwt;
 
 /// The delegated scope every user may consent to.
@@ -104,7 +107,14 @@ fn named() -> Vec<Person> {
     let both = || vec![PROD_SUBSCRIPTION.to_owned(), DEV_SUBSCRIPTION.to_owned()];
     let prod = || vec![PROD_SUBSCRIPTION.to_owned()];
     let everything = || {
-        let all = [PROD_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION];
+        let all = [
+            PROD_SUBSCRIPTION,
+            DEV_SUBSCRIPTION,
+            FACTORY_SUBSCRIPTION,
+            LAB_SUBSCRIPTION,
+            RETAIL_SUBSCRIPTION,
+            BIG_SUBSCRIPTION,
+        ];
         all.map(str::to_owned).to_vec()
     };
     let dev = || vec![DEV_SUBSCRIPTION.to_owned()];

@@ -16,5 +16,6 @@ mod hostile;
 mod load;
 mod metadata;
 mod obo;
+mod raw_rows;
 mod registering;
 mod replay;

@@ -1,13 +1,18 @@
 //! What Contoso runs: services as Azure names them, and the resources of each subscription, as `catalogue.json` lists them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Charge, Resource, Subscription, UNIT, seed};
+use super::line::{Charge, Days, Line, seed};
+use super::{Subscription, UNIT};
 use crate::arm::agreement::Agreement;
-use crate::tenant::contoso::{DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION};
+use crate::tenant::contoso::{
+    BIG_SUBSCRIPTION, DEV_SUBSCRIPTION, FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION, PROD_SUBSCRIPTION,
+    RETAIL_SUBSCRIPTION,
+};
+use crate::tenant::ids::object_id;
 use crate::tenant::people::generated_subscription;
 
 #[expect(clippy::expect_used, reason = "it is part of the program, and the tests read all of it")]
@@ -25,39 +30,77 @@ pub(crate) struct Service {
     pub(crate) provider: &'static str,
     pub(crate) resource_type: &'static str,
     pub(crate) unit: &'static str,
-    /// Price of one unit in 10^-8 of the currency.
+    /// Price of one unit in 10^-8 of the currency; 0 for what is free.
     pub(crate) unit_price: i64,
     /// Use at weekends in per cent of a weekday's.
     pub(crate) weekend_percent: i64,
+    /// The price in even months, in per cent of that in odd ones.
+    #[serde(default = "hundred")]
+    pub(super) even_month_percent: i64,
+    /// The price until the month is final, in per cent of the final one.
+    #[serde(default = "hundred")]
+    pub(super) estimate_percent: i64,
 }
 
-/// The file. Lines name services and regions by their keys.
+/// Ids of the meter that a service has in a region.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) id: String,
+    pub(crate) part_number: String,
+}
+
+/// By the keys of service and region.
+static METERS: LazyLock<HashMap<(&'static str, &'static str), Meter>> = LazyLock::new(|| {
+    let services = CATALOGUE.services.iter();
+    let pairs = services.flat_map(|service| CATALOGUE.regions.iter().map(move |region| (service, region)));
+    pairs.map(|((s, service), (r, region))| ((*s, *r), Meter::of(service, region))).collect()
+});
+
+impl Meter {
+    fn of(service: &Service, region: &Region) -> Self {
+        let id =
+            object_id("meter", &format!("{}/{}/{}", service.sub_category, service.meter, region.location));
+        let part = object_id("part", &id).to_ascii_uppercase();
+        Self { part_number: format!("{}-{}", &part[..3], &part[3..8]), id }
+    }
+}
+
+/// The file. Entries name services and regions by their keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Catalogue {
     #[serde(borrow)]
     services: HashMap<&'static str, Service>,
     regions: HashMap<&'static str, Region>,
-    prod: Vec<Line>,
-    dev: Vec<Line>,
-    factory: Vec<Line>,
-    lab: Vec<Line>,
+    prod: Vec<Entry>,
+    dev: Vec<Entry>,
+    factory: Vec<Entry>,
+    lab: Vec<Entry>,
+    /// Of every agreement: what a bill has beside plain use.
+    mixed: Vec<Entry>,
+    /// The same, of agreements that have reservations and savings plans.
+    commitments: Vec<Entry>,
     /// Of each generated person, in a group of their own.
-    own: Vec<Line>,
+    own: Vec<Entry>,
+    /// The tags of resource groups.
+    group_tags: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
 }
 
 /// A region as Cost Management names it, and as ARM does.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Region {
-    name: &'static str,
-    location: &'static str,
+pub(crate) struct Region {
+    pub(crate) name: &'static str,
+    pub(crate) location: &'static str,
+    /// Its prices in per cent of others'.
+    #[serde(default = "hundred")]
+    pub(super) price_percent: i64,
 }
 
-/// A resource.
+/// A resource on a meter.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct Entry {
     service: &'static str,
     #[serde(default)]
     group: &'static str,
@@ -67,117 +110,135 @@ struct Line {
     cents: i64,
     /// Without: infrastructure nobody has tagged, which is in every real bill.
     team: Option<&'static str>,
+    /// Tags in place of the usual two.
+    #[serde(default, borrow)]
+    tags: BTreeMap<&'static str, &'static str>,
     #[serde(default)]
     charge: Charge,
-    #[serde(default = "euro")]
-    currency: &'static str,
+    #[serde(default)]
+    days: Days,
+    /// Default: that of the subscription.
+    currency: Option<&'static str>,
+    #[serde(default)]
+    covers: Vec<Self>,
 }
 
-/// "Contoso Prod": in EUR, with one marketplace product in USD.
-pub(super) fn prod() -> Subscription {
-    let resources = CATALOGUE.prod.iter().map(|line| line.resource("prod")).collect();
-    subscription(PROD_SUBSCRIPTION, "Contoso Prod", "prod", Agreement::Customer, resources)
-}
+/// Sections of the invoice.
+const IT: (&str, &str) = ("EEEE-FFFF-GGG-HHH", "IT");
+const TEST: (&str, &str) = ("IIII-JJJJ-KKK-LLL", "Test");
+const NO_SECTION: (&str, &str) = ("", "");
 
-/// "Contoso Dev": smaller, in EUR, with a burst of GPU machines each month.
-pub(super) fn dev() -> Subscription {
-    let resources = CATALOGUE.dev.iter().map(|line| line.resource("dev")).collect();
-    subscription(DEV_SUBSCRIPTION, "Contoso Dev", "dev", Agreement::Customer, resources)
-}
-
-/// "Contoso Factory": of an enrolment, in CHF.
-pub(super) fn factory() -> Subscription {
-    let resources = CATALOGUE.factory.iter().map(|line| line.resource("factory")).collect();
-    subscription(FACTORY_SUBSCRIPTION, "Contoso Factory", "factory", Agreement::Enterprise, resources)
-}
-
-/// "Contoso Lab": pay-as-you-go.
-pub(super) fn lab() -> Subscription {
-    let resources = CATALOGUE.lab.iter().map(|line| line.resource("lab")).collect();
-    subscription(LAB_SUBSCRIPTION, "Contoso Lab", "lab", Agreement::PayAsYouGo, resources)
+/// The subscriptions that everybody knows by name.
+pub(super) fn named() -> Vec<Subscription> {
+    use Agreement::{Customer, Enterprise, PayAsYouGo};
+    let all = &*CATALOGUE;
+    let (mixed, commitments) = (&all.mixed, &all.commitments);
+    vec![
+        // With one marketplace product in USD.
+        subscription((PROD_SUBSCRIPTION, "Contoso Prod", "prod"), Customer, IT, "EUR", &[&all.prod]),
+        // Smaller, with a burst of GPU machines each month.
+        subscription((DEV_SUBSCRIPTION, "Contoso Dev", "dev"), Customer, TEST, "EUR", &[&all.dev]),
+        subscription(
+            (FACTORY_SUBSCRIPTION, "Contoso Factory", "factory"),
+            Enterprise,
+            NO_SECTION,
+            "CHF",
+            &[&all.factory, mixed, commitments],
+        ),
+        subscription(
+            (LAB_SUBSCRIPTION, "Contoso Lab", "lab"),
+            PayAsYouGo,
+            NO_SECTION,
+            "EUR",
+            &[&all.lab, mixed],
+        ),
+        subscription(
+            (RETAIL_SUBSCRIPTION, "Contoso Retail", "retail"),
+            Customer,
+            IT,
+            "EUR",
+            &[mixed, commitments],
+        ),
+    ]
 }
 
 /// The subscription of one generated person: a resource group named after them, and amounts nobody else has.
 pub(super) fn generated(number: usize) -> Subscription {
     let share = 100 + i64::try_from(number * 37 % 1_900).unwrap_or_default();
     let group = format!("rg-person-{number:04}");
-    let own = |line: &Line| {
-        let made = line.resource("sandbox");
+    let own = |entry: &Entry| {
+        let made = entry.line("sandbox", "EUR");
         let seed = seed(&format!("{group}/{}", made.name));
-        Resource { group: group.clone(), daily: made.daily * share / 100, seed, ..made }
+        Line { group: group.clone(), daily: made.daily * share / 100, seed, ..made }
     };
-    let resources = CATALOGUE.own.iter().map(own).collect();
     let (id, name) = (generated_subscription(number), format!("Person {number:04}"));
-    subscription(&id, &name, "sandbox", Agreement::Customer, resources)
+    let empty = subscription((&id, &name, "sandbox"), Agreement::Customer, IT, "EUR", &[]);
+    Subscription { lines: CATALOGUE.own.iter().map(own).collect(), ..empty }
+}
+
+/// A subscription of so many resources, each with a cost of its own every day.
+pub(super) fn big(resources: usize) -> Subscription {
+    let entry = &CATALOGUE.own[0];
+    let line = |number: usize| {
+        let (name, group) = (format!("vm-{number:06}"), format!("rg-big-{:03}", number / 500));
+        let seed = seed(&name);
+        Line { name, group, seed, ..entry.line("big", "EUR") }
+    };
+    let names = (BIG_SUBSCRIPTION, "Contoso Big", "big");
+    let empty = subscription(names, Agreement::Customer, IT, "EUR", &[]);
+    Subscription { lines: (0..resources).map(line).collect(), ..empty }
 }
 
 fn subscription(
-    id: &str,
-    display_name: &str,
-    environment: &'static str,
+    (id, display_name, environment): (&str, &str, &'static str),
     agreement: Agreement,
-    resources: Vec<Resource>,
+    section: (&'static str, &'static str),
+    currency: &'static str,
+    entries: &[&Vec<Entry>],
 ) -> Subscription {
-    let (id, display_name) = (id.to_owned(), display_name.to_owned());
-    Subscription { id, display_name, environment, agreement, written: String::new(), resources }
+    let lines: Vec<_> =
+        entries.iter().copied().flatten().map(|entry| entry.line(environment, currency)).collect();
+    let pairs = |tags: &BTreeMap<&'static str, &'static str>| tags.iter().map(|(k, v)| (*k, *v)).collect();
+    Subscription {
+        id: id.to_owned(),
+        display_name: display_name.to_owned(),
+        environment,
+        agreement,
+        section,
+        written: String::new(),
+        lines,
+        group_tags: CATALOGUE.group_tags.iter().map(|(group, tags)| (*group, pairs(tags))).collect(),
+    }
 }
 
-impl Line {
-    fn resource(&self, environment: &str) -> Resource {
+impl Entry {
+    fn line(&self, environment: &str, currency: &'static str) -> Line {
         let Self { group, name, .. } = self;
-        let region = &CATALOGUE.regions[self.region];
-        let tags = |team: &str| vec![("env", environment.to_owned()), ("team", team.to_owned())];
-        Resource {
+        Line {
             name: (*name).to_owned(),
             group: (*group).to_owned(),
             service: &CATALOGUE.services[self.service],
-            region: (region.name, region.location),
-            tags: self.team.map(tags).unwrap_or_default(),
-            currency: self.currency,
+            region: &CATALOGUE.regions[self.region],
+            meter: &METERS[&(self.service, self.region)],
+            tags: self.tags(environment),
+            currency: self.currency.unwrap_or(currency),
             charge: self.charge,
+            days: self.days,
+            covers: self.covers.iter().map(|covered| covered.line(environment, currency)).collect(),
             daily: self.cents * UNIT / 100,
             seed: seed(&format!("{environment}/{group}/{name}")),
         }
     }
-}
 
-fn euro() -> &'static str {
-    "EUR"
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Span;
-    use jiff::civil::date;
-
-    use super::{dev, generated, prod};
-    use crate::arm::costs::{Basis, FIRST_DAY, Subscription};
-
-    /// Resources; and actual, amortized, in USD and used, each over all days, in 10^-8.
-    fn totals(subscription: &Subscription) -> (usize, [i64; 4]) {
-        let today = date(2026, 11, 20);
-        let mut totals = [0; 4];
-        for day in FIRST_DAY.series(Span::new().days(1)).take_while(|day| *day <= today) {
-            for resource in &subscription.resources {
-                let (actual, amortized) =
-                    (resource.cost(day, today, Basis::Actual), resource.cost(day, today, Basis::Amortized));
-                let found = [actual, amortized, resource.in_usd(actual), resource.quantity(actual)];
-                totals.iter_mut().zip(found).for_each(|(total, one)| *total += one);
-            }
+    fn tags(&self, environment: &str) -> Vec<(&'static str, String)> {
+        if !self.tags.is_empty() {
+            return self.tags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         }
-        (subscription.resources.len(), totals)
+        let usual = |team: &str| vec![("env", environment.to_owned()), ("team", team.to_owned())];
+        self.team.map(usual).unwrap_or_default()
     }
+}
 
-    #[test]
-    fn what_contoso_spends_stays_what_it_was() {
-        let found = [prod(), dev(), generated(7)].map(|subscription| totals(&subscription));
-        assert_eq!(
-            found,
-            [
-                (24, [19_644_259_300_090, 19_622_349_100_090, 21_130_030_586_858, 4_426_648_789_640_542]),
-                (10, [2_130_221_818_599, 2_130_221_818_599, 2_300_639_560_794, 29_861_851_183_087]),
-                (5, [2_981_184_601_060, 2_981_184_601_060, 3_219_679_367_513, 27_457_244_250_272]),
-            ]
-        );
-    }
+fn hundred() -> i64 {
+    100
 }

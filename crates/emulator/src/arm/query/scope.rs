@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::agreement::Agreement;
 use super::super::auth::Caller;
-use super::super::costs::{Subscription, Subscriptions};
+use super::super::costs::{Row, Subscription, Subscriptions, Wanted, rows};
 use super::super::errors::ArmError;
 use super::super::request::CostScope;
 use crate::tenant::billing::{BILLING_SCOPES, MANAGEMENT_GROUPS};
@@ -29,6 +29,23 @@ enum Kind {
 }
 
 impl QueryScope {
+    /// The scope of a path, without regard to case.
+    pub(crate) fn parse(path: &str, all: &Subscriptions) -> Result<Self, ArmError> {
+        let lower = path.to_ascii_lowercase();
+        let segments: Vec<_> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
+        match segments.as_slice() {
+            ["subscriptions", id] => Ok(CostScope::find(all, id, None, path)?.into()),
+            ["subscriptions", id, "resourcegroups", group] => {
+                Ok(CostScope::find(all, id, Some(group), path)?.into())
+            }
+            ["providers", "microsoft.management", "managementgroups", id] => Self::management_group(id, all),
+            ["providers", "microsoft.billing", "billingaccounts", rest @ ..] if !rest.is_empty() => {
+                Self::billing(&rest.join("/"), all)
+            }
+            _ => Err(ArmError::not_found(path)),
+        }
+    }
+
     /// A management group. One without any subscription that Cost Management adds up there is refused.
     pub(crate) fn management_group(id: &str, all: &Subscriptions) -> Result<Self, ArmError> {
         let group = MANAGEMENT_GROUPS.iter().find(|group| group.id.eq_ignore_ascii_case(id));
@@ -57,6 +74,11 @@ impl QueryScope {
 
     fn new(path: String, kind: Kind, agreement: Agreement, subscriptions: Vec<Arc<Subscription>>) -> Self {
         Self { path, kind, agreement, subscriptions, resource_group: None }
+    }
+
+    /// The usage rows of the scope.
+    pub(crate) fn rows<'a>(&'a self, wanted: Wanted<'a>) -> impl Iterator<Item = Row<'a>> {
+        self.subscriptions.iter().flat_map(move |one| rows(one, self.resource_group.as_deref(), wanted))
     }
 
     pub(super) fn path(&self) -> &str {

@@ -1,20 +1,19 @@
 //! Rows and columns of an answer. Column order is the live one: sums, date, groups, currency.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::definition::{Definition, Granularity, Grouping, Measure};
-use super::dimensions;
 use super::scope::QueryScope;
-use crate::arm::costs::{Resource, Subscription};
+use crate::arm::costs::{ChargeType, Line, PricingModel, Row, View, Wanted};
 use crate::arm::errors::ArmError;
 
 /// The complete answer, before paging.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub(super) columns: Vec<Value>,
     pub(super) rows: Vec<Vec<Value>>,
 }
@@ -22,42 +21,27 @@ pub(super) struct Table {
 /// What a row is about, apart from the date: its group values and its currency.
 type Group = (Vec<String>, &'static str);
 
-/// Resources, each with the index of its group.
-type Members<'a> = Vec<(&'a Resource, usize)>;
-
 impl Table {
-    pub(super) fn build(scope: &QueryScope, definition: &Definition, today: Date) -> Result<Self, ArmError> {
-        let columns = columns(definition, scope);
-        let (groups, members) = classify(scope, definition);
-        let mut sums: BTreeMap<(Option<Date>, &Group), [i64; 2]> = BTreeMap::new();
-        for day in definition
-            .from
-            .series(jiff::Span::new().days(1))
-            .take_while(|day| *day <= definition.to.min(today))
-        {
-            let bucket = match definition.granularity {
-                // Of a management group it is a row for each month, of one key: they are to be added up.
-                Granularity::None => scope.dates_anyhow().then(|| day.last_of_month().min(definition.to)),
-                Granularity::Daily => Some(day),
-                Granularity::Monthly => Some(day.first_of_month()),
-            };
-            for (resource, group) in &members {
-                let cost = resource.cost(day, today, definition.basis);
-                if cost == 0 {
-                    continue;
-                }
-                let sum = sums.entry((bucket, &groups[*group])).or_default();
-                for (total, (_, measure)) in sum.iter_mut().zip(&definition.measures) {
-                    *total += match measure {
-                        Measure::Cost => cost,
-                        Measure::CostUsd => resource.in_usd(cost),
-                        Measure::Quantity => resource.quantity(cost),
-                    };
-                }
+    pub(super) fn build(scope: &QueryScope, definition: &Definition, view: &View) -> Result<Self, ArmError> {
+        let Definition { from, to, basis, .. } = *definition;
+        let mut groups = Groups::of(definition);
+        let mut sums: HashMap<(Option<Date>, usize), [i64; 2]> = HashMap::new();
+        for row in scope.rows(Wanted { from, to, basis, view }) {
+            let Some(group) = groups.find(&row) else { continue };
+            let sum = sums.entry((bucket(scope, definition, row.date), group)).or_default();
+            for (total, (_, measure)) in sum.iter_mut().zip(&definition.measures) {
+                *total += match measure {
+                    Measure::Cost => row.cost,
+                    Measure::CostUsd => row.usd(),
+                    Measure::Quantity => row.quantity,
+                };
             }
         }
-        let rows = sums.into_iter().map(|((date, group), sum)| row(definition, date, group, sum)).collect();
-        let mut table = Self { columns, rows };
+        let mut sums: Vec<_> =
+            sums.into_iter().map(|((date, at), sum)| ((date, &groups.found[at]), sum)).collect();
+        sums.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let rows = sums.into_iter().map(|((date, group), sum)| cells(definition, date, group, sum)).collect();
+        let mut table = Self { columns: columns(definition, scope), rows };
         table.sort(definition)?;
         Ok(table)
     }
@@ -78,39 +62,62 @@ impl Table {
     }
 }
 
-/// The distinct groups, and each resource that passes the filter with the index of its group.
-fn classify<'a>(scope: &'a QueryScope, definition: &Definition) -> (Vec<Group>, Members<'a>) {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut index: HashMap<Group, usize> = HashMap::new();
-    let mut members = Vec::new();
-    for (subscription, resource) in in_scope(scope) {
-        if definition.filter.as_ref().is_some_and(|filter| !filter.holds(subscription, resource)) {
-            continue;
-        }
-        let group = (values(definition, subscription, resource), resource.currency);
-        let at = *index.entry(group).or_insert_with_key(|group| {
-            groups.push(group.clone());
-            groups.len() - 1
-        });
-        members.push((resource, at));
+/// What a row's date becomes.
+fn bucket(scope: &QueryScope, definition: &Definition, day: Date) -> Option<Date> {
+    match definition.granularity {
+        // Of a management group it is a row for each month, of one key: they are to be added up.
+        Granularity::None => scope.dates_anyhow().then(|| day.last_of_month().min(definition.to)),
+        Granularity::Daily => Some(day),
+        Granularity::Monthly => Some(day.first_of_month()),
     }
-    (groups, members)
 }
 
-fn in_scope(scope: &QueryScope) -> impl Iterator<Item = (&Subscription, &Resource)> {
-    let all = scope.subscriptions.iter();
-    let all = all.flat_map(|one| one.resources.iter().map(|resource| (one.as_ref(), resource)));
-    let group = scope.resource_group.as_deref();
-    all.filter(move |(_, resource)| group.is_none_or(|group| group.eq_ignore_ascii_case(&resource.group)))
+/// What a row's groups and a filter's verdict depend on: a charge does not change within a month.
+type Charge = (*const Line, ChargeType, PricingModel, Date);
+
+/// The distinct groups found so far, and those of each charge; `None` where the filter keeps it out.
+struct Groups<'a> {
+    definition: &'a Definition,
+    found: Vec<Group>,
+    index: HashMap<Group, usize>,
+    of_charges: HashMap<Charge, Option<usize>>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(definition: &'a Definition) -> Self {
+        Self { definition, found: Vec::new(), index: HashMap::new(), of_charges: HashMap::new() }
+    }
+
+    /// The group of a row that passes the filter.
+    fn find(&mut self, row: &Row<'_>) -> Option<usize> {
+        let charge =
+            (std::ptr::from_ref(row.line), row.charge_type, row.pricing_model, row.date.first_of_month());
+        if let Some(known) = self.of_charges.get(&charge) {
+            return *known;
+        }
+        let passes = self.definition.filter.as_ref().is_none_or(|filter| filter.holds(row));
+        let at = passes.then(|| self.add((values(self.definition, row), row.line.currency)));
+        self.of_charges.insert(charge, at);
+        at
+    }
+
+    fn add(&mut self, group: Group) -> usize {
+        if let Some(at) = self.index.get(&group) {
+            return *at;
+        }
+        self.found.push(group.clone());
+        self.index.insert(group, self.found.len() - 1);
+        self.found.len() - 1
+    }
 }
 
 /// The cells of a row's groups. A tag has two; one without a name has an empty one
 /// (<https://github.com/Azure/azure-rest-api-specs/issues/22884>).
-fn values(definition: &Definition, subscription: &Subscription, resource: &Resource) -> Vec<String> {
+fn values(definition: &Definition, row: &Row<'_>) -> Vec<String> {
     let cells = |grouping: &Grouping| match grouping {
-        Grouping::Dimension(name) => vec![dimensions::value(subscription, resource, name)],
+        Grouping::Dimension(name) => vec![row.dimension(name)],
         Grouping::Tag(key) => {
-            vec![key.to_ascii_lowercase(), resource.tag(key).unwrap_or_default().to_owned()]
+            vec![key.to_ascii_lowercase(), row.tag(key).unwrap_or_default().to_owned()]
         }
     };
     definition.grouping.iter().flat_map(cells).collect()
@@ -139,7 +146,12 @@ fn column(name: &str, kind: &str) -> Value {
     json!({"name": name, "type": kind})
 }
 
-fn row(definition: &Definition, date: Option<Date>, (values, currency): &Group, sum: [i64; 2]) -> Vec<Value> {
+fn cells(
+    definition: &Definition,
+    date: Option<Date>,
+    (values, currency): &Group,
+    sum: [i64; 2],
+) -> Vec<Value> {
     let sums = sum.into_iter().take(definition.measures.len()).map(number);
     let date = date.map(|date| match definition.granularity {
         Granularity::Monthly => format!("{date}T00:00:00").into(),
