@@ -22,9 +22,13 @@ use crate::faults::{Answering, Endpoint, Foreign, Strike};
 
 pub(crate) mod agreement;
 pub(crate) mod auth;
+pub(crate) mod consumption;
 pub(crate) mod cost_details;
 pub(crate) mod costs;
+pub(crate) mod dimensions;
 pub(crate) mod errors;
+pub(crate) mod management_groups;
+pub(crate) mod permissions;
 pub(crate) mod query;
 pub(crate) mod raw;
 pub(crate) mod request;
@@ -41,8 +45,10 @@ const API_VERSIONS: &[&str] = &[
     "2019-10-01",
     "2019-11-01",
     "2020-01-01",
+    "2020-05-01",
     "2020-06-01",
     "2021-01-01",
+    "2021-04-01",
     "2021-10-01",
     "2022-01-01",
     "2022-04-01",
@@ -51,6 +57,7 @@ const API_VERSIONS: &[&str] = &[
     "2022-10-01",
     "2022-12-01",
     "2023-03-01",
+    "2023-04-01",
     "2023-08-01",
     "2023-11-01",
     "2024-08-01",
@@ -71,7 +78,7 @@ async fn handle(
     body: Bytes,
 ) -> Response {
     state.world.counters.add(|counts| counts.arm_requests += 1);
-    let mut response = match state.world.faults.strike(Endpoint::Arm).await {
+    let mut response = match strike(&state, uri.path()).await {
         Some(strike) => struck(strike, uri.path()),
         None => answer(&state, &method, &uri, &headers, &body)
             .unwrap_or_else(|error| error.saying(&state.world.config.written).into_response()),
@@ -80,6 +87,17 @@ async fn handle(
         stamp(&state, &headers, response.headers_mut());
     }
     response
+}
+
+/// What hits a request before it is looked at.
+async fn strike(state: &State, path: &str) -> Option<Strike> {
+    let faults = &state.world.faults;
+    match faults.strike(Endpoint::Arm).await {
+        None if path.to_ascii_lowercase().ends_with("/microsoft.authorization/permissions") => {
+            faults.strike(Endpoint::Permissions).await
+        }
+        strike => strike,
+    }
 }
 
 fn answer(
@@ -100,9 +118,10 @@ fn answer(
 }
 
 fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Response, ArmError> {
-    let path = request.uri.path().to_ascii_lowercase();
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let (scope, rest) = match segments.as_slice() {
+    let path = request.uri.path();
+    let lower = path.to_ascii_lowercase();
+    let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments.as_slice() {
         ["subscriptions"] => {
             count(state, "subscriptions");
             if let Some(answer) = state.world.faults.take_odd_answer(Answering::Subscriptions) {
@@ -114,72 +133,84 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
             count(state, "subscriptions/read");
             return subscriptions::get(state, caller, id);
         }
-        ["subscriptions", id, "resourcegroups", group, rest @ ..] => {
-            (CostScope::find(&state.subscriptions, id, Some(group), request.uri.path())?, rest)
-        }
-        ["subscriptions", id, rest @ ..] => {
-            (CostScope::find(&state.subscriptions, id, None, request.uri.path())?, rest)
-        }
-        ["providers", "microsoft.management", "managementgroups", id, rest @ ..] => {
-            let scope = || QueryScope::management_group(id, &state.subscriptions);
-            return above_subscriptions(state, caller, scope, rest, request);
-        }
-        ["providers", "microsoft.billing", "billingaccounts", behind @ ..] => {
-            let end = behind.iter().position(|segment| *segment == "providers").unwrap_or(behind.len());
-            let (path, rest) = behind.split_at(end);
-            let scope = || QueryScope::billing(&path.join("/"), &state.subscriptions);
-            return above_subscriptions(state, caller, scope, rest, request);
-        }
-        _ => return Err(ArmError::not_found(request.uri.path())),
-    };
-    if let ["providers", "microsoft.costmanagement", ..] = rest
-        && let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement)
-    {
-        return Ok(answer.response());
+        _ => {}
     }
-    let post = request.method == Method::POST;
-    let get = request.method == Method::GET;
-    match rest {
-        ["providers", "microsoft.authorization", "roledefinitions"] if get => {
-            role_assignments::definitions(caller, &scope, request)
+    // A scope may hold a `providers` of its own; the last one is the operation's.
+    let at = lower.rfind("/providers/").ok_or_else(|| ArmError::not_found(path))?;
+    let (scope, operation) = (&path[..at], &lower[at + "/providers/".len()..]);
+    let operation: Vec<&str> = operation.split('/').filter(|segment| !segment.is_empty()).collect();
+    match (operation.as_slice(), request.method == Method::GET) {
+        (["microsoft.management", "managementgroups", id, "descendants"], true) if scope.is_empty() => {
+            count(state, "Microsoft.Management/managementGroups/descendants");
+            management_groups::descendants(state, caller, id, request)
         }
-        ["providers", "microsoft.authorization", "roleassignments", name]
-            if request.method == Method::PUT =>
-        {
+        (["microsoft.authorization", operation @ ..], _) => {
+            authorization(state, caller, scope, operation, request)
+        }
+        (["microsoft.costmanagement", operation @ ..], _) => {
+            cost_management(state, caller, scope, operation, request)
+        }
+        (["microsoft.consumption", "tags"], true) => {
+            count(state, "Microsoft.Consumption/tags");
+            consumption::tags(state, caller, &QueryScope::parse(scope, &state.subscriptions)?)
+        }
+        _ => Err(ArmError::not_found(path)),
+    }
+}
+
+fn authorization(
+    state: &State,
+    caller: &Caller,
+    scope: &str,
+    operation: &[&str],
+    request: &ArmRequest<'_>,
+) -> Result<Response, ArmError> {
+    let scope = CostScope::parse(scope, &state.subscriptions)?;
+    match (operation, request.method) {
+        (["roledefinitions"], &Method::GET) => role_assignments::definitions(caller, &scope, request),
+        (["roleassignments", name], &Method::PUT) => {
             role_assignments::create(state, caller, &scope, name, request)
         }
-        ["providers", "microsoft.costmanagement", "query"] => {
-            count(state, "Microsoft.CostManagement/query");
-            query::handle(state, caller, &scope.into(), request)
-        }
-        ["providers", "microsoft.costmanagement", "generatecostdetailsreport"] if post => {
-            count(state, "Microsoft.CostManagement/generateCostDetailsReport");
-            cost_details::generate(state, caller, &scope, request)
-        }
-        ["providers", "microsoft.costmanagement", "costdetailsoperationresults", operation] if get => {
-            count(state, "Microsoft.CostManagement/costDetailsOperationResults");
-            cost_details::poll(state, caller, &scope, operation, request)
+        (["permissions"], &Method::GET) => {
+            count(state, "Microsoft.Authorization/permissions");
+            permissions::list(state, caller, &scope)
         }
         _ => Err(ArmError::not_found(request.uri.path())),
     }
 }
 
-/// Management groups and billing scopes: their costs can be asked for, and nothing else here.
-fn above_subscriptions(
+fn cost_management(
     state: &State,
     caller: &Caller,
-    scope: impl FnOnce() -> Result<QueryScope, ArmError>,
-    rest: &[&str],
+    scope: &str,
+    operation: &[&str],
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
-    let ["providers", "microsoft.costmanagement", "query"] = rest else {
-        return Err(ArmError::not_found(request.uri.path()));
-    };
+    let named = QueryScope::parse(scope, &state.subscriptions)?;
     if let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement) {
         return Ok(answer.response());
     }
-    count(state, "Microsoft.CostManagement/query");
-    query::handle(state, caller, &scope()?, request)
+    // Reports are of subscriptions and resource groups alone.
+    let below = || CostScope::parse(scope, &state.subscriptions);
+    match (operation, request.method) {
+        (["query"], _) => {
+            count(state, "Microsoft.CostManagement/query");
+            query::handle(state, caller, &named, request)
+        }
+        (["dimensions"], &Method::GET) => {
+            count(state, "Microsoft.CostManagement/dimensions");
+            dimensions::list(state, caller, &named, request)
+        }
+        (["generatecostdetailsreport"], &Method::POST) => {
+            count(state, "Microsoft.CostManagement/generateCostDetailsReport");
+            cost_details::generate(state, caller, &below()?, request)
+        }
+        (["costdetailsoperationresults", operation], &Method::GET) => {
+            count(state, "Microsoft.CostManagement/costDetailsOperationResults");
+            cost_details::poll(state, caller, &below()?, operation, request)
+        }
+        _ => Err(ArmError::not_found(request.uri.path())),
+    }
 }
 
 fn check_api_version(request: &ArmRequest<'_>) -> Result<(), ArmError> {
@@ -203,6 +234,10 @@ fn struck(strike: Strike, path: &str) -> Response {
         429 if is_cost => ArmError::too_many_requests(),
         429 => {
             ArmError::new(status, "SubscriptionRequestsThrottled", "Number of requests exceeded the limit.")
+        }
+        403 => {
+            let message = "The client does not have authorization to perform the action over the scope.";
+            ArmError::new(status, "AuthorizationFailed", message)
         }
         504 => ArmError::new(status, "GatewayTimeout", "The gateway did not receive a response in time."),
         _ => ArmError::new(status, "ServiceUnavailable", "The service is temporarily unavailable."),

@@ -17,6 +17,7 @@ use crate::entra::mint::{self, TokenSpec};
 use crate::faults::FaultSettings;
 use crate::jwt::object;
 use crate::keys::Rollover;
+use crate::tenant::UnknownRole;
 use crate::tenant::conditional_access::Policy;
 use crate::tenant::contoso::{API_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 use crate::tenant::directory::Registration;
@@ -42,6 +43,7 @@ pub(crate) fn router(world: Arc<World>, arm: Arc<arm::state::State>) -> Router {
         .route("/_emulator/keys", post(roll_keys))
         .route("/_emulator/sessions/{person}", delete(revoke_sessions))
         .route("/_emulator/consent", get(consents).post(grant_consent).delete(withdraw_consent))
+        .route("/_emulator/roles", post(give_role).delete(take_role))
         .route("/_emulator/policies", get(policies).put(set_policies))
         .route("/_emulator/federated-credentials", get(federated_credentials).put(set_federated_credentials))
         .route("/_emulator/service-account-token", post(service_account_token))
@@ -205,6 +207,34 @@ async fn withdraw_consent(Shared(world): App, Json(consent): Json<Consent>) -> R
     let grants = &mut world.tenant.directory_mut().grants;
     grants.remove(&consent.client, &consent.resource, principal.as_deref(), &consent.scopes);
     done()
+}
+
+/// A role in Azure to give, or to take away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AzureRoleOrder {
+    person: String,
+    /// Default: `Reader` to give, and every role to take away.
+    role: Option<String>,
+    /// `/subscriptions/…`, or the path of a management group or a billing account.
+    scope: String,
+}
+
+async fn give_role(Shared(world): App, Json(order): Json<AzureRoleOrder>) -> Response {
+    let role = order.role.as_deref();
+    answered(world.tenant.give_azure_role(&order.person, role, &order.scope))
+}
+
+async fn take_role(Shared(world): App, Json(order): Json<AzureRoleOrder>) -> Response {
+    let role = order.role.as_deref();
+    answered(world.tenant.take_azure_role(&order.person, role, &order.scope))
+}
+
+fn answered(done_or_not: Result<(), UnknownRole>) -> Response {
+    match done_or_not {
+        Ok(()) => done(),
+        Err(error) => refused(StatusCode::NOT_FOUND, error),
+    }
 }
 
 async fn policies(Shared(world): App) -> Json<Vec<Policy>> {

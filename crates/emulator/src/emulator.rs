@@ -19,6 +19,7 @@ use crate::keys::{Rollover, RsaKey};
 use crate::metadata;
 use crate::server::{Listeners, Routers, Servers};
 use crate::store::Store;
+use crate::tenant::UnknownRole;
 use crate::tenant::conditional_access::Policy;
 use crate::tenant::contoso::{API_CLIENT_ID, ARM_APP_ID, PUBLIC_CLIENT_ID, TENANT_ID};
 use crate::tenant::directory::{NeverOffered, Registration};
@@ -162,6 +163,23 @@ impl Emulator {
         let oid = self.oid(person)?;
         self.world.tenant.directory_mut().revoke_sessions(&oid, self.world.clock.seconds());
         Ok(())
+    }
+
+    /// Gives a person a built-in role in Azure (`Reader`, if none is named) at a subscription, a management group or a billing
+    /// account, by its path.
+    ///
+    /// # Errors
+    /// No such person or role.
+    pub fn give_azure_role(&self, person: &str, role: Option<&str>, scope: &str) -> Result<(), UnknownRole> {
+        self.world.tenant.give_azure_role(person, role, scope)
+    }
+
+    /// Takes a role in Azure away from a person; every one that they have at the scope, if none is named.
+    ///
+    /// # Errors
+    /// No such person or role.
+    pub fn take_azure_role(&self, person: &str, role: Option<&str>, scope: &str) -> Result<(), UnknownRole> {
+        self.world.tenant.take_azure_role(person, role, scope)
     }
 
     /// Grants scopes of the API to the pre-registered client, as an administrator would: for one person, or for everyone.

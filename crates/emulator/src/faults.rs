@@ -30,6 +30,8 @@ pub struct FaultSettings {
     pub discovery: EndpointFault,
     /// Azure Resource Manager and Cost Management.
     pub arm: EndpointFault,
+    /// What ARM says that a caller may do (`Microsoft.Authorization/permissions`).
+    pub permissions: EndpointFault,
     /// Microsoft Graph.
     pub graph: EndpointFault,
     /// Blob storage.
@@ -132,6 +134,7 @@ pub(crate) enum Endpoint {
     Jwks,
     Discovery,
     Arm,
+    Permissions,
     Graph,
     Blob,
     Metadata,
@@ -246,6 +249,7 @@ impl Faults {
             Endpoint::Jwks => &mut settings.jwks,
             Endpoint::Discovery => &mut settings.discovery,
             Endpoint::Arm => &mut settings.arm,
+            Endpoint::Permissions => &mut settings.permissions,
             Endpoint::Graph => &mut settings.graph,
             Endpoint::Blob => &mut settings.blob,
             Endpoint::Metadata => &mut settings.metadata,

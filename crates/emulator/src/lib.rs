@@ -26,6 +26,7 @@ pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{Answering, ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults, OddAnswer};
 pub use keys::Rollover;
+pub use tenant::UnknownRole;
 pub use tenant::conditional_access::{Control, Policy};
 pub use tenant::contoso::{
     API_CLIENT_ID, API_IDENTIFIER_URI, ARM_APP_ID, BIG_SUBSCRIPTION, CONSUMERS_TENANT_ID, DAEMON_CLIENT_ID,

@@ -9,9 +9,9 @@ use rustls_pki_types::pem::PemObject as _;
 
 use self::certificate::Certificate;
 use self::contoso::API_CLIENT_ID;
-use self::directory::{Directory, TenantSettings};
+use self::directory::{BuiltIn, Directory, READER, TenantSettings};
 use self::graph_settings::GraphSettings;
-use self::people::People;
+use self::people::{People, UnknownPerson};
 use crate::error::StartError;
 use crate::jwt;
 
@@ -25,6 +25,17 @@ pub(crate) mod grants;
 pub(crate) mod graph_settings;
 pub(crate) mod ids;
 pub(crate) mod people;
+
+/// Why nobody got a role, or lost one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownRole {
+    /// No such person.
+    #[error(transparent)]
+    Person(#[from] UnknownPerson),
+    /// No built-in role of this name.
+    #[error("there is no role called {0}")]
+    Role(String),
+}
 
 /// Everything about the tenant. Locks are held for look-ups alone, never over an await.
 pub(crate) struct Tenant {
@@ -70,6 +81,35 @@ impl Tenant {
         *self.graph_mut() = settings;
     }
 
+    /// Gives a person a role in Azure, `Reader` if none is named.
+    pub(crate) fn give_azure_role(
+        &self,
+        person: &str,
+        role: Option<&str>,
+        scope: &str,
+    ) -> Result<(), UnknownRole> {
+        let (oid, role) = (self.oid(person)?, named(role.unwrap_or(READER))?);
+        self.directory_mut().give_role(&oid, role, scope);
+        Ok(())
+    }
+
+    /// Takes a role in Azure away from a person, every one at the scope if none is named.
+    pub(crate) fn take_azure_role(
+        &self,
+        person: &str,
+        role: Option<&str>,
+        scope: &str,
+    ) -> Result<(), UnknownRole> {
+        let (oid, role) = (self.oid(person)?, role.map(named).transpose()?);
+        self.directory_mut().take_role(&oid, role, scope);
+        Ok(())
+    }
+
+    fn oid(&self, person: &str) -> Result<String, UnknownRole> {
+        let found = self.people.find(person).ok_or_else(|| UnknownPerson(person.to_owned()))?;
+        Ok(found.oid.clone())
+    }
+
     /// Registers the certificate in `pem` on the API application.
     pub(crate) fn register_certificate(&self, pem: &str) -> Result<(), StartError> {
         let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
@@ -86,4 +126,8 @@ impl Tenant {
         self.directory_mut().change(API_CLIENT_ID, |api| api.certificates.retain(remains));
         Ok(())
     }
+}
+
+fn named(role: &str) -> Result<&'static BuiltIn, UnknownRole> {
+    BuiltIn::named(role).ok_or_else(|| UnknownRole::Role(role.to_owned()))
 }

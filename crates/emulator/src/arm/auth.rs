@@ -1,5 +1,6 @@
 //! The bearer check of ARM: signature, audience, lifetime, and continuous access evaluation.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -14,7 +15,7 @@ use crate::entra::verify::{self, Rejected};
 use crate::faults::{ArmChallenge, CaeDialect};
 use crate::jwt::{self, Unverified};
 use crate::tenant::contoso::{ARM_APP_ID, TENANT_ID};
-use crate::tenant::directory::AzureRole;
+use crate::tenant::directory::{AzureRole, BuiltIn, READER};
 use crate::tenant::people::Person;
 use crate::world::World;
 
@@ -24,6 +25,8 @@ pub(crate) struct Caller {
     oid: String,
     /// Roles given since the start.
     roles: Vec<AzureRole>,
+    /// Scopes where what was so at the start is no more, and whether there is a role now.
+    changes: HashMap<String, bool>,
 }
 
 impl Caller {
@@ -41,25 +44,45 @@ impl Caller {
         self.person.as_deref().map_or(&self.oid, |person| &person.upn)
     }
 
+    /// The roles that the caller has on the subscription.
+    pub(crate) fn roles_on(&self, subscription: &str) -> Vec<&'static BuiltIn> {
+        let from_the_start = self.person.as_deref().is_some_and(|person| person.may_see(subscription));
+        let reader = self.has_role(&format!("/subscriptions/{subscription}"), from_the_start);
+        let reader = reader.then(|| BuiltIn::named(READER)).flatten();
+        let given = self.roles.iter().filter(|role| role.subscription.eq_ignore_ascii_case(subscription));
+        reader.into_iter().chain(given.filter_map(|role| BuiltIn::of(role.role))).collect()
+    }
+
     /// Whether the caller has a role on the subscription.
     pub(crate) fn may_see(&self, subscription: &str) -> bool {
-        self.person.as_deref().is_some_and(|person| person.may_see(subscription))
-            || self.roles.iter().any(|role| role.subscription.eq_ignore_ascii_case(subscription))
+        !self.roles_on(subscription).is_empty()
+    }
+
+    /// Whether a role of the caller reads costs there.
+    pub(crate) fn may_read_costs(&self, subscription: &str) -> bool {
+        self.roles_on(subscription).iter().any(|role| role.reads_costs())
     }
 
     /// Whether the caller has a role on the management group.
     pub(crate) fn may_see_group(&self, id: &str) -> bool {
-        self.person.as_deref().is_some_and(|person| person.groups.contains(&id))
+        let from_the_start = self.person.as_deref().is_some_and(|person| person.groups.contains(&id));
+        self.has_role(&format!("/providers/Microsoft.Management/managementGroups/{id}"), from_the_start)
     }
 
     /// Whether the caller may read the billing account. Roles on subscriptions say nothing of it.
     pub(crate) fn may_see_billing(&self, account: &str) -> bool {
-        self.person.as_deref().is_some_and(|person| person.billing_accounts.contains(&account))
+        let accounts = |person: &Person| person.billing_accounts.contains(&account);
+        let from_the_start = self.person.as_deref().is_some_and(accounts);
+        self.has_role(&format!("/providers/Microsoft.Billing/billingAccounts/{account}"), from_the_start)
     }
 
     /// Whether the caller may give roles on the subscription.
     pub(crate) fn may_give_roles(&self, subscription: &str) -> bool {
-        self.roles.iter().any(|role| role.gives() && role.subscription.eq_ignore_ascii_case(subscription))
+        self.roles_on(subscription).iter().any(|role| role.gives())
+    }
+
+    fn has_role(&self, scope: &str, from_the_start: bool) -> bool {
+        self.changes.get(&scope.to_ascii_lowercase()).copied().unwrap_or(from_the_start)
     }
 }
 
@@ -79,9 +102,10 @@ pub(crate) fn authenticate(world: &World, headers: &HeaderMap) -> Result<Caller,
             return Err(ordered_challenge(world, &challenge));
         }
     }
-    let roles =
-        world.tenant.directory().azure_roles.iter().filter(|role| role.principal == oid).cloned().collect();
-    Ok(Caller { person, oid, roles })
+    let directory = world.tenant.directory();
+    let roles = directory.azure_roles.iter().filter(|role| role.principal == oid).cloned().collect();
+    let changes = directory.role_changes.of(&oid);
+    Ok(Caller { person, oid, roles, changes })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use self::line::Line;
 use super::agreement::Agreement;
 
 pub(crate) use self::inheritance::Inheritance;
-pub(crate) use self::line::Line;
-pub(crate) use self::row::{ChargeType, PricingModel, Row};
+pub(crate) use self::row::{Row, RowKind};
 pub(crate) use self::rows::{Wanted, rows};
 pub(crate) use self::view::View;
 
@@ -56,6 +56,11 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
+    /// Whether it has a resource group of this name.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| line.group.eq_ignore_ascii_case(name))
+    }
+
     /// The tags of the subscription itself.
     pub(crate) fn tags(&self) -> [(&'static str, &'static str); 1] {
         [("environment", self.environment)]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -56,6 +56,21 @@ impl ArmError {
     pub(crate) fn subscription_not_found(id: &str) -> Self {
         let message = format!("The subscription '{id}' could not be found.");
         Self::new(StatusCode::NOT_FOUND, "SubscriptionNotFound", message)
+    }
+
+    pub(crate) fn resource_group_not_found(name: &str) -> Self {
+        let message = format!("Resource group '{name}' could not be found.");
+        Self::new(StatusCode::NOT_FOUND, "ResourceGroupNotFound", message)
+    }
+
+    /// ARM's own throttling: it tells when to come back in `Retry-After`.
+    pub(crate) fn too_many_reads(subscription: &str, seconds: u64) -> Self {
+        let message = format!(
+            "Number of read requests for subscription '{subscription}' exceeded the limit. Please try again after \
+             '{seconds}' seconds."
+        );
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "SubscriptionRequestsThrottled", message)
+            .with_header(RETRY_AFTER, seconds)
     }
 
     pub(crate) fn missing_api_version() -> Self {

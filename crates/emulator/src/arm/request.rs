@@ -31,20 +31,19 @@ pub(crate) struct CostScope {
 }
 
 impl CostScope {
-    /// The subscription named in the path; unknown ones are 404 to everyone.
-    pub(crate) fn find(
-        all: &Subscriptions,
-        id: &str,
-        group: Option<&str>,
-        path: &str,
-    ) -> Result<Self, ArmError> {
+    /// The scope of a path, without regard to case but in its spelling; unknown subscriptions are 404 to everyone.
+    pub(crate) fn parse(path: &str, all: &Subscriptions) -> Result<Self, ArmError> {
+        let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let (kinds, names): (Vec<_>, Vec<_>) =
+            segments.chunks(2).map(|pair| (pair[0].to_ascii_lowercase(), pair.get(1).copied())).unzip();
+        let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
+        let (id, group) = match (kinds.as_slice(), names.as_slice()) {
+            (["subscriptions"], [Some(id)]) => (id, None),
+            (["subscriptions", "resourcegroups"], [Some(id), Some(group)]) => (id, Some(*group)),
+            _ => return Err(ArmError::not_found(path)),
+        };
         let subscription = all.find(id).ok_or_else(|| ArmError::subscription_not_found(id))?;
-        // Azure keeps the spelling of the request; the path was lowered for matching only.
-        let spelled = group.map(|group| {
-            let mut segments = path.split('/');
-            segments.find(|segment| segment.eq_ignore_ascii_case(group)).unwrap_or(group).to_owned()
-        });
-        Ok(Self { subscription, resource_group: spelled })
+        Ok(Self { subscription, resource_group: group.map(str::to_owned) })
     }
 
     /// The scope's path, `/subscriptions/…`.

@@ -13,7 +13,7 @@ use super::auth::Caller;
 use super::errors::ArmError;
 use super::request::{ArmRequest, CostScope};
 use super::state::State;
-use crate::tenant::directory::{AzureRole, BUILT_IN};
+use crate::tenant::directory::{AzureRole, BUILT_IN, BuiltIn};
 
 /// `GET …/roleDefinitions?$filter=roleName eq '…'`. Whoever sees the subscription sees its roles.
 pub(crate) fn definitions(
@@ -80,7 +80,7 @@ pub(crate) fn create(
     })?;
     let Properties { role_definition_id, principal_id, principal_type } = order.properties;
     let asked = role_definition_id.rsplit('/').next().and_then(|id| Uuid::parse_str(id).ok());
-    let role = BUILT_IN.iter().find(|role| Some(role.id) == asked).ok_or_else(|| {
+    let role = asked.and_then(BuiltIn::of).ok_or_else(|| {
         let message = format!("The specified role definition with ID '{role_definition_id}' does not exist.");
         ArmError::new(StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", message)
     })?;

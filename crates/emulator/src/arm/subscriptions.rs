@@ -10,6 +10,7 @@ use super::costs::Subscription;
 use super::errors::ArmError;
 use super::request::ArmRequest;
 use super::state::State;
+use super::throttle;
 use crate::tenant::contoso::TENANT_ID;
 
 /// One page; `$skiptoken` is where it starts.
@@ -17,6 +18,7 @@ pub(crate) fn list(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> 
     if request.method != Method::GET {
         return Err(ArmError::not_found(request.uri.path()));
     }
+    let headers = throttle::admit_read(state, caller, "")?;
     let start: usize = match request.parameter("$skiptoken") {
         Some(token) => token.parse().map_err(|_| ArmError::bad_request("The skip token is invalid."))?,
         None => 0,
@@ -32,7 +34,9 @@ pub(crate) fn list(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> 
             format!("{}/subscriptions?api-version={version}&%24skiptoken={next}", state.world.endpoints.arm);
         body["nextLink"] = link.into();
     }
-    Ok(Json(body).into_response())
+    let mut response = Json(body).into_response();
+    response.headers_mut().extend(headers);
+    Ok(response)
 }
 
 /// One subscription.

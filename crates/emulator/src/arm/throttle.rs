@@ -5,17 +5,22 @@ use std::sync::{Mutex, PoisonError};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use self::reads::Reads;
 use super::auth::Caller;
 use super::errors::ArmError;
 use super::request::ArmRequest;
 use super::state::State;
 use crate::config::Quotas;
 
+mod reads;
+
 const MOST_WINDOWS: usize = 50_000;
 
 /// Which quota a window belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Bucket {
+    /// Of the older provider, per scope.
+    Consumption,
     Entity,
     User,
     Tenant,
@@ -29,6 +34,7 @@ impl Bucket {
     /// The name in headers. The per-user limit has none of its own in captures; it is told as the tenant's is.
     fn name(self) -> &'static str {
         match self {
+            Self::Consumption => "consumption",
             Self::Entity => "entity",
             Self::User | Self::Tenant => "tenant",
             Self::ClientType => "clienttype",
@@ -42,7 +48,7 @@ impl Bucket {
             Self::QpuPer10Seconds => Some("QueriesPer10Sec"),
             Self::QpuPerMinute => Some("QueriesPerMin"),
             Self::QpuPerHour => Some("QueriesPerHour"),
-            Self::Entity | Self::User | Self::Tenant | Self::ClientType => None,
+            Self::Consumption | Self::Entity | Self::User | Self::Tenant | Self::ClientType => None,
         }
     }
 
@@ -50,7 +56,12 @@ impl Bucket {
         match self {
             Self::QpuPer10Seconds => 10,
             Self::QpuPerHour => 3_600,
-            Self::Entity | Self::User | Self::Tenant | Self::ClientType | Self::QpuPerMinute => 60,
+            Self::Consumption
+            | Self::Entity
+            | Self::User
+            | Self::Tenant
+            | Self::ClientType
+            | Self::QpuPerMinute => 60,
         }
     }
 }
@@ -73,6 +84,7 @@ struct Window {
 /// The windows in use.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
+    reads: Reads,
     windows: Mutex<HashMap<(Bucket, String), Window>>,
 }
 
@@ -110,6 +122,36 @@ pub(crate) fn admit(
         told.tell(bucket, taken);
     }
     told.into_headers(headers)
+}
+
+/// Counts a call of the older provider, Consumption.
+///
+/// # Errors
+/// 429 with that provider's header.
+pub(crate) fn admit_consumption(state: &State, scope: &str) -> Result<(), ArmError> {
+    let Some(limit) = state.quotas().consumption_per_minute else { return Ok(()) };
+    let key = scope.to_ascii_lowercase();
+    let taken = state.throttle.take(Bucket::Consumption, key, limit, 1, state.world.clock.seconds());
+    let name = HeaderName::from_static("x-ms-ratelimit-microsoft.consumption-retry-after");
+    taken.map(|_| ()).map_err(|wait| ArmError::too_many_requests().with_header(name, wait))
+}
+
+/// Counts a read of ARM's own; gives the header of a success. `subscription` is empty for the tenant's.
+///
+/// # Errors
+/// 429 with `Retry-After`.
+pub(crate) fn admit_read(state: &State, caller: &Caller, subscription: &str) -> Result<HeaderMap, ArmError> {
+    let mut headers = HeaderMap::new();
+    let Some(size) = state.quotas().arm_read_bucket else { return Ok(headers) };
+    let of = (caller.oid().to_owned(), subscription.to_ascii_lowercase());
+    match state.throttle.reads.take(of, size, state.world.clock.seconds()) {
+        Ok(left) => {
+            let kind = if subscription.is_empty() { "tenant" } else { "subscription" };
+            put(&mut headers, &format!("x-ms-ratelimit-remaining-{kind}-reads"), &left.to_string());
+            Ok(headers)
+        }
+        Err(wait) => Err(ArmError::too_many_reads(subscription, wait)),
+    }
 }
 
 /// What somebody else's program takes from the tenant's query units: they are one budget for all.

@@ -9,6 +9,8 @@ use super::contoso::{
 #[derive(Debug)]
 pub(crate) struct ManagementGroup {
     pub(crate) id: &'static str,
+    /// The group that it lies in.
+    pub(crate) parent: Option<&'static str>,
     pub(crate) subscriptions: &'static [&'static str],
 }
 
@@ -16,6 +18,7 @@ pub(crate) struct ManagementGroup {
 pub(crate) const MANAGEMENT_GROUPS: &[ManagementGroup] = &[
     ManagementGroup {
         id: "contoso",
+        parent: None,
         subscriptions: &[
             PROD_SUBSCRIPTION,
             DEV_SUBSCRIPTION,
@@ -24,8 +27,12 @@ pub(crate) const MANAGEMENT_GROUPS: &[ManagementGroup] = &[
             RETAIL_SUBSCRIPTION,
         ],
     },
-    ManagementGroup { id: "contoso-factory", subscriptions: &[FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION] },
-    ManagementGroup { id: "contoso-empty", subscriptions: &[] },
+    ManagementGroup {
+        id: "contoso-factory",
+        parent: Some("contoso"),
+        subscriptions: &[FACTORY_SUBSCRIPTION, LAB_SUBSCRIPTION],
+    },
+    ManagementGroup { id: "contoso-empty", parent: Some("contoso"), subscriptions: &[] },
 ];
 
 /// A billing scope, by its path behind `billingAccounts/`, and the subscriptions that are paid there.

@@ -13,7 +13,7 @@ use super::graph_settings::GraphSettings;
 use super::people::{People, Person};
 
 pub(crate) use application::{AppRole, Application, DelegatedScope, TokenFormat};
-pub(crate) use azure_roles::{AzureRole, BUILT_IN};
+pub(crate) use azure_roles::{AzureRole, BUILT_IN, BuiltIn, READER, RoleChanges};
 pub(crate) use registered::Holder;
 pub use registration::{
     NeverOffered, OwnRefresh, Platform, PreAuthorized, RedirectUri, RegisteredRole, RegisteredScope,
@@ -89,6 +89,7 @@ pub(crate) struct Directory {
     federated_credentials: HashMap<String, Vec<FederatedCredential>>,
     /// Azure roles given since the start: object id and subscription.
     pub(crate) azure_roles: Vec<AzureRole>,
+    pub(crate) role_changes: RoleChanges,
     sessions: HashMap<String, Session>,
     registration: Registration,
     /// Scopes and roles of the API that a registration can pick from.
@@ -114,6 +115,7 @@ impl Directory {
             policies: vec![Policy::dave_needs_mfa_for_arm()],
             federated_credentials: [(API_CLIENT_ID.to_owned(), federation::initial(authority))].into(),
             azure_roles: AzureRole::of_the_pipeline(),
+            role_changes: RoleChanges::default(),
             sessions: HashMap::new(),
             registration,
             offered,
@@ -187,6 +189,34 @@ impl Directory {
         }
     }
 
+    /// Gives somebody a role at a subscription, a management group or a billing account. Above subscriptions there is one kind.
+    pub(crate) fn give_role(&mut self, oid: &str, role: &BuiltIn, scope: &str) {
+        match subscription_of(scope) {
+            Some(subscription) if role.name != READER => {
+                let role = AzureRole { principal: oid.to_owned(), subscription, role: role.id };
+                if !self.azure_roles.contains(&role) {
+                    self.azure_roles.push(role);
+                }
+            }
+            Some(_) | None => self.role_changes.set(oid, scope, true),
+        }
+    }
+
+    /// Takes a role away; every one that somebody has at the scope, if none is named.
+    pub(crate) fn take_role(&mut self, oid: &str, role: Option<&BuiltIn>, scope: &str) {
+        if role.is_none_or(|role| role.name == READER) {
+            self.role_changes.set(oid, scope, false);
+        }
+        if let Some(subscription) = subscription_of(scope) {
+            let is_it = |given: &AzureRole| {
+                given.principal == oid
+                    && given.subscription == subscription
+                    && role.is_none_or(|role| role.id == given.role)
+            };
+            self.azure_roles.retain(|given| !is_it(given));
+        }
+    }
+
     pub(crate) fn session(&self, oid: &str) -> Session {
         self.sessions.get(oid).copied().unwrap_or_default()
     }
@@ -197,6 +227,12 @@ impl Directory {
         session.epoch += 1;
         session.revoked_at = Some(now);
     }
+}
+
+/// The id in `/subscriptions/{id}`.
+fn subscription_of(scope: &str) -> Option<String> {
+    let lower = scope.to_ascii_lowercase();
+    lower.strip_prefix("/subscriptions/").map(|id| id.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl Row<'_> {
             "subscriptionid" => &subscription.id,
             "subscriptionname" => &subscription.display_name,
             "chargetype" => self.charge_type(),
-            "publishertype" => self.publisher_type(),
+            "publishertype" | "provider" => self.publisher_type(),
             "pricingmodel" => self.pricing_model(),
             "frequency" => self.frequency(),
             "reservationid" => return self.reservation().0,
@@ -33,7 +33,6 @@ impl Row<'_> {
             "benefitid" => return self.benefit().0,
             "benefitname" => self.benefit().1,
             "billingmonth" => return format!("{}T00:00:00", self.date.first_of_month()),
-            "provider" => self.publisher_type(),
             _ => return self.of_agreement(name),
         };
         text.to_owned()

@@ -47,7 +47,25 @@ pub(crate) struct Row<'a> {
     pub(super) inherits: super::Inheritance,
 }
 
+/// What all rows of a month have in common that are alike but for their amounts: every column depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RowKind {
+    line: *const Line,
+    charge_type: ChargeType,
+    pricing_model: PricingModel,
+    month: Date,
+}
+
 impl Row<'_> {
+    pub(crate) fn kind(&self) -> RowKind {
+        RowKind {
+            line: std::ptr::from_ref(self.line),
+            charge_type: self.charge_type,
+            pricing_model: self.pricing_model,
+            month: self.date.first_of_month(),
+        }
+    }
+
     /// The cost in USD.
     pub(crate) fn usd(&self) -> i64 {
         let percent = USD_PERCENT.iter().find(|(currency, _)| *currency == self.line.currency);

@@ -34,10 +34,7 @@ impl QueryScope {
         let lower = path.to_ascii_lowercase();
         let segments: Vec<_> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
         match segments.as_slice() {
-            ["subscriptions", id] => Ok(CostScope::find(all, id, None, path)?.into()),
-            ["subscriptions", id, "resourcegroups", group] => {
-                Ok(CostScope::find(all, id, Some(group), path)?.into())
-            }
+            ["subscriptions", ..] => Ok(CostScope::parse(path, all)?.into()),
             ["providers", "microsoft.management", "managementgroups", id] => Self::management_group(id, all),
             ["providers", "microsoft.billing", "billingaccounts", rest @ ..] if !rest.is_empty() => {
                 Self::billing(&rest.join("/"), all)
@@ -81,7 +78,12 @@ impl QueryScope {
         self.subscriptions.iter().flat_map(move |one| rows(one, self.resource_group.as_deref(), wanted))
     }
 
-    pub(super) fn path(&self) -> &str {
+    /// The dimensions of its agreement. What a query cannot be grouped by here stands among them, as in the examples.
+    pub(crate) fn dimensions(&self) -> &'static [&'static str] {
+        self.agreement.dimensions()
+    }
+
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
@@ -101,9 +103,11 @@ impl QueryScope {
         matches!(self.kind, Kind::ManagementGroup(_))
     }
 
-    pub(super) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {
+    pub(crate) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {
         match self.kind {
-            Kind::Subscription if self.subscriptions.iter().all(|one| caller.may_see(&one.id)) => Ok(()),
+            Kind::Subscription if self.subscriptions.iter().all(|one| caller.may_read_costs(&one.id)) => {
+                Ok(())
+            }
             Kind::ManagementGroup(id) if caller.may_see_group(id) => Ok(()),
             Kind::Billing(account) if caller.may_see_billing(account) => Ok(()),
             Kind::Subscription | Kind::ManagementGroup(_) => Err(ArmError::rbac_access_denied()),

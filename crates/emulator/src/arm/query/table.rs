@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::definition::{Definition, Granularity, Grouping, Measure};
 use super::scope::QueryScope;
-use crate::arm::costs::{ChargeType, Line, PricingModel, Row, View, Wanted};
+use crate::arm::costs::{Row, RowKind, View, Wanted};
 use crate::arm::errors::ArmError;
 
 /// The complete answer, before paging.
@@ -39,7 +39,7 @@ impl Table {
         }
         let mut sums: Vec<_> =
             sums.into_iter().map(|((date, at), sum)| ((date, &groups.found[at]), sum)).collect();
-        sums.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        sums.sort_unstable_by_key(|(key, _)| *key);
         let rows = sums.into_iter().map(|((date, group), sum)| cells(definition, date, group, sum)).collect();
         let mut table = Self { columns: columns(definition, scope), rows };
         table.sort(definition)?;
@@ -72,32 +72,27 @@ fn bucket(scope: &QueryScope, definition: &Definition, day: Date) -> Option<Date
     }
 }
 
-/// What a row's groups and a filter's verdict depend on: a charge does not change within a month.
-type Charge = (*const Line, ChargeType, PricingModel, Date);
-
-/// The distinct groups found so far, and those of each charge; `None` where the filter keeps it out.
+/// The distinct groups found so far, and those of each kind of row; `None` where the filter keeps it out.
 struct Groups<'a> {
     definition: &'a Definition,
     found: Vec<Group>,
     index: HashMap<Group, usize>,
-    of_charges: HashMap<Charge, Option<usize>>,
+    of_kinds: HashMap<RowKind, Option<usize>>,
 }
 
 impl<'a> Groups<'a> {
     fn of(definition: &'a Definition) -> Self {
-        Self { definition, found: Vec::new(), index: HashMap::new(), of_charges: HashMap::new() }
+        Self { definition, found: Vec::new(), index: HashMap::new(), of_kinds: HashMap::new() }
     }
 
     /// The group of a row that passes the filter.
     fn find(&mut self, row: &Row<'_>) -> Option<usize> {
-        let charge =
-            (std::ptr::from_ref(row.line), row.charge_type, row.pricing_model, row.date.first_of_month());
-        if let Some(known) = self.of_charges.get(&charge) {
+        if let Some(known) = self.of_kinds.get(&row.kind()) {
             return *known;
         }
         let passes = self.definition.filter.as_ref().is_none_or(|filter| filter.holds(row));
         let at = passes.then(|| self.add((values(self.definition, row), row.line.currency)));
-        self.of_charges.insert(charge, at);
+        self.of_kinds.insert(row.kind(), at);
         at
     }
 
