@@ -50,6 +50,25 @@ pub enum InvalidQuery {
     /// A condition that lists no value.
     #[error("a filter condition lists no values")]
     NoValues,
+    /// A condition on "no value" that has no place among the groups.
+    #[error(
+        "costs without a value of `{name}` can be told apart only where the costs are grouped by it, and Azure groups by two at most: \
+         group by `{name}`, group by less, or name the values that count"
+    )]
+    NoRoomForNone {
+        /// The dimension or the tag.
+        name: String,
+    },
+    /// A period to compare that just began.
+    #[error(
+        "no day from {from} on is complete yet: Azure's figures are, up to {complete}; compare an earlier period, or name a baseline"
+    )]
+    NothingComplete {
+        /// First day asked for.
+        from: Date,
+        /// The last day whose costs are complete.
+        complete: Date,
+    },
     /// A filter tree beyond every real use.
     #[error("the filter is too large: at most {nodes} conditions, {depth} levels and {values} values")]
     FilterTooLarge {

@@ -9,11 +9,15 @@
 //! | `subscriptions` | the subscriptions a token can see |
 //! | `query` | Cost Management Query: request builder, pages, rows by column name |
 //! | `by_service` | the most asked query, ready made |
+//! | `question`, `plan` | a question of any length, with exclusions and quantities, as the fewest queries; answers joined, or made of answers |
+//! | `breakdown` | what a question's answers come to: lines, totals, the dearest groups and the rest |
 //! | `details` | the cost details report: start, poll, download, join |
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
 //! | `json`, `pages` | how Azure writes: what is null is absent; lists that must move on |
+//! | `compare` | two periods as the fewest queries, and what drove the difference: usage, rate, other charges |
+//! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
 //! What each service of a subscription cost in October, as the person whose Azure token this is:
@@ -38,25 +42,37 @@
 //! # }
 //! ```
 
+pub use breakdown::{Breakdown, Line, Other, Quantity, Ranked};
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};
+pub use compare::{
+    Baseline, CalendarUnit, Change, ComparePlan, Compared, Comparison, Difference, Driver, DriverKind,
+    baseline_of, baseline_of_unit, complete_until,
+};
 pub use details::{CostDetails, DetailsLimits};
+pub use dimensions::Dimension;
 pub use error::{AzureError, Error};
 pub use foreign::{is_unseen, visible};
 pub use invalid::InvalidQuery;
-pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals};
+pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals, share, unit_price};
 pub use period::Period;
+pub use plan::{Plan, derive, query_units};
 pub use query::{
     Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
 };
+pub use question::{Condition, Measures, Question};
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
 pub use usage::Usage;
 
+mod breakdown;
 mod by_service;
+mod caseless;
 mod challenge;
 mod client;
+mod compare;
 mod details;
+mod dimensions;
 mod error;
 mod foreign;
 #[cfg(any(test, fuzzing))]
@@ -67,7 +83,11 @@ mod links;
 mod money;
 mod pages;
 mod period;
+mod plan;
 mod query;
+mod question;
+#[cfg(test)]
+mod raw;
 mod retry;
 mod scope;
 mod subscriptions;

@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
+pub(crate) use exact::Exact;
+pub use exact::{share, unit_price};
 pub(crate) use sum::Sum;
 
+mod exact;
 mod sum;
 
 /// An amount in one currency. There is no `+`: adding is what [`Totals`] does, currency by currency.

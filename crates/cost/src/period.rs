@@ -45,6 +45,11 @@ impl Period {
         self.to
     }
 
+    /// Some of the days of this period.
+    pub(crate) const fn part(self, from: Date, to: Date) -> Self {
+        Self { from, to, today: self.today }
+    }
+
     /// Refuses a period that starts more than so many months before today, or before there was any data.
     pub(crate) fn reaches_back_at_most(&self, months: i32) -> Result<(), InvalidQuery> {
         let earliest = self.today.saturating_sub(months.months()).max(Self::EARLIEST);

@@ -31,6 +31,15 @@ impl Sum {
         Ok(())
     }
 
+    /// Adds another sum, exactly.
+    pub(crate) fn join(&mut self, more: Self) -> Result<(), AmountOverflow> {
+        let whole = self.whole.checked_add(more.whole).ok_or(AmountOverflow)?;
+        let sum = Self::of(whole, self.fraction + more.fraction);
+        sum.amount()?;
+        *self = sum;
+        Ok(())
+    }
+
     /// The sum, rounded to what a decimal holds.
     pub(crate) fn amount(&self) -> Result<Decimal, AmountOverflow> {
         let whole = Decimal::try_from_i128_with_scale(self.whole, 0).map_err(|_| AmountOverflow)?;

@@ -58,8 +58,13 @@ impl Query {
         self.beside
     }
 
-    pub(super) const fn column(&self) -> CostColumn {
+    pub(crate) const fn column(&self) -> CostColumn {
         self.column
+    }
+
+    /// Which costs count.
+    pub(crate) const fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
     }
 
     /// The request's body. Paging sends the same bytes again, so it is made once per query.
@@ -272,7 +277,7 @@ impl Grouping {
     }
 
     /// Azure ignores case in both.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
             && self.name().eq_ignore_ascii_case(other.name())
     }

@@ -1,0 +1,72 @@
+//! The values of groups, each combination once.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+use crate::caseless;
+
+/// The values of a line's groups. `None`: the cost has none, such as a tag.
+pub(crate) type Keys = Arc<[Option<String>]>;
+
+/// Numbers combinations of values, whatever the case they are written in. Each is named as first met, and kept once however
+/// many lines it has: a month of days has the names of its resources thirty times.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Groups {
+    keys: Vec<Keys>,
+    /// Of each hash the combination that was met last.
+    last: HashMap<u64, usize>,
+    /// Of each combination the one met before it that has the same hash.
+    before: Vec<Option<usize>>,
+    state: RandomState,
+}
+
+impl Groups {
+    /// The number of a combination. The empty text is "none".
+    pub(crate) fn number<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> usize {
+        let hash = self.hash(values.clone());
+        if let Some(known) = self.known(hash, &values) {
+            return known;
+        }
+        let number = self.keys.len();
+        self.keys.push(values.map(|value| (!value.is_empty()).then(|| value.to_owned())).collect());
+        self.before.push(self.last.insert(hash, number));
+        number
+    }
+
+    /// The number of a combination that was met.
+    pub(crate) fn find<'a>(&self, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<usize> {
+        self.known(self.hash(values.clone()), values)
+    }
+
+    /// A combination by its number.
+    pub(crate) fn keys(&self, number: usize) -> Keys {
+        self.keys.get(number).map_or_else(|| Arc::from([]), Arc::clone)
+    }
+
+    fn known<'a>(&self, hash: u64, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<usize> {
+        let mut candidate = self.last.get(&hash).copied();
+        while let Some(number) = candidate {
+            let keys = self.keys.get(number)?;
+            let mut values = values.clone();
+            let same = keys.iter().all(|key| {
+                values.next().is_some_and(|value| caseless::same(key.as_deref().unwrap_or_default(), value))
+            });
+            if same && values.next().is_none() {
+                return Some(number);
+            }
+            candidate = *self.before.get(number)?;
+        }
+        None
+    }
+
+    fn hash<'a>(&self, values: impl Iterator<Item = &'a str>) -> u64 {
+        let mut hasher = self.state.build_hasher();
+        for value in values {
+            caseless::chars(value).for_each(|letter| hasher.write_u32(letter.into()));
+            // No letter: ends a value.
+            hasher.write_u32(u32::MAX);
+        }
+        hasher.finish()
+    }
+}

@@ -1,0 +1,66 @@
+//! How much of the usage that a commitment can cover is covered by one.
+
+use std::collections::BTreeMap;
+
+use crate::breakdown::{Cells, values};
+use crate::money::{AmountOverflow, Currency, Exact, Sum};
+use crate::query::Grouping;
+use crate::question::Condition;
+
+pub(super) const OF_AMORTIZED_ONLY: &str =
+    "in actual costs what a commitment covers costs nothing: ask with metric amortized";
+pub(super) const NOT_IN_AGREEMENT: &str =
+    "the scope's agreement has no PricingModel and ChargeType to tell it by";
+const NOTHING_TO_COVER: &str = "no usage that a commitment could cover";
+
+/// The charges that have a quantity and a price. All others are purchases, refunds, taxes, roundings.
+const USAGE: [&str; 3] = ["Usage", "UnusedReservation", "UnusedSavingsPlan"];
+
+/// Usage, and what was paid for and not used.
+pub(super) fn usage(charge_type: Grouping) -> Condition {
+    Condition { by: charge_type, values: USAGE.map(str::to_owned).to_vec() }
+}
+
+/// Usage by how it was paid. Spot capacity is neither: no commitment applies to it
+/// (<https://learn.microsoft.com/azure/cost-management-billing/savings-plan/utilization-cost-reports>).
+#[derive(Clone, Copy, Debug, Default)]
+struct Paid {
+    committed: Sum,
+    on_demand: Sum,
+}
+
+/// The coverage of each currency, of costs by pricing model and charge type.
+#[derive(Debug, Default)]
+pub(super) struct Coverage(BTreeMap<Currency, Paid>);
+
+impl Coverage {
+    pub(super) fn of(cells: &Cells) -> Result<Self, AmountOverflow> {
+        let mut coverage = Self::default();
+        for cell in cells.iter() {
+            let keys = cells.keys(cell);
+            let small: Vec<String> = values(&keys).map(str::to_lowercase).collect();
+            let [model, "usage"] = [small.first(), small.get(1)].map(|text| text.map_or("", String::as_str))
+            else {
+                continue;
+            };
+            let paid = coverage.0.entry(cell.currency).or_default();
+            match model {
+                "reservation" | "savingsplan" => paid.committed.join(cell.cost)?,
+                "ondemand" => paid.on_demand.join(cell.cost)?,
+                _ => {}
+            }
+        }
+        Ok(coverage)
+    }
+
+    /// Committed against committed and on-demand usage.
+    pub(super) fn ratio(
+        &self,
+        currency: Currency,
+    ) -> Result<Result<rust_decimal::Decimal, &'static str>, AmountOverflow> {
+        let Some(paid) = self.0.get(&currency) else { return Ok(Err(NOTHING_TO_COVER)) };
+        let committed = Exact::from(paid.committed.amount()?);
+        let all = committed.clone().plus(paid.on_demand.amount()?.into());
+        committed.by(all).map_or(Ok(Err(NOTHING_TO_COVER)), |ratio| ratio.rounded().map(Ok))
+    }
+}
