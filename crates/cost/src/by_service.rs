@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::invalid::InvalidQuery;
 use crate::money::{Money, Totals};
 use crate::period::Period;
 use crate::query::{Grouping, Metric, Query, QueryResult};
@@ -51,18 +52,28 @@ impl Client {
         period: Period,
         metric: Metric,
     ) -> Result<CostByService, Error> {
-        let by_service = Grouping::Dimension("ServiceName".to_owned());
-        let query = Query::builder(metric, period).group_by(by_service).build()?;
+        let query = CostByService::query(period, metric)?;
         let result = self.query(token, &subscription.into(), &query).await?;
-        if let Some(bound) = result.truncated {
-            return Err(bound.into());
-        }
-        CostByService::new(period, metric, result)
+        CostByService::of(&query, result)
     }
 }
 
 impl CostByService {
-    fn new(period: Period, metric: Metric, result: QueryResult) -> Result<Self, Error> {
+    /// What to ask.
+    pub fn query(period: Period, metric: Metric) -> Result<Query, InvalidQuery> {
+        let by_service = Grouping::Dimension("ServiceName".to_owned());
+        Query::builder(metric, period).group_by(by_service).build()
+    }
+
+    /// The answer to [`Self::query`], ranked.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] rather than the sums of a truncated answer.
+    pub fn of(query: &Query, result: QueryResult) -> Result<Self, Error> {
+        if let Some(bound) = result.truncated {
+            return Err(bound.into());
+        }
+        let (period, metric) = (query.period(), query.metric());
         let totals = result.totals()?;
         let without_figure = result.without_figure;
         let mut services: Vec<ServiceCost> = result
@@ -119,7 +130,8 @@ mod tests {
         ];
         let result = QueryResult { rows, pages: 1, ..QueryResult::default() };
         let period = Period::new(date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 22)).unwrap();
-        let costs = CostByService::new(period, Metric::Actual, result).unwrap();
+        let query = CostByService::query(period, Metric::Actual).unwrap();
+        let costs = CostByService::of(&query, result).unwrap();
         let ranked: Vec<_> = costs
             .services
             .iter()

@@ -171,14 +171,8 @@ impl Client {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let Answer { status, headers, body } = &answer;
-        Err(from_answer(
-            *status,
-            headers,
-            body,
-            answer.asked_wait(self.now()),
-            self.inner.settings.throttled_wait,
-        ))
+        let (quota, Answer { status, headers, body }) = (answer.quota(self.now()), &answer);
+        Err(from_answer(*status, headers, body, quota, self.inner.settings.throttled_wait))
     }
 
     /// Fetches a report file. Its link is the permission: no token goes along. Where the connection breaks, the rest is
@@ -273,6 +267,11 @@ impl<'a> ArmRequest<'a> {
     /// `body` is JSON.
     pub(crate) const fn post(url: &'a Url, template: &'static str, body: &'a Bytes) -> Self {
         Self { method: Method::POST, url, template, body: Some(body), target: Target::Arm }
+    }
+
+    /// The same where requests are counted and whoever asks keeps the count: a 429 is theirs to wait for.
+    pub(crate) fn metered(self) -> Self {
+        Self { target: Target::Metered, ..self }
     }
 
     fn place(&self) -> Place<'_> {

@@ -11,6 +11,7 @@ pub(crate) use body::ErrorBody;
 
 use crate::invalid::InvalidQuery;
 use crate::money::AmountOverflow;
+use crate::quota::Quota;
 
 mod advice;
 mod azure;
@@ -65,6 +66,8 @@ pub enum Error {
     Throttled {
         /// How long to wait before asking again.
         retry_after: Duration,
+        /// What its headers say of the quotas.
+        quota: Box<Quota>,
         /// What Azure said.
         azure: Box<AzureError>,
     },

@@ -50,17 +50,20 @@ pub use compare::{
     baseline_of, baseline_of_unit, complete_until,
 };
 pub use details::{CostDetails, DetailsLimits};
-pub use dimensions::Dimension;
+pub use dimensions::{Dimension, DimensionPages, TagPages};
 pub use error::{AzureError, Error};
 pub use foreign::{is_unseen, visible};
 pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals, share, unit_price};
+pub use paged::{Page, Paged};
 pub use period::Period;
 pub use plan::{Plan, derive, query_units};
 pub use query::{
-    Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryResult, Row,
+    Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryPages,
+    QueryResult, Row,
 };
 pub use question::{Condition, Measures, Question};
+pub use quota::{Quota, UnitsLeft, Waits};
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
 pub use usage::Usage;
@@ -81,11 +84,14 @@ mod invalid;
 mod json;
 mod links;
 mod money;
+mod paged;
 mod pages;
 mod period;
+mod permissions;
 mod plan;
 mod query;
 mod question;
+mod quota;
 #[cfg(test)]
 mod raw;
 mod retry;

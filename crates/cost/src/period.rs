@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use crate::invalid::InvalidQuery;
 
 /// Whole days, both ends included, as Azure counts them (UTC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
     from: Date,
     to: Date,

@@ -7,8 +7,10 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use tracing::Span;
 use tracing::field::{Empty, display};
+use url::Url;
 
 pub use filter::Filter;
+pub(crate) use filter::check_name;
 pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
 pub use response::Row;
 
@@ -16,6 +18,7 @@ use crate::client::{ArmRequest, observed};
 use crate::client::{Client, Settings};
 use crate::error::Error;
 use crate::money::{AmountOverflow, Totals};
+use crate::paged::{Page, Paged};
 use crate::pages::Pages;
 use crate::scope::Scope;
 
@@ -72,75 +75,113 @@ impl QueryResult {
 }
 
 impl Client {
-    /// Asks Cost Management as the token's owner, and follows the pages to the end. No costs is an empty result.
+    /// Asks Cost Management as the token's owner, and follows the pages to the end. No costs is an empty result. A 429 is passed
+    /// on at once.
     pub async fn query(
         &self,
         token: &SecretString,
         scope: &Scope,
         query: &Query,
     ) -> Result<QueryResult, Error> {
-        let subscription = scope.subscription().map(display);
-        let kind = scope.kind();
-        let span = tracing::info_span!("cost.query", subscription, scope.kind = kind, pages = Empty, rows = Empty, status = Empty, error.type = Empty);
-        observed(span, self.query_pages(token, scope, query)).await
+        let mut pages = self.query_pages(scope, query);
+        while !pages.next(token).await?.is_last() {}
+        Ok(pages.whole())
     }
 
-    async fn query_pages(
-        &self,
-        token: &SecretString,
-        scope: &Scope,
-        query: &Query,
-    ) -> Result<QueryResult, Error> {
-        let deadline = self.deadline();
-        let body = Bytes::from(query.body().to_string());
-        let mut url =
-            self.cost_management(scope, "query", &[("api-version", API_VERSION), ("$top", PAGE_ROWS)]);
-        let mut pages = Pages::starting_at(&url);
-        let mut result = QueryResult::default();
-        loop {
-            // The next page is asked for with the same body: Azure answers 400 to an empty one.
-            // https://github.com/Azure/azure-rest-api-specs/issues/12276
-            let asked = self.arm(ArmRequest::post(&url, TEMPLATE, &body), token, deadline).await;
-            let answer =
-                asked.map_err(|error| if result.pages > 0 { error.while_continuing() } else { error })?;
-            let next = match answer.status {
-                StatusCode::NO_CONTENT => None,
-                _ => response::read_page(&answer, query, &mut result)?,
-            };
-            result.pages += 1;
-            let Some(next) = next else { break };
-            let follow = self.arm_link(&next, "next page of costs").and_then(|next| {
-                pages.follow(&next)?;
-                Ok(next)
-            });
-            url = follow.map_err(|error| error.in_answer(|| answer.described()))?;
-            if let Some(bound) = self.bound_of(&result) {
-                result.truncated = Some(bound);
-                break;
-            }
+    /// The same, page by page.
+    pub fn query_pages(&self, scope: &Scope, query: &Query) -> QueryPages {
+        let url = self.cost_management(scope, "query", &[("api-version", API_VERSION), ("$top", PAGE_ROWS)]);
+        QueryPages {
+            client: self.clone(),
+            scope: scope.clone(),
+            body: Bytes::from(query.body().to_string()),
+            query: query.clone(),
+            pages: Pages::starting_at(&url),
+            url,
+            result: QueryResult::default(),
         }
-        let most_rows = self.settings().most_rows;
-        if result.rows.len() > most_rows {
-            result.rows.truncate(most_rows);
-            result.truncated = Some(Bound::Rows(most_rows));
-        }
-        Span::current().record("pages", result.pages).record("rows", result.rows.len());
-        Ok(result)
-    }
-
-    /// The bound that an answer has met which has a further page.
-    fn bound_of(&self, result: &QueryResult) -> Option<Bound> {
-        let Settings { most_rows, most_pages, .. } = *self.settings();
-        if result.rows.len() >= most_rows {
-            return Some(Bound::Rows(most_rows));
-        }
-        (result.pages == most_pages).then_some(Bound::Pages(most_pages))
     }
 
     /// The address of one of Cost Management's operations on a scope.
-    pub(crate) fn cost_management(&self, scope: &Scope, operation: &str, query: &[(&str, &str)]) -> url::Url {
+    pub(crate) fn cost_management(&self, scope: &Scope, operation: &str, query: &[(&str, &str)]) -> Url {
         let mut segments = scope.segments();
         segments.extend(["providers", "Microsoft.CostManagement", operation].map(str::to_owned));
         self.endpoint(segments, query)
+    }
+}
+
+/// A query under way.
+pub struct QueryPages {
+    client: Client,
+    scope: Scope,
+    query: Query,
+    body: Bytes,
+    url: Url,
+    pages: Pages,
+    result: QueryResult,
+}
+
+impl QueryPages {
+    async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
+        let subscription = self.scope.subscription().map(display);
+        let (kind, page) = (self.scope.kind(), self.result.pages + 1);
+        let span = tracing::info_span!("cost.query", subscription, scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
+        observed(span, self.ask(token)).await
+    }
+
+    async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
+        // The next page is asked for with the same body: Azure answers 400 to an empty one.
+        // https://github.com/Azure/azure-rest-api-specs/issues/12276
+        let request = ArmRequest::post(&self.url, TEMPLATE, &self.body).metered();
+        let asked = self.client.arm(request, token, self.client.deadline()).await;
+        let continues = self.result.pages > 0;
+        let answer = asked.map_err(|error| if continues { error.while_continuing() } else { error })?;
+        let quota = answer.quota(self.client.now());
+        let next = match answer.status {
+            StatusCode::NO_CONTENT => None,
+            _ => response::read_page(&answer, &self.query, &mut self.result)?,
+        };
+        self.result.pages += 1;
+        Span::current().record("rows", self.result.rows.len());
+        let more = match next {
+            Some(next) => self.follow(&next).map_err(|error| error.in_answer(|| answer.described()))?,
+            None => false,
+        };
+        Ok(Page::read(more, quota))
+    }
+
+    /// Makes the link the next page, unless a bound is met.
+    fn follow(&mut self, link: &str) -> Result<bool, Error> {
+        let next = self.client.arm_link(link, "next page of costs")?;
+        self.pages.follow(&next)?;
+        self.url = next;
+        self.result.truncated = self.bound();
+        Ok(self.result.truncated.is_none())
+    }
+
+    /// The bound that an answer has met which has a further page.
+    fn bound(&self) -> Option<Bound> {
+        let Settings { most_rows, most_pages, .. } = *self.client.settings();
+        if self.result.rows.len() >= most_rows {
+            return Some(Bound::Rows(most_rows));
+        }
+        (self.result.pages == most_pages).then_some(Bound::Pages(most_pages))
+    }
+}
+
+impl Paged for QueryPages {
+    type Whole = QueryResult;
+
+    async fn next_page(&mut self, token: &SecretString) -> Result<Page, Error> {
+        Page::or_not_now(self.next(token).await)
+    }
+
+    fn whole(mut self) -> QueryResult {
+        let most_rows = self.client.settings().most_rows;
+        if self.result.rows.len() > most_rows {
+            self.result.rows.truncate(most_rows);
+            self.result.truncated = Some(Bound::Rows(most_rows));
+        }
+        self.result
     }
 }

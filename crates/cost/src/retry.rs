@@ -18,17 +18,21 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// `now` is the own clock, for a date in an answer that does not say when it was sent.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Option<Timestamp>) -> Option<Duration> {
+    waits(headers, now).map(|(_, wait)| wait).max()
+}
+
+/// All waits that headers ask for, each with its header.
+pub(crate) fn waits(headers: &HeaderMap, now: Option<Timestamp>) -> impl Iterator<Item = (&str, Duration)> {
     let sent = sent_at(headers).or(now);
-    let waits = headers.iter().filter_map(|(name, value)| {
+    headers.iter().filter_map(move |(name, value)| {
         let unit = Unit::of(name)?;
         let wait = unit.wait(value, sent);
         if wait.is_none() {
             // Not its value: nobody knows what stands there.
             tracing::info!(header = %name, "azure asks to wait in a form that cannot be read");
         }
-        wait
-    });
-    waits.max()
+        Some((name.as_str(), wait?))
+    })
 }
 
 /// When the answer was sent, by the sender's own clock (RFC 9110 §6.6.1).

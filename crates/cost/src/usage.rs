@@ -8,9 +8,7 @@ use reqwest::header::HeaderMap;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-/// Query units of one query: about one for each month of data that was asked for. A directory has 12 in ten seconds.
-/// <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>
-const CONSUMED: &str = "x-ms-ratelimit-microsoft.costmanagement-qpu-consumed";
+use crate::quota;
 
 /// The most ids of requests that are kept.
 const MAX_REQUEST_IDS: usize = 16;
@@ -56,8 +54,7 @@ impl Usage {
 
     /// Adds what an answer says that it took. What cannot be read is nothing.
     pub(crate) fn answered(&self, headers: &HeaderMap) {
-        let text = headers.get(CONSUMED).and_then(|value| value.to_str().ok());
-        let units = text.and_then(|text| text.trim().parse::<Decimal>().ok());
+        let units = quota::consumed(headers);
         let milliunits = units.and_then(|units| units.checked_mul(Decimal::ONE_THOUSAND)?.to_u64());
         self.0.milliunits.fetch_add(milliunits.unwrap_or_default(), Ordering::Relaxed);
     }
@@ -79,6 +76,7 @@ mod tests {
 
     #[test]
     fn what_azure_says_it_took_is_added_up() {
+        const CONSUMED: &str = "x-ms-ratelimit-microsoft.costmanagement-qpu-consumed";
         let usage = Usage::default();
         for text in ["2", " 1.5 ", "", "many", "-3", "1e9999999"] {
             let value = HeaderValue::from_str(text).unwrap();

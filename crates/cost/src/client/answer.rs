@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::error::{AzureError, ErrorBody, from_inside};
+use crate::quota::Quota;
 use crate::{json, retry};
 
 /// An answer with its whole body.
@@ -23,6 +24,11 @@ impl Answer {
     /// The wait its headers ask for. `now` is the own clock.
     pub(crate) fn asked_wait(&self, now: Option<Timestamp>) -> Option<Duration> {
         retry::retry_after(&self.headers, now)
+    }
+
+    /// What its headers say of the quotas.
+    pub(crate) fn quota(&self, now: Option<Timestamp>) -> Quota {
+        Quota::read(&self.headers, now)
     }
 
     /// Which answer it is: status and request id.

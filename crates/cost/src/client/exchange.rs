@@ -24,6 +24,9 @@ const MOST_TRIES: u32 = 3;
 pub(super) enum Target {
     /// Azure Resource Manager.
     Arm,
+    /// What counts against the quotas of Cost Management. Who has its turn when is not this crate's business, so neither is the
+    /// wait after a 429.
+    Metered,
     /// The state of a report: <https://github.com/Azure/azure-sdk-for-python/issues/34096> answers 406 now and then.
     Polling,
     /// The storage of report files.
@@ -100,6 +103,7 @@ impl Client {
     fn pause_after(&self, answer: &Answer, target: Target, tries: u32) -> Option<Duration> {
         let settings = self.settings();
         let default = match answer.status {
+            StatusCode::TOO_MANY_REQUESTS if target == Target::Metered => return None,
             StatusCode::TOO_MANY_REQUESTS => settings.throttled_wait,
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => settings.unavailable_wait,
             StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY => self.growing(tries),
@@ -229,6 +233,8 @@ fn unreachable(error: reqwest::Error) -> Error {
 const fn undecodable(target: Target) -> Error {
     match target {
         Target::Blob => Error::DamagedReport { what: "a file cannot be decompressed" },
-        Target::Arm | Target::Polling => Error::unexpected("a body that cannot be decompressed"),
+        Target::Arm | Target::Metered | Target::Polling => {
+            Error::unexpected("a body that cannot be decompressed")
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// The bounds of every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How long a call may take altogether: all pages, all retries. 30 s.
+    /// How long a call may take altogether, all pages and retries; of costs, whose pages may have to wait for each other, each
+    /// page. 30 s.
     pub deadline: Duration,
     /// The most bytes of one answer, after decompression. 16 MiB.
     pub most_body_bytes: u64,
@@ -15,7 +16,7 @@ pub struct Settings {
     pub most_rows: usize,
     /// The most subscriptions of one list, on however many pages. 20 000.
     pub most_subscriptions: usize,
-    /// The wait after a 429 that names none, as Cost Management sometimes does. 10 s: its shortest window.
+    /// The wait for a 429 that names none, as Cost Management sometimes sends. 10 s: its shortest window.
     pub throttled_wait: Duration,
     /// The wait after a 503 or 504 that names none. 1 s.
     pub unavailable_wait: Duration,

@@ -10,6 +10,7 @@ use super::meanings::{self, Advice};
 use super::{Error, ErrorBody, valid_values};
 use crate::challenge::ClaimsChallenge;
 use crate::foreign::visible;
+use crate::quota::Quota;
 
 /// The most characters of a code or an id of Azure's.
 const MOST_CODE: usize = 80;
@@ -93,19 +94,20 @@ impl fmt::Debug for AzureError {
     }
 }
 
-/// What a status other than 2xx of Azure Resource Manager means. `wait` is what its headers ask for.
+/// What a status other than 2xx of Azure Resource Manager means. `quota` is what its headers say, the wait included.
 pub(crate) fn from_answer(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    wait: Option<Duration>,
+    quota: Quota,
     default_wait: Duration,
 ) -> Error {
+    let wait = quota.waits.longest();
     let body = ErrorBody::read(body);
     let is_azures = body.is_some();
     let azure = Box::new(AzureError::new(status, headers, body));
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Error::Throttled { retry_after: wait.unwrap_or(default_wait), azure };
+        return Error::Throttled { retry_after: wait.unwrap_or(default_wait), quota: Box::new(quota), azure };
     }
     if status == StatusCode::UNAUTHORIZED && headers.contains_key(WWW_AUTHENTICATE) {
         return challenged(headers, azure);

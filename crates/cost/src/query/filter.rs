@@ -11,7 +11,7 @@ const LONGEST_NAME: usize = 512;
 
 /// Which costs to count. There is no "not": the specification has none, and the service answers it with a 500
 /// (<https://github.com/Azure/azure-sdk-for-python/issues/21430>).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Filter {
     /// Costs whose dimension has one of these values.
@@ -94,7 +94,7 @@ struct Size {
 }
 
 /// The name of a dimension or a tag. Names travel inside JSON, so nothing but sanity is asked of them.
-pub(super) fn check_name(name: &str) -> Result<(), InvalidQuery> {
+pub(crate) fn check_name(name: &str) -> Result<(), InvalidQuery> {
     if name.trim().is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(InvalidQuery::BadName);
     }

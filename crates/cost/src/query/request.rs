@@ -8,7 +8,7 @@ use crate::invalid::InvalidQuery;
 use crate::period::Period;
 
 /// A checked question to Cost Management.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
     metric: Metric,
     column: CostColumn,
@@ -178,7 +178,7 @@ impl Metric {
 
 /// The column of amounts in billing currency. `CostUSD` is not a choice: Azure lists it beside the billing currency's
 /// code, so its amounts would pass for something they are not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CostColumn {
     /// `Cost`: every agreement type has it.
     #[default]

@@ -117,7 +117,7 @@ async fn spans_and_logs_hold_neither_and_name_the_error() {
         "cost.query{",
         "cost.subscriptions{",
         "rows=1",
-        "pages=1",
+        "page=1",
         "status=403",
         "error.type=no_access",
     ] {

@@ -4,6 +4,7 @@
 
 mod as_it_is;
 mod details;
+mod dimensions;
 mod leaks;
 mod query;
 mod raw;

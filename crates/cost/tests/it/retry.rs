@@ -12,6 +12,11 @@ async fn ask(client: &Client) -> Result<(), Error> {
     client.query(&token(), &prod_scope(), &by_service()).await.map(|_| ())
 }
 
+/// What counts against no quota of Cost Management: the client waits by itself.
+async fn list(client: &Client) -> Result<(), Error> {
+    client.subscriptions(&token()).await.map(|_| ())
+}
+
 const ENTITY: &str = "x-ms-ratelimit-microsoft.costmanagement-entity-retry-after";
 
 #[tokio::test]
@@ -19,8 +24,19 @@ async fn a_wait_that_fits_is_waited() {
     let azure = MockServer::start().await;
     let throttled = || refusal(429, "429").insert_header("retry-after", "0");
     in_turn(&azure, [throttled(), refusal(503, "ServerTimeout"), status(204)]).await;
-    ask(&client(&azure)).await.unwrap();
+    list(&client(&azure)).await.unwrap();
     assert_eq!(requests(&azure).await.len(), 3);
+}
+
+#[tokio::test]
+async fn who_asks_for_costs_waits_for_their_turn_and_the_client_does_not() {
+    let azure = MockServer::start().await;
+    let throttled = || refusal(429, "429").insert_header("retry-after", "0").insert_header(ENTITY, "1");
+    in_turn(&azure, [refusal(503, "ServerTimeout"), throttled(), status(204)]).await;
+    let Err(Error::Throttled { quota, retry_after, .. }) = ask(&client(&azure)).await else { panic!() };
+    assert_eq!(quota.waits.entity, Some(Duration::from_secs(1)));
+    assert_eq!(retry_after, Duration::from_secs(1));
+    assert_eq!(requests(&azure).await.len(), 2, "what broke is asked again, what is refused is not");
 }
 
 #[tokio::test]
@@ -32,7 +48,7 @@ async fn a_wait_of_a_second_is_a_wait_of_a_second() {
     )
     .await;
     let start = Instant::now();
-    ask(&client(&azure)).await.unwrap();
+    list(&client(&azure)).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
@@ -40,7 +56,7 @@ async fn a_wait_of_a_second_is_a_wait_of_a_second() {
 async fn three_tries_are_enough() {
     let azure = MockServer::start().await;
     always(&azure, refusal(429, "429").insert_header("retry-after", "0")).await;
-    let error = ask(&client(&azure)).await.unwrap_err();
+    let error = list(&client(&azure)).await.unwrap_err();
     assert_eq!((error.code(), error.retry_after()), ("throttled", Some(Duration::ZERO)));
     // One number for people and programs, and never at once.
     assert_eq!(error.retry_after_seconds(), Some(1));
@@ -74,13 +90,13 @@ async fn a_wait_may_be_a_date() {
 async fn a_429_without_a_header_waits_the_default() {
     let azure = MockServer::start().await;
     in_turn(&azure, [refusal(429, "429"), status(204)]).await;
-    ask(&client(&azure)).await.unwrap();
+    list(&client(&azure)).await.unwrap();
 
     let azure = MockServer::start().await;
     always(&azure, refusal(429, "429")).await;
     let Settings { throttled_wait, .. } = Settings::default();
     let error =
-        ask(&client(&azure).with_settings(Settings { throttled_wait, ..settings() })).await.unwrap_err();
+        list(&client(&azure).with_settings(Settings { throttled_wait, ..settings() })).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(10)));
     assert_eq!(requests(&azure).await.len(), 1);
 }

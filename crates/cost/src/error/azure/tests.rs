@@ -7,7 +7,7 @@ const DEFAULT: Duration = Duration::from_secs(10);
 fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
     let headers =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
-    from_answer(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), None, DEFAULT)
+    from_answer(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes(), Quota::default(), DEFAULT)
 }
 
 fn body(code: &str) -> String {
