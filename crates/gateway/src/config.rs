@@ -14,6 +14,7 @@ use proto::client::ClientConfig;
 use telemetry::TelemetryArgs;
 use telemetry::http::TraceContext;
 
+use crate::engine::CostSettings;
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
 use crate::proxies::Proxies;
@@ -99,6 +100,8 @@ pub struct Config {
     pub calls_per_minute: u32,
     /// Largest cost export answered inline, in bytes.
     pub max_export_bytes: usize,
+    /// What is asked of Azure when, and which answers are kept.
+    pub costs: CostSettings,
     /// What the trace that a client names is to this server's.
     pub trace_context: TraceContext,
     /// What people are hashed with in traces and in the log.
@@ -189,6 +192,7 @@ impl TryFrom<Args> for Config {
             drain: Duration::from_secs(args.shutdown_seconds),
             calls_per_minute: args.calls_per_minute,
             max_export_bytes: args.max_export_bytes,
+            costs: args.costs.into(),
             trace_context: args.trace_context,
             users: match &args.user_key_file {
                 Some(path) => UserKey::read(path)?,
@@ -267,6 +271,10 @@ mod tests {
                 "GATEWAY_PUBLIC_URL is not https",
             ),
             (&["--listen=0.0.0.0:8080", "--trusted-proxies=10.0.0.1"], "GATEWAY_TLS_ENDS_AT_PROXY"),
+            (&["--cost-quota=12/10s,60/mim,600/h"], "entry 2 (`60/mim`): the windows are 10s, min and h"),
+            (&["--cost-quota=12/10s"], "the window min is missing"),
+            (&["--cost-scope-per-minute=0"], "1..=10000"),
+            (&["--cost-cache-mib=0"], "1..=16384"),
             (&["--audiences=a,,b"], "GATEWAY_AUDIENCES holds an empty entry"),
             (&["--broker-url=http://broker:50051"], "loopback"),
             (&["--broker-url=ftp://x"], "unix:"),

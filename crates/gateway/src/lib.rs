@@ -20,6 +20,7 @@
 
 pub mod config;
 pub mod doctor;
+pub mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod health;

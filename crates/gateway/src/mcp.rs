@@ -17,6 +17,7 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::answer::Failure;
@@ -110,7 +111,9 @@ impl CostServer {
         let call = audited::call(&caller.principal, entry.name, request.arguments.as_ref());
         let recorded = self.services.audit.decide(call).await;
         let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
-        let context = ToolContext::new(caller, Arc::clone(&self.services), &usage);
+        let left = caller.deadline.saturating_duration_since(Instant::now());
+        let patience = Instant::now() + left.mul_f32(0.9);
+        let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
         let result = (entry.call)(context, request.arguments.unwrap_or_default()).await;
         recorded.end(answer::recorded(&result, usage.request_ids()));
         result

@@ -23,6 +23,7 @@ use watched::WatchError;
 use crate::broker::Broker;
 use crate::calls::Calls;
 use crate::config::{Config, PublicUrl};
+use crate::engine::Engine;
 use crate::front::front;
 use crate::guard::{Guard, guard};
 use crate::listen::{Listening, Places};
@@ -230,6 +231,7 @@ pub fn cost_tools(
             endpoints.blob_hosts.clone(),
         )
         .with_observer(instruments(metrics).of_azure()),
+        engine: Engine::new(config.costs, Arc::clone(clock), &metrics.meter("gateway")),
         clock: Arc::clone(clock),
         instruments: instruments(metrics),
         audit: audit.clone(),

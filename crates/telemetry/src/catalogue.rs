@@ -156,6 +156,21 @@ pub const METRICS: &[Metric] = &[
         &[label(names::FILE, &[Values::Words(&["policy_file", "tls_files"])])],
     ),
     gauge(names::GATEWAY_PEOPLE, "", &[]),
+    gauge(
+        names::GATEWAY_COST_UNITS_LEFT,
+        "",
+        &[label(names::WINDOW, &[Values::Words(&["10s", "h", "min"])])],
+    ),
+    seconds(
+        names::GATEWAY_COST_WAIT_DURATION,
+        &[label(names::KIND, &[Values::Words(&["bulk", "interactive", "page", "refused"])])],
+    ),
+    gauge(names::GATEWAY_COST_QUEUE, "", &[]),
+    counter(
+        names::GATEWAY_COST_CACHE_LOOKUPS,
+        &[label(names::RESULT, &[Values::Words(&["derived", "hit", "miss", "refused"])])],
+    ),
+    counter(names::GATEWAY_COST_PENDING, &[label(names::RESULT, &[Values::Words(&["collected", "given"])])]),
     counter(
         names::GATEWAY_SIGN_IN_REQUESTS,
         &[

@@ -24,9 +24,17 @@ pub const SPAN_BROKER_EXCHANGE: &str = "broker.exchange";
 pub const SPAN_BROKER_PURGE: &str = "broker.purge";
 /// Span: one request to Entra ID's token endpoint (client); to a collector `POST` and the path without the tenant.
 pub const SPAN_BROKER_ENTRA_TOKEN: &str = "broker.entra.token";
-/// Span: one Cost Management query, all its pages (client). The cost crate, which knows no telemetry, writes the
+/// Span: one page of a Cost Management query (client). The cost crate, which knows no telemetry, writes the
 /// same literals.
 pub const SPAN_COST_QUERY: &str = "cost.query";
+/// Span: a question waits for its turn at Azure.
+pub const SPAN_COST_WAIT: &str = "cost.wait";
+/// Span: a page of the dimensions of a scope (client).
+pub const SPAN_COST_DIMENSIONS: &str = "cost.dimensions";
+/// Span: a page of the tags of a scope (client).
+pub const SPAN_COST_TAGS: &str = "cost.tags";
+/// Span: what a person may do at a scope (client).
+pub const SPAN_COST_PERMISSIONS: &str = "cost.permissions";
 /// Span: the listing of subscriptions, all its pages (client).
 pub const SPAN_COST_SUBSCRIPTIONS: &str = "cost.subscriptions";
 /// Span: one request to Azure (client); to a collector the method and the path without its ids.
@@ -66,6 +74,18 @@ pub const GATEWAY_CONNECTIONS_REFUSED: &str = "gateway.connections.refused";
 pub const GATEWAY_FILES_STALE: &str = "gateway.files.stale";
 /// Gauge, people: who called within the last two minutes, about, where each person's calls are limited. How many, never who.
 pub const GATEWAY_PEOPLE: &str = "gateway.people";
+/// Gauge, query units: what the directory has left at Azure, by [`WINDOW`]. Alert on `h`.
+pub const GATEWAY_COST_UNITS_LEFT: &str = "gateway.cost.units.left";
+/// Histogram, seconds: a question waited for its turn at Azure, by [`KIND`]: `interactive`, `bulk`, `page` (the next of an answer)
+/// or `refused` (Azure sent it away once).
+pub const GATEWAY_COST_WAIT_DURATION: &str = "gateway.cost.wait.duration";
+/// Gauge, questions: that wait for their turn.
+pub const GATEWAY_COST_QUEUE: &str = "gateway.cost.queue";
+/// Counter, lookups: into the answers that are kept, by [`RESULT`]: `hit`, `derived` (made of another answer), `miss` or `refused` (it
+/// was not proved that the person may still see it).
+pub const GATEWAY_COST_CACHE_LOOKUPS: &str = "gateway.cost.cache.lookups";
+/// Counter, answers: that were still to come, by [`RESULT`]: `given` (the call was told so) or `collected` (a later call had it).
+pub const GATEWAY_COST_PENDING: &str = "gateway.cost.pending";
 /// Counter, requests: to the sign-in facade, by [`OPERATION`] (`authorize`, `token` or `register`), [`CLIENT`] and, where it was
 /// refused, [`ERROR_TYPE`].
 pub const GATEWAY_SIGN_IN_REQUESTS: &str = "gateway.sign_in.requests";
@@ -177,7 +197,7 @@ pub const CACHE: &str = "cache";
 pub const LEVEL: &str = "level";
 /// A check of the preflight by its stable name.
 pub const CHECK: &str = "check";
-/// What a check found: `ok`, `missing` or `unknown`.
+/// What a check or a look found; a few fixed words for each metric.
 pub const RESULT: &str = "result";
 /// Why it happened; a few fixed words for each metric.
 pub const CAUSE: &str = "cause";
@@ -185,8 +205,10 @@ pub const CAUSE: &str = "cause";
 pub const OPERATION: &str = "operation";
 /// A followed file, or several that belong together: one of a few fixed words, never a path.
 pub const FILE: &str = "file";
-/// Kind of an audit record; a few fixed words.
+/// Kind of an audit record, or of a wait; a few fixed words.
 pub const KIND: &str = "kind";
+/// A window that Azure counts in: `10s`, `min` or `h`.
+pub const WINDOW: &str = "window";
 /// Kind of telemetry: `traces`, `metrics` or `logs`.
 pub const SIGNAL: &str = "signal";
 /// Version of a service.
@@ -230,6 +252,7 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "consumer",
     "correlation_id",
     "error.type",
+    "expected_seconds",
     "gen_ai.operation.name",
     "gen_ai.tool.name",
     "http.request.method",
@@ -237,10 +260,12 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "http.response.status_code",
     "http.route",
     "jsonrpc.request.id",
+    "kind",
     "mcp.method.name",
     "mcp.protocol.version",
     "network.protocol.name",
     "network.transport",
+    "page",
     "pages",
     "polls",
     "reason",
@@ -254,6 +279,7 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "server.port",
     "status",
     "subscription",
+    "units",
     "url.template",
     "user.hash",
 ];

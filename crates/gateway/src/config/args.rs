@@ -15,6 +15,7 @@ use telemetry::http::TraceContext;
 
 use super::TlsPair;
 use super::public_url::PublicUrl;
+use crate::engine::CostArgs;
 use crate::health::HealthArgs;
 use crate::proxies::ProxyArgs;
 use crate::sign_in::SignInArgs;
@@ -201,6 +202,10 @@ pub struct Args {
     /// Largest cost export answered inline, in bytes.
     #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", help_heading = "Limits", default_value_t = 512 * 1024)]
     pub max_export_bytes: usize,
+
+    /// What is asked of Azure when, and which answers are kept.
+    #[command(flatten)]
+    pub costs: CostArgs,
 }
 
 impl Args {

@@ -2,6 +2,7 @@
 //! nobody waits for it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use audit::Outcome;
 use cost::AzureError;
@@ -14,6 +15,7 @@ use telemetry::names::{OUTCOME_CANCELLED, OUTCOME_OK};
 use super::foreign;
 use crate::audited;
 use crate::caller::Caller;
+use crate::engine::Unanswered;
 use crate::refusal::Refusal;
 
 mod unforeseen;
@@ -86,9 +88,25 @@ impl From<ToolError> for Failure {
     }
 }
 
+impl From<Unanswered> for Failure {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Refused(refusal) => Self::Refused(refusal),
+            Unanswered::Azure(error) => Self::from(&*error),
+            Unanswered::Busy { retry_after } => ToolError::busy(retry_after).into(),
+        }
+    }
+}
+
 impl From<cost::Error> for Failure {
     fn from(error: cost::Error) -> Self {
-        if let cost::Error::TokenRejected(azure) = &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&cost::Error> for Failure {
+    fn from(error: &cost::Error) -> Self {
+        if let cost::Error::TokenRejected(azure) = error {
             // A new sign-in is a new assertion, and with it a new token: the cached one is not used again.
             tracing::error!(%azure, "azure rejected a token that the broker vouched for");
             return Self::Refused(Refusal::InvalidToken {
@@ -97,7 +115,7 @@ impl From<cost::Error> for Failure {
                 claims: None,
             });
         }
-        unforeseen::note(&error);
+        unforeseen::note(error);
         ToolError {
             code: error.code(),
             detail: error.detail(),
@@ -180,6 +198,16 @@ impl ToolError {
     pub(super) fn invalid_arguments(tool: &str, error: &serde_json::Error) -> Self {
         let error = foreign::message(&error.to_string());
         Self::new("invalid_arguments", format!("The arguments of {tool} do not fit its schema: {error}."))
+    }
+
+    /// It would not be this question's turn in time.
+    fn busy(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs() + 1;
+        let detail = format!(
+            "Azure limits how often costs can be read, for all tools of the directory together, and others wait already. Ask again \
+             in {seconds} seconds."
+        );
+        Self { retry_after_seconds: Some(seconds), ..Self::new("throttled", detail) }
     }
 
     fn internal() -> Self {

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use audit::Audit;
-use cost::{DetailsLimits, Usage};
+use cost::{DetailsLimits, Paged, QueryPages, Usage};
+use identity::BearerToken;
 use identity::clock::SharedClock;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use super::answer::Failure;
 use crate::broker::Broker;
 use crate::caller::Caller;
+use crate::engine::{Answered, Asker, Engine, Person, Token};
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::refusal::Refusal;
@@ -25,6 +27,7 @@ pub(crate) struct Services {
     pub(crate) policies: Policies,
     pub(crate) broker: Broker,
     pub(crate) cost: cost::Client,
+    pub(crate) engine: Engine,
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) audit: Audit,
@@ -39,41 +42,83 @@ pub(crate) struct Services {
 pub(super) struct ToolContext {
     caller: Caller,
     services: Arc<Services>,
-    cost: cost::Client,
+    azure: AsCaller,
+    /// How long its questions may wait for their turn.
+    patience: Instant,
 }
 
 impl ToolContext {
-    /// What it uses at Azure is counted in `usage`.
-    pub(super) fn new(caller: Caller, services: Arc<Services>, usage: &Usage) -> Self {
-        Self { cost: services.cost.counted_in(usage), caller, services }
+    /// What it uses at Azure is counted in `usage`. Its questions wait for their turn until `patience` at most.
+    pub(super) fn new(caller: Caller, services: Arc<Services>, usage: &Usage, patience: Instant) -> Self {
+        let azure = AsCaller {
+            person: (caller.principal.tenant(), caller.principal.oid()),
+            assertion: caller.assertion.clone(),
+            broker: services.broker.clone(),
+            cost: services.cost.counted_in(usage),
+        };
+        Self { caller, services, azure, patience }
     }
 
-    /// Calls Azure as the caller.
+    /// Calls Azure as the caller, at once: what counts against the quotas of Cost Management goes through [`Self::costs`].
     ///
-    /// If Azure answers with a claims challenge (Continuous Access Evaluation), the token is exchanged once more
-    /// with those claims and the call made once more; a second challenge goes to the client. Never a third try.
+    /// A claims challenge of Azure's is answered once.
     pub(super) async fn azure<T, F, Fut>(&self, call: F) -> Result<T, Failure>
     where
         F: Fn(cost::Client, SecretString) -> Fut,
         Fut: Future<Output = Result<T, cost::Error>>,
     {
-        let (broker, assertion) = (&self.services.broker, &self.caller.assertion);
-        let run = |token| call(self.cost.clone(), token);
-        let token = broker.exchange(assertion, None).await.map_err(Failure::Refused)?;
-        let claims = match run(token).await {
-            Err(cost::Error::ClaimsChallenge { claims, .. }) => claims,
-            other => return Ok(other?),
-        };
-        tracing::debug!("azure challenged the token; exchanging once more with its claims");
-        let renewed = broker.exchange(assertion, Some(&claims)).await;
-        // Entra ID's refusal says what the person must do; Azure's claims say what the next token must hold.
-        let token = renewed.map_err(|refusal| Failure::Refused(refusal.with_claims(&claims)))?;
-        match run(token).await {
-            Err(cost::Error::ClaimsChallenge { claims, .. }) => {
-                Err(Failure::Refused(Refusal::challenged(&claims)))
+        let mut token = Token::of(&self.azure).await.map_err(Failure::Refused)?;
+        loop {
+            match call(self.azure.cost.clone(), token.secret.clone()).await {
+                Err(cost::Error::ClaimsChallenge { claims, .. }) => {
+                    token.challenged(&self.azure, &claims).await.map_err(Failure::Refused)?;
+                }
+                other => return Ok(other?),
             }
-            other => Ok(other?),
         }
+    }
+
+    /// The answer to a query of a scope, as the caller: one that they were given before and may still see, or Azure's, when it
+    /// is this question's turn.
+    pub(super) async fn costs(&self, scope: &cost::Scope, query: &cost::Query) -> Result<Answered, Failure> {
+        Ok(self.services.engine.costs(&self.azure, scope, query, self.patience).await?)
+    }
+
+    /// The names that the scope's agreement can be grouped and filtered by, where they are known already.
+    pub(super) fn known_dimensions(&self, scope: &cost::Scope) -> Option<Arc<[String]>> {
+        self.services.engine.known_names(scope)
+    }
+
+    /// The dimensions of a scope with their first values.
+    pub(super) async fn dimensions(&self, scope: &cost::Scope) -> Result<Vec<cost::Dimension>, Failure> {
+        let dimensions = self.list(scope, self.azure.cost.dimension_pages(scope)).await?;
+        self.services.engine.learn_names(scope, dimensions.iter().map(|dimension| dimension.name.clone()));
+        Ok(dimensions)
+    }
+
+    /// One dimension of a scope with all its values, or those that hold `search`.
+    pub(super) async fn dimension_values(
+        &self,
+        scope: &cost::Scope,
+        dimension: &str,
+        search: Option<&str>,
+    ) -> Result<cost::Dimension, Failure> {
+        let pages = self.azure.cost.value_pages(scope, dimension).map_err(cost::Error::from)?;
+        let found = self.list(scope, pages).await?.into_iter().next();
+        let found = found.unwrap_or_else(|| cost::Dimension::without_values(dimension));
+        Ok(match search {
+            Some(search) => found.holding(search),
+            None => found,
+        })
+    }
+
+    /// The keys of a scope's tags.
+    pub(super) async fn tag_keys(&self, scope: &cost::Scope) -> Result<Vec<String>, Failure> {
+        self.list(scope, self.azure.cost.tag_pages(scope)).await
+    }
+
+    async fn list<P: Paged>(&self, scope: &cost::Scope, pages: P) -> Result<P::Whole, Failure> {
+        Ok(self.services.engine.list(&self.azure, scope, pages, self.patience).await?)
     }
 
     /// Today, in UTC: Azure's days are.
@@ -87,5 +132,34 @@ impl ToolContext {
         let left = self.caller.deadline.saturating_duration_since(Instant::now());
         let most_bytes = self.services.max_export_bytes as u64;
         DetailsLimits { deadline: left.mul_f32(0.9), most_bytes, ..DetailsLimits::default() }
+    }
+}
+
+/// Azure as the caller.
+#[derive(Clone)]
+struct AsCaller {
+    person: Person,
+    assertion: BearerToken,
+    broker: Broker,
+    cost: cost::Client,
+}
+
+impl Asker for AsCaller {
+    type Pages = QueryPages;
+
+    fn person(&self) -> Person {
+        self.person
+    }
+
+    async fn token(&self, claims: Option<&str>) -> Result<SecretString, Refusal> {
+        self.broker.exchange(&self.assertion, claims).await
+    }
+
+    fn query(&self, scope: &cost::Scope, query: &cost::Query) -> QueryPages {
+        self.cost.query_pages(scope, query)
+    }
+
+    async fn may_read(&self, token: &SecretString, scope: &cost::Scope) -> Result<Option<bool>, cost::Error> {
+        self.cost.may_read_costs(token, scope).await
     }
 }

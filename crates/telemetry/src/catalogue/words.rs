@@ -10,7 +10,10 @@ pub(super) const METHODS: &[&str] =
 pub(super) const TEMPLATES: &[&str] = &[
     "/subscriptions",
     "/{container}/{blob}",
+    "/{scope}/providers/Microsoft.Authorization/permissions",
+    "/{scope}/providers/Microsoft.Consumption/tags",
     "/{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operationId}",
+    "/{scope}/providers/Microsoft.CostManagement/dimensions",
     "/{scope}/providers/Microsoft.CostManagement/generateCostDetailsReport",
     "/{scope}/providers/Microsoft.CostManagement/query",
     "/{tenant}/oauth2/v2.0/token",

@@ -255,6 +255,7 @@ fn outside() -> Vec<Alert> {
     let entra = |status| request("/{tenant}/oauth2/v2.0/token", status);
     let azure = |status| request("/subscriptions", status);
     let held_back = || series(names::BROKER_ENTRA_THROTTLED, &[(names::RESOURCE, "arm")]);
+    let left = |window| series(names::GATEWAY_COST_UNITS_LEFT, &[(names::WINDOW, window)]);
     vec![
         Alert {
             name: "EntraThrottles",
@@ -286,6 +287,19 @@ fn outside() -> Vec<Alert> {
             fires: vec![(azure("200"), "0+60x70"), (azure("429"), "0+20x70")],
             labels: &[],
             holds: vec![(azure("200"), "0+60x70"), (azure("403"), "0+60x70"), (entra("503"), "0+60x70")],
+        },
+        Alert {
+            name: "CostQuotaExhausted",
+            expr: format!(
+                "min({}) < 1",
+                select(names::GATEWAY_COST_UNITS_LEFT, &[(names::WINDOW, "=", "h")])
+            ),
+            wait: "10m",
+            severity: Severity::Warning,
+            summary: "The directory's query units of the hour are used up: questions about costs wait for long",
+            fires: vec![(left("h"), "600x30 0x40")],
+            labels: &[],
+            holds: vec![(left("min"), "0x70"), (left("h"), "600x52 0x10 600x5")],
         },
     ]
 }

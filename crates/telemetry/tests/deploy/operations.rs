@@ -19,6 +19,7 @@ pub(crate) fn dashboard() -> Dashboard {
             caches(),
             redis(),
             outside(),
+            turns(),
             records(),
             watched(),
         ],
@@ -365,6 +366,45 @@ fn outside() -> Row {
                     &[names::CHECK, names::RESULT],
                     &[(names::RESULT, "!=", "ok")],
                 )],
+            ),
+        ],
+    )
+}
+
+fn turns() -> Row {
+    row(
+        "Questions to Cost Management",
+        vec![
+            lines(
+                "Query units left",
+                "Of ten seconds, of a minute and of an hour, as this server counts and Azure's answers correct. All tools of the directory share \
+                 them.",
+                Unit::Count,
+                [value("min", names::GATEWAY_COST_UNITS_LEFT, &[names::WINDOW], &[])],
+            ),
+            lines(
+                "Questions that wait",
+                "For their turn at Azure, at each gateway.",
+                Unit::Count,
+                [value("sum", names::GATEWAY_COST_QUEUE, &["instance"], &[])],
+            ),
+            lines(
+                "How long they wait",
+                "95 of 100 have their turn within this time, by why they wait.",
+                Unit::Seconds,
+                [p95(names::GATEWAY_COST_WAIT_DURATION, &[names::KIND])],
+            ),
+            lines(
+                "Answers that are given again",
+                "Looks into the answers that are kept, by what was found.",
+                Unit::PerSecond,
+                [rate(names::GATEWAY_COST_CACHE_LOOKUPS, &[names::RESULT], &[])],
+            ),
+            lines(
+                "Answers that were still to come",
+                "Calls that were told so, and answers that were fetched later.",
+                Unit::PerSecond,
+                [rate(names::GATEWAY_COST_PENDING, &[names::RESULT], &[])],
             ),
         ],
     )

@@ -97,10 +97,10 @@ impl Definition for CostByService {
         let days = input.days(context.today())?;
         let metric = Metric::from(input.metric);
         let found = input.subscription.resolve(&context).await?;
-        let ask = |cost: cost::Client, token| async move {
-            cost.cost_by_service(&token, found.id, days.period, metric).await
-        };
-        Ok(answer(context.azure(ask).await?, &found, days, &input))
+        let query = Costs::query(days.period, metric).map_err(cost::Error::from)?;
+        let answered = context.costs(&found.id.into(), &query).await?;
+        let costs = Costs::of(&query, (*answered.result).clone())?;
+        Ok(answer(costs, &found, days, &input))
     }
 }
 

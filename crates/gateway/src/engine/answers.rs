@@ -1,0 +1,128 @@
+//! The answers that people were given before, person by person and scope by scope. It looks nothing up for anybody: whose answers
+//! are wanted is an argument, and nobody else's can come out.
+
+use std::sync::Arc;
+
+use cost::{Query, QueryResult};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use moka::ops::compute::Op;
+use moka::sync::Cache;
+
+use super::key::{Person, ScopeKey};
+use super::settings::CacheSettings;
+use super::sparing;
+
+/// Answers of one person about one scope.
+const MOST_OF_ONE: usize = 48;
+/// Costs of a month may change until this day of the next.
+const SETTLED_AFTER: i8 = 5;
+/// How much longer an answer is good that no longer changes.
+const SETTLED: u32 = 6;
+
+/// All answers that are kept. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Answers {
+    settings: CacheSettings,
+    shelves: Cache<Place, Shelf>,
+}
+
+/// Whose answers, and about what.
+pub(crate) type Place = (Person, ScopeKey);
+
+type Shelf = Arc<[Arc<Kept>]>;
+
+/// An answer that is kept.
+pub(crate) struct Kept {
+    query: Query,
+    pub(crate) result: Arc<QueryResult>,
+    pub(crate) as_of: Timestamp,
+    bytes: u32,
+}
+
+/// An answer that was found.
+pub(crate) struct Found {
+    pub(crate) result: Arc<QueryResult>,
+    pub(crate) as_of: Timestamp,
+    /// Whether it was made of another question's.
+    pub(crate) derived: bool,
+}
+
+impl Answers {
+    pub(crate) fn new(settings: CacheSettings) -> Self {
+        let shelves = Cache::builder()
+            .weigher(|_: &Place, shelf: &Shelf| {
+                shelf.iter().fold(256, |sum: u32, kept| sum.saturating_add(kept.bytes))
+            })
+            .max_capacity(settings.bytes)
+            .time_to_live(settings.data.saturating_mul(SETTLED).max(std::time::Duration::from_secs(1)))
+            .build();
+        Self { settings, shelves }
+    }
+
+    /// The person's own answer to a query, or what one of theirs makes of it, if it is fresh.
+    pub(crate) fn find(&self, place: &Place, query: &Query, now: Timestamp) -> Option<Found> {
+        let shelf = self.shelves.get(place)?;
+        let mut fresh: Vec<_> = shelf.iter().filter(|kept| self.is_fresh(kept, now)).collect();
+        // The newest answer counts.
+        fresh.sort_by_key(|kept| std::cmp::Reverse(kept.as_of));
+        if let Some(kept) = fresh.iter().find(|kept| kept.query == *query) {
+            return Some(Found { result: Arc::clone(&kept.result), as_of: kept.as_of, derived: false });
+        }
+        fresh.into_iter().find_map(|kept| {
+            let result = sparing::made_of(&kept.query, &kept.result, query)?;
+            Some(Found { result, as_of: kept.as_of, derived: true })
+        })
+    }
+
+    /// Keeps an answer. One that was cut is none.
+    pub(crate) fn keep(&self, place: Place, query: &Query, result: &Arc<QueryResult>, as_of: Timestamp) {
+        if self.settings.data.is_zero() || result.truncated.is_some() {
+            return;
+        }
+        let bytes = bytes_of(result);
+        let kept = Arc::new(Kept { query: query.clone(), result: Arc::clone(result), as_of, bytes });
+        self.shelves.entry(place).and_compute_with(|shelf| {
+            let known = shelf.map(moka::Entry::into_value).unwrap_or_default();
+            let others =
+                known.iter().filter(|other| other.query != kept.query && self.is_fresh(other, as_of));
+            let mut all: Vec<_> = others.map(Arc::clone).collect();
+            if all.len() == MOST_OF_ONE {
+                all.remove(0);
+            }
+            all.push(kept);
+            Op::Put(all.into())
+        });
+    }
+
+    /// Forgets all that a person was told about a scope.
+    pub(crate) fn forget(&self, place: &Place) {
+        self.shelves.invalidate(place);
+    }
+
+    fn is_fresh(&self, kept: &Kept, now: Timestamp) -> bool {
+        let most = if is_settled(&kept.query, kept.as_of) {
+            self.settings.data * SETTLED
+        } else {
+            self.settings.data
+        };
+        let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
+        now.duration_since(kept.as_of) < most
+    }
+}
+
+/// Whether the costs no longer changed when Azure gave them: the month of the last day was over, and after that its 5th day.
+fn is_settled(query: &Query, as_of: Timestamp) -> bool {
+    let month_after = query.period().to().last_of_month().saturating_add(1.day());
+    let settled = month_after.saturating_add(i64::from(SETTLED_AFTER).days());
+    as_of.to_zoned(TimeZone::UTC).date() >= settled
+}
+
+/// What an answer takes in memory, about.
+fn bytes_of(result: &QueryResult) -> u32 {
+    let rows = result.rows.iter().map(|row| {
+        let texts: usize = row.groups.iter().map(|group| group.capacity() + size_of::<String>()).sum();
+        size_of_val(row) + texts
+    });
+    u32::try_from(rows.sum::<usize>() + 512).unwrap_or(u32::MAX)
+}
