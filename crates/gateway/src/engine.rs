@@ -34,7 +34,6 @@ mod key;
 mod metrics;
 mod rights;
 mod settings;
-mod sparing;
 #[cfg(test)]
 mod tests;
 
@@ -171,7 +170,7 @@ impl Engine {
     async fn fresh<A: Asker>(&self, question: Question<A>, token: Token) -> Result<Answered, Unanswered> {
         let Question { asker, scope, query, patience } = question;
         let place: Place = (asker.person(), ScopeKey::from(&scope));
-        let units = sparing::units(&query);
+        let units = cost::query_units(&query);
         let wanted = Wanted { person: place.0, scope: place.1.clone(), units, patience };
         let asked = self.asked(&asker, token, wanted, asker.query(&scope, &query)).await;
         let (result, as_of) = asked.inspect_err(|error| self.learn_from(error, &place.1))?;

@@ -11,7 +11,6 @@ use moka::sync::Cache;
 
 use super::key::{Person, ScopeKey};
 use super::settings::CacheSettings;
-use super::sparing;
 
 /// Answers of one person about one scope.
 const MOST_OF_ONE: usize = 48;
@@ -70,7 +69,7 @@ impl Answers {
             return Some(Found { result: Arc::clone(&kept.result), as_of: kept.as_of, derived: false });
         }
         fresh.into_iter().find_map(|kept| {
-            let result = sparing::made_of(&kept.query, &kept.result, query)?;
+            let result = Arc::new(cost::derive(&kept.query, &kept.result, query)?);
             Some(Found { result, as_of: kept.as_of, derived: true })
         })
     }

@@ -6,7 +6,7 @@ use cost::Waits;
 use futures::future::join_all;
 use tokio::time::{Instant, advance, sleep};
 
-use self::azure::{Azure, engine, months, patient, query, settings, subscription};
+use self::azure::{Azure, engine, months, patient, query, settings, subscription, whole};
 use super::{Asker, Engine, Unanswered};
 use crate::engine::settings::{CostSettings, Quotas, UnitQuota};
 
@@ -85,6 +85,19 @@ async fn an_answer_is_given_again_to_whom_it_was_given() {
     // Four hours later it is old.
     sleep(Duration::from_secs(14_400)).await;
     assert!(!ask(1).await.cached);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_holds_is_not_asked_again() {
+    let (azure, engine) = (Azure::new(), engine(settings()));
+    let ask = async |person, query| {
+        engine.costs(&azure.as_person(person), &subscription(1), &query, patient()).await.unwrap().cached
+    };
+    assert!(!ask(1, query(25)).await);
+    // The same days without the services; and what it does not hold: a part of the days, which have no date in it.
+    assert!(ask(1, whole(25)).await && !ask(1, whole(24)).await);
+    assert!(!ask(2, whole(25)).await, "another person's is another's");
+    assert_eq!(azure.asked().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

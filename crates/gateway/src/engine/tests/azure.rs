@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::engine::key::Person;
 use crate::engine::settings::{CacheSettings, CostSettings, Quotas, UnitQuota};
-use crate::engine::{Asker, Engine, sparing};
+use crate::engine::{Asker, Engine};
 use crate::refusal::Refusal;
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -229,7 +229,7 @@ impl Asker for AsPerson {
     }
 
     fn query(&self, scope: &Scope, query: &Query) -> Pages {
-        Pages { of: self.clone(), scope: scope.to_string(), units: sparing::units(query), read: 0 }
+        Pages { of: self.clone(), scope: scope.to_string(), units: cost::query_units(query), read: 0 }
     }
 
     async fn may_read(&self, _token: &SecretString, scope: &Scope) -> Result<Option<bool>, cost::Error> {
@@ -330,6 +330,11 @@ pub(crate) fn query(days: i8) -> Query {
     let period = Period::new(date(2026, 11, 1), date(2026, 11, days), date(2026, 11, 26)).unwrap();
     let service = Grouping::Dimension("ServiceName".to_owned());
     Query::builder(Metric::Actual, period).group_by(service).build().unwrap()
+}
+
+/// The same without the services.
+pub(crate) fn whole(days: i8) -> Query {
+    Query::builder(Metric::Actual, query(days).period()).build().unwrap()
 }
 
 /// So many months, back from October 2026: a unit each, about.
