@@ -8,6 +8,9 @@ import copy
 # Kinds of volume that the profile allows.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
+# AppArmor, SELinux, how /proc is seen, processes of a Windows host: the profile allows some values, and we need none.
+OF_THE_RUNTIME = {"appArmorProfile", "procMount", "seLinuxOptions", "windowsOptions"}
+
 # Rules for the pod, and for each container: what must be true.
 POD = {
     "no namespace of the host": lambda pod: not any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")),
@@ -16,6 +19,7 @@ POD = {
     "seccomp of the runtime": lambda pod: pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault",
     "volumes of the allowed kinds": lambda pod: all(set(volume) - {"name"} <= VOLUMES for volume in pod.get("volumes", [])),
     "no sysctls": lambda pod: "sysctls" not in pod["securityContext"],
+    "the pod is what its runtime makes of it": lambda pod: not OF_THE_RUNTIME & pod["securityContext"].keys(),
     # Beyond the profile.
     "no token of Kubernetes": lambda pod: pod["automountServiceAccountToken"] is False,
     "time to end": lambda pod: pod["terminationGracePeriodSeconds"] >= delay_and_drain(pod),
@@ -29,6 +33,9 @@ CONTAINER = {
     "no user of its own": lambda one: "runAsUser" not in one["securityContext"],
     "no seccomp of its own": lambda one: "seccompProfile" not in one["securityContext"],
     "no port of the host": lambda one: not any("hostPort" in port for port in one["ports"]),
+    "it is what its runtime makes of it": lambda one: not OF_THE_RUNTIME & one["securityContext"].keys(),
+    # From 1.34 on.
+    "no probe of another host": lambda one: not any("host" in how for how in asked(one) if isinstance(how, dict)),
     # Beyond the profile.
     "read-only root": lambda one: one["securityContext"]["readOnlyRootFilesystem"] is True,
     "processor asked for": lambda one: one["resources"]["requests"]["cpu"],
@@ -44,6 +51,7 @@ TAMPERED = {
     "seccomp of the runtime": (["securityContext", "seccompProfile", "type"], "Unconfined"),
     "volumes of the allowed kinds": (["volumes"], [{"name": "x", "hostPath": {"path": "/"}}]),
     "no sysctls": (["securityContext", "sysctls"], []),
+    "the pod is what its runtime makes of it": (["securityContext", "seLinuxOptions"], {"type": "spc_t"}),
     "no token of Kubernetes": (["automountServiceAccountToken"], True),
     "time to end": (["terminationGracePeriodSeconds"], 30),
     "spread": (["topologySpreadConstraints"], []),
@@ -54,6 +62,8 @@ TAMPERED = {
     "no user of its own": (["containers", 0, "securityContext", "runAsUser"], 0),
     "no seccomp of its own": (["containers", 0, "securityContext", "seccompProfile"], {"type": "Unconfined"}),
     "no port of the host": (["containers", 0, "ports"], [{"hostPort": 80}]),
+    "it is what its runtime makes of it": (["containers", 0, "securityContext", "procMount"], "Unmasked"),
+    "no probe of another host": (["containers", 0, "livenessProbe"], {"httpGet": {"host": "169.254.169.254"}}),
     "read-only root": (["containers", 0, "securityContext", "readOnlyRootFilesystem"], False),
     "processor asked for": (["containers", 0, "resources"], {"requests": {}, "limits": {"memory": "1Gi"}}),
     "memory limited": (["containers", 0, "resources"], {"requests": {"cpu": 1}, "limits": {}}),
@@ -75,6 +85,13 @@ RIGHT = {
         "startupProbe": {}, "livenessProbe": {}, "readinessProbe": {},
     }],
 }
+
+
+def asked(container):
+    """What probes and hooks do."""
+    hooks = [hook for name in ("postStart", "preStop") if (hook := container.get("lifecycle", {}).get(name))]
+    probes = [container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness") if f"{kind}Probe" in container]
+    return [how for one in hooks + probes for how in one.values()]
 
 
 def delay_and_drain(pod):
