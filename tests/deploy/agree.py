@@ -253,6 +253,7 @@ def scaling(release):
 
 def monitors(release):
     services = release.all("Service")
+    certificates = {one["spec"]["secretName"]: one["spec"].get("dnsNames", []) for one in release.all("Certificate")}
     for monitor in release.all("ServiceMonitor"):
         labels = monitor["spec"]["selector"]["matchLabels"].items()
         found = [one for one in services if labels <= one["metadata"]["labels"].items()]
@@ -260,3 +261,8 @@ def monitors(release):
         for endpoint in monitor["spec"]["endpoints"]:
             if len(found) != 1 or endpoint["port"] not in known or endpoint["scheme"] != "https":
                 yield f"{monitor['metadata']['name']} asks {endpoint}, and there is {known}"
+            told = endpoint["tlsConfig"]
+            # One of the release's own; another is of whoever made it.
+            secret = told.get("ca", {}).get("secret", {}).get("name", "")
+            if secret.startswith("costs-") and told["serverName"] not in certificates.get(secret, []):
+                yield f"{monitor['metadata']['name']} wants {told['serverName']} by {secret}, which has {certificates.get(secret)}"
