@@ -293,6 +293,12 @@ async fn a_changed_policy_holds_without_a_restart_and_one_that_is_none_does_not(
     const OPEN: &str = r#"
 [tools.list_subscriptions]
 scopes = ["cost.read"]
+[tools.cost_query]
+scopes = ["cost.read"]
+[tools.cost_compare]
+scopes = ["cost.read"]
+[tools.list_dimensions]
+scopes = ["cost.read"]
 [tools.cost_by_service]
 scopes = ["cost.read"]
 [tools.cost_export]

@@ -136,7 +136,14 @@ fn given(what: Given) -> Vec<String> {
             &["/mcp", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
         }
         Given::Scope => &["cost.read", "cost.export"],
-        Given::Tool => &["list_subscriptions", "cost_by_service", "cost_export"],
+        Given::Tool => &[
+            "list_subscriptions",
+            "cost_query",
+            "cost_compare",
+            "list_dimensions",
+            "cost_by_service",
+            "cost_export",
+        ],
     };
     words.iter().map(ToString::to_string).collect()
 }

@@ -31,7 +31,18 @@ async fn every_tool_is_listed_for_everybody() {
         let answer = stack.caller.request(Some(&stack.token(person)), "tools/list", json!({})).await;
         let tools = answer.document["result"]["tools"].as_array().unwrap();
         let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["list_subscriptions", "cost_by_service", "cost_export"], "{person}");
+        assert_eq!(
+            names,
+            [
+                "list_subscriptions",
+                "cost_query",
+                "cost_compare",
+                "list_dimensions",
+                "cost_by_service",
+                "cost_export"
+            ],
+            "{person}"
+        );
     }
 }
 

@@ -50,6 +50,12 @@ async fn the_challenge_asks_only_for_scopes_that_can_be_had() {
 const STRICT_EXPORT: &str = r#"
 [tools.list_subscriptions]
 scopes = ["cost.read"]
+[tools.cost_query]
+scopes = ["cost.read"]
+[tools.cost_compare]
+scopes = ["cost.read"]
+[tools.list_dimensions]
+scopes = ["cost.read"]
 [tools.cost_by_service]
 scopes = ["cost.read"]
 auth_context = "c1"

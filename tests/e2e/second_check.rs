@@ -16,6 +16,12 @@ use telemetry::Metrics;
 const LENIENT: &str = r#"
 [tools.list_subscriptions]
 scopes = ["cost.read"]
+[tools.cost_query]
+scopes = ["cost.read"]
+[tools.cost_compare]
+scopes = ["cost.read"]
+[tools.list_dimensions]
+scopes = ["cost.read"]
 [tools.cost_by_service]
 scopes = ["cost.read"]
 [tools.cost_export]

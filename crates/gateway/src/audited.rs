@@ -16,7 +16,12 @@ const TOOL_CALL: &str = "tools/call";
 
 /// A call of a tool, for its decision.
 pub(crate) fn call(principal: &Principal, tool: &str, arguments: Option<&Map<String, Value>>) -> Call {
-    let subscription = arguments.and_then(|arguments| arguments.get("subscription")).and_then(Value::as_str);
+    let argument = |name| arguments.and_then(|arguments| arguments.get(name));
+    let of_scopes = || match argument("scopes")? {
+        Value::Array(scopes) => scopes.first().filter(|_| scopes.len() == 1),
+        scope => Some(scope),
+    };
+    let subscription = argument("subscription").or_else(of_scopes).and_then(Value::as_str);
     // By name it would say what somebody called it.
     by(principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
 }

@@ -189,6 +189,29 @@ impl ToolError {
         Self { code, detail, retry_after_seconds: None, azure: None, subscriptions: Vec::new() }
     }
 
+    /// The code.
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What happened and what to do next.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The names that would have been right, where Azure lists them.
+    pub(super) fn valid_values(&self) -> &[String] {
+        self.azure.as_ref().map_or(&[], |azure| &azure.valid_values)
+    }
+
+    /// The same error in other words, with those names in another order.
+    pub(super) fn reworded(mut self, detail: String, valid_values: Vec<String>) -> Self {
+        if let Some(azure) = &mut self.azure {
+            azure.valid_values = valid_values;
+        }
+        Self { detail, ..self }
+    }
+
     /// The same error with what there is to choose from.
     pub(super) fn with_choices(self, subscriptions: Vec<Choice>) -> Self {
         Self { subscriptions, ..self }

@@ -7,6 +7,7 @@ use audit::Audit;
 use cost::{DetailsLimits, Paged, QueryPages, Usage};
 use identity::BearerToken;
 use identity::clock::SharedClock;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
@@ -121,9 +122,14 @@ impl ToolContext {
         Ok(self.services.engine.list(&self.azure, scope, pages, self.patience).await?)
     }
 
+    /// The moment, by the service's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
     /// Today, in UTC: Azure's days are.
     pub(super) fn today(&self) -> Date {
-        self.services.clock.now().to_zoned(TimeZone::UTC).date()
+        self.now().to_zoned(TimeZone::UTC).date()
     }
 
     /// How large an export may be, and how long it may still take: less than the request may, so that the tool's

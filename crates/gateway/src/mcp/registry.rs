@@ -14,11 +14,19 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, ToolError};
 use super::context::ToolContext;
-use super::tools::{CostByService, CostExport, ListSubscriptions};
+use super::tools::{CostByService, CostCompare, CostExport, CostQuery, ListDimensions, ListSubscriptions};
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
-pub(super) static TOOLS: LazyLock<Vec<Entry>> =
-    LazyLock::new(|| vec![entry::<ListSubscriptions>(), entry::<CostByService>(), entry::<CostExport>()]);
+pub(super) static TOOLS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    vec![
+        entry::<ListSubscriptions>(),
+        entry::<CostQuery>(),
+        entry::<CostCompare>(),
+        entry::<ListDimensions>(),
+        entry::<CostByService>(),
+        entry::<CostExport>(),
+    ]
+});
 
 /// The tools' names.
 pub(crate) fn tool_names() -> Vec<&'static str> {

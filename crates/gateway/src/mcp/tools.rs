@@ -1,18 +1,31 @@
 //! The tools, one file each, and what they share: how a question names a subscription and a period, how money reads.
 
 pub(super) use cost_by_service::CostByService;
+pub(super) use cost_compare::CostCompare;
 pub(super) use cost_export::CostExport;
+pub(super) use cost_query::CostQuery;
+pub(super) use list_dimensions::ListDimensions;
 pub(super) use list_subscriptions::ListSubscriptions;
 
 mod absent;
 #[cfg(test)]
 mod as_it_is;
+mod ask;
 mod cost_by_service;
+mod cost_compare;
 mod cost_export;
+mod cost_query;
+mod figures;
+mod list_dimensions;
 mod list_subscriptions;
 mod money;
 mod page;
 mod period;
 mod question;
+mod run;
+mod scopes;
+mod shown;
+mod spark;
 mod subscription;
 mod table;
+mod told;

@@ -12,6 +12,12 @@ scopes = ["cost.read"]
 scopes = ["cost.export", "cost.read"]
 roles = ["Cost.Exporter"]
 auth_context = "c1"
+[tools.cost_query]
+scopes = ["cost.read"]
+[tools.cost_compare]
+scopes = ["cost.read"]
+[tools.list_dimensions]
+scopes = ["cost.read"]
 "#;
 
 fn parse(text: &str) -> Result<Policy, PolicyError> {

@@ -1,10 +1,9 @@
 //! As much of a long list as one answer holds. What it leaves out is counted, with the call that gets it.
 
-use std::io;
-
 use serde::Serialize;
 
 use super::table::Table;
+use super::told::length;
 
 /// The most bytes of an answer's rows as text.
 const TEXT_BYTES: usize = 6 * 1024;
@@ -37,7 +36,8 @@ impl<T: Serialize> Page<T> {
         for entry in all.into_iter().skip(skipped) {
             let (data, cells) = row(entry);
             let line = Table::line(&cells);
-            bytes += length(&data);
+            // With a comma.
+            bytes += length(&data) + 1;
             if !shown.is_empty() && (table.len() + line.len() > TEXT_BYTES || bytes > DATA_BYTES) {
                 break;
             }
@@ -67,27 +67,6 @@ impl<T: Serialize> Page<T> {
             None => String::new(),
         };
         format!("\n{shown} of {} {what} shown.{rest}", self.total)
-    }
-}
-
-/// The length of an item as JSON, the comma included.
-fn length(item: &impl Serialize) -> usize {
-    let mut counted = Counted(1);
-    // Counting does not fail; what cannot be written as JSON is noticed where the answer is.
-    let _ = serde_json::to_writer(&mut counted, item);
-    counted.0
-}
-
-struct Counted(usize);
-
-impl io::Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -15,6 +15,12 @@ use crate::mcp::answer::{Failure, ToolError};
 #[schemars(with = "Date")]
 pub(super) struct Day(Date);
 
+impl From<Date> for Day {
+    fn from(day: Date) -> Self {
+        Self(day)
+    }
+}
+
 impl TryFrom<String> for Day {
     type Error = String;
 
@@ -93,6 +99,11 @@ impl fmt::Display for Days {
 }
 
 impl Days {
+    /// The days from one to another, seen from `today`.
+    pub(super) fn between(from: Date, to: Date, today: Date) -> Result<Self, Failure> {
+        PeriodInput { from: Some(Day(from)), to: Some(Day(to)) }.resolve(today)
+    }
+
     /// What stands under figures that are not final, or nothing.
     pub(super) fn caution(&self) -> Option<&'static str> {
         let days = (self.today - self.period.to()).get_days();

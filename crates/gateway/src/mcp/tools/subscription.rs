@@ -48,7 +48,7 @@ impl SubscriptionInput {
 }
 
 /// The id, where that is what was asked with: by itself, in the address that Azure writes it in, or behind the name.
-fn id_in(asked: &str) -> Option<SubscriptionId> {
+pub(super) fn id_in(asked: &str) -> Option<SubscriptionId> {
     let address = asked.trim_end_matches('/');
     if address.contains('/') {
         // A group's address asks for less than its subscription.
@@ -83,7 +83,7 @@ fn bare_id(text: &str) -> Option<SubscriptionId> {
 /// The one subscription of that name.
 pub(super) fn chosen(search: &NameSearch) -> Result<Found, Failure> {
     match &search.matching[..] {
-        [] => Err(not_found(search).into()),
+        [] => Err(not_found(&search.first, search.total).into()),
         [only] => {
             let doubt = || {
                 format!(
@@ -110,20 +110,21 @@ const MOST_NAMED: usize = 20;
 pub(super) const ASK_FOR_A_ROLE: &str = "Ask an owner of the subscription you are interested in to assign you the role Cost Management \
     Reader on it. A role given just now takes some minutes to count.";
 
-fn not_found(search: &NameSearch) -> ToolError {
-    let detail = if search.first.is_empty() {
+/// None has that name; `first` are those to choose from, of `total`.
+pub(super) fn not_found(first: &[Subscription], total: usize) -> ToolError {
+    let detail = if first.is_empty() {
         format!("You see no Azure subscription at all: no role is assigned to you on any. {ASK_FOR_A_ROLE}")
     } else {
-        let names = listed(&search.first, search.total, |s| foreign::name(&s.display_name));
+        let names = listed(first, total, |s| foreign::name(&s.display_name));
         format!(
             "You see no subscription of that name. You see: {names}. Where it is none of these, no role is assigned to you \
              on it. {ASK_FOR_A_ROLE}"
         )
     };
-    ToolError::new("subscription_not_found", detail).with_choices(choices(&search.first))
+    ToolError::new("subscription_not_found", detail).with_choices(choices(first))
 }
 
-fn ambiguous(matching: &[Subscription]) -> ToolError {
+pub(super) fn ambiguous(matching: &[Subscription]) -> ToolError {
     let directories_differ = matching.iter().any(|s| directory(s) != directory(&matching[0]));
     let line = |s: &Subscription| {
         let state = foreign::name(s.state.as_str());

@@ -1,0 +1,355 @@
+//! The days that a word means, seen from today. Days are UTC.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+
+use super::nearest::{nearest, quoted};
+
+/// First and last day as a word means them. The last may lie ahead.
+pub(in crate::mcp::tools) type Span = (Date, Date);
+
+/// What a word is, in the words that the schema shows.
+const WORDS: &[&str] = &[
+    "month_to_date",
+    "last_month",
+    "last_7_days",
+    "last_30_days",
+    "last_3_months",
+    "year_to_date",
+    "last_year",
+    "this_quarter",
+    "last_quarter",
+    "today",
+    "yesterday",
+    "2026-10",
+    "2026-Q3",
+    "2026",
+];
+
+/// Other words, folded to letters and digits with `_` between, and the one that they mean.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("mtd", "month_to_date"),
+    ("this_month", "month_to_date"),
+    ("current_month", "month_to_date"),
+    ("month", "month_to_date"),
+    ("this_month_to_date", "month_to_date"),
+    ("this_month_so_far", "month_to_date"),
+    ("previous_month", "last_month"),
+    ("prior_month", "last_month"),
+    ("past_month", "last_month"),
+    ("last_calendar_month", "last_month"),
+    ("the_last_month", "last_month"),
+    ("ytd", "year_to_date"),
+    ("this_year", "year_to_date"),
+    ("current_year", "year_to_date"),
+    ("year", "year_to_date"),
+    ("previous_year", "last_year"),
+    ("prior_year", "last_year"),
+    ("qtd", "this_quarter"),
+    ("quarter_to_date", "this_quarter"),
+    ("current_quarter", "this_quarter"),
+    ("quarter", "this_quarter"),
+    ("previous_quarter", "last_quarter"),
+    ("prior_quarter", "last_quarter"),
+    ("last_week", "last_7_days"),
+    ("past_week", "last_7_days"),
+    ("week", "last_7_days"),
+];
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// The days of a word: `last_month`, `2026-Q3`, `october`, `oct 2026`, `2026-10-01..2026-10-15`.
+///
+/// # Errors
+/// Says which words there are, the nearest first; or that the days lie ahead.
+pub(in crate::mcp::tools) fn read(word: &str, today: Date) -> Result<Span, String> {
+    const MOST: usize = 6;
+    let plain = plain(word);
+    let span = named(&plain, today).or_else(|| counted(&plain, today)).or_else(|| dated(&plain, today));
+    let span = span.or_else(|| range(word));
+    let (from, to) = span.ok_or_else(|| {
+        let nearest = quoted(nearest(word, WORDS.iter().copied(), MOST));
+        format!("'{word:.40}' is no period; the nearest are {nearest}; or give 'from' and 'to'")
+    })?;
+    if from > today {
+        return Err(format!(
+            "'{word:.40}' is in the future: today is {today} (UTC), and this server has no forecast"
+        ));
+    }
+    Ok((from, to))
+}
+
+/// In small letters, with `_` for what stands between words and numbers.
+fn plain(word: &str) -> String {
+    let word = word.trim().to_lowercase();
+    let parts: Vec<_> = word.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    parts.join("_")
+}
+
+/// Words that have a name.
+fn named(plain: &str, today: Date) -> Option<Span> {
+    let joined = |word: &str| word.replace('_', "") == plain.replace('_', "");
+    let synonym = SYNONYMS.iter().find(|(also, _)| joined(also)).map(|(_, word)| *word);
+    let word = synonym.or_else(|| WORDS.iter().copied().find(|word| joined(word)))?;
+    let month = today.first_of_month();
+    Some(match word {
+        "month_to_date" => (month, today),
+        "last_month" => whole_months(month.saturating_sub(1.month()), 1),
+        "last_7_days" => days_ending(today, 7),
+        "last_30_days" => days_ending(today, 30),
+        "last_3_months" => whole_months(month.saturating_sub(3.months()), 3),
+        "year_to_date" => (today.first_of_year(), today),
+        "last_year" => whole_months(today.first_of_year().saturating_sub(1.year()), 12),
+        "this_quarter" => (quarter_of(today), today),
+        "last_quarter" => whole_months(quarter_of(today).saturating_sub(3.months()), 3),
+        "today" => (today, today),
+        "yesterday" => (today.saturating_sub(1.day()), today.saturating_sub(1.day())),
+        _ => return None,
+    })
+}
+
+/// `last_14_days`, `past 6 months`: days end today, months are whole ones.
+fn counted(plain: &str, today: Date) -> Option<Span> {
+    /// Days and months of more than the 37 months that Azure keeps.
+    const MOST: i32 = 1_200;
+    let rest = ["last", "past", "previous", "the_last"].iter().find_map(|word| plain.strip_prefix(word))?;
+    let rest = rest.trim_start_matches('_');
+    let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+    let count: i32 = rest[..digits].parse().ok().filter(|count| (1..=MOST).contains(count))?;
+    match rest[digits..].trim_start_matches('_') {
+        "day" | "days" | "d" => Some(days_ending(today, count)),
+        "week" | "weeks" => Some(days_ending(today, count * 7)),
+        "month" | "months" => {
+            Some(whole_months(today.first_of_month().saturating_sub(count.months()), count))
+        }
+        _ => None,
+    }
+}
+
+/// A month, a quarter, a year, a day, by its date.
+fn dated(plain: &str, today: Date) -> Option<Span> {
+    let parts: Vec<&str> = plain.split('_').collect();
+    match parts[..] {
+        [one] => month_of_name(one)
+            .map(|month| latest(month, today))
+            .or_else(|| year(one).map(|year| (year, 12)))
+            .or_else(|| quarter_word(one, None))
+            .or_else(|| quarter(one).map(|quarter| latest_quarter(quarter, today)))
+            .map(|(from, months)| whole_months(from, months)),
+        [one, other] => {
+            let month =
+                |name: &str, of: &str| Some(in_year(year(of)?, month_of_name(name).or_else(|| month(name))?));
+            month(one, other)
+                .or_else(|| month(other, one))
+                .map(|from| (from, 1))
+                .or_else(|| quarter_word(one, Some(other)))
+                .or_else(|| quarter_word(other, Some(one)))
+                .map(|(from, months)| whole_months(from, months))
+        }
+        [_, _, _] => plain.replace('_', "-").parse().ok().map(|day: Date| (day, day)),
+        _ => None,
+    }
+}
+
+/// `2026-10-01..2026-10-15`, `2026-10-01 to 2026-10-15`.
+fn range(word: &str) -> Option<Span> {
+    let (from, to) =
+        ["..", " to ", "/", " - ", " until "].iter().find_map(|between| word.split_once(between))?;
+    let (from, to): (Date, Date) =
+        (from.trim().parse().ok()?, to.trim().trim_start_matches('.').parse().ok()?);
+    Some((from, to))
+}
+
+fn days_ending(last: Date, count: i32) -> Span {
+    (last.saturating_sub((count - 1).days()), last)
+}
+
+fn whole_months(from: Date, count: i32) -> Span {
+    (from, from.saturating_add(count.months()).saturating_sub(1.day()))
+}
+
+fn quarter_of(day: Date) -> Date {
+    in_year(day.first_of_year(), (day.month() - 1) / 3 * 3 + 1)
+}
+
+/// The first day of a month of the year that begins on a day.
+fn in_year(year: Date, month: i8) -> Date {
+    year.saturating_add((month - 1).months())
+}
+
+fn year(text: &str) -> Option<Date> {
+    let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_year.then(|| Date::new(text.parse().ok()?, 1, 1).ok()).flatten()
+}
+
+fn month(text: &str) -> Option<i8> {
+    text.parse().ok().filter(|month| (1..=12).contains(month) && text.len() <= 2)
+}
+
+fn month_of_name(text: &str) -> Option<i8> {
+    const LEAST: usize = 3;
+    let is = |name: &&str| name.starts_with(text) || (text == "sept" && **name == *"september");
+    if text.len() < LEAST {
+        return None;
+    }
+    MONTHS.iter().position(|name| is(&name)).and_then(|index| i8::try_from(index + 1).ok())
+}
+
+/// `q3` or `3q`: its first month.
+fn quarter(text: &str) -> Option<i8> {
+    let number = text.strip_prefix('q').or_else(|| text.strip_suffix('q'))?;
+    number.parse().ok().filter(|number| (1..=4).contains(number)).map(|number: i8| (number - 1) * 3 + 1)
+}
+
+/// `2026q3`, or `q3` with its year.
+fn quarter_word(text: &str, of: Option<&str>) -> Option<(Date, i32)> {
+    let (text, of) = match of {
+        Some(of) => (text, of),
+        None if text.is_ascii() && text.len() == 6 && !text.starts_with('q') => (&text[4..], &text[..4]),
+        None if text.is_ascii() && text.len() == 6 => (&text[..2], &text[2..]),
+        None => return None,
+    };
+    Some((in_year(year(of)?, quarter(text)?), 3))
+}
+
+/// The month of that number which began last.
+fn latest(month: i8, today: Date) -> (Date, i32) {
+    let this_year = in_year(today.first_of_year(), month);
+    let from = if this_year > today { this_year.saturating_sub(1.year()) } else { this_year };
+    (from, 1)
+}
+
+fn latest_quarter(first_month: i8, today: Date) -> (Date, i32) {
+    (latest(first_month, today).0, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const TODAY: Date = date(2026, 11, 27);
+
+    fn days(word: &str) -> String {
+        match read(word, TODAY) {
+            Ok((from, to)) => format!("{from} {to}"),
+            Err(said) => said,
+        }
+    }
+
+    #[test]
+    fn every_word_has_its_days() {
+        for (words, expected) in [
+            (
+                &[
+                    "month_to_date",
+                    "mtd",
+                    "MTD",
+                    "this month",
+                    "thisMonth",
+                    "Month to date",
+                    "current-month",
+                    "november",
+                    "Nov",
+                    "2026-11",
+                ][..],
+                "2026-11-01 2026-11-",
+            ),
+            (
+                &[
+                    "last_month",
+                    "LastMonth",
+                    "previous month",
+                    "october",
+                    "Oct",
+                    "oct 2026",
+                    "October 2026",
+                    "2026-10",
+                    "2026/10",
+                    "2026 oct",
+                    "10/2026",
+                ],
+                "2026-10-01 2026-10-31",
+            ),
+            (
+                &["last_7_days", "last 7 days", "last7days", "past 7 days", "last_week"],
+                "2026-11-21 2026-11-27",
+            ),
+            (&["last_30_days", "Last30Days", "past 30 days"], "2026-10-29 2026-11-27"),
+            (&["last_14_days", "past two"], "2026-11-14 2026-11-27"),
+            (&["last_3_months", "last 3 months", "past_3_months"], "2026-08-01 2026-10-31"),
+            (&["last_6_months"], "2026-05-01 2026-10-31"),
+            (&["year_to_date", "ytd", "this year"], "2026-01-01 2026-11-27"),
+            (&["2026"], "2026-01-01 2026-12-31"),
+            (&["last_year", "2025"], "2025-01-01 2025-12-31"),
+            (
+                &["2026-Q3", "2026Q3", "q3 2026", "Q3-2026", "q3", "2026 q3", "last_quarter", "q32026"],
+                "2026-07-01 2026-09-30",
+            ),
+            (&["qtd", "this quarter"], "2026-10-01 2026-11-27"),
+            (&["2026-Q4", "q4"], "2026-10-01 2026-12-31"),
+            (&["december", "dec"], "2025-12-01 2025-12-31"),
+            (&["sept", "September", "2026-09", "2026-9"], "2026-09-01 2026-09-30"),
+            (&["today"], "2026-11-27 2026-11-27"),
+            (&["yesterday", "2026-11-26"], "2026-11-26 2026-11-26"),
+            (
+                &["2026-10-01..2026-10-15", "2026-10-01 to 2026-10-15", "2026-10-01/2026-10-15"],
+                "2026-10-01 2026-10-15",
+            ),
+        ] {
+            for word in words.iter().filter(|word| **word != "past two") {
+                assert!(days(word).starts_with(expected), "{word}: {}", days(word));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_nearest() {
+        for (word, nearest) in [
+            ("last_mnth", "'last_month'"),
+            ("last_seven_days", "'last_7_days'"),
+            ("yeartodat", "'year_to_date'"),
+            ("month_todate_", "2026-11-01"),
+            ("2026-13", "'2026-10'"),
+            ("2026-Q5", "'2026-Q3'"),
+            ("fortnight", "nearest are '"),
+            ("last_0_days", "'last_30_days'"),
+            ("last_99999999999_days", "nearest are '"),
+            ("", "nearest are '"),
+            ("ma", "nearest are '"),
+        ] {
+            assert!(days(word).contains(nearest), "{word}: {}", days(word));
+        }
+    }
+
+    #[test]
+    fn what_lies_ahead_is_said_to() {
+        for word in ["2026-12", "2027", "2027-Q1", "dec 2026", "2026-11-28..2026-12-01"] {
+            assert!(days(word).contains("in the future: today is 2026-11-27"), "{word}: {}", days(word));
+        }
+    }
+
+    #[test]
+    fn ends_of_months_and_years_are_right() {
+        let at = |word: &str, today: Date| read(word, today).unwrap();
+        assert_eq!(at("last_month", date(2026, 3, 31)), (date(2026, 2, 1), date(2026, 2, 28)));
+        assert_eq!(at("last_month", date(2026, 1, 1)), (date(2025, 12, 1), date(2025, 12, 31)));
+        assert_eq!(at("last_quarter", date(2026, 2, 5)), (date(2025, 10, 1), date(2025, 12, 31)));
+        assert_eq!(at("february", date(2028, 3, 1)), (date(2028, 2, 1), date(2028, 2, 29)));
+        assert_eq!(at("may", date(2026, 5, 1)), (date(2026, 5, 1), date(2026, 5, 31)));
+    }
+}

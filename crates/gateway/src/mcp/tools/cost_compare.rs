@@ -1,0 +1,92 @@
+//! `cost_compare`: two periods, and what drove the difference.
+
+use cost::{ComparePlan, Compared, Comparison, Grouping};
+use jiff::civil::Date;
+
+use self::answer::Known;
+use self::baseline::baseline_of;
+use super::ask::question::{CompareInput, days_of};
+use super::period::Days;
+use super::run::{self, Ran};
+use super::scopes::{self, Scopes};
+use crate::mcp::answer::{Answer, Failure};
+use crate::mcp::context::ToolContext;
+use crate::mcp::registry::Definition;
+
+mod answer;
+mod baseline;
+mod output;
+
+/// The tool.
+pub(in crate::mcp) struct CostCompare;
+
+impl Definition for CostCompare {
+    const NAME: &'static str = "cost_compare";
+    const TITLE: &'static str = "Compare two periods";
+    const DESCRIPTION: &'static str = "Why costs changed: two periods, the groups that drove the difference, and how much of each is usage, price or \
+        other charges. Drivers and rest add up to the change. Says per day, calendar and commitment coverage too. Without \
+        arguments: the complete days of this month against the first days of the month before, by service.";
+    type Input = CompareInput;
+    type Output = output::Output;
+
+    async fn call(context: ToolContext, mut input: CompareInput) -> Result<Answer<output::Output>, Failure> {
+        let now = context.now();
+        let (before, after) = periods(&input, context.today(), now)?;
+        let scopes = Scopes::resolve(&context, &input.scopes).await?;
+        scopes.check_groups(std::slice::from_ref(&input.group_by))?;
+        scopes::by_id(&context, &mut input.filter).await?;
+        scopes::by_id(&context, &mut input.exclude).await?;
+        let comparison = Comparison {
+            metric: input.metric,
+            before: before.period,
+            after: after.period,
+            by: input.group_by.clone(),
+            filter: input.filter.clone(),
+            exclude: input.exclude.clone(),
+        };
+        let names = names(&input);
+        let plan = |known: Option<&[String]>| ComparePlan::new(&comparison, known);
+        let Ran { parts, scopes: answered, partial, azure } =
+            run::each(&context, &scopes.all, &names, plan).await?;
+        let differences = Compared::merged(parts)?.currencies(input.skip.saturating_add(input.top))?;
+        let Scopes { title, notes, .. } = scopes;
+        let paths = answered.iter().map(ToString::to_string).collect();
+        let complete_until = cost::complete_until(now);
+        Known {
+            input: &input,
+            title,
+            scopes: paths,
+            notes,
+            before,
+            after,
+            differences,
+            complete_until,
+            partial,
+            azure,
+        }
+        .answer()
+    }
+}
+
+/// The two periods: the one before as it is asked for, or by the one after.
+fn periods(input: &CompareInput, today: Date, now: jiff::Timestamp) -> Result<(Days, Days), Failure> {
+    let after = input.when.days(today)?;
+    if let Some(word) = &input.baseline {
+        return Ok((days_of(word, today)?, after));
+    }
+    let days = (after.period.from(), after.period.to());
+    let (before, compared) = baseline_of(days, today, cost::complete_until(now));
+    let checked = |(from, to)| Days::between(from, to, today);
+    Ok((checked(before)?, checked(compared)?))
+}
+
+/// The dimensions that the question names.
+fn names(input: &CompareInput) -> Vec<&str> {
+    let conditions = input.filter.iter().chain(&input.exclude).map(|condition| &condition.by);
+    let dimension = |by: &'_ Grouping| matches!(by, Grouping::Dimension(_));
+    std::iter::once(&input.group_by)
+        .chain(conditions)
+        .filter(|by| dimension(by))
+        .map(Grouping::name)
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! `cost_query`: any question about costs.
+
+use cost::{Breakdown, Condition, Grouping, Plan, Question};
+
+use self::answer::Known;
+use super::ask::question::QueryInput;
+use super::run::{self, Ran};
+use super::scopes::{self, Scopes};
+use crate::mcp::answer::{Answer, Failure};
+use crate::mcp::context::ToolContext;
+use crate::mcp::registry::Definition;
+
+mod answer;
+mod empty;
+mod output;
+mod text;
+
+/// The tool.
+pub(in crate::mcp) struct CostQuery;
+
+impl Definition for CostQuery {
+    const NAME: &'static str = "cost_query";
+    const TITLE: &'static str = "Ask for costs";
+    const DESCRIPTION: &'static str = "Costs of subscriptions, resource groups, management groups or billing scopes: by any dimension or tag, \
+        by day or month, filtered, with quantities, unit prices or US dollars. All costs are counted, none twice; what is not \
+        shown is in other and more. Amounts are exact decimals per currency. Without arguments: this month, all your \
+        subscriptions.";
+    type Input = QueryInput;
+    type Output = output::Output;
+
+    async fn call(context: ToolContext, mut input: QueryInput) -> Result<Answer<output::Output>, Failure> {
+        let days = input.when.days(context.today())?;
+        let complete_until = cost::complete_until(context.now());
+        let scopes = Scopes::resolve(&context, &input.scopes).await?;
+        scopes.check_groups(&input.group_by)?;
+        scopes::by_id(&context, &mut input.filter).await?;
+        scopes::by_id(&context, &mut input.exclude).await?;
+        let question = question(&input, days.period);
+        let names = names(&input);
+        let plan = |known: Option<&[String]>| Plan::new(&question, known);
+        let Ran { parts, scopes: answered, partial, azure } =
+            run::each(&context, &scopes.all, &names, plan).await?;
+        let costs = Breakdown::merged(parts)?;
+        let empty = if costs.lines.is_empty() {
+            Some(empty::explain(&context, &answered, &input, days, complete_until).await?)
+        } else {
+            None
+        };
+        let Scopes { title, notes, .. } = scopes;
+        let paths = answered.iter().map(ToString::to_string).collect();
+        Known {
+            input: &input,
+            title,
+            scopes: paths,
+            notes,
+            days,
+            costs,
+            complete_until,
+            partial,
+            azure,
+            empty,
+        }
+        .answer()
+    }
+}
+
+fn question(input: &QueryInput, period: cost::Period) -> Question {
+    Question {
+        metric: input.metric,
+        period,
+        granularity: input.granularity,
+        grouping: input.group_by.clone(),
+        filter: input.filter.clone(),
+        exclude: input.exclude.clone(),
+        measures: input.measures,
+    }
+}
+
+/// The dimensions that the question names.
+fn names(input: &QueryInput) -> Vec<&str> {
+    let conditions = input.filter.iter().chain(&input.exclude).map(|condition: &Condition| &condition.by);
+    let dimension = |by| match by {
+        &Grouping::Dimension(ref name) => Some(name.as_str()),
+        Grouping::Tag(_) => None,
+    };
+    input.group_by.iter().chain(conditions).filter_map(dimension).collect()
+}

@@ -1,0 +1,288 @@
+//! Which scopes a question is about: each once, and none that lies within another, so that nothing is counted twice.
+
+use std::collections::BTreeSet;
+
+use cost::{BillingPart, Condition, Grouping, Scope, Subscription, SubscriptionId, SubscriptionState};
+use futures::future::join_all;
+
+use self::overlap::{Clash, Inside};
+use super::ask::fields::MOST_SCOPES;
+use super::ask::nearest::{folded, steps};
+use super::subscription::{ambiguous, id_in, not_found};
+use crate::mcp::answer::{Failure, ToolError};
+use crate::mcp::context::ToolContext;
+use crate::mcp::foreign;
+
+mod form;
+mod overlap;
+
+/// The scopes of a question.
+pub(super) struct Scopes {
+    pub(super) all: Vec<Scope>,
+    /// What they are called together, for a text.
+    pub(super) title: String,
+    /// Sentences about scopes that are not among them.
+    pub(super) notes: Vec<String>,
+}
+
+impl Scopes {
+    /// The scopes that these texts mean; without any, every subscription in use that this person sees.
+    ///
+    /// # Errors
+    /// Says what is no scope, which subscriptions there are to choose from, and what cannot be asked together.
+    pub(super) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
+        let forms: Vec<_> = asked.iter().map(|text| form::read(text)).collect::<Result<_, _>>()?;
+        let needs_names = forms.is_empty() || forms.iter().any(|form| matches!(form, form::Form::Name(_)));
+        let seen = if needs_names { subscriptions(context).await? } else { Vec::new() };
+        if forms.is_empty() {
+            return every(seen);
+        }
+        let mut found = Vec::new();
+        for form in &forms {
+            found.push(match form {
+                form::Form::Scope(scope) => (scope.clone(), None),
+                form::Form::Name(name) => {
+                    let one = named(&seen, name)?;
+                    (Scope::Subscription(one.id), Some(one.display_name.clone()))
+                }
+            });
+        }
+        let title = title(&found);
+        let (scopes, mut inside) = overlap::by_path(found.into_iter().map(|(scope, _)| scope).collect());
+        let members = members(context, &scopes).await?;
+        let (all, also_inside) = overlap::by_members(scopes, &members).map_err(|clash| refused(&clash))?;
+        inside.extend(also_inside);
+        Ok(Self { all, title, notes: dropped(&inside).into_iter().collect() })
+    }
+
+    /// Refuses groups that these scopes have not.
+    ///
+    /// # Errors
+    /// Says where it can be asked.
+    pub(super) fn check_groups(&self, groups: &[Grouping]) -> Result<(), Failure> {
+        let is_resource = |by: &Grouping| matches!(by, Grouping::Dimension(name) if name.eq_ignore_ascii_case("ResourceId"));
+        let wide = self.all.iter().find(|scope| is_wide(scope));
+        match wide.filter(|_| groups.iter().any(is_resource)) {
+            None => Ok(()),
+            Some(scope) => Err(ToolError::new(
+                "invalid_query",
+                format!(
+                    "Azure groups by ResourceId at subscriptions and resource groups only, not at {}. Group by SubscriptionId \
+                     there first, then ask the dearest subscription by ResourceId.",
+                    called(scope)
+                ),
+            )
+            .into()),
+        }
+    }
+}
+
+/// A management group or a billing scope: it holds subscriptions.
+pub(super) const fn is_wide(scope: &Scope) -> bool {
+    matches!(scope, Scope::ManagementGroup(_) | Scope::Billing { .. })
+}
+
+/// The subscriptions that this person sees, by name.
+pub(super) async fn subscriptions(context: &ToolContext) -> Result<Vec<Subscription>, Failure> {
+    let list = |cost: cost::Client, token| async move { cost.subscriptions(&token).await };
+    let mut seen = context.azure(list).await?;
+    seen.sort_by(|a, b| a.display_name.cmp(&b.display_name).then_with(|| a.id.cmp(&b.id)));
+    Ok(seen)
+}
+
+/// Conditions with each subscription by its id, where people wrote its name: names are nobody's alone, and a management group
+/// takes a name only with its id beside it.
+pub(super) async fn by_id(context: &ToolContext, conditions: &mut [Condition]) -> Result<(), Failure> {
+    let is_subscription = |condition: &Condition| {
+        let name = condition.by.name();
+        matches!(condition.by, Grouping::Dimension(_))
+            && (name == "SubscriptionName"
+                || (name == "SubscriptionId" && condition.values.iter().any(|v| id_in(v).is_none())))
+    };
+    if !conditions.iter().any(is_subscription) {
+        return Ok(());
+    }
+    let seen = subscriptions(context).await?;
+    for condition in conditions.iter_mut().filter(|condition| is_subscription(condition)) {
+        let mut ids = Vec::new();
+        for value in &condition.values {
+            match id_in(value) {
+                Some(id) => ids.push(id),
+                None => ids.extend(all_named(&seen, value)?.iter().map(|one| one.id)),
+            }
+        }
+        *condition = Condition {
+            by: Grouping::Dimension("SubscriptionId".to_owned()),
+            values: ids.iter().map(ToString::to_string).collect(),
+        };
+    }
+    Ok(())
+}
+
+/// Every subscription in use.
+fn every(seen: Vec<Subscription>) -> Result<Scopes, Failure> {
+    let is_used = |one: &Subscription| {
+        !matches!(
+            one.state,
+            SubscriptionState::Disabled | SubscriptionState::Deleted | SubscriptionState::Other(_)
+        )
+    };
+    let (used, unused): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_used);
+    if used.is_empty() {
+        return Err(not_found(&unused, unused.len()).into());
+    }
+    let all: Vec<_> = used.iter().take(MOST_SCOPES).map(|one| Scope::Subscription(one.id)).collect();
+    let mut notes = Vec::new();
+    let left: Vec<_> = used.iter().skip(MOST_SCOPES).collect();
+    if !left.is_empty() {
+        notes.push(format!(
+            "{} subscriptions are not in it, for a question takes {MOST_SCOPES}: {}. Name them in `scopes`, or ask for the \
+             management group or billing account above them.",
+            left.len(),
+            few(left.iter().map(|one| one.display_name.as_str()))
+        ));
+    }
+    if !unused.is_empty() {
+        let names = few(unused.iter().map(|one| one.display_name.as_str()));
+        notes.push(format!("Subscriptions that are not enabled are not in it: {names}."));
+    }
+    let title = match &used[..] {
+        [only] => foreign::name(&only.display_name),
+        _ if left.is_empty() => format!("All {} subscriptions you see", all.len()),
+        _ => format!("The first {} of {} subscriptions you see", all.len(), used.len()),
+    };
+    Ok(Scopes { all, title, notes })
+}
+
+/// Some names in a sentence, and how many more there are.
+fn few<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MOST: usize = 5;
+    let more = names.len().saturating_sub(MOST);
+    let mut few: Vec<_> = names.take(MOST).map(|name| cost::visible(name, 60)).collect();
+    if more > 0 {
+        few.push(format!("and {more} more"));
+    }
+    few.join(", ")
+}
+
+/// The one subscription of a name.
+fn named<'a>(seen: &'a [Subscription], name: &str) -> Result<&'a Subscription, Failure> {
+    match &all_named(seen, name)?[..] {
+        [only] => Ok(only),
+        several => {
+            let several: Vec<_> = several.iter().map(|&one| one.clone()).collect();
+            Err(ambiguous(&several).into())
+        }
+    }
+}
+
+/// The subscriptions of a name, at least one.
+fn all_named<'a>(seen: &'a [Subscription], name: &str) -> Result<Vec<&'a Subscription>, Failure> {
+    // There and back, for some letters have one capital and several small forms.
+    let compared = |name: &str| name.trim().to_lowercase().to_uppercase().to_lowercase();
+    let wanted = compared(name);
+    let matching: Vec<_> = seen.iter().filter(|one| compared(&one.display_name) == wanted).collect();
+    if !matching.is_empty() {
+        return Ok(matching);
+    }
+    let (total, wanted) = (seen.len(), folded(name));
+    let mut nearest = seen.to_vec();
+    nearest.sort_by_key(|one| steps(&wanted, &folded(&one.display_name)));
+    nearest.truncate(MOST_SCOPES);
+    Err(not_found(&nearest, total).into())
+}
+
+/// The subscriptions within each wide scope, where there is something beside it that may lie within; `None` where it is not
+/// known.
+async fn members(
+    context: &ToolContext,
+    scopes: &[Scope],
+) -> Result<Vec<Option<BTreeSet<SubscriptionId>>>, Failure> {
+    if scopes.len() < 2 {
+        return Ok(vec![None; scopes.len()]);
+    }
+    let of = |scope: &Scope| {
+        let scope = scope.clone();
+        async move {
+            if !is_wide(&scope) {
+                return Ok(None);
+            }
+            match context.dimension_values(&scope, "SubscriptionId", None).await {
+                Ok(found) if found.total <= found.values.len() as u64 => {
+                    Ok(found.values.iter().map(|value| id_in(value)).collect())
+                }
+                Ok(_) | Err(Failure::Tool(_)) => Ok(None),
+                Err(refused) => Err(refused),
+            }
+        }
+    };
+    join_all(scopes.iter().map(of)).await.into_iter().collect()
+}
+
+fn dropped(inside: &[Inside]) -> Option<String> {
+    const MOST: usize = 5;
+    let mut parts: Vec<_> = inside
+        .iter()
+        .take(MOST)
+        .map(|Inside { part, whole }| format!("{} lies within {}", called(part), called(whole)))
+        .collect();
+    let more = inside.len().saturating_sub(MOST);
+    if more > 0 {
+        parts.push(format!("{more} more lie within others"));
+    }
+    (!parts.is_empty()).then(|| format!("Counted once: {}.", parts.join("; ")))
+}
+
+fn refused(clash: &Clash) -> Failure {
+    let Clash { one, other, known } = clash;
+    let why = if *known {
+        "have costs in common, but neither holds the other"
+    } else {
+        "may have costs in common, and which ones cannot be known"
+    };
+    let detail = format!(
+        "{} and {} {why}: together they would be counted twice. Ask for each in a question of its own, or for what holds \
+         both.",
+        called(one),
+        called(other)
+    );
+    ToolError::new("scopes_overlap", detail).into()
+}
+
+/// What a scope is called in a sentence.
+pub(super) fn called(scope: &Scope) -> String {
+    match scope {
+        Scope::Subscription(id) => format!("subscription {id}"),
+        Scope::ResourceGroup { name, .. } => format!("resource group {}", foreign::name(name.as_str())),
+        Scope::ManagementGroup(id) => format!("management group {}", foreign::name(id.as_str())),
+        Scope::Billing { account, part } => {
+            let (kind, id) = match part {
+                BillingPart::Department(id) => ("department", id),
+                BillingPart::EnrollmentAccount(id) => ("enrollment account", id),
+                BillingPart::Profile(id) => ("billing profile", id),
+                BillingPart::InvoiceSection { section, .. } => ("invoice section", section),
+                BillingPart::Customer(id) => ("customer", id),
+                _ => ("billing account", account),
+            };
+            format!("{kind} {}", foreign::name(id.as_str()))
+        }
+        _ => "a scope".to_owned(),
+    }
+}
+
+fn title(found: &[(Scope, Option<String>)]) -> String {
+    match found {
+        [(_, Some(name))] => foreign::name(name),
+        [(scope, None)] => {
+            let mut called = called(scope);
+            if let Some(first) = called.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            called
+        }
+        several if several.iter().all(|(scope, _)| matches!(scope, Scope::Subscription(_))) => {
+            format!("{} subscriptions", several.len())
+        }
+        several => format!("{} scopes", several.len()),
+    }
+}

@@ -1,0 +1,157 @@
+//! What every cost tool tells beside its figures: what failed, what it took at Azure, and what was left out.
+
+use std::io;
+
+use cost::{Money, Scope, Totals};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::money::{self, Amount};
+use crate::mcp::foreign;
+
+/// The most bytes of an answer's text.
+pub(super) const MOST_TEXT: usize = 6_000;
+/// The most bytes of an answer's text and data together.
+pub(super) const MOST_BYTES: usize = 24_000;
+
+/// A part of what was asked that is not in the answer.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Eq, Serialize)]
+pub(super) struct Partial {
+    /// Its path.
+    pub(super) scope: String,
+    /// Why, as a stable code.
+    pub(super) code: String,
+    /// What happened and what to do next.
+    pub(super) detail: String,
+}
+
+impl Partial {
+    /// The most characters of a sentence; twenty of them leave room for the figures.
+    const MOST: usize = 240;
+
+    pub(super) fn new(scope: &Scope, code: &str, detail: &str) -> Self {
+        let detail = cost::visible(detail, Self::MOST);
+        Self { scope: foreign::exact(&scope.to_string()), code: code.to_owned(), detail }
+    }
+}
+
+/// Sentences about what is missing, for a text: at most three.
+pub(super) fn missing(partial: &[Partial]) -> Vec<String> {
+    const MOST: usize = 3;
+    let mut lines: Vec<_> = partial
+        .iter()
+        .take(MOST)
+        .map(|part| {
+            format!(
+                "Not in it: {} ({}). {}",
+                foreign::name(&part.scope),
+                part.code,
+                foreign::message(&part.detail)
+            )
+        })
+        .collect();
+    let rest = partial.len().saturating_sub(MOST);
+    if rest > 0 {
+        lines.push(format!("Not in it either: {rest} more, which `partial` names."));
+    }
+    lines
+}
+
+/// What the answer took at Azure.
+#[derive(Clone, Debug, Default, JsonSchema, PartialEq, Eq, Serialize)]
+pub(super) struct AzureUse {
+    /// Requests for costs.
+    pub(super) calls: u64,
+    /// Query units: days/31, rounded up, a query.
+    pub(super) query_units: u64,
+    /// Whether all of it is from answers that you were given before.
+    pub(super) cached: bool,
+    /// When Azure gave the oldest part.
+    pub(super) as_of: Option<Timestamp>,
+}
+
+impl AzureUse {
+    /// A line for people.
+    pub(super) fn line(&self) -> String {
+        let as_of =
+            self.as_of.map(|at| format!(", as of {}", at.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
+        if self.cached {
+            return format!("From answers you were given before{as_of}.");
+        }
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        let (calls, units) = (self.calls, self.query_units);
+        format!("Azure: {calls} call{}, {units} query unit{}{as_of}.", plural(calls), plural(units))
+    }
+}
+
+/// What was left out of an answer, and how to get it.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct More {
+    /// How many.
+    pub(super) left_out: usize,
+    /// What they cost.
+    pub(super) amounts: Vec<Amount>,
+    /// The arguments of the call that gets them.
+    pub(super) arguments: Map<String, Value>,
+    /// Said where `arguments` are only those that differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<&'static str>,
+}
+
+impl More {
+    /// The most bytes of arguments that are repeated.
+    const MOST_ARGUMENTS: usize = 1_200;
+
+    /// `given` with other values for `changed`; null takes a member out.
+    pub(super) fn new(
+        left_out: usize,
+        amounts: Vec<Amount>,
+        given: &Map<String, Value>,
+        changed: &[(&str, Value)],
+    ) -> Self {
+        let small = length(given) <= Self::MOST_ARGUMENTS;
+        let mut arguments = if small { given.clone() } else { Map::new() };
+        for (name, value) in changed {
+            // Whatever the member was called.
+            arguments.retain(|given, _| !given.eq_ignore_ascii_case(name));
+            if !(small && value.is_null()) {
+                arguments.insert((*name).to_owned(), value.clone());
+            }
+        }
+        let note = (!small).then_some("Give the other arguments as before.");
+        Self { left_out, amounts, arguments, note }
+    }
+}
+
+/// Sums as they stand in data.
+pub(super) fn amounts(totals: &Totals) -> Vec<Amount> {
+    totals.iter().map(Amount::from).collect()
+}
+
+/// Sums for people.
+pub(super) fn sums(totals: impl Iterator<Item = Money>) -> String {
+    totals.map(money::readable).collect::<Vec<_>>().join(" and ")
+}
+
+/// The length of a value as JSON.
+pub(super) fn length(value: &impl Serialize) -> usize {
+    let mut counted = Counted(0);
+    // Counting does not fail; what cannot be written as JSON is noticed where the answer is.
+    let _ = serde_json::to_writer(&mut counted, value);
+    counted.0
+}
+
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
