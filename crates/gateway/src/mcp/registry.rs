@@ -68,7 +68,7 @@ impl Entry {
 }
 
 fn entry<D: Definition>() -> Entry {
-    let annotations = ToolAnnotations::with_title(D::TITLE).read_only(true).open_world(true);
+    let annotations = ToolAnnotations::new().read_only(true).idempotent(true).open_world(true);
     let mut input_schema = schema_for_input::<D::Input>().unwrap_or_default();
     without_width(Arc::make_mut(&mut input_schema).values_mut());
     Entry {
@@ -88,25 +88,39 @@ fn entry<D: Definition>() -> Entry {
     }
 }
 
-/// The answer or the error: some clients hold the content of an error against the schema too.
+/// The answer or the error: some clients hold the content of an error against the schema too. It says types; what they mean is in
+/// docs/tools.md, for a list of tools is read anew in each conversation.
 fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
     let mut answer = schema_for_output::<T>().as_ref().clone();
-    let mut error = schema_for_output::<ToolError>().as_ref().clone();
-    let mut definitions = JsonObject::new();
-    for schema in [&mut answer, &mut error] {
-        schema.remove("$schema");
-        if let Some(Value::Object(own)) = schema.remove("$defs") {
-            definitions.extend(own);
-        }
+    let definitions = answer.remove("$defs");
+    for member in ["$schema", "title"] {
+        answer.remove(member);
     }
+    let error = json!({"type": "object", "required": ["code", "detail"]});
     let mut schema = JsonObject::new();
     schema.insert("type".into(), json!("object"));
     schema.insert("anyOf".into(), json!([answer, error]));
-    if !definitions.is_empty() {
-        schema.insert("$defs".into(), definitions.into());
+    if let Some(definitions) = definitions {
+        schema.insert("$defs".into(), definitions);
     }
-    without_width(schema.values_mut());
+    types_only(schema.values_mut());
     Arc::new(schema)
+}
+
+/// Leaves of a schema which members there are, and of which types.
+fn types_only<'a>(values: impl Iterator<Item = &'a mut Value>) {
+    const SAID: [&str; 4] = ["description", "format", "minimum", "maximum"];
+    for value in values {
+        match value {
+            Value::Object(members) => {
+                // A member of that name has a schema, which is an object.
+                members.retain(|name, value| value.is_object() || !SAID.contains(&name.as_str()));
+                types_only(members.values_mut());
+            }
+            Value::Array(items) => types_only(items.iter_mut()),
+            _ => {}
+        }
+    }
 }
 
 /// Takes out what Rust says of the width of its numbers: `"format": "uint64"` is not a format of JSON Schema. Validators warn
@@ -137,6 +151,31 @@ fn without_width<'a>(values: impl Iterator<Item = &'a mut Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All tools as a client gets them.
+    fn listed() -> Value {
+        json!({"tools": TOOLS.iter().map(Entry::tool).collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn the_list_of_tools_is_short_enough_to_be_read() {
+        const MOST: usize = 20_000;
+        let listed = listed().to_string();
+        assert!(listed.len() < MOST, "{} bytes", listed.len());
+    }
+
+    #[test]
+    fn clients_are_shown_the_plain_form_of_each_question() {
+        let inputs: Vec<_> =
+            TOOLS.iter().map(|entry| json!({entry.name: entry.tool().input_schema})).collect();
+        insta::assert_snapshot!("inputs", serde_json::to_string_pretty(&inputs).unwrap());
+        for entry in TOOLS.iter() {
+            let schema = entry.tool().input_schema;
+            for choice in ["anyOf", "oneOf", "allOf"] {
+                assert!(!schema.contains_key(choice), "{}: {choice}", entry.name);
+            }
+        }
+    }
 
     #[test]
     fn every_tool_describes_itself_and_both_schemas() {

@@ -158,11 +158,11 @@ impl From<Days> for PeriodOutput {
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum MetricInput {
-    /// What is invoiced.
+    // What is invoiced.
     #[default]
     #[serde(alias = "ActualCost", alias = "Actual", alias = "actual_cost")]
     Actual,
-    /// Reservations and savings plans spread over their term.
+    // Reservations and savings plans spread over their term.
     #[serde(alias = "AmortizedCost", alias = "Amortized", alias = "amortized_cost")]
     Amortized,
 }

@@ -12,10 +12,18 @@ pub(in crate::mcp::tools) struct Field {
     schema: fn() -> Value,
 }
 
-/// The schema of an object of these members; none of them must be given.
-pub(in crate::mcp::tools) fn object(fields: &[Field]) -> Schema {
-    let members: Map<String, Value> =
-        fields.iter().map(|field| (field.name.to_owned(), (field.schema)())).collect();
+/// The schema of an object of these members; none of them must be given. Those that `known` has too are said to be as there.
+pub(in crate::mcp::tools) fn object(fields: &[Field], known: Option<(&str, &[Field])>) -> Schema {
+    let member = |field: &Field| {
+        let mut schema = (field.schema)();
+        if let Some((tool, known)) = known
+            && known.iter().any(|known| known.name == field.name && (known.schema)() == schema)
+        {
+            schema["description"] = format!("As in {tool}.").into();
+        }
+        (field.name.to_owned(), schema)
+    };
+    let members: Map<String, Value> = fields.iter().map(member).collect();
     json_schema!({"type": "object", "properties": members, "additionalProperties": false})
 }
 

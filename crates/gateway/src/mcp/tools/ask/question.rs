@@ -65,6 +65,8 @@ pub(in crate::mcp) struct DimensionsInput {
 trait Asked: Sized {
     const NAME: &'static str;
     const FIELDS: &'static [Field];
+    /// The tool that says of the same members what they are.
+    const LIKE: Option<(&'static str, &'static [Field])> = None;
 
     fn read(arguments: Arguments, given: Map<String, Value>) -> Result<Self, String>;
 }
@@ -110,6 +112,7 @@ impl Asked for CompareInput {
     const NAME: &'static str = "CostCompare";
     const FIELDS: &'static [Field] =
         &[SCOPES, PERIOD, FROM, TO, BASELINE, COMPARE_BY, FILTER, EXCLUDE, METRIC, TOP_FIELD, SKIP];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
 
     fn read(mut arguments: Arguments, given: Map<String, Value>) -> Result<Self, String> {
         let a = &mut arguments;
@@ -132,6 +135,7 @@ impl Asked for CompareInput {
 impl Asked for DimensionsInput {
     const NAME: &'static str = "ListDimensions";
     const FIELDS: &'static [Field] = &[SCOPES, DIMENSION, SEARCH, SKIP];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
 
     fn read(mut arguments: Arguments, given: Map<String, Value>) -> Result<Self, String> {
         let a = &mut arguments;
@@ -258,7 +262,7 @@ macro_rules! asked {
             }
 
             fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-                object(<Self as Asked>::FIELDS)
+                object(<Self as Asked>::FIELDS, <Self as Asked>::LIKE)
             }
         }
     )*};
