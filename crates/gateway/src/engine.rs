@@ -24,12 +24,14 @@ pub use settings::{CacheSettings, CostArgs, CostSettings, Quotas, UnitQuota};
 
 pub(crate) use asker::{Asker, Token};
 pub(crate) use governor::Outlook;
+pub(crate) use jobs::{Ended, Jobs, Joining};
 pub(crate) use key::Person;
 
 mod answers;
 mod asker;
 mod flights;
 mod governor;
+mod jobs;
 mod key;
 mod metrics;
 mod rights;
@@ -183,20 +185,51 @@ impl Engine {
         Ok(Answered { result, cached: false, as_of })
     }
 
-    /// A list of a scope's that is no query, with all its pages.
+    /// A list of a scope's that is no query, with all its pages, and when Azure gave it.
     pub(crate) async fn list<P: Paged>(
         &self,
         asker: &impl Asker,
         scope: &Scope,
         pages: P,
         patience: Instant,
-    ) -> Result<P::Whole, Unanswered> {
+    ) -> Result<(P::Whole, Timestamp), Unanswered> {
         let token = Token::of(asker).await?;
         let scope = ScopeKey::from(scope);
         // What such a list takes is written nowhere; the answer tells.
         let wanted = Wanted { person: asker.person(), scope: scope.clone(), units: 1, patience };
         let listed = self.asked(asker, token, wanted, pages).await;
-        listed.inspect_err(|error| self.learn_from(error, &scope)).map(|(whole, _)| whole)
+        listed.inspect_err(|error| self.learn_from(error, &scope))
+    }
+
+    /// Whether a person may still see what Azure said about these scopes at these moments.
+    ///
+    /// # Errors
+    /// Where their sign-in is not good for a token.
+    pub(crate) async fn may_still_see(
+        &self,
+        asker: &impl Asker,
+        seen: &[(Scope, Timestamp)],
+    ) -> Result<bool, Refusal> {
+        let token = Token::of(asker).await?;
+        for (scope, as_of) in seen {
+            let place: Place = (asker.person(), ScopeKey::from(scope));
+            let now = self.0.clock.now();
+            if !self.0.rights.may_see(asker, &token, (&place, scope), *as_of, now).await {
+                self.0.answers.forget(&place);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts a call that was told that its answer is still to come.
+    pub(crate) fn told_pending(&self) {
+        self.0.instruments.pending_given();
+    }
+
+    /// Counts a call that had an answer of which an earlier one was told.
+    pub(crate) fn collected(&self) {
+        self.0.instruments.pending_collected();
     }
 
     /// What a person's questions wait for, if any waits.

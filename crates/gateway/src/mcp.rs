@@ -23,6 +23,7 @@ use tracing::Instrument;
 use self::answer::Failure;
 use self::context::{Services, ToolContext};
 use self::observed::Observed;
+use self::pending::LongCalls;
 use self::registry::{Entry, TOOLS};
 use crate::audited;
 use crate::caller::Caller;
@@ -34,6 +35,7 @@ mod answer;
 pub(crate) mod context;
 mod foreign;
 mod observed;
+mod pending;
 mod registry;
 mod tools;
 
@@ -65,13 +67,14 @@ pub(crate) fn service<H: ServerHandler + Clone>(
 #[derive(Clone)]
 pub(crate) struct CostServer {
     services: Arc<Services>,
+    long_calls: LongCalls,
 }
 
 impl CostServer {
     pub(crate) fn new(mut services: Services) -> Self {
         let clock = Arc::clone(&services.clock);
         services.cost = services.cost.with_clock(move || clock.now());
-        Self { services: Arc::new(services) }
+        Self { services: Arc::new(services), long_calls: LongCalls::new() }
     }
 
     async fn run(
@@ -111,10 +114,16 @@ impl CostServer {
         let call = audited::call(&caller.principal, entry.name, request.arguments.as_ref());
         let recorded = self.services.audit.decide(call).await;
         let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
-        let left = caller.deadline.saturating_duration_since(Instant::now());
-        let patience = Instant::now() + left.mul_f32(0.9);
-        let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
-        let result = (entry.call)(context, request.arguments.unwrap_or_default()).await;
+        let arguments = request.arguments.unwrap_or_default();
+        let (result, usage) = if entry.slow {
+            let worked = self.long_calls.run(entry, &caller, &self.services, &arguments).await;
+            (worked.result, worked.usage)
+        } else {
+            let left = caller.deadline.saturating_duration_since(Instant::now());
+            let patience = Instant::now() + left.mul_f32(0.9);
+            let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
+            ((entry.call)(context, arguments).await, usage)
+        };
         recorded.end(answer::recorded(&result, usage.request_ids()));
         result
     }

@@ -236,6 +236,7 @@ pub fn cost_tools(
         instruments: instruments(metrics),
         audit: audit.clone(),
         max_export_bytes: config.max_export_bytes,
+        soft_deadline: config.costs.soft_deadline,
         users: config.users.clone(),
         trace_context: config.trace_context,
     }))

@@ -36,6 +36,7 @@ impl<T: Serialize> Answer<T> {
 }
 
 /// Why a tool has no answer.
+#[derive(Clone)]
 pub(super) enum Failure {
     /// The caller must do something first: said over HTTP, where clients act on it.
     Refused(Refusal),
@@ -128,7 +129,7 @@ impl From<&cost::Error> for Failure {
 }
 
 /// Why Azure gave no answer, and what to do next.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub(super) struct ToolError {
     /// What went wrong, as a stable code.
     code: &'static str,
@@ -146,7 +147,7 @@ pub(super) struct ToolError {
 }
 
 /// A subscription to choose.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub(super) struct Choice {
     /// Its id.
     pub(super) id: String,
@@ -160,7 +161,7 @@ pub(super) struct Choice {
 }
 
 /// An error as Azure worded it.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 struct AzureSaid {
     /// Azure's error code.
     code: Option<String>,

@@ -1,7 +1,8 @@
 //! What a tool works with: the caller, and Azure as that caller.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use audit::Audit;
 use cost::{DetailsLimits, Paged, QueryPages, Usage};
@@ -33,6 +34,8 @@ pub(crate) struct Services {
     pub(crate) instruments: Instruments,
     pub(crate) audit: Audit,
     pub(crate) max_export_bytes: usize,
+    /// When a call is told that its answer is still to come.
+    pub(crate) soft_deadline: Duration,
     /// What people are called in traces and in the log.
     pub(crate) users: UserKey,
     /// What the trace that a client names is to this server's.
@@ -46,6 +49,21 @@ pub(super) struct ToolContext {
     azure: AsCaller,
     /// How long its questions may wait for their turn.
     patience: Instant,
+    seen: Seen,
+}
+
+/// The scopes of which a call was shown something, and when Azure said it. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Seen(Arc<Mutex<Vec<(cost::Scope, Timestamp)>>>);
+
+impl Seen {
+    fn note(&self, scope: &cost::Scope, as_of: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((scope.clone(), as_of));
+    }
+
+    fn all(&self) -> Vec<(cost::Scope, Timestamp)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl ToolContext {
@@ -57,7 +75,22 @@ impl ToolContext {
             broker: services.broker.clone(),
             cost: services.cost.counted_in(usage),
         };
-        Self { caller, services, azure, patience }
+        Self { caller, services, azure, patience, seen: Seen::default() }
+    }
+
+    /// What this call is shown.
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// Whether the broker has a token for this very call.
+    pub(super) async fn vouched(&self) -> Result<(), Refusal> {
+        Token::of(&self.azure).await.map(drop)
+    }
+
+    /// Whether the caller may still see what another call of theirs was shown.
+    pub(super) async fn may_still_see(&self, seen: &Seen) -> Result<bool, Refusal> {
+        self.services.engine.may_still_see(&self.azure, &seen.all()).await
     }
 
     /// Calls Azure as the caller, at once: what counts against the quotas of Cost Management goes through [`Self::costs`].
@@ -82,7 +115,9 @@ impl ToolContext {
     /// The answer to a query of a scope, as the caller: one that they were given before and may still see, or Azure's, when it
     /// is this question's turn.
     pub(super) async fn costs(&self, scope: &cost::Scope, query: &cost::Query) -> Result<Answered, Failure> {
-        Ok(self.services.engine.costs(&self.azure, scope, query, self.patience).await?)
+        let answered = self.services.engine.costs(&self.azure, scope, query, self.patience).await?;
+        self.seen.note(scope, answered.as_of);
+        Ok(answered)
     }
 
     /// The names that the scope's agreement can be grouped and filtered by, where they are known already.
@@ -119,7 +154,9 @@ impl ToolContext {
     }
 
     async fn list<P: Paged>(&self, scope: &cost::Scope, pages: P) -> Result<P::Whole, Failure> {
-        Ok(self.services.engine.list(&self.azure, scope, pages, self.patience).await?)
+        let (listed, as_of) = self.services.engine.list(&self.azure, scope, pages, self.patience).await?;
+        self.seen.note(scope, as_of);
+        Ok(listed)
     }
 
     /// The moment, by the service's clock.

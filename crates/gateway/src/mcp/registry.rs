@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, ToolError};
 use super::context::ToolContext;
+use super::pending::Pending;
 use super::tools::{CostByService, CostCompare, CostExport, CostQuery, ListDimensions, ListSubscriptions};
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
@@ -43,6 +44,8 @@ pub(super) trait Definition: 'static {
     const NAME: &'static str;
     const TITLE: &'static str;
     const DESCRIPTION: &'static str;
+    /// Whether its answer may take longer than callers wait. Then it may be told that it is still to come.
+    const SLOW: bool = false;
     type Input: DeserializeOwned + JsonSchema + Send;
     type Output: Serialize + JsonSchema + Send;
 
@@ -55,6 +58,7 @@ pub(super) trait Definition: 'static {
 /// A tool in the table.
 pub(super) struct Entry {
     pub(super) name: &'static str,
+    pub(super) slow: bool,
     /// As clients see it. Made once: rmcp asks at every call of the 2026-07-28 protocol.
     tool: Tool,
     pub(super) call: fn(ToolContext, JsonObject) -> BoxFuture<'static, Result<CallToolResult, Failure>>,
@@ -73,9 +77,10 @@ fn entry<D: Definition>() -> Entry {
     without_width(Arc::make_mut(&mut input_schema).values_mut());
     Entry {
         name: D::NAME,
+        slow: D::SLOW,
         tool: Tool::new(D::NAME, D::DESCRIPTION, input_schema)
             .with_title(D::TITLE)
-            .with_raw_output_schema(output_schema::<D::Output>())
+            .with_raw_output_schema(output_schema::<D::Output>(D::SLOW))
             .with_annotations(annotations),
         call: |context, arguments| {
             async move {
@@ -88,20 +93,27 @@ fn entry<D: Definition>() -> Entry {
     }
 }
 
-/// The answer or the error: some clients hold the content of an error against the schema too. It says types; what they mean is in
-/// docs/tools.md, for a list of tools is read anew in each conversation.
-fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
-    let mut answer = schema_for_output::<T>().as_ref().clone();
-    let definitions = answer.remove("$defs");
-    for member in ["$schema", "title"] {
-        answer.remove(member);
+/// The answer, that it is still to come, or the error: some clients hold the content of an error against the schema too. It says
+/// types; what they mean is in docs/tools.md, for a list of tools is read anew in each conversation.
+fn output_schema<T: JsonSchema + 'static>(slow: bool) -> Arc<JsonObject> {
+    let mut schemas = vec![schema_for_output::<T>().as_ref().clone()];
+    schemas.extend(slow.then(|| schema_for_output::<Pending>().as_ref().clone()));
+    let mut definitions = JsonObject::new();
+    for schema in &mut schemas {
+        if let Some(Value::Object(own)) = schema.remove("$defs") {
+            definitions.extend(own);
+        }
+        for member in ["$schema", "title"] {
+            schema.remove(member);
+        }
     }
-    let error = json!({"type": "object", "required": ["code", "detail"]});
+    let mut choices: Vec<_> = schemas.into_iter().map(Value::from).collect();
+    choices.push(json!({"type": "object", "required": ["code", "detail"]}));
     let mut schema = JsonObject::new();
     schema.insert("type".into(), json!("object"));
-    schema.insert("anyOf".into(), json!([answer, error]));
-    if let Some(definitions) = definitions {
-        schema.insert("$defs".into(), definitions);
+    schema.insert("anyOf".into(), choices.into());
+    if !definitions.is_empty() {
+        schema.insert("$defs".into(), definitions.into());
     }
     types_only(schema.values_mut());
     Arc::new(schema)
@@ -185,7 +197,10 @@ mod tests {
             assert_eq!(tool.input_schema["type"], "object", "{}", entry.name);
             assert_eq!(tool.input_schema["additionalProperties"], false, "{}", entry.name);
             let output_schema = tool.output_schema.unwrap();
-            assert_eq!(output_schema["anyOf"].as_array().unwrap().len(), 2, "{}", entry.name);
+            let forms = output_schema["anyOf"].as_array().unwrap();
+            assert_eq!(forms.len(), if entry.slow { 3 } else { 2 }, "{}", entry.name);
+            let may_wait = forms.iter().any(|form| form["properties"].get("ready_in_seconds").is_some());
+            assert_eq!(may_wait, entry.slow, "{}", entry.name);
             for schema in [&tool.input_schema, &output_schema] {
                 let text = serde_json::to_string(schema).unwrap();
                 assert!(
