@@ -78,7 +78,7 @@ impl Processes {
         let redis = setup.redis.then(|| Redis::start(folder)).transpose()?;
         let mut emulator = start_emulator(folder, ports, &public_url, setup)?;
         let mut settings = wait_for_env(folder, &mut emulator.child).await?;
-        settings.extend(setup.settings.iter().cloned());
+        settings.extend(setup.more_settings());
         let control = Control::new(&settings)?;
         let mut brokers = vec![[ports.broker, ports.broker_admin]];
         brokers.extend(ports.more_brokers.into_iter().take(setup.replicas.saturating_sub(1)));

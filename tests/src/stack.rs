@@ -180,6 +180,9 @@ impl StackBuilder {
             format!("--broker-url={}", broker.url),
             format!("--calls-per-minute={}", self.calls_per_minute),
         ]);
+        let own = |flag: &&str| !self.gateway_flags.iter().any(|given| name_of(given) == name_of(flag));
+        let unbound: Vec<_> = COSTS_AT_ONCE.iter().copied().filter(own).map(str::to_owned).collect();
+        self.gateway_flags.extend(unbound);
         let gateway = Service::gateway(listeners, &emulator, &files, &self.gateway_flags, &clock);
         let (caller, flags) = (Caller::new(&public_url), self.gateway_flags);
         let stack = Stack {
@@ -214,6 +217,19 @@ impl StackBuilder {
         flags.extend(files.policy.iter().map(|policy| format!("--policy-file={}", policy.display())));
         flags
     }
+}
+
+/// What most tests ask is about something else than the order in which Azure is asked: it neither waits nor comes out of a cache,
+/// unless the test says so.
+const COSTS_AT_ONCE: [&str; 4] = [
+    "--cost-quota=100000/10s,100000/min,100000/h",
+    "--cost-scope-per-minute=10000",
+    "--cost-user-per-minute=10000",
+    "--cost-cache-seconds=0",
+];
+
+fn name_of(flag: &str) -> &str {
+    flag.split('=').next().unwrap_or(flag)
 }
 
 /// A running system. When it is dropped, every captured log is searched for every credential there was.

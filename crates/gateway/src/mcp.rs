@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit::Unavailable;
 use axum::http::request::Parts;
@@ -120,7 +121,7 @@ impl CostServer {
             (worked.result, worked.usage)
         } else {
             let left = caller.deadline.saturating_duration_since(Instant::now());
-            let patience = Instant::now() + left.mul_f32(0.9);
+            let patience = Instant::now() + left.mul_f32(0.9).min(PATIENCE);
             let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
             ((entry.call)(context, arguments).await, usage)
         };
@@ -175,6 +176,9 @@ impl ServerHandler for CostServer {
         Cow::Borrowed(SUPPORTED)
     }
 }
+
+/// How long a call waits for its turn that cannot be told that its answer is still to come: it says when to ask again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const SUPPORTED: &[ProtocolVersion] = &[
     ProtocolVersion::V_2025_03_26,

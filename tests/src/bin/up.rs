@@ -21,7 +21,7 @@ struct Args {
 #[expect(clippy::print_stderr, reason = "what goes wrong later is told there")]
 async fn main() -> anyhow::Result<()> {
     let ports = if Args::parse().free_ports { Ports::free()? } else { Ports::documented() };
-    let setup = Setup { redis: Redis::is_installed(), ..Setup::default() };
+    let setup = Setup { redis: Redis::is_installed(), costs_as_shipped: true, ..Setup::default() };
     let folder = Path::new(".local/stack");
     let mut stack = Processes::start_as(folder, ports, &setup).await?;
     let scraping = Prometheus::is_installed();

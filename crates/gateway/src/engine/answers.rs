@@ -74,9 +74,9 @@ impl Answers {
         })
     }
 
-    /// Keeps an answer. One that was cut is none.
+    /// Keeps an answer.
     pub(crate) fn keep(&self, place: Place, query: &Query, result: &Arc<QueryResult>, as_of: Timestamp) {
-        if self.settings.data.is_zero() || result.truncated.is_some() {
+        if self.settings.data.is_zero() {
             return;
         }
         let bytes = bytes_of(result);

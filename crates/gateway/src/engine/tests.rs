@@ -197,6 +197,56 @@ async fn equal_questions_of_one_person_are_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_keeps_one_call_does_not_keep_an_equal_one() {
+    let (azure, engine) = (Azure::new().at_once(), engine(settings()));
+    let ask = async |person, query, patience| {
+        engine.costs(&azure.as_person(person), &subscription(1), &query, patience).await
+    };
+    ask(9, months(10), patient()).await.unwrap();
+    // Both wait for ten seconds, and one of them has less time.
+    let soon = Instant::now() + Duration::from_secs(60);
+    let (first, second) = futures::join!(ask(1, months(9), soon), ask(1, months(9), patient()));
+    assert!(first.is_ok() && second.is_ok());
+    let soon = Instant::now() + Duration::from_secs(1);
+    let (first, second) = futures::join!(ask(2, months(9), soon), ask(2, months(9), patient()));
+    assert!(matches!(first, Err(Unanswered::Busy { .. })), "{first:?}");
+    assert!(second.is_ok(), "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_long_shows_a_token_again() {
+    let (azure, engine) = (Azure::new().at_once(), engine(settings()));
+    let ask = async |person, scope| {
+        engine.costs(&azure.as_person(person), &subscription(scope), &query(25), patient()).await
+    };
+    for person in 0..4 {
+        ask(person, 1).await.unwrap();
+    }
+    let (waited, ()) = futures::join!(ask(5, 1), async {
+        sleep(Duration::from_secs(30)).await;
+        azure.sign_out();
+    });
+    assert!(matches!(waited, Err(Unanswered::Refused(_))), "{waited:?}");
+    assert_eq!(azure.asked().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_fetches_later_they_must_still_be_allowed_to_see() {
+    let (azure, engine) = (Azure::new(), engine(settings()));
+    let asker = azure.as_person(1);
+    let answer = engine.costs(&asker, &subscription(1), &query(25), patient()).await.unwrap();
+    let seen = [(subscription(1), answer.as_of)];
+    sleep(Duration::from_secs(301)).await;
+    assert_eq!(engine.may_still_see(&asker, &seen).await, Ok(true));
+    azure.permissions(Some(false));
+    assert_eq!(engine.may_still_see(&asker, &seen).await, Ok(true), "it was proved a moment ago");
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(engine.may_still_see(&asker, &seen).await, Ok(false));
+    azure.sign_out();
+    assert!(engine.may_still_see(&asker, &seen).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_kept_where_it_is_switched_off() {
     let mut off = settings();
     off.cache.data = Duration::ZERO;

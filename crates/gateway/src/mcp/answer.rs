@@ -226,7 +226,8 @@ impl ToolError {
 
     /// It would not be this question's turn in time.
     fn busy(retry_after: Duration) -> Self {
-        let seconds = retry_after.as_secs() + 1;
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
         let detail = format!(
             "Azure limits how often costs can be read, for all tools of the directory together, and others wait already. Ask again \
              in {seconds} seconds."

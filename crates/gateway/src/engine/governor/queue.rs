@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::engine::key::{Person, ScopeKey};
 
@@ -13,8 +12,6 @@ pub(super) struct Ticket {
     pub(super) id: u64,
     pub(super) scope: ScopeKey,
     pub(super) units: u32,
-    /// Azure refused it once and asked to wait until then.
-    pub(super) not_before: Option<Instant>,
     /// Says that it is its turn.
     pub(super) turn: oneshot::Sender<()>,
 }

@@ -99,15 +99,15 @@ impl State {
         }
         let at_azure = self.at_azure.get(&person).copied().unwrap_or_default();
         let class = if own + at_azure < HEAP { Class::Interactive } else { Class::Bulk };
-        let (entered, ticket) = self.ticket(wanted, class, None);
+        let (entered, ticket) = self.ticket(wanted, class);
         self.queue(class).push(person, ticket);
         Ok(entered)
     }
 
-    fn ticket(&mut self, wanted: &Wanted, class: Class, not_before: Option<Instant>) -> (Entered, Ticket) {
+    fn ticket(&mut self, wanted: &Wanted, class: Class) -> (Entered, Ticket) {
         let (id, (sender, turn)) = (self.new_id(), oneshot::channel());
         let (scope, units) = (wanted.scope.clone(), wanted.units);
-        (Entered { id, class, turn }, Ticket { id, scope, units, not_before, turn: sender })
+        (Entered { id, class, turn }, Ticket { id, scope, units, turn: sender })
     }
 
     const fn new_id(&mut self) -> u64 {
@@ -155,7 +155,7 @@ impl State {
         }
         let scope = self.scopes.get(&ticket.scope).map_or(Fits::Now, |window| window.fits(1, now));
         let own = self.people.get(&person).map_or(Fits::Now, |window| window.fits(1, now));
-        match scope.and(own).and(Fits::not_before(ticket.not_before, now)) {
+        match scope.and(own) {
             Fits::Now => {}
             Fits::At(at) => return (Go::Another, Some(at)),
             Fits::AfterAnAnswer => return (Go::Another, None),
@@ -238,7 +238,7 @@ impl State {
             window.hold(now + wait);
         }
         self.no_longer_at_azure(wanted.person);
-        let (entered, ticket) = self.ticket(wanted, class, Some(now + wait));
+        let (entered, ticket) = self.ticket(wanted, class);
         self.queue(class).push_first(wanted.person, ticket);
         entered
     }
@@ -290,7 +290,7 @@ impl State {
                 None => Window::new(self.quotas.scope_per_minute, MINUTE),
             });
             at = units.iter().map(|window| window.fits(ticket.units, at)).fold(Fits::Now, Fits::and).from(at);
-            let turn = scope.fits(1, at).and(Fits::not_before(ticket.not_before, at)).from(at);
+            let turn = scope.fits(1, at).from(at);
             units.iter_mut().for_each(|window| window.imagine(ticket.units, turn + ANSWER));
             scope.imagine(1, turn + ANSWER);
             if whose != person {
