@@ -12,7 +12,7 @@ pub struct Settings {
     pub most_body_bytes: u64,
     /// The most pages of one query. 40.
     pub most_pages: u32,
-    /// The most rows of one query. 100 000.
+    /// The most rows of one query. 200 000: 40 pages of 5 000.
     pub most_rows: usize,
     /// The most subscriptions of one list, on however many pages. 20 000.
     pub most_subscriptions: usize,
@@ -30,7 +30,7 @@ impl Default for Settings {
             deadline: Duration::from_secs(30),
             most_body_bytes: 16 * 1024 * 1024,
             most_pages: 40,
-            most_rows: 100_000,
+            most_rows: 200_000,
             most_subscriptions: 20_000,
             throttled_wait: Duration::from_secs(10),
             unavailable_wait: Duration::from_secs(1),
