@@ -15,7 +15,6 @@ mod cost_by_service;
 mod cost_compare;
 mod cost_export;
 mod cost_query;
-mod figures;
 mod list_dimensions;
 mod list_subscriptions;
 mod money;

@@ -4,7 +4,6 @@ use cost::{ComparePlan, Compared, Comparison, Grouping};
 use jiff::civil::Date;
 
 use self::answer::Known;
-use self::baseline::baseline_of;
 use super::ask::question::{CompareInput, days_of};
 use super::period::Days;
 use super::run::{self, Ran};
@@ -14,7 +13,6 @@ use crate::mcp::context::ToolContext;
 use crate::mcp::registry::Definition;
 
 mod answer;
-mod baseline;
 mod output;
 
 /// The tool.
@@ -74,10 +72,13 @@ fn periods(input: &CompareInput, today: Date, now: jiff::Timestamp) -> Result<(D
     if let Some(word) = &input.baseline {
         return Ok((days_of(word, today)?, after));
     }
-    let days = (after.period.from(), after.period.to());
-    let (before, compared) = baseline_of(days, today, cost::complete_until(now));
-    let checked = |(from, to)| Days::between(from, to, today);
-    Ok((checked(before)?, checked(compared)?))
+    let baseline = match input.when.unit() {
+        Some(unit) => cost::baseline_of_unit(after.period, unit, now),
+        None => cost::baseline_of(after.period, now),
+    };
+    let baseline = baseline.map_err(cost::Error::from)?;
+    let days = |period: cost::Period| Days::between(period.from(), period.to(), today);
+    Ok((days(baseline.before)?, days(baseline.after)?))
 }
 
 /// The dimensions that the question names.

@@ -16,8 +16,13 @@ pub(super) struct Amount {
 
 impl From<Money> for Amount {
     fn from(money: Money) -> Self {
-        Self { amount: money.amount.normalize().to_string(), currency: money.currency.as_str().to_owned() }
+        Self { amount: exact(money.amount), currency: money.currency.as_str().to_owned() }
     }
+}
+
+/// A decimal as it stands in data: exact, without zeros at its end.
+pub(super) fn exact(figure: Decimal) -> String {
+    figure.normalize().to_string()
 }
 
 /// An amount for people: two decimals; one that they make nothing of is not nothing.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cost::{Condition, Granularity, Grouping, Measures, Metric};
+use cost::{CalendarUnit, Condition, Granularity, Grouping, Measures, Metric};
 use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
@@ -214,6 +214,13 @@ impl When {
         };
         PeriodInput { from: day(&self.from, |span| span.0)?, to: day(&self.to, |span| span.1)? }
             .resolve(today)
+    }
+}
+
+impl When {
+    /// The unit of the calendar that the period's word names: a year that began this month is still a year.
+    pub(in crate::mcp::tools) fn unit(&self) -> Option<CalendarUnit> {
+        self.period.as_deref().and_then(when::unit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The days that a word means, seen from today. Days are UTC.
 
+use cost::CalendarUnit;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
@@ -92,6 +93,20 @@ pub(in crate::mcp::tools) fn read(word: &str, today: Date) -> Result<Span, Strin
     Ok((from, to))
 }
 
+/// The unit of the calendar that a word names, so that its first days are not taken for those of a shorter one.
+pub(super) fn unit(word: &str) -> Option<CalendarUnit> {
+    let plain = plain(word);
+    let parts: Vec<&str> = plain.split('_').collect();
+    match (word_of(&plain), &parts[..]) {
+        (Some("year_to_date" | "last_year"), _) => Some(CalendarUnit::Year),
+        (Some("this_quarter" | "last_quarter"), _) => Some(CalendarUnit::Quarter),
+        (None, [one]) if year(one).is_some() => Some(CalendarUnit::Year),
+        (None, [one]) if quarter(one).or(quarter_word(one, None).map(|_| 1)).is_some() => Some(CalendarUnit::Quarter),
+        (None, [one, other]) if quarter(one).or(quarter(other)).is_some() => Some(CalendarUnit::Quarter),
+        _ => None,
+    }
+}
+
 /// In small letters, with `_` for what stands between words and numbers.
 fn plain(word: &str) -> String {
     let word = word.trim().to_lowercase();
@@ -101,9 +116,7 @@ fn plain(word: &str) -> String {
 
 /// Words that have a name.
 fn named(plain: &str, today: Date) -> Option<Span> {
-    let joined = |word: &str| word.replace('_', "") == plain.replace('_', "");
-    let synonym = SYNONYMS.iter().find(|(also, _)| joined(also)).map(|(_, word)| *word);
-    let word = synonym.or_else(|| WORDS.iter().copied().find(|word| joined(word)))?;
+    let word = word_of(plain)?;
     let month = today.first_of_month();
     Some(match word {
         "month_to_date" => (month, today),
@@ -119,6 +132,14 @@ fn named(plain: &str, today: Date) -> Option<Span> {
         "yesterday" => (today.saturating_sub(1.day()), today.saturating_sub(1.day())),
         _ => return None,
     })
+}
+
+/// The word of the schema that a word is, or is another for.
+fn word_of(plain: &str) -> Option<&'static str> {
+    let joined = |word: &str| word.replace('_', "") == plain.replace('_', "");
+    let synonym = SYNONYMS.iter().find(|(also, _)| joined(also)).map(|(_, word)| *word);
+    let is_example = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    synonym.or_else(|| WORDS.iter().copied().find(|word| !is_example(word) && joined(word)))
 }
 
 /// `last_14_days`, `past 6 months`: days end today, months are whole ones.
@@ -333,6 +354,23 @@ mod tests {
             ("ma", "nearest are '"),
         ] {
             assert!(days(word).contains(nearest), "{word}: {}", days(word));
+        }
+    }
+
+    #[test]
+    fn a_word_names_its_unit() {
+        for (word, expected) in [
+            ("year_to_date", Some(CalendarUnit::Year)),
+            ("2026", Some(CalendarUnit::Year)),
+            ("2026-Q1", Some(CalendarUnit::Quarter)),
+            ("q1", Some(CalendarUnit::Quarter)),
+            ("2026q1", Some(CalendarUnit::Quarter)),
+            ("qtd", Some(CalendarUnit::Quarter)),
+            ("mtd", None),
+            ("2026-10", None),
+            ("last_7_days", None),
+        ] {
+            assert_eq!(unit(word), expected, "{word}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The answer of `cost_compare`: as many drivers as it may hold, those that it does not hold in the rest.
 
-use cost::{AmountOverflow, Change, Currency, Difference, Driver, Money, Totals};
+use cost::{AmountOverflow, Change, Currency, Difference, Driver, Money, Totals, share};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -11,7 +11,6 @@ use crate::mcp::foreign;
 use crate::mcp::tools::ask::dimension::{in_words, title};
 use crate::mcp::tools::ask::question::CompareInput;
 use crate::mcp::tools::ask::words::metric_word;
-use crate::mcp::tools::figures::quotient;
 use crate::mcp::tools::money::{percent, readable};
 use crate::mcp::tools::period::{Days, PeriodOutput};
 use crate::mcp::tools::shown::shown;
@@ -153,7 +152,7 @@ impl Known<'_> {
     fn sentence(&self, difference: &Difference) -> String {
         let money = |amount| readable(Money::new(amount, difference.currency));
         let Change { before, after, change } = difference.change;
-        let part = percent(quotient(change, before.abs()));
+        let part = percent(share(change, before));
         let part = if part.is_empty() { part } else { format!(", {}{part}", sign(change)) };
         let days =
             format!("a day {} after {}", money(difference.per_day_after), money(difference.per_day_before));

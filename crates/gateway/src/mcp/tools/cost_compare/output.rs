@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::mcp::foreign;
-use crate::mcp::tools::figures::text;
+use crate::mcp::tools::money::exact;
 use crate::mcp::tools::period::PeriodOutput;
 use crate::mcp::tools::told::{AzureUse, More, Partial};
 
@@ -93,15 +93,15 @@ impl InCurrency {
     /// A difference without its drivers, which come as they fit in; `rest` is what will not be among them.
     pub(super) fn new(difference: &Difference) -> Self {
         let Difference { change, calendar_effect, coverage_before, coverage_after, .. } = difference;
-        let figure = |found: &Result<Decimal, &'static str>| found.ok().map(text);
+        let figure = |found: &Result<Decimal, &'static str>| found.ok().map(exact);
         let reason = |found: &Result<Decimal, &'static str>| found.err();
         Self {
             currency: difference.currency.to_string(),
-            before: text(change.before),
-            after: text(change.after),
-            change: text(change.change),
-            per_day_before: text(difference.per_day_before),
-            per_day_after: text(difference.per_day_after),
+            before: exact(change.before),
+            after: exact(change.after),
+            change: exact(change.change),
+            per_day_before: exact(difference.per_day_before),
+            per_day_after: exact(difference.per_day_after),
             drivers: Vec::new(),
             rest: Rest::new(difference.rest),
             calendar_effect: figure(calendar_effect),
@@ -117,20 +117,20 @@ impl DriverOutput {
     pub(super) fn new(driver: &Driver, by: &str) -> Self {
         Self {
             keys: BTreeMap::from([(foreign::exact(by), driver.key.as_deref().map(foreign::exact))]),
-            before: text(driver.change.before),
-            after: text(driver.change.after),
-            change: text(driver.change.change),
+            before: exact(driver.change.before),
+            after: exact(driver.change.after),
+            change: exact(driver.change.change),
             kind: kind(driver.kind),
-            usage_effect: text(driver.usage_effect),
-            rate_effect: text(driver.rate_effect),
-            other_effect: text(driver.other_effect),
+            usage_effect: exact(driver.usage_effect),
+            rate_effect: exact(driver.rate_effect),
+            other_effect: exact(driver.other_effect),
         }
     }
 }
 
 impl Rest {
     pub(super) fn new((groups, change): (usize, Change)) -> Self {
-        Self { groups, before: text(change.before), after: text(change.after), change: text(change.change) }
+        Self { groups, before: exact(change.before), after: exact(change.after), change: exact(change.change) }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::mcp::foreign;
 use crate::mcp::tools::ask::dimension;
 use crate::mcp::tools::ask::question::QueryInput;
 use crate::mcp::tools::ask::words::metric_word;
-use crate::mcp::tools::figures::text;
+use crate::mcp::tools::money::exact;
 use crate::mcp::tools::period::{Days, PeriodOutput};
 use crate::mcp::tools::table::Table;
 use crate::mcp::tools::told::{AzureUse, MOST_BYTES, MOST_TEXT, More, Partial, amounts, length};
@@ -73,7 +73,7 @@ impl Known<'_> {
         let (dates, more_dates) = self.dates()?;
         let usd = || {
             let sum = |sum: Decimal, line: &Line| sum.checked_add(line.usd?);
-            self.costs.lines.iter().try_fold(Decimal::ZERO, sum).map(text)
+            self.costs.lines.iter().try_fold(Decimal::ZERO, sum).map(exact)
         };
         Ok(Output {
             rows: Vec::new(),
@@ -105,7 +105,7 @@ impl Known<'_> {
         let (mut shown, mut bytes) = (Vec::new(), 0);
         for (date, money) in &all {
             let total =
-                DateTotal { date: *date, currency: money.currency.to_string(), amount: text(money.amount) };
+                DateTotal { date: *date, currency: money.currency.to_string(), amount: exact(money.amount) };
             bytes += length(&total) + 1;
             // A date is whole: its currencies stand together.
             if bytes > DATES && shown.last().is_some_and(|last: &DateTotal| last.date != *date) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cost::{Line, Measures, Other, Quantity};
+use cost::{Line, Measures, Other, Quantity, share, unit_price};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use super::empty::Empty;
 use crate::mcp::foreign;
-use crate::mcp::tools::figures::{quotient, share, text};
-use crate::mcp::tools::money::Amount;
+use crate::mcp::tools::money::{Amount, exact};
 use crate::mcp::tools::period::PeriodOutput;
 use crate::mcp::tools::told::{AzureUse, More, Partial};
 
@@ -116,7 +115,7 @@ pub(super) struct DateTotal {
 impl From<&Other> for Rest {
     fn from(other: &Other) -> Self {
         let Other { currency, groups, amount } = other;
-        Self { currency: currency.to_string(), groups: *groups, amount: text(*amount) }
+        Self { currency: currency.to_string(), groups: *groups, amount: exact(*amount) }
     }
 }
 
@@ -130,22 +129,22 @@ impl Row {
             keys: keys.map(|(name, key)| (foreign::exact(name), value(key))).collect(),
             date: line.date,
             cost: line.cost.into(),
-            share: share(line.cost.amount, whole).map(text),
-            quantity: used.map(|used| amount(used).map(text)),
+            share: share(line.cost.amount, whole).map(exact),
+            quantity: used.map(|used| amount(used).map(exact)),
             quantity_reason: used.and_then(why_not),
             unit: used.map(|used| match used {
                 Quantity::Of { unit, .. } => unit.as_deref().map(foreign::exact),
                 _ => None,
             }),
-            unit_price: measures.unit_price.then(|| price(line).map(text)),
-            usd: measures.usd.then(|| line.usd.map(text)),
+            unit_price: measures.unit_price.then(|| price(line).map(exact)),
+            usd: measures.usd.then(|| line.usd.map(exact)),
         }
     }
 }
 
 /// The price of a line's one meter.
 pub(super) fn price(line: &Line) -> Option<Decimal> {
-    quotient(line.cost.amount, amount(&line.quantity)?)
+    unit_price(line.cost.amount, amount(&line.quantity)?)
 }
 
 const fn amount(quantity: &Quantity) -> Option<Decimal> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cost::{
-    Breakdown, Condition, Currency, Granularity, Grouping, Line, Measures, Money, Period, Quantity, Totals,
+    Breakdown, Condition, Currency, Granularity, Grouping, Line, Measures, Money, Period, Quantity, Totals, share,
 };
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -16,7 +16,6 @@ use crate::mcp::foreign;
 use crate::mcp::tools::ask::dimension::{in_words, title};
 use crate::mcp::tools::ask::question::QueryInput;
 use crate::mcp::tools::ask::words::metric_word;
-use crate::mcp::tools::figures::share;
 use crate::mcp::tools::money::{percent, readable};
 use crate::mcp::tools::shown::shown;
 use crate::mcp::tools::spark::bar;
