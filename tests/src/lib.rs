@@ -11,6 +11,7 @@
 //! | [`envoy`] | a real Envoy in front |
 //! | [`picture`] | the picture in the README, from what the stack answers |
 //! | [`rotel`] | a real collector of telemetry |
+//! | [`schema`] | whether an answer fits its tool's schema |
 //! | [`series`] | which series a service has, and which it may have |
 //! | [`processes`] | the same stack as real processes, for the demo, for `make up` and for the benchmark |
 
@@ -31,6 +32,7 @@ pub mod envoy;
 pub mod picture;
 pub mod processes;
 pub mod rotel;
+pub mod schema;
 pub mod series;
 
 mod caller;

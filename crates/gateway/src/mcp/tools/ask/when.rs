@@ -101,7 +101,9 @@ pub(super) fn unit(word: &str) -> Option<CalendarUnit> {
         (Some("year_to_date" | "last_year"), _) => Some(CalendarUnit::Year),
         (Some("this_quarter" | "last_quarter"), _) => Some(CalendarUnit::Quarter),
         (None, [one]) if year(one).is_some() => Some(CalendarUnit::Year),
-        (None, [one]) if quarter(one).or(quarter_word(one, None).map(|_| 1)).is_some() => Some(CalendarUnit::Quarter),
+        (None, [one]) if quarter(one).or(quarter_word(one, None).map(|_| 1)).is_some() => {
+            Some(CalendarUnit::Quarter)
+        }
         (None, [one, other]) if quarter(one).or(quarter(other)).is_some() => Some(CalendarUnit::Quarter),
         _ => None,
     }

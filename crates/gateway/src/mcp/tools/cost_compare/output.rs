@@ -130,7 +130,12 @@ impl DriverOutput {
 
 impl Rest {
     pub(super) fn new((groups, change): (usize, Change)) -> Self {
-        Self { groups, before: exact(change.before), after: exact(change.after), change: exact(change.change) }
+        Self {
+            groups,
+            before: exact(change.before),
+            after: exact(change.after),
+            change: exact(change.change),
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cost::{
-    Breakdown, Condition, Currency, Granularity, Grouping, Line, Measures, Money, Period, Quantity, Totals, share,
+    Breakdown, Condition, Currency, Granularity, Grouping, Line, Measures, Money, Period, Quantity, Totals,
+    share,
 };
 use jiff::ToSpan;
 use jiff::civil::Date;
