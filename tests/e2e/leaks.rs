@@ -36,6 +36,7 @@ async fn nothing_captured_after_a_concurrent_run_holds_a_credential() {
             // Into the same files as the logs.
             ("AUDIT".to_owned(), "stdout".to_owned()),
         ],
+        ..Setup::default()
     };
     let stack = Processes::start_as(folder.path(), Ports::free().unwrap(), &setup).await.unwrap();
     let recording = stack.redis().unwrap().record().unwrap();
