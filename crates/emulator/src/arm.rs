@@ -31,6 +31,7 @@ pub(crate) mod management_groups;
 pub(crate) mod permissions;
 pub(crate) mod query;
 pub(crate) mod raw;
+pub(crate) mod refusals;
 pub(crate) mod request;
 pub(crate) mod role_assignments;
 pub(crate) mod state;
@@ -189,6 +190,10 @@ fn cost_management(
     let named = QueryScope::parse(scope, &state.subscriptions)?;
     if let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement) {
         return Ok(answer.response());
+    }
+    if let Some(kind) = operation.first().and_then(|name| state.world.faults.take_cost_refusal(name)) {
+        count(state, "Microsoft.CostManagement, refused");
+        return Ok(refusals::response(&kind, &named));
     }
     // Reports are of subscriptions and resource groups alone.
     let below = || CostScope::parse(scope, &state.subscriptions);

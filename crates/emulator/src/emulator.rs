@@ -1,8 +1,14 @@
 //! The handle of a running emulator: puts its parts together, and changes what a test wants changed.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+use serde_json::Value;
+
 use crate::arm;
+use crate::arm::costs::Basis;
+use crate::arm::raw::{self, UnknownScope};
 use crate::blob;
 use crate::clock::{Clock, utc_day};
 use crate::cluster;
@@ -163,6 +169,20 @@ impl Emulator {
         let oid = self.oid(person)?;
         self.world.tenant.directory_mut().revoke_sessions(&oid, self.world.clock.seconds());
         Ok(())
+    }
+
+    /// The raw usage rows of a scope, by its path, that every answer about costs is made of: as they are to be seen now.
+    ///
+    /// # Errors
+    /// No such scope.
+    pub fn raw_rows(
+        &self,
+        scope: &str,
+        days: RangeInclusive<Date>,
+        is_amortized: bool,
+    ) -> Result<Vec<Value>, UnknownScope> {
+        let basis = if is_amortized { Basis::Amortized } else { Basis::Actual };
+        raw::all(&self.arm, scope, days.into_inner(), basis)
     }
 
     /// Gives a person a built-in role in Azure (`Reader`, if none is named) at a subscription, a management group or a billing

@@ -13,9 +13,11 @@ use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use cost_refusal::{CostRefusal, CostRefusalKind};
 pub(crate) use odd_answer::Foreign;
 pub use odd_answer::{Answering, OddAnswer};
 
+mod cost_refusal;
 mod odd_answer;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
@@ -47,6 +49,8 @@ pub struct FaultSettings {
     pub cae_dialect: CaeDialect,
     /// A challenge ARM answers with although nothing is wrong with the token.
     pub arm_challenge: Option<ArmChallenge>,
+    /// What Cost Management refuses with, in its own words.
+    pub cost_refusal: Option<CostRefusal>,
     /// An answer of Azure's, letter by letter.
     pub odd_answer: Option<OddAnswer>,
 }
@@ -220,6 +224,16 @@ impl Faults {
             settings.odd_answer.as_mut().filter(|answer| answer.of == of && answer.times != Some(0))?;
         answer.times = answer.times.map(|times| times - 1);
         Some(answer.clone())
+    }
+
+    /// What Cost Management must refuse the operation with, if it is switched on.
+    pub(crate) fn take_cost_refusal(&self, operation: &str) -> Option<CostRefusalKind> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let refusal = settings.cost_refusal.as_mut()?;
+        refusal.take(operation).then(|| refusal.kind.clone())
     }
 
     /// Counts a failure of the request `key`; whether it is now a loop.

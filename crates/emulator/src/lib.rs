@@ -18,13 +18,17 @@
 //! # Ok(()) }
 //! ```
 
+pub use arm::raw::UnknownScope;
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;
 pub use emulator::Emulator;
 pub use endpoints::{AZURE_HOSTS, Endpoints};
 pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
-pub use faults::{Answering, ArmChallenge, CaeDialect, EndpointFault, FaultSettings, Faults, OddAnswer};
+pub use faults::{
+    Answering, ArmChallenge, CaeDialect, CostRefusal, CostRefusalKind, EndpointFault, FaultSettings, Faults,
+    OddAnswer,
+};
 pub use keys::Rollover;
 pub use tenant::UnknownRole;
 pub use tenant::conditional_access::{Control, Policy};

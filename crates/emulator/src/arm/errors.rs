@@ -141,7 +141,7 @@ impl IntoResponse for ArmError {
         // Cost Management itself refuses without it.
         if !matches!(
             self.code,
-            "RBACAccessDenied" | "BillingAccessDenied" | "BadRequest" | "422" | "429" | "500"
+            "RBACAccessDenied" | "BillingAccessDenied" | "BadRequest" | "401" | "413" | "422" | "429" | "500"
         ) {
             let name = HeaderName::from_static("x-ms-failure-cause");
             response.headers_mut().insert(name, HeaderValue::from_static("gateway"));

@@ -1,9 +1,10 @@
 //! The raw usage rows of a scope, for tests that calculate every figure anew. Not a part of Azure.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::costs::{Basis, Wanted};
+use super::costs::{Basis, Row, Wanted};
 use super::errors::ArmError;
 use super::query::{QueryScope, day};
 use super::state::State;
@@ -49,11 +50,29 @@ pub(crate) fn rows(state: &State, order: &Order) -> Result<Value, ArmError> {
     let wanted = Wanted { from: day(&order.from)?, to: day(&order.to)?, basis, view: &view };
     let mut rows = scope.rows(wanted).skip(order.skip);
     let limit = order.limit.clamp(1, MOST_ROWS);
-    let given: Vec<Value> = rows.by_ref().take(limit).map(super::costs::Row::to_json).collect();
+    let given: Vec<Value> = rows.by_ref().take(limit).map(Row::to_json).collect();
     let next = rows.next().map(|_| order.skip + given.len());
     Ok(
         json!({"as_of": view.now().to_string(), "today": view.today().to_string(), "rows": given, "next": next}),
     )
+}
+
+/// No scope of Contoso has this path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scope {0}")]
+pub struct UnknownScope(pub String);
+
+/// All rows of a scope, as they are to be seen now.
+pub(crate) fn all(
+    state: &State,
+    scope: &str,
+    (from, to): (Date, Date),
+    basis: Basis,
+) -> Result<Vec<Value>, UnknownScope> {
+    let found = QueryScope::parse(scope, &state.subscriptions).map_err(|_| UnknownScope(scope.to_owned()))?;
+    let view = state.view();
+    let rows = found.rows(Wanted { from, to, basis, view: &view });
+    Ok(rows.map(Row::to_json).collect())
 }
 
 fn most_rows() -> usize {

@@ -18,6 +18,7 @@ mod load;
 mod metadata;
 mod obo;
 mod raw_rows;
+mod refusals;
 mod registering;
 mod replay;
 mod rights;
