@@ -1,9 +1,12 @@
 //! Clients that nobody on this project wrote, run unchanged: Microsoft's MSAL, and the official MCP clients.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use e2e::Stack;
 use emulator::TokenSpec;
+use jiff::civil::{Date, date};
+use rust_decimal::Decimal;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -85,6 +88,69 @@ async fn msal_clients_see_the_challenge_and_the_missing_consent() {
         assert_eq!(code, 3, "{script}: {printed}");
         assert!(printed.to_string().contains("65001"), "{script}: {printed}");
     }
+}
+
+/// Closed months, whose figures stay.
+const SEPTEMBER: (Date, Date) = (date(2026, 9, 1), date(2026, 9, 12));
+
+/// What the raw rows of a scope add up to, by currency.
+fn summed(stack: &Stack, scope: &str, is_amortized: bool) -> BTreeMap<String, Decimal> {
+    let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
+    for row in stack.emulator.raw_rows(scope, SEPTEMBER.0..=SEPTEMBER.1, is_amortized).unwrap() {
+        let cost: Decimal = row["cost"].as_str().unwrap().parse().unwrap();
+        *sums.entry(row["currency"].as_str().unwrap().to_owned()).or_default() += cost;
+    }
+    sums
+}
+
+/// Query, dimensions, tags, subscriptions and reports, at scopes of every form and agreement.
+#[tokio::test]
+async fn microsofts_own_libraries_read_every_answer_about_costs() {
+    const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD";
+    let stack = Stack::start().await;
+    let subscriptions =
+        [emulator::RETAIL_SUBSCRIPTION, emulator::FACTORY_SUBSCRIPTION, emulator::LAB_SUBSCRIPTION]
+            .map(|id| format!("/subscriptions/{id}"));
+    let group = format!("{}/resourceGroups/RG-web", subscriptions[0]);
+    let above = ["/providers/Microsoft.Management/managementGroups/contoso", PROFILE].map(str::to_owned);
+    let scopes: Vec<String> = subscriptions.into_iter().chain([group]).chain(above).collect();
+    let mut args = vec!["2026-09-01", "2026-09-12"];
+    args.extend(scopes.iter().map(String::as_str));
+    let assertion = stack.token("frank");
+    let client =
+        msal("azure_sdk.py", &stack, &assertion).env("ARM_ENDPOINT", &stack.emulator.endpoints().arm);
+    let (code, printed) = client.args(&args).run().await;
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(printed["subscriptions"].as_array().unwrap().len(), 5, "{printed}");
+    for (scope, answer) in scopes.iter().zip(printed["scopes"].as_array().unwrap()) {
+        for (kind, is_amortized) in [("ActualCost", false), ("AmortizedCost", true)] {
+            let costs = &answer["costs"][kind]["costs"];
+            let costs: BTreeMap<String, Decimal> = costs
+                .as_object()
+                .unwrap_or_else(|| panic!("{scope}: {answer}"))
+                .iter()
+                .map(|(currency, cost)| (currency.clone(), cost.as_str().unwrap().parse().unwrap()))
+                .collect();
+            assert_eq!(costs, summed(&stack, scope, is_amortized), "{scope} {kind}");
+            assert!(answer["costs"][kind]["pages"].as_u64().unwrap() > 1, "{scope}: {answer}");
+        }
+        assert!(answer["dimensions"]["total"].as_u64().unwrap() > 2, "{scope}: {answer}");
+        assert!(answer["tags"].to_string().contains("team"), "{scope}: {answer}");
+        let report = &answer["report"];
+        match scope {
+            _ if !scope.starts_with("/subscriptions/") => assert!(report.is_null()),
+            _ if scope.contains(emulator::LAB_SUBSCRIPTION) => assert_eq!(report["refused"], 422, "{report}"),
+            _ => assert_eq!(report["status"], "Completed", "{scope}: {report}"),
+        }
+    }
+    // And who may not: the library reads the refusal.
+    let assertion = stack.token("bob");
+    let client =
+        msal("azure_sdk.py", &stack, &assertion).env("ARM_ENDPOINT", &stack.emulator.endpoints().arm);
+    let (code, printed) = client.args(&args).run().await;
+    assert_eq!(code, 0, "{printed}");
+    assert_eq!(printed["scopes"][0]["code"], "RBACAccessDenied", "{printed}");
+    assert_eq!(printed["scopes"][5]["code"], "BillingAccessDenied", "{printed}");
 }
 
 const QUESTION: &str = r#"{"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-31"}"#;

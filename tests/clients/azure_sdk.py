@@ -1,0 +1,153 @@
+"""Microsoft's own libraries for Azure's costs (PyPI `azure-mgmt-costmanagement`, `azure-mgmt-consumption`,
+`azure-mgmt-subscription`, with `azure-identity`), unchanged, on behalf of a person.
+
+    OBO_AUTHORITY=https://localhost:8443/<tenant> OBO_CLIENT_ID=... OBO_CERTIFICATE=pair.pem \\
+    OBO_ASSERTION=<the user's token> ARM_ENDPOINT=https://localhost:8444 CA_FILE=ca.pem \\
+    azure_sdk.py FROM TO SCOPE...
+
+Asks each scope for what its costs are by service and day, over as many pages as the link says; for its dimensions and
+tags; and, where it is a subscription, for its cost details. Prints one JSON line. Exit code 0, or 1 where a library could
+not read an answer.
+"""
+
+import json
+import os
+import sys
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+for override in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(override, None)
+
+from azure.core.exceptions import HttpResponseError  # noqa: E402
+from azure.identity import OnBehalfOfCredential  # noqa: E402
+from azure.mgmt.consumption import ConsumptionManagementClient  # noqa: E402
+from azure.mgmt.costmanagement import CostManagementClient  # noqa: E402
+from azure.mgmt.costmanagement import models  # noqa: E402
+from azure.mgmt.subscription import SubscriptionClient  # noqa: E402
+
+NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
+
+def setting(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        sys.exit(f"azure_sdk: {name} is not set")
+    return value
+
+
+class Clients:
+    def __init__(self) -> None:
+        authority = urlsplit(setting("OBO_AUTHORITY"))
+        trust = {"connection_verify": setting("CA_FILE")}
+        credential = OnBehalfOfCredential(
+            authority.path.strip("/"),
+            setting("OBO_CLIENT_ID"),
+            client_certificate=Path(setting("OBO_CERTIFICATE")).read_bytes(),
+            user_assertion=setting("OBO_ASSERTION"),
+            authority=f"{authority.scheme}://{authority.netloc}",
+            # A private authority is in no public list of clouds.
+            disable_instance_discovery=True,
+            **trust,
+        )
+        arm = {"base_url": setting("ARM_ENDPOINT"), **trust}
+        self.subscriptions = SubscriptionClient(credential, **arm).subscriptions
+        self.costs = CostManagementClient(credential, **arm)
+        self.consumption = ConsumptionManagementClient(credential, NO_SUBSCRIPTION, **arm)
+
+
+def definition(start: str, end: str, kind: str) -> models.QueryDefinition:
+    return models.QueryDefinition(
+        type=kind,
+        timeframe="Custom",
+        time_period=models.QueryTimePeriod(from_property=f"{start}T00:00:00Z", to=f"{end}T23:59:59Z"),
+        dataset=models.QueryDataset(
+            granularity="Daily",
+            aggregation={
+                "cost": models.QueryAggregation(name="Cost", function="Sum"),
+                "quantity": models.QueryAggregation(name="UsageQuantity", function="Sum"),
+            },
+            grouping=[
+                models.QueryGrouping(type="Dimension", name="ServiceName"),
+                models.QueryGrouping(type="TagKey", name="team"),
+            ],
+        ),
+    )
+
+
+def total(clients: Clients, scope: str, start: str, end: str, kind: str) -> dict:
+    """Costs by currency. The library does not page: what its link says is given to it as parameters."""
+    asked, sums, rows, pages, more = definition(start, end, kind), {}, 0, 0, {}
+    while True:
+        answer = clients.costs.query.usage(scope, asked, params={"$top": "20", **more})
+        names = [column.name for column in answer.columns]
+        for row in answer.rows:
+            cells = dict(zip(names, row))
+            currency = cells["Currency"]
+            sums[currency] = sums.get(currency, Decimal()) + Decimal(repr(cells["Cost"]))
+        rows, pages = rows + len(answer.rows), pages + 1
+        if not answer.next_link:
+            costs = {currency: format(cost.normalize(), "f") for currency, cost in sums.items()}
+            return {"columns": names, "costs": costs, "rows": rows, "pages": pages}
+        more = {"$skiptoken": parse_qs(urlsplit(answer.next_link).query)["$skiptoken"][0]}
+
+
+def dimensions(clients: Clients, scope: str) -> dict:
+    listed = list(clients.costs.dimensions.list(scope, expand="properties/data", top=3))
+    one = "properties/category eq 'ServiceName'"
+    services = next(iter(clients.costs.dimensions.list(scope, filter=one, expand="properties/data", top=1000)))
+    return {
+        "categories": [dimension.category for dimension in listed],
+        "services": services.data,
+        "total": services.total,
+        "usage_start": services.usage_start.isoformat(),
+    }
+
+
+def report(clients: Clients, scope: str, start: str, end: str) -> dict:
+    order = models.GenerateCostDetailsReportRequestDefinition(
+        metric="ActualCost", time_period=models.CostDetailsTimePeriod(start=start, end=end)
+    )
+    try:
+        done = clients.costs.generate_cost_details_report.begin_create_operation(scope, order).result()
+    except HttpResponseError as error:
+        return refusal(error)
+    manifest = done.manifest
+    return {"status": done.status, "blobs": manifest.blob_count, "valid_till": done.valid_till.isoformat()}
+
+
+def refusal(error: HttpResponseError) -> dict:
+    return {"refused": error.status_code, "code": error.error.code, "message": error.error.message}
+
+
+def asked(clients: Clients, scope: str, start: str, end: str) -> dict:
+    try:
+        costs = {kind: total(clients, scope, start, end, kind) for kind in ("ActualCost", "AmortizedCost")}
+    except HttpResponseError as error:
+        return refusal(error)
+    tags = clients.consumption.tags.get(scope)
+    answer = {
+        "costs": costs,
+        "dimensions": dimensions(clients, scope),
+        "tags": sorted(tag.key for tag in tags.tags),
+    }
+    if scope.startswith("/subscriptions/"):
+        answer["report"] = report(clients, scope, start, end)
+    return answer
+
+
+def main(start: str, end: str, scopes: list) -> dict:
+    clients = Clients()
+    listed = list(clients.subscriptions.list())
+    return {
+        "subscriptions": [[one.subscription_id, one.display_name, one.state] for one in listed],
+        "one": clients.subscriptions.get(listed[0].subscription_id).display_name,
+        "scopes": [asked(clients, scope, start, end) for scope in scopes],
+    }
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit("usage: azure_sdk.py FROM TO SCOPE...")
+    print(json.dumps(main(sys.argv[1], sys.argv[2], sys.argv[3:])))
