@@ -156,6 +156,8 @@ pub struct Quotas {
     pub qpu_per_minute: Option<u32>,
     /// The same per hour. Real: 600.
     pub qpu_per_hour: Option<u32>,
+    /// What of each window of query units another program has taken as soon as it begins, in per cent.
+    pub foreign_percent: u32,
     /// Requests of the older provider (`Microsoft.Consumption`) per scope and minute. Real: 2 to 10.
     pub consumption_per_minute: Option<u32>,
     /// Reads of ARM's own that a person has at a subscription; a tenth of them comes back each second. Real: 250.
@@ -173,6 +175,7 @@ impl Quotas {
         qpu_per_10_seconds: Some(12),
         qpu_per_minute: Some(60),
         qpu_per_hour: Some(600),
+        foreign_percent: 0,
         consumption_per_minute: Some(10),
         arm_read_bucket: Some(250),
     };

@@ -44,23 +44,32 @@ impl Caller {
         self.person.as_deref().map_or(&self.oid, |person| &person.upn)
     }
 
-    /// The roles that the caller has on the subscription.
-    pub(crate) fn roles_on(&self, subscription: &str) -> Vec<&'static BuiltIn> {
+    /// The roles that the caller has on the subscription, or on that resource group of it.
+    pub(crate) fn roles_on(&self, subscription: &str, group: Option<&str>) -> Vec<&'static BuiltIn> {
+        let whole = subscription.to_ascii_lowercase();
+        let group = group.map(|group| format!("{whole}/resourcegroups/{}", group.to_ascii_lowercase()));
         let from_the_start = self.person.as_deref().is_some_and(|person| person.may_see(subscription));
-        let reader = self.has_role(&format!("/subscriptions/{subscription}"), from_the_start);
-        let reader = reader.then(|| BuiltIn::named(READER)).flatten();
-        let given = self.roles.iter().filter(|role| role.subscription.eq_ignore_ascii_case(subscription));
-        reader.into_iter().chain(given.filter_map(|role| BuiltIn::of(role.role))).collect()
+        let reads = self.has_role(&format!("/subscriptions/{whole}"), from_the_start)
+            || group.as_ref().is_some_and(|group| self.has_role(&format!("/subscriptions/{group}"), false));
+        let reader = reads.then(|| BuiltIn::named(READER)).flatten();
+        let is_there = |role: &&AzureRole| role.below == whole || Some(&role.below) == group.as_ref();
+        let given = self.roles.iter().filter(is_there).filter_map(|role| BuiltIn::of(role.role));
+        reader.into_iter().chain(given).collect()
     }
 
-    /// Whether the caller has a role on the subscription.
+    /// Whether the caller has a role on the subscription, or on anything in it.
     pub(crate) fn may_see(&self, subscription: &str) -> bool {
-        !self.roles_on(subscription).is_empty()
+        let inside = format!("{}/resourcegroups/", subscription.to_ascii_lowercase());
+        let on_a_group = self.roles.iter().any(|role| role.below.starts_with(&inside))
+            || self.changes.iter().any(|(scope, has)| {
+                *has && scope.strip_prefix("/subscriptions/").is_some_and(|below| below.starts_with(&inside))
+            });
+        on_a_group || !self.roles_on(subscription, None).is_empty()
     }
 
     /// Whether a role of the caller reads costs there.
-    pub(crate) fn may_read_costs(&self, subscription: &str) -> bool {
-        self.roles_on(subscription).iter().any(|role| role.reads_costs())
+    pub(crate) fn may_read_costs(&self, subscription: &str, group: Option<&str>) -> bool {
+        self.roles_on(subscription, group).iter().any(|role| role.reads_costs())
     }
 
     /// Whether the caller has a role on the management group.
@@ -78,7 +87,7 @@ impl Caller {
 
     /// Whether the caller may give roles on the subscription.
     pub(crate) fn may_give_roles(&self, subscription: &str) -> bool {
-        self.roles_on(subscription).iter().any(|role| role.gives())
+        self.roles_on(subscription, None).iter().any(|role| role.gives())
     }
 
     fn has_role(&self, scope: &str, from_the_start: bool) -> bool {

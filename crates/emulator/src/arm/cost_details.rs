@@ -183,7 +183,7 @@ fn accepted(state: &State, scope: &CostScope, operation: &str, version: &str) ->
 }
 
 fn authorize(caller: &Caller, scope: &CostScope) -> Result<(), ArmError> {
-    if caller.may_read_costs(&scope.subscription.id) {
+    if caller.may_read_costs(&scope.subscription.id, scope.resource_group.as_deref()) {
         return Ok(());
     }
     let action = "Microsoft.CostManagement/generateCostDetailsReport/action";

@@ -15,7 +15,7 @@ use super::throttle;
 /// The actions of each role that the caller has there. Who has none is refused.
 pub(crate) fn list(state: &State, caller: &Caller, scope: &CostScope) -> Result<Response, ArmError> {
     let headers = throttle::admit_read(state, caller, &scope.subscription.id)?;
-    let roles = caller.roles_on(&scope.subscription.id);
+    let roles = caller.roles_on(&scope.subscription.id, scope.resource_group.as_deref());
     if roles.is_empty() {
         let action = "Microsoft.Authorization/permissions/read";
         return Err(ArmError::authorization_failed(caller.display(), caller.oid(), action, &scope.path()));

@@ -107,6 +107,8 @@ fn page(
     let end = table.rows.len().min(start + size);
     let rows = table.rows.get(start..end).unwrap_or_default();
     let next = (end < table.rows.len()).then(|| next_link(state, scope, request, end));
+    // The last page has no link, or an empty one: both were met.
+    let next = next.or_else(|| scope.has_old_links().then(String::new));
     let name = Uuid::new_v4();
     let path = format!("{}/providers/Microsoft.CostManagement/query/{name}", scope.path());
     Ok(Json(json!({

@@ -89,8 +89,7 @@ pub(crate) fn create(
             format!("Principal {principal_id} does not exist in the directory of this subscription.");
         return Err(ArmError::new(StatusCode::BAD_REQUEST, "PrincipalNotFound", message));
     }
-    let given =
-        AzureRole { principal: principal_id, subscription: scope.subscription.id.clone(), role: role.id };
+    let given = AzureRole { principal: principal_id, below: scope.subscription.id.clone(), role: role.id };
     let roles = &mut state.world.tenant.directory_mut().azure_roles;
     if roles.contains(&given) {
         let message = "The role assignment already exists.";

@@ -118,7 +118,9 @@ pub(crate) fn admit(
     let mut told = Told::default();
     for (bucket, key, limit, cost) in requests.into_iter().chain(units) {
         let Some(limit) = limit else { continue };
-        let taken = state.throttle.take(bucket, key, limit, cost, state.world.clock.seconds());
+        let foreign = bucket.qpu_name().map_or(0, |_| limit * quotas.foreign_percent.min(100) / 100);
+        let now = state.world.clock.seconds();
+        let taken = state.throttle.take_beside(foreign, (bucket, key), limit, cost, now);
         told.tell(bucket, taken);
     }
     told.into_headers(headers)
@@ -215,13 +217,25 @@ impl Told {
 impl Throttle {
     /// Takes `cost` from the window; how much is left, or how many seconds until the window ends.
     fn take(&self, bucket: Bucket, key: String, limit: u32, cost: u32, now: i64) -> Result<u32, u32> {
+        self.take_beside(0, (bucket, key), limit, cost, now)
+    }
+
+    /// The same, where somebody else takes `foreign` as soon as the window begins.
+    fn take_beside(
+        &self,
+        foreign: u32,
+        (bucket, key): (Bucket, String),
+        limit: u32,
+        cost: u32,
+        now: i64,
+    ) -> Result<u32, u32> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MOST_WINDOWS {
             windows.clear();
         }
-        let window = windows.entry((bucket, key)).or_insert(Window { begins: now, used: 0 });
+        let window = windows.entry((bucket, key)).or_insert(Window { begins: now, used: foreign });
         if now - window.begins >= bucket.window_seconds() {
-            *window = Window { begins: now, used: 0 };
+            *window = Window { begins: now, used: foreign };
         }
         if window.used + cost > limit {
             return Err(u32::try_from(window.begins + bucket.window_seconds() - now).unwrap_or(1).max(1));

@@ -189,11 +189,12 @@ impl Directory {
         }
     }
 
-    /// Gives somebody a role at a subscription, a management group or a billing account. Above subscriptions there is one kind.
+    /// Gives somebody a role at a subscription or a resource group of it, a management group or a billing account. Above
+    /// subscriptions there is one kind.
     pub(crate) fn give_role(&mut self, oid: &str, role: &BuiltIn, scope: &str) {
-        match subscription_of(scope) {
-            Some(subscription) if role.name != READER => {
-                let role = AzureRole { principal: oid.to_owned(), subscription, role: role.id };
+        match below_subscriptions(scope) {
+            Some(below) if role.name != READER => {
+                let role = AzureRole { principal: oid.to_owned(), below, role: role.id };
                 if !self.azure_roles.contains(&role) {
                     self.azure_roles.push(role);
                 }
@@ -207,10 +208,10 @@ impl Directory {
         if role.is_none_or(|role| role.name == READER) {
             self.role_changes.set(oid, scope, false);
         }
-        if let Some(subscription) = subscription_of(scope) {
+        if let Some(below) = below_subscriptions(scope) {
             let is_it = |given: &AzureRole| {
                 given.principal == oid
-                    && given.subscription == subscription
+                    && given.below == below
                     && role.is_none_or(|role| role.id == given.role)
             };
             self.azure_roles.retain(|given| !is_it(given));
@@ -229,8 +230,8 @@ impl Directory {
     }
 }
 
-/// The id in `/subscriptions/{id}`.
-fn subscription_of(scope: &str) -> Option<String> {
+/// What stands behind `/subscriptions/`.
+fn below_subscriptions(scope: &str) -> Option<String> {
     let lower = scope.to_ascii_lowercase();
     lower.strip_prefix("/subscriptions/").map(|id| id.trim_end_matches('/').to_owned())
 }

@@ -301,6 +301,19 @@ async fn query_units_are_one_budget_for_all_programs() {
 }
 
 #[tokio::test]
+async fn a_foreign_program_has_its_part_of_every_window() {
+    let quotas = Quotas { qpu_per_10_seconds: Some(12), foreign_percent: 50, ..Quotas::default() };
+    let stand = Stand::with(Config { quotas, ..Config::default() }).await;
+    let token = stand.arm_token("alice").await;
+    for _ in 0..2 {
+        let answer = stand.arm_post(&token, &query_path(DEV_SUBSCRIPTION), &by("ServiceName", "None")).await;
+        let left = &answer.headers()["x-ms-ratelimit-microsoft.costmanagement-qpu-remaining"];
+        assert_eq!(left, "QueriesPer10Sec:5");
+        stand.emulator.advance_clock(10);
+    }
+}
+
+#[tokio::test]
 async fn a_fault_throttles_some_calls() {
     let stand = Stand::start().await;
     let token = stand.arm_token("alice").await;

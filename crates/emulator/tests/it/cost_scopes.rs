@@ -126,6 +126,10 @@ async fn a_group_answers_in_a_form_of_its_own() {
     let rest = stand.http.post(next).bearer_auth(&token).json(&query).send().await.unwrap();
     let rest: Value = rest.json().await.unwrap();
     assert_eq!(rest["properties"]["rows"].as_array().unwrap().len(), 3, "{rest}");
+    assert_eq!(
+        rest["properties"]["nextLink"], "",
+        "the end is an empty link here, and none at a subscription"
+    );
 }
 
 #[tokio::test]

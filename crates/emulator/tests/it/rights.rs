@@ -105,6 +105,31 @@ async fn roles_above_subscriptions_come_and_go_too() {
     }
 }
 
+#[tokio::test]
+async fn a_role_on_a_resource_group_reaches_no_further() {
+    let stand = Stand::start().await;
+    let group = format!("{}/resourceGroups/rg-Shop", prod());
+    for role in [None, Some("Cost Management Reader")] {
+        assert_eq!(query(&stand, "carol", &group).await.0, 401);
+        stand.emulator.give_azure_role("carol", role, &group).unwrap();
+        assert_eq!(query(&stand, "carol", &group).await.0, 200, "{role:?}");
+        assert_eq!(
+            permissions(&stand, "carol", &group.to_lowercase().replace("subscriptions", "Subscriptions"))
+                .await
+                .status(),
+            200
+        );
+        assert_eq!(query(&stand, "carol", &prod()).await.0, 401);
+        assert_eq!(permissions(&stand, "carol", &prod()).await.status(), 403);
+        assert_eq!(query(&stand, "carol", &format!("{}/resourceGroups/rg-erp", prod())).await.0, 401);
+        let token = stand.arm_token("carol").await;
+        let listed: Value =
+            stand.arm_get(&token, "/subscriptions?api-version=2022-12-01").await.json().await.unwrap();
+        assert_eq!(listed["value"][0]["displayName"], "Contoso Prod");
+        stand.emulator.take_azure_role("carol", None, &group).unwrap();
+    }
+}
+
 /// It lists permissions and shows the subscription, and no cost.
 #[tokio::test]
 async fn not_every_role_reads_costs() {

@@ -105,7 +105,12 @@ impl QueryScope {
 
     pub(crate) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {
         match self.kind {
-            Kind::Subscription if self.subscriptions.iter().all(|one| caller.may_read_costs(&one.id)) => {
+            Kind::Subscription
+                if self
+                    .subscriptions
+                    .iter()
+                    .all(|one| caller.may_read_costs(&one.id, self.resource_group.as_deref())) =>
+            {
                 Ok(())
             }
             Kind::ManagementGroup(id) if caller.may_see_group(id) => Ok(()),

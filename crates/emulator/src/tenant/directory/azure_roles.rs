@@ -102,12 +102,13 @@ impl BuiltIn {
     }
 }
 
-/// That somebody has a role on a subscription.
+/// That somebody has a role on a subscription, or on one resource group of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AzureRole {
     /// Object id of the person or the service principal.
     pub(crate) principal: String,
-    pub(crate) subscription: String,
+    /// The scope's path behind `/subscriptions/`, in lower case.
+    pub(crate) below: String,
     pub(crate) role: Uuid,
 }
 
@@ -117,7 +118,7 @@ impl AzureRole {
         let role = BuiltIn::named("User Access Administrator").map(|role| role.id);
         let on = |subscription: &str| Self {
             principal: object_id("servicePrincipal", DEPLOYER_CLIENT_ID),
-            subscription: subscription.to_owned(),
+            below: subscription.to_owned(),
             role: role.unwrap_or_default(),
         };
         [PROD_SUBSCRIPTION, DEV_SUBSCRIPTION].map(on).to_vec()
