@@ -186,7 +186,7 @@ impl<'a> Group<'a> {
 
 /// By what groups of equal amount are put in order: their values in small letters, none before any.
 fn sort_name(keys: &[Option<String>]) -> Vec<String> {
-    values(keys).map(|value| caseless::chars(value).collect()).collect()
+    values(keys).map(caseless::small).collect()
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ use crate::error::Error;
 use crate::invalid::InvalidQuery;
 use crate::money::{AmountOverflow, Currency};
 use crate::period::Period;
-use crate::plan::{Asked, Common, Selection, meter};
+use crate::plan::{Asked, Common, Selection, check_scope, meter};
 use crate::query::{Beside, Granularity, Grouping, Metric, Query, QueryResult};
 use crate::question::Condition;
+use crate::scope::Scope;
 
 mod baseline;
 mod compared;
@@ -94,6 +95,11 @@ impl ComparePlan {
     /// What to ask, in the order in which [`Self::join`] wants the answers.
     pub fn queries(&self) -> &[Query] {
         &self.queries
+    }
+
+    /// Whether a scope takes these queries: as [`crate::Plan::check_scope`].
+    pub fn check_scope(&self, scope: &Scope) -> Result<(), InvalidQuery> {
+        check_scope(&self.queries, scope)
     }
 
     /// Joins the answers of one scope. None of them may be truncated.

@@ -59,6 +59,11 @@ pub enum InvalidQuery {
         /// The dimension or the tag.
         name: String,
     },
+    /// Names of subscriptions in a management group, without their ids.
+    #[error(
+        "a management group takes a condition on SubscriptionName only with one on SubscriptionId beside it: name the ids"
+    )]
+    NamesWithoutIds,
     /// A period to compare that just began.
     #[error(
         "no day from {from} on is complete yet: Azure's figures are, up to {complete}; compare an earlier period, or name a baseline"

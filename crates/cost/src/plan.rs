@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 pub(crate) use asked::{Asked, Common};
 pub use derive::derive;
+pub(crate) use scope::check as check_scope;
 pub(crate) use selection::Selection;
 
 use crate::breakdown::Breakdown;
@@ -16,11 +17,13 @@ use crate::error::Error;
 use crate::invalid::InvalidQuery;
 use crate::query::{Beside, Grouping, Query, QueryResult};
 use crate::question::Question;
+use crate::scope::Scope;
 
 mod asked;
 mod cut;
 mod derive;
 mod join;
+mod scope;
 mod selection;
 
 /// What Azure is to be asked about one scope.
@@ -72,6 +75,15 @@ impl Plan {
     /// What to ask, in the order in which [`Self::join`] wants the answers.
     pub fn queries(&self) -> &[Query] {
         &self.queries
+    }
+
+    /// Whether a scope takes these queries.
+    ///
+    /// # Errors
+    /// [`InvalidQuery::NamesWithoutIds`] where a management group would be asked for subscriptions by their names alone. Put their
+    /// ids into the question beside the names.
+    pub fn check_scope(&self, scope: &Scope) -> Result<(), InvalidQuery> {
+        check_scope(&self.queries, scope)
     }
 
     /// Joins the answers. None of them may be truncated.

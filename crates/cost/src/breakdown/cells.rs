@@ -77,6 +77,22 @@ impl Cells {
         self.sums.iter().filter(|cell| cell.is_left())
     }
 
+    /// How many there are at most.
+    pub(crate) const fn len(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// Makes room for more, which may turn out to be of known keys.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.sums.reserve(rows);
+    }
+
+    /// The same, each with its group values; what only finds them is let go of first.
+    pub(crate) fn into_left(self) -> impl Iterator<Item = (Keys, Cell)> {
+        let Self { groups, sums, .. } = self;
+        sums.into_iter().filter(Cell::is_left).map(move |cell| (groups.keys(cell.group), cell))
+    }
+
     /// The cell of a key, which may be new.
     fn cell<'a>(
         &mut self,

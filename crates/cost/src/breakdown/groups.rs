@@ -1,7 +1,7 @@
 //! The values of groups, each combination once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::caseless;
@@ -61,12 +61,11 @@ impl Groups {
     }
 
     fn hash<'a>(&self, values: impl Iterator<Item = &'a str>) -> u64 {
-        let mut hasher = self.state.build_hasher();
+        let mut small = String::new();
         for value in values {
-            caseless::chars(value).for_each(|letter| hasher.write_u32(letter.into()));
-            // No letter: ends a value.
-            hasher.write_u32(u32::MAX);
+            caseless::append(value, &mut small);
+            small.push('\0');
         }
-        hasher.finish()
+        self.state.hash_one(small)
     }
 }

@@ -220,8 +220,7 @@ fn kind(change: Change, meters: &[Both<'_>], by_resource: bool) -> DriverKind {
 
 /// The `top` largest changes, and what is left: how many groups, and their part.
 fn ranked(mut groups: Vec<Driver>, top: usize) -> Result<(Vec<Driver>, (usize, Change)), AmountOverflow> {
-    let name =
-        |driver: &Driver| -> String { caseless::chars(driver.key.as_deref().unwrap_or_default()).collect() };
+    let name = |driver: &Driver| caseless::small(driver.key.as_deref().unwrap_or_default());
     groups.sort_by_cached_key(|driver| (Reverse(driver.change.change.abs()), name(driver)));
     let changed = groups.iter().take_while(|driver| !driver.change.change.is_zero()).count();
     let rest = groups.split_off(changed.min(top));

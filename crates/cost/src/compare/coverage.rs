@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use crate::breakdown::{Cells, values};
+use crate::caseless;
 use crate::money::{AmountOverflow, Currency, Exact, Sum};
 use crate::query::Grouping;
 use crate::question::Condition;
@@ -21,8 +24,7 @@ pub(super) fn usage(charge_type: Grouping) -> Condition {
     Condition { by: charge_type, values: USAGE.map(str::to_owned).to_vec() }
 }
 
-/// Usage by how it was paid. Spot capacity is neither: no commitment applies to it
-/// (<https://learn.microsoft.com/azure/cost-management-billing/savings-plan/utilization-cost-reports>).
+/// Usage by how it was paid. Spot capacity is neither: no commitment applies to it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Paid {
     committed: Sum,
@@ -38,7 +40,7 @@ impl Coverage {
         let mut coverage = Self::default();
         for cell in cells.iter() {
             let keys = cells.keys(cell);
-            let small: Vec<String> = values(&keys).map(str::to_lowercase).collect();
+            let small: Vec<String> = values(&keys).map(caseless::small).collect();
             let [model, "usage"] = [small.first(), small.get(1)].map(|text| text.map_or("", String::as_str))
             else {
                 continue;
@@ -54,10 +56,7 @@ impl Coverage {
     }
 
     /// Committed against committed and on-demand usage.
-    pub(super) fn ratio(
-        &self,
-        currency: Currency,
-    ) -> Result<Result<rust_decimal::Decimal, &'static str>, AmountOverflow> {
+    pub(super) fn ratio(&self, currency: Currency) -> Result<Result<Decimal, &'static str>, AmountOverflow> {
         let Some(paid) = self.0.get(&currency) else { return Ok(Err(NOTHING_TO_COVER)) };
         let committed = Exact::from(paid.committed.amount()?);
         let all = committed.clone().plus(paid.on_demand.amount()?.into());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Plan, meter, unit};
-use crate::breakdown::{Breakdown, Cell, Cells, Line, Quantity, Rolled, Used, values};
+use crate::breakdown::{Breakdown, Cells, Line, Quantity, Rolled, Used, values};
 use crate::error::Error;
 use crate::money::{AmountOverflow, Money};
 use crate::query::{Beside, QueryResult};
@@ -21,7 +21,7 @@ pub(super) fn joined(
     let lines = if plan.costs.beside() == Some(Beside::Quantity) {
         lines_with_quantity(&costs_of(&places.all)?, &places, usd.as_ref())?
     } else {
-        lines(&costs_of(&shown)?, plan)?
+        lines(costs_of(&shown)?, plan)?
     };
     let without_figure = costs.iter().map(|answer| answer.without_figure).sum();
     Ok(Breakdown { lines, without_figure })
@@ -54,19 +54,21 @@ impl Places {
     }
 }
 
-fn lines(cells: &Cells, plan: &Plan) -> Result<Vec<Line>, AmountOverflow> {
+fn lines(cells: Cells, plan: &Plan) -> Result<Vec<Line>, AmountOverflow> {
     let quantity = if plan.wants_quantity() { Quantity::NotAskable } else { Quantity::NotAsked };
     let in_usd = plan.costs.beside() == Some(Beside::Usd);
-    let line = |cell: &Cell| {
-        Ok(Line {
-            keys: cells.keys(cell),
+    // At once: grown bit by bit, it would be there twice for a while.
+    let mut lines = Vec::with_capacity(cells.len());
+    for (keys, cell) in cells.into_left() {
+        lines.push(Line {
+            keys,
             date: cell.date,
             cost: Money::new(cell.cost.amount()?, cell.currency),
             quantity: quantity.clone(),
             usd: cell.beside.filter(|_| in_usd).map(|sum| sum.amount()).transpose()?,
-        })
-    };
-    cells.iter().map(line).collect()
+        });
+    }
+    Ok(lines)
 }
 
 /// Cells of one meter each as lines, which have a quantity where they are of one.

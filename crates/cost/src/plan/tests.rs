@@ -244,3 +244,49 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// A month of days of 6,500 resources.
+fn large_answer() -> QueryResult {
+    let mut answer = QueryResult::default();
+    for day in 0_i32..31 {
+        for resource in 0_i32..6_500 {
+            let name = format!(
+                "/subscriptions/10000000-0000-4000-8000-000000000001/resourcegroups/rg-{}/providers/microsoft.compute/virtualmachines/vm-{resource}",
+                resource / 10
+            );
+            answer.rows.push(crate::Row {
+                cost: crate::Money::new(Decimal::new((resource + day).into(), 8), "EUR".parse().unwrap()),
+                beside: None,
+                date: Some(date(2026, 10, 1) + day.days()),
+                groups: vec![name],
+            });
+        }
+    }
+    answer
+}
+
+/// Memory in KiB, by its name in the process's own status.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
+}
+
+#[test]
+fn two_hundred_thousand_rows_are_joined_in_64_mib() {
+    let question =
+        Question { granularity: Granularity::Daily, ..october(&["ResourceId"], Measures::default()) };
+    let plan = Plan::new(&question, None).unwrap();
+    let answers = [Arc::new(large_answer())];
+    // The peak from here on.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = memory("VmRSS:");
+    let breakdown = plan.join(&answers).unwrap();
+    let ranked = breakdown.ranked(20).unwrap();
+    let more = memory("VmHWM:").saturating_sub(before);
+    assert_eq!(
+        (breakdown.lines.len(), ranked.lines.len(), ranked.other[0].groups),
+        (201_500, 20 * 31, 6_480)
+    );
+    assert!((1..64 * 1024).contains(&more), "{more} KiB");
+}
