@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | by group and meter, usage and unused commitments alone | quantity | usage and rate effects |
 //! | by group; the period before by day, if it has at most 93 | – | totals, other charges, weekdays |
-//! | by pricing model and charge type, amortized alone | – | the coverage by commitments |
+//! | by pricing model, usage alone; of amortized costs | – | the coverage by commitments |
 //!
 //! So actual costs of two months take four query units, and amortized ones six.
 
@@ -60,7 +60,7 @@ pub struct ComparePlan {
     meter_places: [usize; 2],
     /// By group, before and after.
     groups: [Asked; 2],
-    /// By pricing model and charge type, before and after.
+    /// By pricing model, before and after.
     coverage: Result<[Asked; 2], &'static str>,
     queries: Vec<Query>,
 }
@@ -78,14 +78,17 @@ impl ComparePlan {
             vec![comparison.by.clone(), meter()]
         };
         let meter_places = [0, by_meter.len() - 1];
-        let usage = has(&charge_type()).then(|| coverage::usage(charge_type()));
-        let meters = both(comparison, &by_meter, usage, Some(Beside::Quantity))?;
+        let priced = has(&charge_type()).then(|| coverage::priced(charge_type()));
+        let meters = both(comparison, &by_meter, priced.as_ref(), Some(Beside::Quantity))?;
         let groups = both(comparison, std::slice::from_ref(&comparison.by), None, None)?;
-        let kinds = [pricing_model(), charge_type()];
         let coverage = match comparison.metric {
             Metric::Actual => Err(coverage::OF_AMORTIZED_ONLY),
-            Metric::Amortized if !kinds.iter().all(has) => Err(coverage::NOT_IN_AGREEMENT),
-            Metric::Amortized => Ok(both(comparison, &kinds, None, None)?),
+            Metric::Amortized if !has(&pricing_model()) || !has(&charge_type()) => {
+                Err(coverage::NOT_IN_AGREEMENT)
+            }
+            Metric::Amortized => {
+                Ok(both(comparison, &[pricing_model()], Some(&coverage::usage(charge_type())), None)?)
+            }
         };
         let all = meters.iter().chain(&groups).chain(coverage.iter().flatten());
         let queries = all.flat_map(Asked::queries).cloned().collect();
@@ -119,7 +122,7 @@ impl ComparePlan {
         let meters = added_up(&self.meters, &self.meter_places)?;
         let groups = added_up(&self.groups, &[0])?;
         let coverage = match &self.coverage {
-            Ok(asked) => Ok(added_up(asked, &[0, 1])?),
+            Ok(asked) => Ok(added_up(asked, &[0])?),
             Err(reason) => Err(*reason),
         };
         let without_figure = answers.iter().map(|answer| answer.without_figure).sum();
@@ -131,16 +134,16 @@ impl ComparePlan {
 fn both(
     comparison: &Comparison,
     shown: &[Grouping],
-    further: Option<Condition>,
+    further: Option<&Condition>,
     beside: Option<Beside>,
 ) -> Result<[Asked; 2], InvalidQuery> {
     let Comparison { metric, before, after, .. } = *comparison;
-    let filter: Vec<Condition> = comparison.filter.iter().cloned().chain(further).collect();
+    let filter: Vec<Condition> = comparison.filter.iter().chain(further).cloned().collect();
     let selection = Selection::new(shown, &[], &filter, &comparison.exclude)?;
     let asked =
         |period, granularity| Asked::new(Common { metric, period, granularity, beside }, selection.clone());
-    // The same query units, and the days' sums beside the whole; of the quantities nobody wants them.
-    let days = beside.is_none() && shown == [comparison.by.clone()] && weekdays::are_known(before);
+    // The same query units, and the days' sums beside the whole. Of a part of the costs nobody wants them.
+    let days = beside.is_none() && further.is_none() && weekdays::are_known(before);
     let granularity = if days { Granularity::Daily } else { Granularity::None };
     Ok([asked(before, granularity)?, asked(after, Granularity::None)?])
 }

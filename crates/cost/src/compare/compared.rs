@@ -43,7 +43,7 @@ struct Parts {
     meters: [Cells; 2],
     /// By group; before, where days are known, by day.
     groups: [Cells; 2],
-    /// By pricing model and charge type.
+    /// By pricing model.
     coverage: Result<[Cells; 2], &'static str>,
     without_figure: u64,
 }

@@ -17,11 +17,16 @@ pub(super) const NOT_IN_AGREEMENT: &str =
 const NOTHING_TO_COVER: &str = "no usage that a commitment could cover";
 
 /// The charges that have a quantity and a price. All others are purchases, refunds, taxes, roundings.
-const USAGE: [&str; 3] = ["Usage", "UnusedReservation", "UnusedSavingsPlan"];
+const PRICED: [&str; 3] = ["Usage", "UnusedReservation", "UnusedSavingsPlan"];
 
-/// Usage, and what was paid for and not used.
+/// What has a quantity and a price: usage, and what was paid for and not used.
+pub(super) fn priced(charge_type: Grouping) -> Condition {
+    Condition { by: charge_type, values: PRICED.map(str::to_owned).to_vec() }
+}
+
+/// Usage alone: what was not used covers nothing.
 pub(super) fn usage(charge_type: Grouping) -> Condition {
-    Condition { by: charge_type, values: USAGE.map(str::to_owned).to_vec() }
+    Condition { by: charge_type, values: vec![PRICED[0].to_owned()] }
 }
 
 /// Usage by how it was paid. Spot capacity is neither: no commitment applies to it.
@@ -31,7 +36,7 @@ struct Paid {
     on_demand: Sum,
 }
 
-/// The coverage of each currency, of costs by pricing model and charge type.
+/// The coverage of each currency, of usage by pricing model.
 #[derive(Debug, Default)]
 pub(super) struct Coverage(BTreeMap<Currency, Paid>);
 
@@ -40,13 +45,9 @@ impl Coverage {
         let mut coverage = Self::default();
         for cell in cells.iter() {
             let keys = cells.keys(cell);
-            let small: Vec<String> = values(&keys).map(caseless::small).collect();
-            let [model, "usage"] = [small.first(), small.get(1)].map(|text| text.map_or("", String::as_str))
-            else {
-                continue;
-            };
+            let model: String = values(&keys).map(caseless::small).collect();
             let paid = coverage.0.entry(cell.currency).or_default();
-            match model {
+            match model.as_str() {
                 "reservation" | "savingsplan" => paid.committed.join(cell.cost)?,
                 "ondemand" => paid.on_demand.join(cell.cost)?,
                 _ => {}

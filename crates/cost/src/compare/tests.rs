@@ -190,6 +190,8 @@ fn units(amount: Decimal, scale: u32) -> i128 {
 
 struct Expected<'a> {
     raws: Vec<&'a Raw>,
+    /// Whether the agreement tells usage from other charges.
+    tells_usage: bool,
     comparison: &'a Comparison,
 }
 
@@ -202,9 +204,9 @@ impl Expected<'_> {
         })
     }
 
-    fn is_usage(raw: &Raw) -> bool {
+    fn is_usage(&self, raw: &Raw) -> bool {
         let kind = raw.value(&charge_type()).to_lowercase();
-        ["usage", "unusedreservation", "unusedsavingsplan"].contains(&kind.as_str())
+        !self.tells_usage || ["usage", "unusedreservation", "unusedsavingsplan"].contains(&kind.as_str())
     }
 
     /// Usage and rate effects of a group.
@@ -213,7 +215,7 @@ impl Expected<'_> {
         let (mut usage, mut rate) = (Decimal::ZERO, Decimal::ZERO);
         for meter in ["d2", "d4", "lrs", ""] {
             let counts = |raw: &Raw| {
-                of_group(raw) && Self::is_usage(raw) && raw.value(&meter_name()).to_lowercase() == meter
+                of_group(raw) && self.is_usage(raw) && raw.value(&meter_name()).to_lowercase() == meter
             };
             let ((c0, q0), (c1, q1)) = (self.sum(*before, counts), self.sum(*after, counts));
             match (q0.is_zero(), q1.is_zero()) {
@@ -343,8 +345,8 @@ fn check(expected: &Expected<'_>, difference: &Difference, exact_groups: bool) -
     prop_assert_eq!(difference.per_day_after, ratio(units(difference.change.after, 8), days(after), 8));
     let calendar = (days(before) <= 93).then(|| expected.calendar(&currency)).flatten();
     prop_assert_eq!(difference.calendar_effect.ok(), calendar);
-    let coverage =
-        |period| (*metric == Metric::Amortized).then(|| expected.coverage(period, &currency)).flatten();
+    let known = *metric == Metric::Amortized && expected.tells_usage;
+    let coverage = |period| known.then(|| expected.coverage(period, &currency)).flatten();
     prop_assert_eq!(difference.coverage_before.ok(), coverage(*before));
     prop_assert_eq!(difference.coverage_after.ok(), coverage(*after));
     Ok(())
@@ -355,9 +357,10 @@ proptest! {
 
     #[test]
     fn every_figure_is_the_one_of_the_costs_themselves(
-        raws in raw::raws(60), comparison in any_comparison(), top in 0_usize..5,
+        raws in raw::raws(60), comparison in any_comparison(), top in 0_usize..5, tells_usage in any::<bool>(),
     ) {
-        let plan = ComparePlan::new(&comparison, None).unwrap();
+        let names = ["PricingModel".to_owned()];
+        let plan = ComparePlan::new(&comparison, (!tells_usage).then_some(&names[..])).unwrap();
         // Half of the costs in each of two scopes.
         let (one, other) = raws.split_at(raws.len() / 2);
         let scope = |raws: &[Raw]| {
@@ -369,7 +372,7 @@ proptest! {
             comparison.filter.iter().all(|condition| raw.meets(condition))
                 && !comparison.exclude.iter().any(|condition| raw.meets(condition))
         };
-        let expected = Expected { raws: raws.iter().filter(counts).collect(), comparison: &comparison };
+        let expected = Expected { raws: raws.iter().filter(counts).collect(), comparison: &comparison, tells_usage };
         let met: std::collections::BTreeSet<_> = expected
             .raws
             .iter()

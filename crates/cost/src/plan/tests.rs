@@ -222,6 +222,31 @@ fn any_question() -> impl Strategy<Value = Question> {
     )
 }
 
+/// Whatever is shown and whatever is left out, it is all there is.
+fn check_sums(breakdown: &Breakdown) {
+    let sum = |lines: &[Line]| -> BTreeMap<String, Decimal> {
+        lines.iter().fold(BTreeMap::new(), |mut sums, line| {
+            *sums.entry(line.cost.currency.to_string()).or_default() += line.cost.amount;
+            sums
+        })
+    };
+    let all = sum(&breakdown.lines);
+    let totals = breakdown.totals().unwrap();
+    assert_eq!(
+        totals.iter().map(|money| (money.currency.to_string(), money.amount)).collect::<BTreeMap<_, _>>(),
+        all
+    );
+    let ranked = breakdown.ranked(2).unwrap();
+    let mut shown = sum(&ranked.lines);
+    for other in &ranked.other {
+        *shown.entry(other.currency.to_string()).or_default() += other.amount;
+    }
+    assert_eq!(shown, all);
+    let dated: Decimal = breakdown.totals_by_date().unwrap().iter().map(|(_, money)| money.amount).sum();
+    let has_dates = breakdown.lines.iter().all(|line| line.date.is_some());
+    assert_eq!(dated, if has_dates { all.values().sum() } else { Decimal::ZERO });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -233,6 +258,7 @@ proptest! {
         let Ok(plan) = Plan::new(&question, dimensions.as_deref()) else { return Ok(()) };
         let answers: Vec<_> = plan.queries().iter().map(|query| Arc::new(raw::answer(&raws, query))).collect();
         let breakdown = plan.join(&answers).unwrap();
+        check_sums(&breakdown);
         let units = plan.costs.selection().is_some_and(|selection| selection.place(&unit()).is_some());
         let mut expected = expected(&raws, &question, units);
         let mut found = found(breakdown);
