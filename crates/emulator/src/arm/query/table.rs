@@ -158,10 +158,11 @@ fn cells(
     sums.chain(date).chain(groups).chain([(*currency).into()]).collect()
 }
 
-/// A number with up to eight decimals. Exact: such a number has at most 15 significant digits here, and the shortest text
-/// of the nearest double is the decimal itself.
+/// A number with up to eight decimals. Exact: below 2^53 there is one double for each of them, and its shortest text is the
+/// decimal itself.
 #[expect(clippy::cast_precision_loss, reason = "amounts stay far below 2^53")]
 fn number(amount: i64) -> Value {
+    debug_assert!(amount.unsigned_abs() < 1 << 53, "{amount}");
     json!(amount as f64 / 1e8)
 }
 
