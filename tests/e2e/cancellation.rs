@@ -94,15 +94,32 @@ async fn azure_is_not_asked_on_for_a_caller_who_left() {
     );
 }
 
+/// Equal questions of one person would be one.
+fn another_question(number: u32) -> Value {
+    let day = format!("2026-{:02}-{:02}", 8 + number / 25, 1 + number % 25);
+    json!({"name": "cost_by_service", "arguments": {"subscription": PROD_SUBSCRIPTION, "from": day, "to": day}})
+}
+
+/// How many questions wait for their turn at Azure.
+async fn waiting(stack: &Stack) -> Option<u64> {
+    let (metrics, _) = stack.metrics().await;
+    let line = metrics.lines().find(|line| line.starts_with("gateway_cost_queue"))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
 #[tokio::test]
-async fn fifty_callers_who_left_cost_fifty_requests() {
+async fn fifty_callers_who_left_cost_no_more_requests_than_were_under_way() {
+    const AT_AZURE: u64 = 6;
     let stack = slow_azure(&[]).await;
+    stack.emulator.faults().update(|faults| faults.arm = EndpointFault::hanging());
     let token = stack.token("alice");
-    let calls: Vec<_> = (0..50).map(|_| send(&stack.caller, &token, question())).collect();
-    wait_until_azure_was_asked(&stack, 50).await;
+    let calls: Vec<_> = (0..50).map(|n| send(&stack.caller, &token, another_question(n))).collect();
+    wait_until_azure_was_asked(&stack, AT_AZURE).await;
+    wait_until("the others wait", async || waiting(&stack).await == Some(50 - AT_AZURE)).await;
     calls.iter().for_each(JoinHandle::abort);
     wait_until_given_up(&stack, 50).await;
-    assert_eq!(stack.emulator.counts().arm_requests, 50);
+    assert_eq!(stack.emulator.counts().arm_requests, AT_AZURE);
+    assert_eq!(waiting(&stack).await, Some(0));
     // Others are served as ever.
     stack.emulator.faults().clear();
     let answer = stack.caller.call(&token, "list_subscriptions", json!({})).await;

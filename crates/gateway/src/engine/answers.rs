@@ -61,8 +61,8 @@ impl Answers {
 
     /// The person's own answer to a query, or what one of theirs makes of it, if it is fresh.
     pub(crate) fn find(&self, place: &Place, query: &Query, now: Timestamp) -> Option<Found> {
-        let shelf = self.shelves.get(place)?;
-        let mut fresh: Vec<_> = shelf.iter().filter(|kept| self.is_fresh(kept, now)).collect();
+        let own = self.shelves.get(place)?;
+        let mut fresh: Vec<_> = own.iter().filter(|kept| self.is_fresh(kept, now)).collect();
         // The newest answer counts.
         fresh.sort_by_key(|kept| std::cmp::Reverse(kept.as_of));
         if let Some(kept) = fresh.iter().find(|kept| kept.query == *query) {
@@ -124,4 +124,35 @@ fn bytes_of(result: &QueryResult) -> u32 {
         size_of_val(row) + texts
     });
     u32::try_from(rows.sum::<usize>() + 512).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::tests::azure::{of, query, subscription};
+
+    fn kept_after(settings: CacheSettings, answers: i8) -> usize {
+        let kept = Answers::new(settings);
+        let (place, now) =
+            ((of(1), ScopeKey::from(&subscription(1))), "2026-11-26T12:00:00Z".parse().unwrap());
+        for days in 1..=answers {
+            kept.keep(place.clone(), &query(days), &Arc::default(), now);
+        }
+        // What is too much goes when somebody looks.
+        kept.shelves.run_pending_tasks();
+        kept.shelves.get(&place).map_or(0, |shelf| shelf.len())
+    }
+
+    fn settings(data: u64, bytes: u64) -> CacheSettings {
+        CacheSettings { data: Duration::from_secs(data), rights: Duration::from_secs(300), bytes }
+    }
+
+    #[test]
+    fn nothing_is_stored_where_it_is_switched_off_and_little_where_there_is_little_room() {
+        assert_eq!(kept_after(settings(14_400, 1 << 20), 20), 20);
+        assert_eq!(kept_after(settings(0, 1 << 20), 20), 0);
+        assert_eq!(kept_after(settings(14_400, 1_000), 20), 0);
+    }
 }

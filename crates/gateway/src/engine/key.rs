@@ -24,3 +24,19 @@ impl fmt::Debug for ScopeKey {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Azure counts them as one: <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>.
+    #[test]
+    fn a_scope_is_the_same_in_any_case() {
+        let of = |group: &str| {
+            let scope = format!("/subscriptions/10000000-0000-4000-8000-00000000000a/resourceGroups/{group}");
+            ScopeKey::from(&scope.parse::<Scope>().unwrap())
+        };
+        assert_eq!(of("rg-Web"), of("RG-WEB"));
+        assert_ne!(of("rg-web"), of("rg-web2"));
+    }
+}

@@ -8,6 +8,9 @@ use telemetry::names;
 
 use super::governor::Governor;
 
+const GIVEN: &str = "given";
+const COLLECTED: &str = "collected";
+
 /// The engine's instruments.
 #[derive(Clone, Debug)]
 pub(crate) struct CostInstruments {
@@ -31,6 +34,16 @@ pub(crate) enum Lookup {
 
 impl CostInstruments {
     pub(crate) fn new(meter: &Meter) -> Self {
+        let pending = meter
+            .u64_counter(names::GATEWAY_COST_PENDING)
+            .with_description(
+                "Calls that were told that their answer is still to come, and answers fetched later",
+            )
+            .build();
+        // From the start, so that the first of them is a rise.
+        for result in [GIVEN, COLLECTED] {
+            pending.add(0, &[KeyValue::new(names::RESULT, result)]);
+        }
         Self {
             waits: meter
                 .f64_histogram(names::GATEWAY_COST_WAIT_DURATION)
@@ -41,12 +54,7 @@ impl CostInstruments {
                 .u64_counter(names::GATEWAY_COST_CACHE_LOOKUPS)
                 .with_description("Looks into the answers that are kept, by what was found")
                 .build(),
-            pending: meter
-                .u64_counter(names::GATEWAY_COST_PENDING)
-                .with_description(
-                    "Calls that were told that their answer is still to come, and answers fetched later",
-                )
-                .build(),
+            pending,
         }
     }
 
@@ -65,11 +73,11 @@ impl CostInstruments {
     }
 
     pub(crate) fn pending_given(&self) {
-        self.pending.add(1, &[KeyValue::new(names::RESULT, "given")]);
+        self.pending.add(1, &[KeyValue::new(names::RESULT, GIVEN)]);
     }
 
     pub(crate) fn pending_collected(&self) {
-        self.pending.add(1, &[KeyValue::new(names::RESULT, "collected")]);
+        self.pending.add(1, &[KeyValue::new(names::RESULT, COLLECTED)]);
     }
 }
 

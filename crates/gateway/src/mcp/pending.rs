@@ -42,7 +42,8 @@ pub(super) struct Worked {
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Pending {
     /// Always true.
-    pending: bool,
+    #[serde(rename = "pending")]
+    is_to_come: bool,
     /// Seconds after which the same call, with the same arguments, is likely to get the answer.
     ready_in_seconds: u64,
     /// What it waits for.
@@ -155,7 +156,7 @@ impl Pending {
             None => "Azure is still answering.".to_owned(),
         };
         let wait = outlook.map_or(SOON, |outlook| outlook.last);
-        Self { pending: true, ready_in_seconds: wait.as_secs().max(1), reason }
+        Self { is_to_come: true, ready_in_seconds: wait.as_secs().max(1), reason }
     }
 
     fn into_result(self, tool: &str) -> CallToolResult {

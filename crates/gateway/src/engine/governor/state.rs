@@ -227,7 +227,9 @@ impl State {
         // Where nothing is named, nobody knows whose quota is empty.
         let of_all = of_all.or_else(|| waits.longest().is_none().then_some(wait));
         if let Some(wait) = of_all {
-            self.units.iter_mut().for_each(|window| window.hold(now + wait));
+            for window in &mut self.units {
+                window.hold(now + wait);
+            }
         }
         if let (Some(wait), Some(window)) =
             (waits.entity.max(waits.other), self.scopes.get_mut(&wanted.scope))
@@ -291,7 +293,9 @@ impl State {
             });
             at = units.iter().map(|window| window.fits(ticket.units, at)).fold(Fits::Now, Fits::and).from(at);
             let turn = scope.fits(1, at).from(at);
-            units.iter_mut().for_each(|window| window.imagine(ticket.units, turn + ANSWER));
+            for window in &mut units {
+                window.imagine(ticket.units, turn + ANSWER);
+            }
             scope.imagine(1, turn + ANSWER);
             if whose != person {
                 before += 1;

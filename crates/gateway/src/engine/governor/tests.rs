@@ -53,24 +53,40 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_are_served_in_turn_and_a_heap_comes_last() {
+async fn people_are_served_in_turn() {
     let (governor, log, start) = (governor_of(1, 100), Log::default(), Instant::now());
     let mut asks = vec![log.ask(&governor, "first", wanted(9, 9, 1), start)];
     settle().await;
-    // Six of one person, of which four count as asked by hand, and two of another that come later.
-    for number in 0..6 {
+    for name in ["a0", "a1", "a2", "b0", "b1"] {
+        let person = if name.starts_with('a') { 1 } else { 2 };
+        asks.push(log.ask(&governor, name, wanted(person, 1, 1), start));
+        settle().await;
+    }
+    for ask in asks {
+        ask.await.unwrap();
+    }
+    assert_eq!(log.names(), ["first", "a0", "b0", "a1", "b1", "a2"]);
+    assert_eq!(log.seconds(), [0, 10, 20, 30, 40, 50]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_in_a_heap_is_asked_after_what_somebody_waits_for() {
+    let (governor, log, start) = (governor_of(1, 100), Log::default(), Instant::now());
+    let mut asks = Vec::new();
+    for number in 0..7 {
         asks.push(log.ask(&governor, &format!("a{number}"), wanted(1, number, 1), start));
         settle().await;
     }
-    for number in 0..2 {
+    // Five of them were asked when somebody else comes.
+    sleep(Duration::from_secs(41)).await;
+    for number in 0..3 {
         asks.push(log.ask(&governor, &format!("b{number}"), wanted(2, number, 1), start));
         settle().await;
     }
     for ask in asks {
         ask.await.unwrap();
     }
-    assert_eq!(log.names(), ["first", "a0", "b0", "a1", "b1", "a2", "a3", "a4", "a5"]);
-    assert_eq!(log.seconds(), [0, 10, 20, 30, 40, 50, 60, 70, 80]);
+    assert_eq!(log.names(), ["a0", "a1", "a2", "a3", "a4", "b0", "b1", "b2", "a5", "a6"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,6 +197,42 @@ async fn the_next_page_comes_at_once_unless_azure_says_that_nothing_is_left() {
     turn.answered(&Quota { consumed: Some(2.into()), units, ..Quota::default() });
     turn.next_page().await.unwrap();
     assert_eq!(start.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_page_waits_where_azure_sent_another_question_away() {
+    let governor = governor_of(100, 100);
+    let (mut paged, mut other) =
+        (governor.turn(wanted(1, 1, 1)).await.unwrap(), governor.turn(wanted(2, 2, 1)).await.unwrap());
+    let start = Instant::now();
+    let waits = Waits { units: Some(Duration::from_secs(9)), ..Waits::default() };
+    let quota = Quota { waits, ..Quota::default() };
+    let sent_away = tokio::spawn(async move { other.again(Duration::from_secs(9), &quota).await });
+    settle().await;
+    paged.sends();
+    paged.answered(&Quota::default());
+    paged.next_page().await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(9));
+    sent_away.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_azure_sends_away_again_and_again_is_given_up() {
+    let governor = governor_of(100, 100);
+    let mut turn = governor.turn(wanted(1, 1, 1)).await.unwrap();
+    let mut refused = 0;
+    let waits = Waits { entity: Some(Duration::from_secs(1)), ..Waits::default() };
+    let quota = Quota { waits, ..Quota::default() };
+    let ended = loop {
+        turn.sends();
+        refused += 1;
+        if let Err(busy) = turn.again(Duration::from_secs(1), &quota).await {
+            break busy;
+        }
+    };
+    assert_eq!((refused, ended), (10, Busy { retry_after: Duration::from_secs(1) }));
+    drop(turn);
+    assert_eq!(governor.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! A model of Azure by its documentation: fixed windows of query units for the directory, of requests for each scope and person.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -140,7 +141,7 @@ impl Azure {
     }
 
     pub(crate) fn as_person(&self, person: u32) -> AsPerson {
-        AsPerson { azure: self.clone(), number: person, person: of(person) }
+        AsPerson { azure: self.clone(), number: person, person: of(person), ended: Arc::default() }
     }
 }
 
@@ -177,7 +178,8 @@ impl Model {
             None => now,
             Some(phase) => {
                 // A whole number of windows before the start, and so much after.
-                let since = (now - self.start + length * 7 - phase).as_nanos() % length.as_nanos();
+                let since =
+                    (now - self.start + length * 7).saturating_sub(phase).as_nanos() % length.as_nanos();
                 now - Duration::from_nanos(u64::try_from(since).unwrap())
             }
         };
@@ -204,6 +206,14 @@ pub(crate) struct AsPerson {
     azure: Azure,
     number: u32,
     person: Person,
+    ended: Arc<AtomicBool>,
+}
+
+impl AsPerson {
+    /// Ends this sign-in, and no other of the same person.
+    pub(crate) fn sign_out(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A query under way. Its answer says whose it is.
@@ -224,7 +234,11 @@ impl Asker for AsPerson {
     async fn token(&self, _claims: Option<&str>) -> Result<SecretString, Refusal> {
         self.azure.model(|model| {
             model.exchanges += 1;
-            if model.signed_in { Ok("token".into()) } else { Err(Refusal::BrokerUnavailable) }
+            if model.signed_in && !self.ended.load(Ordering::Relaxed) {
+                Ok("token".into())
+            } else {
+                Err(Refusal::BrokerUnavailable)
+            }
         })
     }
 
