@@ -5,8 +5,6 @@ use std::path::Path;
 use e2e::Stack;
 use serde_json::Value;
 
-use crate::cost_tools::AT_ONCE;
-
 /// A question of the page: who asks, the tool, the arguments, and what the answer says.
 struct Asked {
     line: usize,
@@ -65,7 +63,7 @@ async fn the_questions_of_the_page_have_the_answers_of_the_page() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tools.md");
     let asked = questions(&std::fs::read_to_string(file).unwrap());
     assert!(asked.len() > 7, "{} questions", asked.len());
-    let stack = Stack::builder().gateway(&AT_ONCE).start().await;
+    let stack = Stack::start().await;
     let token = stack.token("alice");
     let mut wrong = Vec::new();
     for Asked { line, tool, arguments, answer } in asked {

@@ -83,6 +83,7 @@ pub mod fuzzing;
 mod invalid;
 mod json;
 mod links;
+mod management_groups;
 mod money;
 mod paged;
 mod pages;

@@ -6,6 +6,7 @@ mod as_it_is;
 mod details;
 mod dimensions;
 mod leaks;
+mod management_groups;
 mod query;
 mod raw;
 mod retry;

@@ -20,6 +20,7 @@ pub(in crate::mcp) struct CostCompare;
 
 impl Definition for CostCompare {
     const NAME: &'static str = "cost_compare";
+    const SLOW: bool = true;
     const TITLE: &'static str = "Compare two periods";
     const DESCRIPTION: &'static str = "Why costs changed: two periods, the groups that drove the difference, and how much of each is usage, price or \
         other charges. Drivers and rest add up to the change. Says per day, calendar and commitment coverage too. Without \
@@ -44,9 +45,12 @@ impl Definition for CostCompare {
         };
         let names = names(&input);
         let plan = |known: Option<&[String]>| ComparePlan::new(&comparison, known);
-        let Ran { parts, scopes: answered, partial, azure } =
+        let Ran { parts, scopes: answered, mut partial, azure } =
             run::each(&context, &scopes.all, &names, plan).await?;
         let differences = Compared::merged(parts)?.currencies(input.skip.saturating_add(input.top))?;
+        if azure.calls > 0 {
+            partial.extend(scopes::left_out(&context, &answered).await?);
+        }
         let Scopes { title, notes, .. } = scopes;
         let paths = answered.iter().map(ToString::to_string).collect();
         let complete_until = cost::complete_until(now);
@@ -84,10 +88,6 @@ fn periods(input: &CompareInput, today: Date, now: jiff::Timestamp) -> Result<(D
 /// The dimensions that the question names.
 fn names(input: &CompareInput) -> Vec<&str> {
     let conditions = input.filter.iter().chain(&input.exclude).map(|condition| &condition.by);
-    let dimension = |by: &'_ Grouping| matches!(by, Grouping::Dimension(_));
-    std::iter::once(&input.group_by)
-        .chain(conditions)
-        .filter(|by| dimension(by))
-        .map(Grouping::name)
-        .collect()
+    let all = std::iter::once(&input.group_by).chain(conditions);
+    all.filter(|by| matches!(by, Grouping::Dimension(_))).map(Grouping::name).collect()
 }

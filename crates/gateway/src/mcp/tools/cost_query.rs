@@ -20,6 +20,7 @@ pub(in crate::mcp) struct CostQuery;
 
 impl Definition for CostQuery {
     const NAME: &'static str = "cost_query";
+    const SLOW: bool = true;
     const TITLE: &'static str = "Ask for costs";
     const DESCRIPTION: &'static str = "Costs of subscriptions, resource groups, management groups or billing scopes: by any dimension or tag, \
         by day or month, filtered, with quantities, unit prices or US dollars. All costs are counted, none twice; what is not \
@@ -37,8 +38,9 @@ impl Definition for CostQuery {
         scopes::by_id(&context, &mut input.exclude).await?;
         let question = question(&input, days.period);
         let names = names(&input);
-        let plan = |known: Option<&[String]>| Plan::new(&question, known);
-        let Ran { parts, scopes: answered, partial, azure } =
+        let wished = [UNIT.to_owned()];
+        let plan = |known: Option<&[String]>| Plan::new(&question, known.or(Some(&wished)));
+        let Ran { parts, scopes: answered, mut partial, azure } =
             run::each(&context, &scopes.all, &names, plan).await?;
         let costs = Breakdown::merged(parts)?;
         let empty = if costs.lines.is_empty() {
@@ -46,6 +48,9 @@ impl Definition for CostQuery {
         } else {
             None
         };
+        if azure.calls > 0 {
+            partial.extend(scopes::left_out(&context, &answered).await?);
+        }
         let Scopes { title, notes, .. } = scopes;
         let paths = answered.iter().map(ToString::to_string).collect();
         Known {
@@ -64,6 +69,10 @@ impl Definition for CostQuery {
     }
 }
 
+/// What a quantity is counted in, where the agreement has it: the one dimension that a question wishes for and does without. Where
+/// nothing is known of an agreement yet it is asked for, for quantities of two units have no sum.
+const UNIT: &str = "UnitOfMeasure";
+
 fn question(input: &QueryInput, period: cost::Period) -> Question {
     Question {
         metric: input.metric,
@@ -79,9 +88,7 @@ fn question(input: &QueryInput, period: cost::Period) -> Question {
 /// The dimensions that the question names.
 fn names(input: &QueryInput) -> Vec<&str> {
     let conditions = input.filter.iter().chain(&input.exclude).map(|condition: &Condition| &condition.by);
-    let dimension = |by| match by {
-        &Grouping::Dimension(ref name) => Some(name.as_str()),
-        Grouping::Tag(_) => None,
-    };
-    input.group_by.iter().chain(conditions).filter_map(dimension).collect()
+    let dimensions =
+        input.group_by.iter().chain(conditions).filter(|by| matches!(by, Grouping::Dimension(_)));
+    dimensions.map(Grouping::name).collect()
 }

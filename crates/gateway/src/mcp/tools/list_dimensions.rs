@@ -63,6 +63,7 @@ struct OneDimension {
 
 impl Definition for ListDimensions {
     const NAME: &'static str = "list_dimensions";
+    const SLOW: bool = true;
     const TITLE: &'static str = "List dimensions and tags";
     const DESCRIPTION: &'static str = "What costs can be grouped and filtered by: the dimensions of the agreement with their first values, and the keys of \
         tags; or all values of one dimension. Takes no cost quota.";
@@ -132,7 +133,9 @@ async fn every(
     for (scope, (of_scope, keys_of_scope)) in told {
         answered.push(scope.to_string());
         keys.extend(keys_of_scope);
-        of_scope.into_iter().for_each(|dimension| merge(&mut dimensions, dimension));
+        for dimension in of_scope {
+            merge(&mut dimensions, dimension);
+        }
     }
     let holds = |text: &str| {
         input.search.as_ref().is_none_or(|search| text.to_lowercase().contains(&search.trim().to_lowercase()))
@@ -144,7 +147,7 @@ async fn every(
         &dimensions,
         &keys.into_iter().collect::<Vec<_>>(),
         input,
-        Around { answered, partial, scopes },
+        &Around { answered, partial, scopes },
     ))
 }
 
@@ -206,7 +209,7 @@ fn catalogue(
     dimensions: &[Dimension],
     keys: &[String],
     input: &DimensionsInput,
-    around: Around,
+    around: &Around,
 ) -> Answer<Output> {
     let total = dimensions.len() + keys.len();
     let entries = dimensions.iter().map(Entry::Dimension).chain(keys.iter().map(|key| Entry::Key(key)));
@@ -299,10 +302,10 @@ async fn values_of(
         }
     }
     let values: Vec<_> = values.into_values().collect();
-    Ok(list(name, &values, input, Around { answered, partial, scopes }))
+    Ok(list(name, &values, input, &Around { answered, partial, scopes }))
 }
 
-fn list(name: &str, values: &[String], input: &DimensionsInput, around: Around) -> Answer<Output> {
+fn list(name: &str, values: &[String], input: &DimensionsInput, around: &Around) -> Answer<Output> {
     let of = input
         .search
         .as_deref()

@@ -9,6 +9,7 @@ use self::overlap::{Clash, Inside};
 use super::ask::fields::MOST_SCOPES;
 use super::ask::nearest::{folded, steps};
 use super::subscription::{ambiguous, id_in, not_found};
+use super::told::Partial;
 use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::context::ToolContext;
 use crate::mcp::foreign;
@@ -201,22 +202,53 @@ async fn members(
     if scopes.len() < 2 {
         return Ok(vec![None; scopes.len()]);
     }
-    let of = |scope: &Scope| {
-        let scope = scope.clone();
-        async move {
-            if !is_wide(&scope) {
-                return Ok(None);
-            }
-            match context.dimension_values(&scope, "SubscriptionId", None).await {
-                Ok(found) if found.total <= found.values.len() as u64 => {
-                    Ok(found.values.iter().map(|value| id_in(value)).collect())
-                }
-                Ok(_) | Err(Failure::Tool(_)) => Ok(None),
-                Err(refused) => Err(refused),
-            }
-        }
-    };
+    let of = |scope| async move { if is_wide(scope) { within(context, scope).await } else { Ok(None) } };
     join_all(scopes.iter().map(of)).await.into_iter().collect()
+}
+
+/// The subscriptions that a wide scope has costs of, where all are known.
+async fn within(context: &ToolContext, scope: &Scope) -> Result<Option<BTreeSet<SubscriptionId>>, Failure> {
+    match context.dimension_values(scope, "SubscriptionId", None).await {
+        Ok(found) if found.total <= found.values.len() as u64 => {
+            Ok(found.values.iter().map(|value| id_in(value)).collect())
+        }
+        Ok(_) | Err(Failure::Tool(_)) => Ok(None),
+        Err(refused) => Err(refused),
+    }
+}
+
+/// The most subscriptions that are named one by one.
+const MOST_LEFT_OUT: usize = 10;
+
+/// The subscriptions below the management groups that have no cost in Azure's answer: it leaves those out that are bought under a
+/// Customer Agreement. Nothing where that cannot be known.
+///
+/// # Errors
+/// A refusal: the person must do something first.
+pub(super) async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<Vec<Partial>, Failure> {
+    let mut partial = Vec::new();
+    for scope in asked {
+        let Scope::ManagementGroup(group) = scope else { continue };
+        let below = |cost: cost::Client, token| async move { cost.subscriptions_below(&token, group).await };
+        let (below, within) = match futures::join!(context.azure(below), within(context, scope)) {
+            (Ok(below), Ok(Some(within))) => (below, within),
+            (Err(Failure::Tool(_)), Ok(_)) | (Ok(_), Ok(None)) => continue,
+            (Err(refused), _) | (_, Err(refused)) => return Err(refused),
+        };
+        let left = below.into_iter().map(Scope::Subscription);
+        let left = left
+            .filter(|one| one.subscription().is_some_and(|id| !within.contains(&id)) && !asked.contains(one));
+        partial.extend(left.map(|one| {
+            let detail = format!(
+                "Azure's answer for {} has no cost of it. It leaves out what is bought under a Customer Agreement: name the \
+                 subscription as a scope of its own.",
+                called(scope)
+            );
+            Partial::new(&one, "left_out_by_azure", &detail)
+        }));
+    }
+    partial.truncate(MOST_LEFT_OUT);
+    Ok(partial)
 }
 
 fn dropped(inside: &[Inside]) -> Option<String> {

@@ -80,8 +80,9 @@ impl Arguments {
 
 fn find<'a>(name: &str, fields: &'a [Field]) -> Option<&'a Field> {
     let name = folded(name);
-    let is = |word: &&str| folded(word) == name;
-    fields.iter().find(|field| is(&field.name) || field.also.iter().any(|also| is(also)))
+    fields
+        .iter()
+        .find(|field| folded(field.name) == name || field.also.iter().any(|also| folded(also) == name))
 }
 
 fn unknown(name: &str, fields: &[Field]) -> String {

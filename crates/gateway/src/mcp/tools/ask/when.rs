@@ -228,7 +228,7 @@ fn month_of_name(text: &str) -> Option<i8> {
     if text.len() < LEAST {
         return None;
     }
-    MONTHS.iter().position(|name| is(&name)).and_then(|index| i8::try_from(index + 1).ok())
+    MONTHS.iter().position(is).and_then(|index| i8::try_from(index + 1).ok())
 }
 
 /// `q3` or `3q`: its first month.

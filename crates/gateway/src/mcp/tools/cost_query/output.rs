@@ -15,6 +15,7 @@ use crate::mcp::tools::period::PeriodOutput;
 use crate::mcp::tools::told::{AzureUse, More, Partial};
 
 /// The costs.
+#[expect(clippy::option_option, reason = "left out, null and a figure are three things to who reads it")]
 #[derive(JsonSchema, Serialize)]
 pub(in crate::mcp) struct Output {
     /// The groups, currency by currency, the dearest first; each one's days or months in order.
@@ -67,6 +68,7 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 /// A group's cost, or that of one of its days or months.
+#[expect(clippy::option_option, reason = "left out, null and a figure are three things to who reads it")]
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Row {
     /// Azure's dimension or tag:KEY, and its value; null where the cost has none.

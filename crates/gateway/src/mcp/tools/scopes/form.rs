@@ -23,15 +23,15 @@ pub(super) fn read(text: &str) -> Result<Form, Failure> {
     }
     let Some(path) = path(text) else { return Ok(Form::Name(text.to_owned())) };
     if let Some(group) = resource_within(&path) {
-        return Err(invalid(format!(
+        return Err(invalid(&format!(
             "'{text:.200}' is a resource. Ask its resource group, {group}, with \"filter\": {{\"ResourceId\": [\"…\"]}}."
         )));
     }
-    path.parse().map(Form::Scope).map_err(|error| invalid(format!("'{text:.200}' is no scope: {error}.")))
+    path.parse().map(Form::Scope).map_err(|error| invalid(&format!("'{text:.200}' is no scope: {error}.")))
 }
 
-fn invalid(detail: String) -> Failure {
-    ToolError::new("invalid_arguments", foreign::message(&detail)).into()
+fn invalid(detail: &str) -> Failure {
+    ToolError::new("invalid_arguments", foreign::message(detail)).into()
 }
 
 /// The whole path, where a text is one: some leave out its beginning.

@@ -42,7 +42,7 @@ pub(super) fn by_path(scopes: Vec<Scope>) -> (Vec<Scope>, Vec<Inside>) {
 pub(super) fn by_members(
     scopes: Vec<Scope>,
     members: &[Option<BTreeSet<SubscriptionId>>],
-) -> Result<(Vec<Scope>, Vec<Inside>), Clash> {
+) -> Result<(Vec<Scope>, Vec<Inside>), Box<Clash>> {
     let all: Vec<_> = scopes.iter().zip(members.iter().map(Option::as_ref)).collect();
     let mut gone = BTreeSet::new();
     let mut inside = Vec::new();
@@ -71,8 +71,8 @@ enum Relation {
 type Known<'a> = (&'a Scope, Option<&'a BTreeSet<SubscriptionId>>);
 
 /// How a wide scope is to another one.
-fn relation((whole, members): Known<'_>, (part, of_part): Known<'_>) -> Result<Relation, Clash> {
-    let clash = |known| Clash { one: whole.clone(), other: part.clone(), known };
+fn relation((whole, members): Known<'_>, (part, of_part): Known<'_>) -> Result<Relation, Box<Clash>> {
+    let clash = |known| Box::new(Clash { one: whole.clone(), other: part.clone(), known });
     if let Some(subscription) = part.subscription() {
         let members = members.ok_or_else(|| clash(false))?;
         return Ok(if members.contains(&subscription) { Relation::Holds } else { Relation::Else });

@@ -97,6 +97,6 @@ fn what_does_not_fit_in_is_in_the_rest_and_the_next_call_gets_it() {
             let Some(more) = data["more"].as_object() else { break };
             skip = more["arguments"]["skip"].as_u64().unwrap();
         }
-        assert_eq!(seen as i64, counts.iter().sum::<i64>(), "{counts:?}");
+        assert_eq!(i64::try_from(seen), Ok(counts.iter().sum::<i64>()), "{counts:?}");
     }
 }
