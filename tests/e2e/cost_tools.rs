@@ -224,6 +224,9 @@ async fn what_an_agreement_has_is_listed_and_what_it_has_not_is_corrected() {
         "{}",
         wrong.readable()
     );
+    let none =
+        frank.ask("list_dimensions", json!({"scopes": ["Contoso Prod"], "dimension": "department"})).await;
+    assert!(none.readable().contains("has no 'DepartmentName'; the nearest are '"), "{}", none.readable());
     let wide = json!({"scopes": ["managementGroups/contoso"], "group_by": "resource"});
     let refused = frank.ask("cost_query", wide).await;
     assert!(

@@ -164,15 +164,23 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .args(&[mode, &stack.public_url()])
                 .args(&["--call", "list_subscriptions", "{}", "--call", "cost_by_service", QUESTION])
                 .args(&["--call", "cost_by_service", r#"{"subscription": "nowhere"}"#])
+                // Each holds what it gets against the tool's schema.
+                .args(&["--call", "cost_query", r#"{"scopes": "Contoso Dev", "granularity": "daily", "group_by": "service", "measures": "usd"}"#])
+                .args(&["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#])
+                .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .env("MCP_TOKEN", &stack.token("alice"))
                 .run()
                 .await;
             assert_eq!(code, 0, "{script} {mode}: {printed}");
-            assert_eq!(printed["tools"].as_array().unwrap().len(), 3, "{printed}");
+            assert_eq!(printed["tools"].as_array().unwrap().len(), 6, "{printed}");
             let calls = printed["calls"].as_array().unwrap();
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
             assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
+            for (call, member) in [(3, "rows"), (4, "currencies"), (5, "dimensions")] {
+                let found = calls[call]["structured"][member].as_array();
+                assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");
+            }
             // A tool's error arrives whole, schema or no schema.
             assert_eq!(calls[2]["is_error"], true, "{script} {mode}: {printed}");
             assert_eq!(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::ask::dimension::title;
+use super::ask::nearest::{nearest, quoted};
 use super::ask::question::DimensionsInput;
 use super::run::all_failed;
 use super::scopes::Scopes;
@@ -302,7 +303,24 @@ async fn values_of(
         }
     }
     let values: Vec<_> = values.into_values().collect();
+    if values.is_empty() && search.is_none() {
+        check_name(context, &scopes, name).await?;
+    }
     Ok(list(name, &values, input, &Around { answered, partial, scopes }))
+}
+
+/// Refuses a dimension that the agreements have not.
+async fn check_name(context: &ToolContext, scopes: &Scopes, name: &str) -> Result<(), Failure> {
+    const NAMED: usize = 5;
+    let (told, _) = of_each(&scopes.all, |scope| context.dimensions(scope)).await?;
+    let names: Vec<_> =
+        told.iter().flat_map(|(_, of_scope)| of_scope).map(|dimension| dimension.name.as_str()).collect();
+    if names.is_empty() || names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let few = quoted(nearest(name, names.iter().copied(), NAMED));
+    let detail = format!("The agreement behind this scope has no '{name:.60}'; the nearest are {few}.");
+    Err(ToolError::new("invalid_query", foreign::message(&detail)).into())
 }
 
 fn list(name: &str, values: &[String], input: &DimensionsInput, around: &Around) -> Answer<Output> {

@@ -221,7 +221,9 @@ impl<'a> Columns<'a> {
         if !self.series.is_none() {
             cells.push(self.series.bar(group.iter().filter_map(|line| Some((line.date?, line.cost.amount)))));
         }
-        Table::line(&cells)
+        // An empty cell would be said to have no name.
+        let or_none = |cell: String| if cell.is_empty() { "–".to_owned() } else { cell };
+        Table::line(&cells.into_iter().map(or_none).collect::<Vec<_>>())
     }
 }
 
@@ -232,7 +234,7 @@ fn quantity(quantity: &Quantity) -> String {
                 .trim_end()
                 .to_owned()
         }
-        Quantity::SeveralMeters => "several meters".to_owned(),
+        Quantity::SeveralMeters => "several meters or units".to_owned(),
         Quantity::NotAsked | Quantity::NotAskable | Quantity::NoFigure => String::new(),
     }
 }
