@@ -120,6 +120,17 @@ impl Cells {
         self.sums.get(*self.places.get(&(group, date, currency))?).filter(|cell| cell.is_left())
     }
 
+    /// What was summed beside the cost of a key, also where all of it was taken off again.
+    pub(crate) fn beside<'a>(
+        &self,
+        values: &(impl Iterator<Item = &'a str> + Clone),
+        date: Option<Date>,
+        currency: Currency,
+    ) -> Option<Sum> {
+        let group = self.groups.find(values)?;
+        self.sums.get(*self.places.get(&(group, date, currency))?)?.beside
+    }
+
     pub(crate) fn keys(&self, cell: &Cell) -> Keys {
         self.groups.keys(cell.group)
     }

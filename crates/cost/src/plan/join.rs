@@ -90,8 +90,9 @@ fn lines_with_quantity(
     }
     let mut lines = rolled.lines()?;
     for line in &mut lines {
-        let sum = usd.and_then(|usd| usd.find(&values(&line.keys), line.date, line.cost.currency));
-        line.usd = sum.and_then(|cell| cell.beside).map(|sum| sum.amount()).transpose()?;
+        // Of a line that is left because something was used, all dollars may have been taken off.
+        let sum = usd.and_then(|usd| usd.beside(&values(&line.keys), line.date, line.cost.currency));
+        line.usd = sum.map(|sum| sum.amount()).transpose()?;
     }
     Ok(lines)
 }

@@ -271,6 +271,29 @@ proptest! {
     }
 }
 
+#[test]
+fn what_was_used_for_nothing_cost_no_dollars_either_where_the_rest_is_taken_off() {
+    let raw = |charge: &'static str, cost: i64| Raw {
+        day: date(2026, 10, 5),
+        currency: "EUR",
+        actual: cost.into(),
+        amortized: cost.into(),
+        usd: cost.into(),
+        quantity: 3.into(),
+        values: [("ServiceName", "Bandwidth"), ("Meter", "Out"), ("ChargeType", charge)].into(),
+    };
+    let all = [raw("Usage", 0), raw("Purchase", 5)];
+    // Service and meter take both places, so that purchases are asked for and taken off.
+    let question =
+        Question { exclude: vec![condition("ChargeType", &["Purchase"])], ..october(&["ServiceName"], ALL) };
+    let plan = Plan::new(&question, None).unwrap();
+    let answers: Vec<_> = plan.queries().iter().map(|query| Arc::new(raw::answer(&all, query))).collect();
+    let lines = plan.join(&answers).unwrap().lines;
+    assert_eq!(lines.len(), 1);
+    assert_eq!((lines[0].cost.amount, lines[0].usd), (Decimal::ZERO, Some(Decimal::ZERO)));
+    assert!(matches!(lines[0].quantity, Quantity::Of { amount, .. } if amount == Decimal::from(3)));
+}
+
 /// A month of days of 6,500 resources.
 fn large_answer() -> QueryResult {
     let mut answer = QueryResult::default();
