@@ -17,6 +17,7 @@ mod concurrency;
 mod conformance;
 mod consumers;
 mod cost_tools;
+mod costs;
 mod credentials;
 mod dashboards;
 mod deploy;
