@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use e2e::Stack;
 use emulator::Quotas;
 use futures::future::join_all;
-use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
 const PEOPLE: usize = 50;
@@ -55,8 +54,7 @@ fn person(number: usize) -> String {
 async fn asked(stack: &Stack, number: usize) -> Answered {
     let started = Instant::now();
     let token = stack.token(&person(number));
-    let month = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
-    let period = month.saturating_sub(2.months()).strftime("%Y-%m").to_string();
+    let period = super::final_period();
     let question =
         json!({"scopes": [subscription(stack, number)], "period": period, "group_by": ["ServiceName"]});
     let mut was_pending = false;

@@ -1,5 +1,7 @@
 //! Choices that a seed decides.
 
+use jiff::{Span, ToSpan as _};
+
 /// A generator of numbers (SplitMix64): the same for the same seed.
 pub(super) struct Dice(u64);
 
@@ -18,7 +20,12 @@ impl Dice {
 
     /// A number below `most`.
     pub(super) fn below(&mut self, most: usize) -> usize {
-        (self.next() % most as u64) as usize
+        usize::try_from(self.next() % most as u64).unwrap()
+    }
+
+    /// Less than so many days.
+    pub(super) fn days(&mut self, most: usize) -> Span {
+        i64::try_from(self.below(most)).unwrap().days()
     }
 
     /// True once in so many times.

@@ -2,7 +2,6 @@
 
 use e2e::Stack;
 use emulator::RETAIL_SUBSCRIPTION;
-use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
 /// The units that the whole of it may take.
@@ -19,9 +18,8 @@ impl Investigator {
     async fn new() -> Self {
         let stack = Stack::builder().gateway(&["--cost-cache-seconds=14400"]).start().await;
         let token = stack.token("frank");
-        // A month that is final, so that nothing changes in between.
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let month = today.first_of_month().saturating_sub(2.months()).strftime("%Y-%m").to_string();
+        // Of a month that is final nothing changes in between.
+        let month = super::final_period();
         Self { stack, token, month, units: 0 }
     }
 

@@ -16,15 +16,15 @@ use super::figures::{Condition, Figures, Key, Question, quotient};
 use super::raw::{Raw, Rows, Source};
 
 /// How many, where `COSTS_QUESTIONS` does not say: a thousand take minutes.
-const QUESTIONS: usize = 300;
+const QUESTIONS: u64 = 300;
+const SEED: u64 = 17;
 /// Every how many-th question is for `cost_compare`.
 const COMPARED: usize = 5;
 #[tokio::test]
 async fn random_questions_have_the_figures_of_the_raw_rows() {
     let stack = Stack::builder().gateway(&["--cost-cache-seconds=14400"]).start().await;
-    let said = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let seed = said("COSTS_SEED").unwrap_or(17);
-    let questions = said("COSTS_QUESTIONS").map_or(QUESTIONS, |count| count as usize);
+    let seed = said("COSTS_SEED", SEED);
+    let questions = usize::try_from(said("COSTS_QUESTIONS", QUESTIONS)).unwrap();
     println!("COSTS_SEED={seed} COSTS_QUESTIONS={questions}");
     let mut dice = Dice::new(seed);
     let world = World::read(&stack).await;
@@ -40,6 +40,11 @@ async fn random_questions_have_the_figures_of_the_raw_rows() {
         };
     }
     assert!(figures > 10 * questions, "{figures} figures are not much of a proof");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no flags")]
+fn said(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
 /// What may be asked about, and the rows of it.
@@ -66,9 +71,7 @@ pub(super) struct Asked {
 
 impl World {
     async fn read(stack: &Stack) -> Self {
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        // Months that are final, whatever day it is today.
-        let to = today.first_of_month().saturating_sub(1.month()).yesterday().unwrap();
+        let to = super::final_month().saturating_add(1.month()).yesterday().unwrap();
         let from = to.first_of_month().saturating_sub(3.months());
         let source = Source::of(stack);
         let mut scopes = Vec::new();
@@ -108,11 +111,10 @@ impl World {
         let places = self.places(dice);
         let metric = dice.pick(&["actual", "amortized"]);
         let rows = Rows::joined(places.iter().map(|place| &place.rows[metric]));
-        let days = (self.to - self.from).get_days();
-        let first = dice.below(days as usize) as i64;
+        let days = usize::try_from((self.to - self.from).get_days()).unwrap();
         let length = [1, 7, 31, 120][dice.below(4)];
-        let from = self.from.saturating_add(first.days());
-        let to = from.saturating_add((dice.below(length) as i64).days()).min(self.to);
+        let from = self.from.saturating_add(dice.days(days));
+        let to = from.saturating_add(dice.days(length)).min(self.to);
         let names = names(&rows, places.len() == 1 && places[0].path.starts_with("/subscriptions"));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let group_by: Vec<String> = match dice.below(3) {
@@ -258,27 +260,24 @@ fn right(row: &Value, figures: &Figures, all: &BTreeMap<Key, Figures>, asked: &A
         checked += 1;
     }
     if asked.measures.contains("quantity") {
-        match row["quantity"].as_str() {
-            Some(_) => {
-                // Where the agreement names no unit, one meter is one, whatever it is counted in.
-                let meters: BTreeSet<_> = figures.meters.iter().map(|(meter, _)| meter).collect();
-                assert_eq!(meters.len(), 1, "{told}\n{row}: {:?}", figures.meters);
-                assert_eq!(decimal(&row["quantity"]), figures.quantity, "{told}\n{row}");
-                let unit = row["unit"].as_str().map(str::to_lowercase);
-                let units: Vec<_> = figures.meters.iter().map(|(_, unit)| unit).collect();
-                assert!(unit.is_none_or(|unit| units == [&unit]), "{told}\n{row}: {units:?}");
-                checked += 1;
-            }
-            None => {
-                assert!(row["quantity_reason"].is_string(), "{told}\n{row}");
-                let two_groups = asked.question.group_by.len() == 2
-                    && !asked.question.group_by.iter().any(|name| name == "Meter");
-                let excluded = !asked.question.exclude.is_empty();
-                // Of two agreements one may name the unit, and the other not.
-                let scopes = asked.arguments["scopes"].as_array().unwrap().len();
-                let may_be_none = two_groups || excluded || scopes > 1;
-                assert!(figures.meters.len() > 1 || may_be_none, "{told}\n{row}");
-            }
+        if row["quantity"].is_string() {
+            // Where the agreement names no unit, one meter is one, whatever it is counted in.
+            let meters: BTreeSet<_> = figures.meters.iter().map(|(meter, _)| meter).collect();
+            assert_eq!(meters.len(), 1, "{told}\n{row}: {:?}", figures.meters);
+            assert_eq!(decimal(&row["quantity"]), figures.quantity, "{told}\n{row}");
+            let unit = row["unit"].as_str().map(str::to_lowercase);
+            let units: Vec<_> = figures.meters.iter().map(|(_, unit)| unit).collect();
+            assert!(unit.is_none_or(|unit| units == [&unit]), "{told}\n{row}: {units:?}");
+            checked += 1;
+        } else {
+            assert!(row["quantity_reason"].is_string(), "{told}\n{row}");
+            let two_groups = asked.question.group_by.len() == 2
+                && !asked.question.group_by.iter().any(|name| name == "Meter");
+            let excluded = !asked.question.exclude.is_empty();
+            // Of two agreements one may name the unit, and the other not.
+            let scopes = asked.arguments["scopes"].as_array().unwrap().len();
+            let may_be_none = two_groups || excluded || scopes > 1;
+            assert!(figures.meters.len() > 1 || may_be_none, "{told}\n{row}");
         }
     }
     if asked.measures.contains("unit_price") && row["quantity"].is_string() {
@@ -302,22 +301,25 @@ fn totals(data: &Value, expected: &BTreeMap<Key, Figures>, asked: &Asked, told: 
         .collect();
     sums.retain(|currency, sum| told_sums.contains_key(currency) || !asked.may_be_nothing(*sum));
     assert_eq!(told_sums, sums, "{told}\n{data}");
-    let mut dates: BTreeMap<(Date, &str), Decimal> = BTreeMap::new();
+    let mut by_date: BTreeMap<(Date, &str), Decimal> = BTreeMap::new();
     for ((_, date, currency), figures) in expected {
         if let Some(date) = date {
-            *dates.entry((*date, currency)).or_default() += figures.cost;
+            *by_date.entry((*date, currency)).or_default() += figures.cost;
         }
     }
     for total in data["totals_by_date"].as_array().into_iter().flatten() {
-        let date = total["date"].as_str().unwrap().parse().unwrap();
-        let expected = dates[&(date, total["currency"].as_str().unwrap())];
+        let day = total["date"].as_str().unwrap().parse().unwrap();
+        let expected = by_date[&(day, total["currency"].as_str().unwrap())];
         assert_eq!(decimal(&total["amount"]), expected, "{told}\n{total}");
     }
 }
 
+/// A currency, and the values of the groups.
+type Group<'a> = (&'a str, &'a Vec<Option<String>>);
+
 /// What is shown are the dearest groups, all of their dates, and the others are counted and summed.
 fn others(data: &Value, expected: &BTreeMap<Key, Figures>, shown: &BTreeSet<Key>, asked: &Asked, told: &str) {
-    let mut groups: BTreeMap<(&str, &Vec<Option<String>>), (Decimal, bool)> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, (Decimal, bool)> = BTreeMap::new();
     for (key, figures) in expected {
         let group = groups.entry((&key.2, &key.0)).or_default();
         group.0 += figures.cost;
@@ -348,7 +350,7 @@ fn others(data: &Value, expected: &BTreeMap<Key, Figures>, shown: &BTreeSet<Key>
         match other {
             Some(other) => {
                 assert_eq!(decimal(&other["amount"]), rest, "{told}\n{data}");
-                let groups = other["groups"].as_u64().unwrap() as usize;
+                let groups = usize::try_from(other["groups"].as_u64().unwrap()).unwrap();
                 assert!((sure..=all).contains(&groups), "{told}\n{sure} to {all}: {data}");
             }
             None => assert_eq!(sure, 0, "{told}\n{data}"),

@@ -2,7 +2,7 @@
 
 use e2e::{Answer, Stack};
 use emulator::{DEV_SUBSCRIPTION, EndpointFault};
-use jiff::{SignedDuration, ToSpan as _};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 /// What the right to see is proved anew after.
@@ -11,9 +11,10 @@ const RIGHTS: SignedDuration = SignedDuration::from_secs(301);
 /// A stack that keeps answers, and a question about a month that is final.
 async fn stack() -> (Stack, Value) {
     let stack = Stack::builder().gateway(&["--cost-cache-seconds=14400"]).start().await;
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let month = today.first_of_month().saturating_sub(2.months()).strftime("%Y-%m").to_string();
-    (stack, json!({"scopes": [DEV_SUBSCRIPTION], "period": month, "group_by": ["ServiceName"]}))
+    (
+        stack,
+        json!({"scopes": [DEV_SUBSCRIPTION], "period": super::final_period(), "group_by": ["ServiceName"]}),
+    )
 }
 
 fn queries(stack: &Stack) -> u64 {
