@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cost::{Page, Paged, Query, QueryResult, Scope};
+use cost::{Page, Paged, Query, QueryResult, Scope, Usage};
 use identity::clock::SharedClock;
 use jiff::Timestamp;
 use moka::sync::Cache;
@@ -96,7 +96,8 @@ struct Inner {
     governor: Governor,
     answers: Answers,
     rights: Rights,
-    questions: Flights<(Place, Query), Result<Answered, Unanswered>>,
+    /// With what each uses at Azure.
+    questions: Flights<(Place, Query), (Result<Answered, Unanswered>, Usage)>,
     /// What each scope's agreement has: the same for everybody who may see it.
     names: Cache<ScopeKey, Arc<[String]>>,
     clock: SharedClock,
@@ -135,9 +136,13 @@ impl Engine {
         }
         let question =
             Question { asker: asker.clone(), scope: scope.clone(), query: query.clone(), patience };
-        let (engine, of_all) = (self.clone(), question.clone());
-        let begin = move || async move { engine.fresh(of_all, token).await };
-        let (outcome, joined) = self.0.questions.join((place, query.clone()), begin).await;
+        let (engine, used) = (self.clone(), asker.usage().part());
+        let of_all = Question { asker: asker.counted_in(&used), ..question.clone() };
+        let begin = move || async move { (engine.fresh(of_all, token).await, used) };
+        let ((outcome, used), joined) = self.0.questions.join((place, query.clone()), begin).await;
+        if joined {
+            asker.usage().share(&used);
+        }
         match outcome {
             // What kept another call of theirs need not keep this one: it may have a newer sign-in, or more time.
             Err(Unanswered::Refused(_) | Unanswered::Busy { .. }) if joined => {

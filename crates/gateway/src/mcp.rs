@@ -119,14 +119,13 @@ impl CostServer {
         let recorded = self.services.audit.decide(call).await;
         let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
         let arguments = request.arguments.unwrap_or_default();
-        let (result, usage) = if entry.slow {
-            let worked = self.long_calls.run(entry, &caller, &self.services, &arguments).await;
-            (worked.result, worked.usage)
+        let result = if entry.slow {
+            self.long_calls.run(entry, &caller, &self.services, &arguments, &usage).await
         } else {
             let left = caller.deadline.saturating_duration_since(Instant::now());
             let patience = Instant::now() + left.mul_f32(0.9).min(PATIENCE);
             let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
-            ((entry.call)(context, arguments).await, usage)
+            (entry.call)(context, arguments).await
         };
         recorded.end(answer::recorded(&result, usage.request_ids()));
         result

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cost::{Paged, Query, QueryResult, Scope};
+use cost::{Paged, Query, QueryResult, Scope, Usage};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -16,6 +16,12 @@ pub(crate) trait Asker: Clone + Send + Sync + 'static {
 
     /// Whose call it is.
     fn person(&self) -> Person;
+
+    /// What the call uses at Azure.
+    fn usage(&self) -> &Usage;
+
+    /// The same call, which counts in `usage`.
+    fn counted_in(&self, usage: &Usage) -> Self;
 
     /// Their token for Azure, exchanged for that proof now. `claims` is what Azure wants the token to hold.
     fn token(&self, claims: Option<&str>) -> impl Future<Output = Result<SecretString, Refusal>> + Send;

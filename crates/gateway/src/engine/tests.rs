@@ -187,13 +187,16 @@ async fn proofs_at_once_are_one() {
 async fn equal_questions_of_one_person_are_asked_once() {
     let (azure, engine) = (Azure::new(), engine(settings()));
     let ask = |person: u32| {
-        let (azure, engine) = (&azure, &engine);
+        let (person, engine) = (azure.as_person(person), &engine);
         async move {
-            engine.costs(&azure.as_person(person), &subscription(1), &query(25), patient()).await.unwrap()
+            engine.costs(&person, &subscription(1), &query(25), patient()).await.unwrap();
+            person.usage().request_ids()
         }
     };
-    join_all([ask(1), ask(1), ask(1), ask(2)]).await;
+    let ids = join_all([ask(1), ask(1), ask(1), ask(2)]).await;
     assert_eq!(azure.asked().len(), 2);
+    assert_eq!(ids.concat().len(), 4, "each call names the request that answered it");
+    assert!(ids[0] == ids[1] && ids[0] == ids[2] && ids[0] != ids[3], "{ids:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,6 +74,7 @@ impl ToolContext {
             assertion: caller.assertion.clone(),
             broker: services.broker.clone(),
             cost: services.cost.counted_in(usage),
+            usage: usage.clone(),
         };
         Self { caller, services, azure, patience, seen: Seen::default() }
     }
@@ -185,6 +186,7 @@ struct AsCaller {
     assertion: BearerToken,
     broker: Broker,
     cost: cost::Client,
+    usage: Usage,
 }
 
 impl Asker for AsCaller {
@@ -192,6 +194,14 @@ impl Asker for AsCaller {
 
     fn person(&self) -> Person {
         self.person
+    }
+
+    fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    fn counted_in(&self, usage: &Usage) -> Self {
+        Self { cost: self.cost.counted_in(usage), usage: usage.clone(), ..self.clone() }
     }
 
     async fn token(&self, claims: Option<&str>) -> Result<SecretString, Refusal> {

@@ -83,7 +83,10 @@ impl<'a> Observed<'a> {
             Err(_) => names::OUTCOME_ERROR,
         };
         services.instruments.tool_called(tool, word, code.as_deref(), took);
-        let (requests, units) = (usage.requests(), usage.query_units());
+        // Whoever fetches an answer that was still to come tells what it took after this.
+        let told = Usage::default();
+        told.adopt(&usage);
+        let (requests, units) = (told.requests(), told.query_units());
         span.record("azure.requests", requests).record("azure.query_units", field::display(units));
         if let Some(code) = &code {
             span.record("error.type", &**code).record("otel.status_code", "ERROR");

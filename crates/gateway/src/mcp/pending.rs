@@ -31,10 +31,10 @@ pub(super) struct LongCalls(Jobs<Worked>);
 
 /// What a call came to.
 #[derive(Clone)]
-pub(super) struct Worked {
-    pub(super) result: Result<CallToolResult, Failure>,
-    /// What it used at Azure.
-    pub(super) usage: Usage,
+struct Worked {
+    result: Result<CallToolResult, Failure>,
+    /// What it used at Azure: that of the call that began it.
+    usage: Usage,
     seen: Seen,
 }
 
@@ -55,52 +55,41 @@ impl LongCalls {
         Self(Jobs::new(|worked| matches!(worked.result, Err(Failure::Refused(_)))))
     }
 
-    /// Runs a call for as long as its caller waits, and on by itself after that.
+    /// Runs a call for as long as its caller waits, and on by itself after that. What it uses at Azure is counted in `usage`.
     pub(super) async fn run(
         &self,
         entry: &'static Entry,
         caller: &Caller,
         services: &Arc<Services>,
         arguments: &JsonObject,
-    ) -> Worked {
+        usage: &Usage,
+    ) -> Result<CallToolResult, Failure> {
         let call = joining(entry, caller, services, arguments);
         let begin = || {
-            let usage = Usage::default();
+            let usage = usage.clone();
             let context = ToolContext::new(caller.clone(), Arc::clone(services), &usage, call.end);
             let (seen, work) = (context.seen(), (entry.call)(context, arguments.clone()));
             async move { Worked { result: work.await, usage, seen } }.in_current_span()
         };
-        let own = ToolContext::new(caller.clone(), Arc::clone(services), &Usage::default(), call.soft);
+        let own = ToolContext::new(caller.clone(), Arc::clone(services), usage, call.soft);
         loop {
             // Nobody gets what another call worked at before the broker vouched for this one.
             let ended = self.0.run(&call, own.vouched(), begin).await;
-            let Ended::Done { result: worked, told } = (match ended {
-                Ok(ended) => ended,
-                Err(refusal) => return Worked::of(Err(Failure::Refused(refusal))),
-            }) else {
+            let Ended::Done { result: worked, told } = ended.map_err(Failure::Refused)? else {
                 services.engine.told_pending();
                 let outlook = services.engine.outlook(call.key.0);
-                return Worked::of(Ok(Pending::new(outlook).into_result(entry.name)));
+                return Ok(Pending::new(outlook).into_result(entry.name));
             };
+            usage.adopt(&worked.usage);
             if !told {
-                return worked;
+                return worked.result;
             }
-            match own.may_still_see(&worked.seen).await {
-                Ok(true) => {
-                    services.engine.collected();
-                    return worked;
-                }
-                // Time has passed and the right is gone: it is asked anew, as the person is allowed.
-                Ok(false) => {}
-                Err(refusal) => return Worked::of(Err(Failure::Refused(refusal))),
+            if own.may_still_see(&worked.seen).await.map_err(Failure::Refused)? {
+                services.engine.collected();
+                return worked.result;
             }
+            // Time has passed and the right is gone: it is asked anew, as the person is allowed.
         }
-    }
-}
-
-impl Worked {
-    fn of(result: Result<CallToolResult, Failure>) -> Self {
-        Self { result, usage: Usage::default(), seen: Seen::default() }
     }
 }
 

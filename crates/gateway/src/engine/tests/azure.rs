@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cost::{Grouping, Metric, Page, Paged, Period, Query, QueryResult, Quota, Scope, UnitsLeft, Waits};
+use cost::{
+    Grouping, Metric, Page, Paged, Period, Query, QueryResult, Quota, Scope, UnitsLeft, Usage, Waits,
+};
 use identity::clock::{Clock, SharedClock};
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
@@ -141,7 +143,13 @@ impl Azure {
     }
 
     pub(crate) fn as_person(&self, person: u32) -> AsPerson {
-        AsPerson { azure: self.clone(), number: person, person: of(person), ended: Arc::default() }
+        AsPerson {
+            azure: self.clone(),
+            number: person,
+            person: of(person),
+            ended: Arc::default(),
+            usage: Usage::default(),
+        }
     }
 }
 
@@ -207,6 +215,7 @@ pub(crate) struct AsPerson {
     number: u32,
     person: Person,
     ended: Arc<AtomicBool>,
+    usage: Usage,
 }
 
 impl AsPerson {
@@ -229,6 +238,14 @@ impl Asker for AsPerson {
 
     fn person(&self) -> Person {
         self.person
+    }
+
+    fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    fn counted_in(&self, usage: &Usage) -> Self {
+        Self { usage: usage.clone(), ..self.clone() }
     }
 
     async fn token(&self, _claims: Option<&str>) -> Result<SecretString, Refusal> {
@@ -266,6 +283,7 @@ impl Paged for Pages {
         sleep(latency / 2).await;
         let page = azure.model(|model| {
             let number = u32::try_from(model.asked.len()).unwrap();
+            self.of.usage.has_id(&format!("r-{number}"));
             let taken = match model.refuse.remove(&number) {
                 Some(waits) => Err(waits),
                 None => model.take(person, &self.scope, self.units),
