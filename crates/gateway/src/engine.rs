@@ -1,6 +1,6 @@
 //! What stands between a tool and Azure: the answers a person was given before, and the turn that each question waits for.
 //!
-//! It must not know of MCP: whoever asks is an [`Asker`], and what comes is an answer or a reason.
+//! It must not know of MCP: whoever asks is an `Asker`, and what comes is an answer or a reason.
 
 use std::sync::Arc;
 use std::time::Duration;
