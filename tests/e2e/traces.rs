@@ -183,10 +183,11 @@ async fn a_tool_call_is_one_line_of_the_log_and_names_nobody() {
     let before = stack.logs().len();
     call(&stack, &alice, "cost_by_service", question()).await;
     call(&stack, &alice, "cost_by_service", json!({"subscription": "Nowhere"})).await;
+    call(&stack, &alice, "cost_query", json!({"scopes": "Contoso Dev", "period": "2026-10"})).await;
     let logs = stack.logs();
     let ours = |line: &&str| line.contains(" INFO gateway") || line.contains(" INFO token_broker");
     let lines: Vec<_> = logs[before..].lines().filter(ours).collect();
-    let [good, bad] = lines[..] else { panic!("{lines:#?}") };
+    let [good, bad, slow] = lines[..] else { panic!("{lines:#?}") };
     for words in [
         "tool called",
         r#"tool="cost_by_service""#,
@@ -200,6 +201,13 @@ async fn a_tool_call_is_one_line_of_the_log_and_names_nobody() {
         assert!(good.contains(words), "{words}: {good}");
     }
     assert!(bad.contains(r#"outcome="error" code="subscription_not_found""#), "{bad}");
+    let [requests, units] = ["azure_requests=", "query_units="].map(|name| {
+        slow.split(name)
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok())
+            .unwrap_or_default()
+    });
+    assert!(requests >= 2 && units == 1, "{slow}");
     let user = |line: &str| line.split("user=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     assert_eq!(user(good), user(bad));
     let oid = stack.emulator.oid("alice").unwrap();
