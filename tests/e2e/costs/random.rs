@@ -16,7 +16,7 @@ use super::figures::{Condition, Figures, Key, Question, quotient};
 use super::raw::{Raw, Rows, Source};
 
 /// How many, where `COSTS_QUESTIONS` does not say: a thousand take minutes.
-const QUESTIONS: u64 = 300;
+const QUESTIONS: u64 = 150;
 const SEED: u64 = 17;
 /// Every how many-th question is for `cost_compare`.
 const COMPARED: usize = 5;
