@@ -134,6 +134,11 @@ fn ordered(value: &Value) -> String {
 impl Pending {
     fn new(outlook: Option<Outlook>) -> Self {
         let reason = match outlook {
+            Some(Outlook { scope_per_minute: Some(limit), .. }) => {
+                format!(
+                    "Azure allows {limit} requests a minute for one scope, and this scope was asked so often already."
+                )
+            }
             Some(Outlook { ahead, units_per_minute, .. }) => format!(
                 "Azure allows {units_per_minute} units a minute for the whole directory; {} before yours.",
                 match ahead {
@@ -189,6 +194,7 @@ mod tests {
             first: Duration::from_secs(50),
             last: Duration::from_secs(52),
             units_per_minute: 60,
+            scope_per_minute: None,
         };
         for (outlook, seconds, reason) in [
             (
@@ -205,6 +211,11 @@ mod tests {
                 Some(outlook(0)),
                 52,
                 "Azure allows 60 units a minute for the whole directory; no question is before yours.",
+            ),
+            (
+                Some(Outlook { scope_per_minute: Some(4), ..outlook(0) }),
+                52,
+                "Azure allows 4 requests a minute for one scope, and this scope was asked so often already.",
             ),
             (None, 5, "Azure is still answering."),
         ] {

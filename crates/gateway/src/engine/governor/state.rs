@@ -59,6 +59,8 @@ pub(crate) struct Outlook {
     pub(crate) last: Duration,
     /// Units of the whole directory in a minute.
     pub(crate) units_per_minute: u32,
+    /// Requests of one scope in a minute, where the last of theirs waits for those.
+    pub(crate) scope_per_minute: Option<u32>,
 }
 
 impl State {
@@ -303,13 +305,19 @@ impl State {
             }
             let (first, last) = (turn - now, turn + ANSWER - now);
             let units_per_minute = self.units[1].limit();
+            let scope_per_minute = (turn > at).then(|| scope.limit());
             outlook = Some(match outlook {
-                None => Outlook { ahead: before, first, last, units_per_minute },
+                None => Outlook { ahead: before, first, last, units_per_minute, scope_per_minute },
                 Some(known) => Outlook {
                     ahead: before,
                     first: known.first.min(first),
                     last: known.last.max(last),
-                    ..known
+                    scope_per_minute: if last > known.last {
+                        scope_per_minute
+                    } else {
+                        known.scope_per_minute
+                    },
+                    units_per_minute,
                 },
             });
         }

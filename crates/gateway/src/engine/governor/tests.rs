@@ -286,7 +286,7 @@ async fn a_question_knows_its_place_and_about_how_long_it_takes() {
     let asks: Vec<_> = (1..=5).map(|n| log.ask(&governor, "x", wanted(n, n, 1), start)).collect();
     settle().await;
     let outlook = governor.outlook(wanted(5, 5, 1).person).unwrap();
-    assert_eq!((outlook.ahead, outlook.units_per_minute), (4, 60));
+    assert_eq!((outlook.ahead, outlook.units_per_minute, outlook.scope_per_minute), (4, 60, None));
     for ask in asks {
         ask.await.unwrap();
     }
@@ -294,6 +294,16 @@ async fn a_question_knows_its_place_and_about_how_long_it_takes() {
     let error = outlook.first.as_secs().abs_diff(last);
     assert!(error <= 3, "foreseen {:?}, {last} s", outlook.first);
     assert_eq!(governor.outlook(wanted(5, 5, 1).person), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_their_scope_is_told_so() {
+    let (governor, log, start) = (governor_of(12, 4), Log::default(), Instant::now());
+    let asks: Vec<_> = (0..5).map(|_| log.ask(&governor, "x", wanted(1, 1, 1), start)).collect();
+    settle().await;
+    let outlook = governor.outlook(wanted(1, 1, 1).person).unwrap();
+    assert_eq!((outlook.ahead, outlook.scope_per_minute), (0, Some(4)));
+    asks.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test(start_paused = true)]

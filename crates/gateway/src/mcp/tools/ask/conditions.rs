@@ -21,8 +21,10 @@ pub(super) fn read(member: &str, value: Option<Value>) -> Result<Vec<Condition>,
             Some((name, values)) => conditions.push(condition(member, &name, values)?),
             None => {
                 for (name, values) in object {
-                    if !values.is_null() {
-                        conditions.push(condition(member, &name, values)?);
+                    let condition = condition(member, &name, values.clone())?;
+                    // Who fills in a form leaves a dimension empty; nobody names a tag for nothing.
+                    if !values.is_null() || matches!(condition.by, Grouping::Tag(_)) {
+                        conditions.push(condition);
                     }
                 }
             }
@@ -84,12 +86,13 @@ fn condition(member: &str, name: &str, values: Value) -> Result<Condition, Strin
         one => vec![one],
     };
     let value = |item: &Value| match item {
-        Value::Null => Ok(String::new()),
+        Value::Null => Ok(vec![String::new()]),
         item => text_of(item).map(|text| plain(text, &by)).ok_or_else(|| {
             format!("in '{member}', the values of '{name:.60}' are texts; {} is none", shown(item))
         }),
     };
     let values: Vec<_> = items.iter().map(value).collect::<Result<_, _>>()?;
+    let values = values.concat();
     if values.is_empty() {
         return Err(format!(
             "in '{member}', '{name:.60}' has no values; list_dimensions lists those there are"
@@ -98,13 +101,19 @@ fn condition(member: &str, name: &str, values: Value) -> Result<Condition, Strin
     Ok(Condition { by, values })
 }
 
-/// The value, where that is the name which answers have for none.
-fn plain(text: String, by: &Grouping) -> String {
-    let is_none = match by {
-        Grouping::Tag(_) => text == UNTAGGED,
-        Grouping::Dimension(_) => text == NONE,
+/// The value, or none where that is what answers call it. The bare word may be a value as well.
+fn plain(text: String, by: &Grouping) -> Vec<String> {
+    let none = match by {
+        Grouping::Tag(_) => UNTAGGED,
+        Grouping::Dimension(_) => NONE,
     };
-    if is_none { String::new() } else { text }
+    if text == none {
+        vec![String::new()]
+    } else if text.eq_ignore_ascii_case(none.trim_matches(['(', ')'])) {
+        vec![text, String::new()]
+    } else {
+        vec![text]
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +151,10 @@ mod tests {
         };
         let tags = json!({"tags": {"name": "env", "values": ["prod", null, 7, true]}});
         assert_eq!(read("filter", Some(tags)), Ok(tag(&["prod", "", "7", "true"])));
-        assert_eq!(read("filter", Some(json!({"tag:env": UNTAGGED}))), Ok(tag(&[""])));
+        for none in [json!(UNTAGGED), json!(null), json!([null]), json!("")] {
+            assert_eq!(read("exclude", Some(json!({"tag:env": none}))), Ok(tag(&[""])), "{none}");
+        }
+        assert_eq!(read("exclude", Some(json!({"tag:env": "untagged"}))), Ok(tag(&["untagged", ""])));
         assert_eq!(read("filter", None), Ok(Vec::new()));
     }
 
