@@ -128,6 +128,7 @@ async fn what_one_scope_refuses_fails_nothing_else() {
     assert_eq!(told.data()["scopes"], json!([format!("/subscriptions/{DEV_SUBSCRIPTION}")]));
     let partial = list(told.data(), "partial");
     assert_eq!((partial.len(), &partial[0]["code"]), (1, &json!("no_access")), "{}", told.text);
+    assert!(told.readable().starts_with("2 subscriptions, of which 1 answered, "), "{}", told.readable());
     assert!(told.readable().contains("Not in it: "), "{}", told.readable());
     let alone = bob.ask("cost_query", json!({"scopes": PROD_SUBSCRIPTION})).await;
     assert!(alone.is_tool_error());
@@ -173,6 +174,18 @@ async fn scopes_within_scopes_are_counted_once() {
     assert_eq!(left_out(&group), [prod.clone(), dev.clone(), retail.clone()]);
     let beside = frank.told("cost_query", asked(json!([all, prod]))).await;
     assert_eq!((list(&beside, "scopes").len(), left_out(&beside)), (2, vec![dev, retail]), "{beside}");
+}
+
+#[tokio::test]
+async fn a_kept_answer_says_too_what_a_management_group_leaves_out() {
+    let stack = Stack::builder().gateway(&["--cost-cache-seconds=14400"]).start().await;
+    let frank = Asking::new(&stack, "frank").await;
+    let all = "/providers/Microsoft.Management/managementGroups/contoso";
+    let asked = json!({"scopes": all, "period": "2026-10"});
+    let told = [frank.told("cost_query", asked.clone()).await, frank.told("cost_query", asked).await];
+    assert_eq!(told.each_ref().map(|told| told["azure"]["cached"] == true), [false, true]);
+    assert_eq!(list(&told[0], "partial").len(), 3);
+    assert!(told[1]["notes"].to_string().contains("bought under a Customer Agreement"), "{}", told[1]);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl Definition for CostCompare {
     async fn call(context: ToolContext, mut input: CompareInput) -> Result<Answer<output::Output>, Failure> {
         let now = context.now();
         let (before, after) = periods(&input, context.today(), now)?;
-        let scopes = Scopes::resolve(&context, &input.scopes).await?;
+        let mut scopes = Scopes::resolve(&context, &input.scopes).await?;
         scopes.check_groups(std::slice::from_ref(&input.group_by))?;
         scopes::by_id(&context, &mut input.filter).await?;
         scopes::by_id(&context, &mut input.exclude).await?;
@@ -50,15 +50,17 @@ impl Definition for CostCompare {
         let differences = Compared::merged(parts)?.currencies(input.skip.saturating_add(input.top))?;
         if azure.calls > 0 {
             partial.extend(scopes::left_out(&context, &answered).await?);
+        } else {
+            scopes.notes.extend(scopes::may_leave_out(&answered));
         }
-        let Scopes { title, notes, .. } = scopes;
+        let title = scopes.title_of(answered.len());
         let paths = answered.iter().map(ToString::to_string).collect();
         let complete_until = cost::complete_until(now);
         Known {
             input: &input,
             title,
             scopes: paths,
-            notes,
+            notes: scopes.notes,
             before,
             after,
             differences,

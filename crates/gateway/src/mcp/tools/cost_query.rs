@@ -32,7 +32,7 @@ impl Definition for CostQuery {
     async fn call(context: ToolContext, mut input: QueryInput) -> Result<Answer<output::Output>, Failure> {
         let days = input.when.days(context.today())?;
         let complete_until = cost::complete_until(context.now());
-        let scopes = Scopes::resolve(&context, &input.scopes).await?;
+        let mut scopes = Scopes::resolve(&context, &input.scopes).await?;
         scopes.check_groups(&input.group_by)?;
         scopes::by_id(&context, &mut input.filter).await?;
         scopes::by_id(&context, &mut input.exclude).await?;
@@ -50,14 +50,16 @@ impl Definition for CostQuery {
         };
         if azure.calls > 0 {
             partial.extend(scopes::left_out(&context, &answered).await?);
+        } else {
+            scopes.notes.extend(scopes::may_leave_out(&answered));
         }
-        let Scopes { title, notes, .. } = scopes;
+        let title = scopes.title_of(answered.len());
         let paths = answered.iter().map(ToString::to_string).collect();
         Known {
             input: &input,
             title,
             scopes: paths,
-            notes,
+            notes: scopes.notes,
             days,
             costs,
             complete_until,

@@ -56,6 +56,15 @@ impl Scopes {
         Ok(Self { all, title, notes: dropped(&inside).into_iter().collect() })
     }
 
+    /// What they are called where only so many of them answered.
+    pub(super) fn title_of(&self, answered: usize) -> String {
+        if answered < self.all.len() {
+            format!("{}, of which {answered} answered", self.title)
+        } else {
+            self.title.clone()
+        }
+    }
+
     /// Refuses groups that these scopes have not.
     ///
     /// # Errors
@@ -249,6 +258,15 @@ pub(super) async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<V
     }
     partial.truncate(MOST_LEFT_OUT);
     Ok(partial)
+}
+
+/// The same in a sentence, for an answer that was kept: Azure is not asked again what it left out.
+pub(super) fn may_leave_out(answered: &[Scope]) -> Option<String> {
+    answered.iter().any(|scope| matches!(scope, Scope::ManagementGroup(_))).then(|| {
+        "Azure leaves out of a management group's costs what is bought under a Customer Agreement: name such subscriptions as \
+         scopes of their own."
+            .to_owned()
+    })
 }
 
 fn dropped(inside: &[Inside]) -> Option<String> {
