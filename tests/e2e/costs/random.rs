@@ -18,11 +18,17 @@ use super::raw::{Raw, Rows, Source};
 /// How many, where `COSTS_QUESTIONS` does not say: a thousand take minutes.
 const QUESTIONS: u64 = 150;
 const SEED: u64 = 17;
+const PAGE_ROWS: usize = 60;
 /// Every how many-th question is for `cost_compare`.
 const COMPARED: usize = 5;
 #[tokio::test]
 async fn random_questions_have_the_figures_of_the_raw_rows() {
-    let stack = Stack::builder().gateway(&["--cost-cache-seconds=14400"]).start().await;
+    // Answers of many pages: none of their rows is lost.
+    let stack = Stack::builder()
+        .emulator(|config| config.max_page_rows = PAGE_ROWS)
+        .gateway(&["--cost-cache-seconds=14400"])
+        .start()
+        .await;
     let seed = said("COSTS_SEED", SEED);
     let questions = usize::try_from(said("COSTS_QUESTIONS", QUESTIONS)).unwrap();
     println!("COSTS_SEED={seed} COSTS_QUESTIONS={questions}");

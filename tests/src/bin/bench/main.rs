@@ -36,6 +36,7 @@ use self::tool_call::{Question, ToolCall};
 use self::usage::Usage;
 
 mod bare;
+mod cached;
 mod child;
 mod collector;
 mod constant;
@@ -105,6 +106,8 @@ enum Subject {
     Broker,
     /// Honest calls beside forged tokens, next to the same calls alone.
     Forged,
+    /// An answer that is given again, next to a call that ends before costs are looked for.
+    Cached,
     /// The services with telemetry and audit on, next to the same without, and next to a collector that fails.
     Watching,
 }
@@ -161,7 +164,10 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     if wanted(Subject::Watching) {
         watching::compare(args).await?;
     }
-    if args.only == Some(Subject::Watching) {
+    if wanted(Subject::Cached) {
+        cached::compare(args).await?;
+    }
+    if matches!(args.only, Some(Subject::Watching | Subject::Cached)) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;

@@ -60,6 +60,13 @@ impl Comparison {
         self.line("p99, ms", |summary| summary.quantile(0.99), 2, self.aims.p99);
     }
 
+    /// How much longer ours take at the 99th percentile, in milliseconds: at most so much.
+    pub(crate) fn print_more_at_p99(&self, most: f64) {
+        let p99 = |rounds: &[Round]| Summary::of(rounds).quantile(0.99);
+        let more = p99(&self.ours) - p99(&self.theirs);
+        println!("\n{} takes {more:.2} ms more at p99: {}", self.question, Aim::AtMost(most).judge(more));
+    }
+
     /// What the calls beside them cost, of which there were so many in each second.
     pub(crate) fn print_beside(&self, rate: u32, token_bytes: usize) {
         let seconds = |rounds: &[Round]| {

@@ -22,6 +22,10 @@ pub(crate) enum Question {
     CostByService,
     /// The subscriptions: a small answer, so that what is not Azure's weighs more.
     ListSubscriptions,
+    /// The costs of the last full month by service, by the tool for any question.
+    CostQuery,
+    /// The same with a word that does not exist: all is proved and decided, and nothing is looked for.
+    WrongCostQuery,
 }
 
 impl Question {
@@ -30,6 +34,7 @@ impl Question {
         match self {
             Self::CostByService => "cost_by_service",
             Self::ListSubscriptions => "list_subscriptions",
+            Self::CostQuery | Self::WrongCostQuery => "cost_query",
         }
     }
 
@@ -40,7 +45,18 @@ impl Question {
                 json!({"subscription": PROD_SUBSCRIPTION, "from": to.first_of_month(), "to": to})
             }
             Self::ListSubscriptions => json!({}),
+            Self::CostQuery => {
+                json!({"scopes": [PROD_SUBSCRIPTION], "period": "last_month", "group_by": ["ServiceName"]})
+            }
+            Self::WrongCostQuery => {
+                json!({"scopes": [PROD_SUBSCRIPTION], "period": "last_month", "group_by": ["servicename?"]})
+            }
         }
+    }
+
+    /// Whether the tool has a word to correct.
+    fn is_wrong(self) -> bool {
+        self == Self::WrongCostQuery
     }
 }
 
@@ -56,7 +72,7 @@ impl ToolCall {
     /// Asks once, on the day `today`, which also warms the server's caches.
     ///
     /// # Errors
-    /// When the answer is a refusal or an error.
+    /// When the answer is a refusal, or an error where none is meant.
     pub(crate) async fn new(
         url: &str,
         token: Option<&str>,
@@ -71,7 +87,8 @@ impl ToolCall {
         }
         let request = lean(&prepared.try_clone().context("the body is text")?.build()?)?;
         let answer = Caller::send(prepared).await;
-        ensure!(answer.status == 200 && !answer.is_tool_error(), "{url} answers {}", answer.text);
+        let is_right = answer.status == 200 && answer.is_tool_error() == question.is_wrong();
+        ensure!(is_right, "{url} answers {}", answer.text);
         Ok(Self { address: address(url), request, document: answer.document, answer: answer.text.into() })
     }
 
