@@ -94,7 +94,7 @@ async fn each_wrong_setting_is_named_and_nothing_else() {
         ("--scope-prefix=cost", "scope_prefix", "AADSTS650053", "GATEWAY_SCOPE_PREFIX"),
         (&format!("--public-url={elsewhere}"), "metadata", "404", "GATEWAY_PUBLIC_URL"),
         ("--public-url=http://127.0.0.1:1/mcp", "metadata", "refused", "GATEWAY_PUBLIC_URL"),
-        (&format!("--policy-file={}", policy.display()), "policy", "cost_by_service", "policy file"),
+        (&format!("--policy-file={}", policy.display()), "policy", "has no entry", "policy file"),
         ("--policy-file=no/such/policy.toml", "policy", "relative path is looked for", "GATEWAY_POLICY_FILE"),
         ("--broker-url=http://127.0.0.1:1", "broker", "refused", "GATEWAY_BROKER_URL"),
         ("--broker-url=unix:/no/such.sock", "broker", "no socket", "BROKER_LISTEN"),
