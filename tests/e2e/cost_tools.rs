@@ -136,6 +136,19 @@ async fn what_one_scope_refuses_fails_nothing_else() {
         (&alone.data()["code"], &alone.data()["azure"]["code"]),
         (&json!("no_access"), &json!("RBACAccessDenied"))
     );
+    // So it is with a name that the person does not see. Where no scope answers, it is the error, with what there is to choose.
+    for tool in ["cost_query", "cost_compare", "list_dimensions"] {
+        let told = bob.told(tool, json!({"scopes": [DEV_SUBSCRIPTION, "Contoso Nope"]})).await;
+        assert_eq!(told["scopes"], json!([format!("/subscriptions/{DEV_SUBSCRIPTION}")]));
+        let partial = list(&told, "partial");
+        let named = (partial.len(), &partial[0]["scope"], &partial[0]["code"]);
+        assert_eq!(named, (1, &json!("Contoso Nope"), &json!("subscription_not_found")), "{told}");
+        let none = bob.ask(tool, json!({"scopes": [PROD_SUBSCRIPTION, "Contoso Nope"]})).await;
+        assert!(none.is_tool_error(), "{}", none.text);
+        assert_eq!(none.data()["code"], "subscription_not_found");
+        assert_ne!(none.data()["subscriptions"], Value::Null);
+        assert!(none.readable().contains("The others: subscription "), "{}", none.readable());
+    }
     // A claims challenge goes over HTTP, whatever the other scopes say.
     let dave =
         stack.caller.call(&stack.token("dave"), "cost_query", json!({"scopes": DEV_SUBSCRIPTION})).await;

@@ -46,7 +46,7 @@ impl Definition for CostCompare {
         let names = names(&input);
         let plan = |known: Option<&[String]>| ComparePlan::new(&comparison, known);
         let Ran { parts, scopes: answered, mut partial, azure } =
-            run::each(&context, &scopes.all, &names, plan).await?;
+            run::each(&context, &scopes, &names, plan).await?;
         let differences = Compared::merged(parts)?.currencies(input.skip.saturating_add(input.top))?;
         if azure.calls > 0 {
             partial.extend(scopes::left_out(&context, &answered).await?);

@@ -41,7 +41,7 @@ impl Definition for CostQuery {
         let wished = [UNIT.to_owned()];
         let plan = |known: Option<&[String]>| Plan::new(&question, known.or(Some(&wished)));
         let Ran { parts, scopes: answered, mut partial, azure } =
-            run::each(&context, &scopes.all, &names, plan).await?;
+            run::each(&context, &scopes, &names, plan).await?;
         let costs = Breakdown::merged(parts)?;
         let empty = if costs.lines.is_empty() {
             Some(empty::explain(&context, &answered, &input, days, complete_until).await?)

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::ask::dimension::title;
 use super::ask::nearest::{nearest, quoted};
 use super::ask::question::DimensionsInput;
-use super::run::all_failed;
+use super::run::{all_failed, failure};
 use super::scopes::Scopes;
 use super::told::{MOST_BYTES, MOST_TEXT, More, Partial, length, missing};
 use crate::mcp::answer::{Answer, Failure, ToolError};
@@ -94,18 +94,18 @@ const AT_ONCE: usize = 5;
 
 /// What each scope says, and those that say nothing.
 async fn of_each<'a, T, F>(
-    scopes: &'a [Scope],
+    scopes: &'a Scopes,
     ask: impl Fn(&'a Scope) -> F,
 ) -> Result<(Vec<(&'a Scope, T)>, Vec<Partial>), Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let (mut told, mut failed) = (Vec::new(), Vec::new());
-    for some in scopes.chunks(AT_ONCE) {
+    let (mut told, mut failed) = (Vec::new(), scopes.unseen.clone());
+    for some in scopes.all.chunks(AT_ONCE) {
         for (scope, outcome) in some.iter().zip(join_all(some.iter().map(&ask)).await) {
             match outcome {
                 Ok(said) => told.push((scope, said)),
-                Err(Failure::Tool(error)) => failed.push((scope, *error)),
+                Err(Failure::Tool(error)) => failed.push(failure(scope, *error)),
                 Err(refused) => return Err(refused),
             }
         }
@@ -113,9 +113,7 @@ where
     if told.is_empty() {
         return Err(all_failed(failed));
     }
-    let partial =
-        failed.iter().map(|(scope, error)| Partial::new(scope, error.code(), error.detail())).collect();
-    Ok((told, partial))
+    Ok((told, failed.iter().map(Partial::from).collect()))
 }
 
 async fn every(
@@ -127,7 +125,7 @@ async fn every(
         let (dimensions, keys) = futures::join!(context.dimensions(scope), context.tag_keys(scope));
         Ok((dimensions?, keys?))
     };
-    let (told, partial) = of_each(&scopes.all, ask).await?;
+    let (told, partial) = of_each(&scopes, ask).await?;
     let mut keys = BTreeSet::new();
     let mut dimensions: Vec<Dimension> = Vec::new();
     let mut answered = Vec::new();
@@ -294,7 +292,7 @@ async fn values_of(
 ) -> Result<Answer<Output>, Failure> {
     let search = input.search.as_deref();
     let ask = |scope| context.dimension_values(scope, name, search);
-    let (told, partial) = of_each(&scopes.all, ask).await?;
+    let (told, partial) = of_each(&scopes, ask).await?;
     let answered = told.iter().map(|(scope, _)| scope.to_string()).collect();
     let mut values: BTreeMap<String, String> = BTreeMap::new();
     for (_, dimension) in told {
@@ -312,7 +310,7 @@ async fn values_of(
 /// Refuses a dimension that the agreements have not.
 async fn check_name(context: &ToolContext, scopes: &Scopes, name: &str) -> Result<(), Failure> {
     const NAMED: usize = 5;
-    let (told, _) = of_each(&scopes.all, |scope| context.dimensions(scope)).await?;
+    let (told, _) = of_each(scopes, |scope| context.dimensions(scope)).await?;
     let names: Vec<_> =
         told.iter().flat_map(|(_, of_scope)| of_scope).map(|dimension| dimension.name.as_str()).collect();
     if names.is_empty() || names.iter().any(|known| known.eq_ignore_ascii_case(name)) {

@@ -6,7 +6,8 @@ use cost::{Breakdown, ComparePlan, Compared, InvalidQuery, Plan, Query, QueryRes
 use futures::future::{join_all, try_join_all};
 
 use super::ask::nearest::{nearest, quoted};
-use super::told::{AzureUse, Partial};
+use super::scopes::{Scopes, called};
+use super::told::{AzureUse, Failed, Partial};
 use crate::engine::Answered;
 use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::context::ToolContext;
@@ -65,7 +66,7 @@ pub(super) struct Ran<T> {
 /// A refusal of any scope: the person must do something first. Otherwise only if no scope answered.
 pub(super) async fn each<P, F>(
     context: &ToolContext,
-    scopes: &[Scope],
+    scopes: &Scopes,
     names: &[&str],
     plan: F,
 ) -> Result<Ran<P::Part>, Failure>
@@ -75,8 +76,8 @@ where
 {
     let mut ran =
         Ran { parts: Vec::new(), scopes: Vec::new(), partial: Vec::new(), azure: AzureUse::default() };
-    let (mut answers, mut failed) = (Used::default(), Vec::new());
-    for some in scopes.chunks(SCOPES_AT_ONCE) {
+    let (mut answers, mut failed) = (Used::default(), scopes.unseen.clone());
+    for some in scopes.all.chunks(SCOPES_AT_ONCE) {
         let asked = join_all(some.iter().map(|scope| one(context, scope, &plan))).await;
         for (scope, outcome) in some.iter().zip(asked) {
             match outcome {
@@ -85,7 +86,7 @@ where
                     ran.scopes.push(scope.clone());
                     answers.add(&used);
                 }
-                Err(Failure::Tool(error)) => failed.push((scope, nearest_first(*error, names))),
+                Err(Failure::Tool(error)) => failed.push(failure(scope, nearest_first(*error, names))),
                 Err(refused) => return Err(refused),
             }
         }
@@ -93,8 +94,7 @@ where
     if ran.parts.is_empty() {
         return Err(all_failed(failed));
     }
-    ran.partial =
-        failed.iter().map(|(scope, error)| Partial::new(scope, error.code(), error.detail())).collect();
+    ran.partial = failed.iter().map(Partial::from).collect();
     ran.azure = answers.told();
     Ok(ran)
 }
@@ -181,20 +181,25 @@ fn nearest_first(error: ToolError, names: &[&str]) -> ToolError {
     error.reworded(detail, sorted)
 }
 
+/// What one scope refused.
+pub(super) fn failure(scope: &Scope, error: ToolError) -> Failed {
+    Failed { scope: scope.to_string(), called: called(scope), error }
+}
+
 /// The one error; of several, the first, and what became of the others.
-pub(super) fn all_failed(mut failed: Vec<(&Scope, ToolError)>) -> Failure {
+pub(super) fn all_failed(mut failed: Vec<Failed>) -> Failure {
     const NAMED: usize = 5;
     if failed.is_empty() {
         return ToolError::new("invalid_query", "There is no scope to ask.".to_owned()).into();
     }
-    let (_, first) = failed.remove(0);
+    let first = failed.remove(0).error;
     if failed.is_empty() {
         return first.into();
     }
     let others: Vec<_> = failed
         .iter()
         .take(NAMED)
-        .map(|(scope, error)| format!("{}: {}", super::scopes::called(scope), error.code()))
+        .map(|failed| format!("{}: {}", failed.called, failed.error.code()))
         .collect();
     let rest = failed.len().saturating_sub(NAMED);
     let rest = if rest > 0 { format!(", and {rest} more") } else { String::new() };

@@ -5,21 +5,24 @@ use std::collections::BTreeSet;
 use cost::{BillingPart, Condition, Grouping, Scope, Subscription, SubscriptionId, SubscriptionState};
 use futures::future::join_all;
 
+use self::names::{all_named, look_up};
 use self::overlap::{Clash, Inside};
 use super::ask::fields::MOST_SCOPES;
-use super::ask::nearest::{folded, steps};
-use super::subscription::{ambiguous, id_in, not_found};
-use super::told::Partial;
+use super::subscription::{id_in, not_found};
+use super::told::{Failed, Partial};
 use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::context::ToolContext;
 use crate::mcp::foreign;
 
 mod form;
+mod names;
 mod overlap;
 
 /// The scopes of a question.
 pub(super) struct Scopes {
     pub(super) all: Vec<Scope>,
+    /// Names that mean no subscription that this person sees, or more than one.
+    pub(super) unseen: Vec<Failed>,
     /// What they are called together, for a text.
     pub(super) title: String,
     /// Sentences about scopes that are not among them.
@@ -30,7 +33,7 @@ impl Scopes {
     /// The scopes that these texts mean; without any, every subscription in use that this person sees.
     ///
     /// # Errors
-    /// Says what is no scope, which subscriptions there are to choose from, and what cannot be asked together.
+    /// Says what is no scope, and what cannot be asked together.
     pub(super) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
         let forms: Vec<_> = asked.iter().map(|text| form::read(text)).collect::<Result<_, _>>()?;
         let needs_names = forms.is_empty() || forms.iter().any(|form| matches!(form, form::Form::Name(_)));
@@ -38,27 +41,18 @@ impl Scopes {
         if forms.is_empty() {
             return every(seen);
         }
-        let mut found = Vec::new();
-        for form in &forms {
-            found.push(match form {
-                form::Form::Scope(scope) => (scope.clone(), None),
-                form::Form::Name(name) => {
-                    let one = named(&seen, name)?;
-                    (Scope::Subscription(one.id), Some(one.display_name.clone()))
-                }
-            });
-        }
-        let title = title(&found);
+        let (found, unseen) = look_up(forms, &seen);
+        let title = title(&found, unseen.len());
         let (scopes, mut inside) = overlap::by_path(found.into_iter().map(|(scope, _)| scope).collect());
         let members = members(context, &scopes).await?;
         let (all, also_inside) = overlap::by_members(scopes, &members).map_err(|clash| refused(&clash))?;
         inside.extend(also_inside);
-        Ok(Self { all, title, notes: dropped(&inside).into_iter().collect() })
+        Ok(Self { all, unseen, title, notes: dropped(&inside).into_iter().collect() })
     }
 
     /// What they are called where only so many of them answered.
     pub(super) fn title_of(&self, answered: usize) -> String {
-        if answered < self.all.len() {
+        if answered < self.all.len() + self.unseen.len() {
             format!("{}, of which {answered} answered", self.title)
         } else {
             self.title.clone()
@@ -161,7 +155,7 @@ fn every(seen: Vec<Subscription>) -> Result<Scopes, Failure> {
         _ if left.is_empty() => format!("All {} subscriptions you see", all.len()),
         _ => format!("The first {} of {} subscriptions you see", all.len(), used.len()),
     };
-    Ok(Scopes { all, title, notes })
+    Ok(Scopes { all, unseen: Vec::new(), title, notes })
 }
 
 /// Some names in a sentence, and how many more there are.
@@ -173,33 +167,6 @@ fn few<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
         few.push(format!("and {more} more"));
     }
     few.join(", ")
-}
-
-/// The one subscription of a name.
-fn named<'a>(seen: &'a [Subscription], name: &str) -> Result<&'a Subscription, Failure> {
-    match &all_named(seen, name)?[..] {
-        [only] => Ok(only),
-        several => {
-            let several: Vec<_> = several.iter().map(|&one| one.clone()).collect();
-            Err(ambiguous(&several).into())
-        }
-    }
-}
-
-/// The subscriptions of a name, at least one.
-fn all_named<'a>(seen: &'a [Subscription], name: &str) -> Result<Vec<&'a Subscription>, Failure> {
-    // There and back, for some letters have one capital and several small forms.
-    let compared = |name: &str| name.trim().to_lowercase().to_uppercase().to_lowercase();
-    let wanted = compared(name);
-    let matching: Vec<_> = seen.iter().filter(|one| compared(&one.display_name) == wanted).collect();
-    if !matching.is_empty() {
-        return Ok(matching);
-    }
-    let (total, wanted) = (seen.len(), folded(name));
-    let mut nearest = seen.to_vec();
-    nearest.sort_by_key(|one| steps(&wanted, &folded(&one.display_name)));
-    nearest.truncate(MOST_SCOPES);
-    Err(not_found(&nearest, total).into())
 }
 
 /// The subscriptions within each wide scope, where there is something beside it that may lie within; `None` where it is not
@@ -320,8 +287,9 @@ pub(super) fn called(scope: &Scope) -> String {
     }
 }
 
-fn title(found: &[(Scope, Option<String>)]) -> String {
+fn title(found: &[(Scope, Option<String>)], unseen: usize) -> String {
     match found {
+        _ if unseen > 0 => format!("{} scopes", found.len() + unseen),
         [(_, Some(name))] => foreign::name(name),
         [(scope, None)] => {
             let mut called = called(scope);

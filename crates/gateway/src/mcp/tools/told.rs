@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::money::{self, Amount};
+use crate::mcp::answer::ToolError;
 use crate::mcp::foreign;
 
 /// The most bytes of an answer's text.
@@ -16,10 +17,20 @@ pub(super) const MOST_TEXT: usize = 6_000;
 /// The most bytes of an answer's text and data together.
 pub(super) const MOST_BYTES: usize = 24_000;
 
+/// A scope that did not answer.
+#[derive(Clone)]
+pub(super) struct Failed {
+    /// Its path, or the name it was asked for by.
+    pub(super) scope: String,
+    /// What it is called in a sentence.
+    pub(super) called: String,
+    pub(super) error: ToolError,
+}
+
 /// A part of what was asked that is not in the answer.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Eq, Serialize)]
 pub(super) struct Partial {
-    /// Its path.
+    /// Its path, or the name it was asked for by.
     pub(super) scope: String,
     /// Why, as a stable code.
     pub(super) code: String,
@@ -34,6 +45,13 @@ impl Partial {
     pub(super) fn new(scope: &Scope, code: &str, detail: &str) -> Self {
         let detail = cost::visible(detail, Self::MOST);
         Self { scope: foreign::exact(&scope.to_string()), code: code.to_owned(), detail }
+    }
+}
+
+impl From<&Failed> for Partial {
+    fn from(failed: &Failed) -> Self {
+        let detail = cost::visible(failed.error.detail(), Self::MOST);
+        Self { scope: foreign::exact(&failed.scope), code: failed.error.code().to_owned(), detail }
     }
 }
 
