@@ -18,7 +18,7 @@ use crate::mcp::tools::ask::words::metric_word;
 use crate::mcp::tools::money::exact;
 use crate::mcp::tools::period::{Days, PeriodOutput};
 use crate::mcp::tools::table::Table;
-use crate::mcp::tools::told::{AzureUse, MOST_BYTES, MOST_TEXT, More, Partial, amounts, length};
+use crate::mcp::tools::told::{AzureUse, MOST_BYTES, MOST_TEXT, More, Partial, amounts, length, sums};
 
 /// What is known when the answer is written.
 pub(super) struct Known<'a> {
@@ -51,16 +51,16 @@ impl Known<'_> {
         let mut output = self.output(&window, &totals)?;
         let columns = Columns::of(self.input, &totals, &series);
         let mut text = super::text::head(&self, &window, &totals, &series);
-        let end = tail(&self, &window);
+        let mut end = tail(&self, &window);
         let mut page = Page::new(&columns, text.len() + end.len(), length(&output));
         page.fill(&window.lines, self.input, &totals);
-        output.more = page.more(&window.lines, self.input)?;
+        if let Some((more, said)) = page.rest(&window.lines, self.input)? {
+            end.insert_str(0, &said);
+            output.more = Some(more);
+        }
         if !page.rows.is_empty() {
             text.push_str("\n\n");
             text.push_str(&page.table.into_text());
-        }
-        if let Some(more) = &output.more {
-            text.push_str(&said_of(more));
         }
         text.push_str(&end);
         output.rows = page.rows;
@@ -125,11 +125,6 @@ impl Known<'_> {
         };
         Ok((Some(shown), more))
     }
-}
-
-fn said_of(more: &More) -> String {
-    let skip = &more.arguments["skip"];
-    format!("\n{} more rows did not fit in: the same call with \"skip\": {skip} gets them.", more.left_out)
 }
 
 /// The groups that the answer is about.
@@ -217,17 +212,17 @@ impl<'a> Page<'a> {
     /// Takes whole rows until the answer is full. One is always taken, so that the next call gets on.
     fn fill(&mut self, lines: &[Line], input: &QueryInput, totals: &Totals) {
         let names: Vec<_> = input.group_by.iter().map(dimension::title).collect();
+        let row = |line| Row::new(line, &names, whole(totals, line), input.measures);
         self.skipped = input.skip.min(lines.len());
+        let listed = self.list(lines, totals, lines.first().map(row).as_ref());
         let mut last: Option<&Line> = None;
         for (index, line) in lines.iter().enumerate().skip(self.skipped) {
-            let whole = totals.get(line.cost.currency).map_or(Decimal::ZERO, |total| total.amount);
-            let row = Row::new(line, &names, whole, input.measures);
-            let is_new = last.is_none_or(|last| !same_group(last, line));
-            let cells = if is_new { self.columns.line(group_at(lines, index), whole) } else { String::new() };
+            let row = row(line);
+            let is_listed = index < listed || last.is_some_and(|last| same_group(last, line));
+            let group = || self.columns.line(group_at(lines, index), whole(totals, line));
+            let cells = if is_listed { String::new() } else { group() };
             let bytes = length(&row) + 1;
-            let text = self.text + self.table.len() + cells.len();
-            let is_full = text > MOST_TEXT || text + self.data + bytes > MOST_BYTES;
-            if is_full && !self.rows.is_empty() {
+            if self.is_full(cells.len(), bytes) && !self.rows.is_empty() {
                 break;
             }
             self.table.push(&cells);
@@ -237,16 +232,60 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// What follows the rows of this page.
-    fn more(&self, lines: &[Line], input: &QueryInput) -> Result<Option<More>, Failure> {
+    /// Lists the groups of a series where it begins, as many as the text and a first row beside it leave room for: their sums and
+    /// bars are seen at once, however few of their days fit in. Says how many lines they are.
+    fn list(&mut self, lines: &[Line], totals: &Totals, first: Option<&Row>) -> usize {
+        let mut listed = 0;
+        if self.skipped > 0 || !self.columns.is_series() {
+            return listed;
+        }
+        for group in lines.chunk_by(same_group) {
+            let cells = self.columns.line(group, whole(totals, &group[0]));
+            if self.is_full(cells.len(), length(&first) + 1) {
+                break;
+            }
+            self.table.push(&cells);
+            listed += group.len();
+        }
+        listed
+    }
+
+    /// Whether these bytes of a text's table and of data are too many.
+    fn is_full(&self, cells: usize, bytes: usize) -> bool {
+        let text = self.text + self.table.len() + cells;
+        text > MOST_TEXT || text + self.data + bytes > MOST_BYTES
+    }
+
+    /// What follows the rows of this page, and a sentence about it.
+    fn rest(&self, lines: &[Line], input: &QueryInput) -> Result<Option<(More, String)>, Failure> {
         let next = self.skipped + self.rows.len();
         let rest = &lines[next..];
         if rest.is_empty() {
             return Ok(None);
         }
         let left = Totals::of(rest.iter().map(|line| line.cost)).map_err(cost::Error::from)?;
-        Ok(Some(More::new(rest.len(), amounts(&left), &input.given, &[("skip", json!(next))])))
+        let said = format!(
+            "\n{} more rows{} did not fit in: {}. The same call with \"skip\": {next} gets them.",
+            rest.len(),
+            self.columns.each(),
+            few(&left)
+        );
+        let more = More::new(rest.len(), amounts(&left), &input.given, &[("skip", json!(next))]);
+        Ok(Some((more, said)))
     }
+}
+
+/// The total that a line is a share of.
+fn whole(totals: &Totals, line: &Line) -> Decimal {
+    totals.get(line.cost.currency).map_or(Decimal::ZERO, |total| total.amount)
+}
+
+/// Sums for people; more currencies than these are in the data.
+fn few(totals: &Totals) -> String {
+    const MOST: usize = 5;
+    let more = totals.iter().count().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more currencies") } else { String::new() };
+    sums(totals.iter().take(MOST)) + &more
 }
 
 /// All lines of the group that a line belongs to.

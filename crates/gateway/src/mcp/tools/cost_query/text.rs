@@ -174,6 +174,15 @@ impl<'a> Columns<'a> {
         Self { by: &input.group_by, measures: input.measures, series, only }
     }
 
+    pub(super) const fn is_series(&self) -> bool {
+        !self.series.is_none()
+    }
+
+    /// What a row of the data is, where the table has none of its own for it.
+    pub(super) fn each(&self) -> String {
+        if self.is_series() { format!(" of a {} each", self.series.by) } else { String::new() }
+    }
+
     pub(super) fn table(&self) -> Table {
         let mut titles: Vec<String> = self.by.iter().map(|by| foreign::name(&title(by))).collect();
         titles.push("Cost".to_owned());

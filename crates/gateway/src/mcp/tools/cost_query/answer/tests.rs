@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::Map;
 
 use super::*;
-use crate::mcp::tools::money::Amount;
+use crate::mcp::tools::money::{Amount, readable};
 
 const TODAY: Date = date(2026, 11, 27);
 
@@ -94,6 +94,35 @@ fn a_series_has_a_bar_for_each_group_and_for_the_whole() {
 }
 
 #[test]
+fn all_groups_of_a_series_are_seen_though_few_of_their_days_fit_in() {
+    let lines: Vec<_> = (0..15)
+        .flat_map(|service| (1..=27).map(move |day| (service, day)))
+        .map(|(service, day)| {
+            let keys = [Some(format!("Service {service:02} of a long name"))];
+            let keys = keys.each_ref().map(Option::as_deref);
+            let currency = if service < 3 { "USD" } else { "EUR" };
+            line(&keys, Some(date(2026, 11, day)), "1.125", currency)
+        })
+        .collect();
+    let asked = json!({"granularity": "daily", "group_by": "service"});
+    let (text, data) = answered(asked, lines, Vec::new());
+    let shown = data["rows"].as_array().unwrap();
+    assert!(shown.len() < 15 * 27 / 2, "{} rows", shown.len());
+    assert_eq!((0..15).filter(|n| text.contains(&format!("| Service {n:02} "))).count(), 15, "{text}");
+    let left: Vec<_> = data["more"]["amounts"].as_array().unwrap().iter().map(readable_of).collect();
+    let (count, skip) = (15 * 27 - shown.len(), shown.len());
+    let said = format!(
+        "\n{count} more rows of a day each did not fit in: {}. The same call with \"skip\": {skip} gets them.\n",
+        left.join(" and ")
+    );
+    assert!(left.len() == 2 && text.contains(&said), "{said} in {text}");
+}
+
+fn readable_of(sum: &Value) -> String {
+    readable(Money::new(amount(sum), sum["currency"].as_str().unwrap().parse().unwrap()))
+}
+
+#[test]
 fn what_failed_is_named_and_nobodys_words_are_taken_for_ours() {
     let scope = "/subscriptions/20000000-0000-4000-8000-000000000002".parse().unwrap();
     let partial = vec![Partial::new(&scope, "no_access", "Ask for a role.")];
@@ -126,6 +155,30 @@ fn parts(arguments: &Value, lines: &[Line], partial: &[Partial]) -> Vec<Value> {
         assert!(all.len() < 500, "it does not end");
     }
     all
+}
+
+/// The text lists the groups one after the other until the next would not fit in.
+fn groups_are_listed(arguments: &Value, lines: &[Line], partial: &[Partial]) {
+    let input: QueryInput = serde_json::from_value(arguments.clone()).unwrap();
+    let costs = Breakdown::merged([Breakdown { lines: lines.to_vec(), without_figure: 0 }]).unwrap();
+    let (totals, window) =
+        (costs.totals().unwrap(), Window::of(&costs, input.skip_groups, input.top).ok().unwrap());
+    let period = input.when.days(TODAY).ok().unwrap().period;
+    let series = Series::of(&costs, input.granularity, period).ok().unwrap();
+    let columns = Columns::of(&input, &totals, &series);
+    let (text, mut data) = answered(arguments.clone(), lines.to_vec(), partial.to_vec());
+    let head = 2;
+    let listed = text.lines().filter(|line| line.starts_with("| ")).count().saturating_sub(head);
+    let mut groups = window.lines.chunk_by(same_group).skip(listed);
+    if let Some(next) = groups.next() {
+        let text = text.len() + MORE_TEXT + columns.line(next, whole(&totals, &next[0])).len();
+        data["rows"].as_array_mut().unwrap().truncate(1);
+        let both = text + MORE_DATA + data.to_string().len();
+        assert!(
+            text > MOST_TEXT || both > MOST_BYTES,
+            "{listed} groups, {text} bytes of text, {both} of all"
+        );
+    }
 }
 
 fn amount(value: &Value) -> Decimal {
@@ -165,6 +218,9 @@ proptest! {
         let partial = vec![Partial::new(&scope, "no_access", &"x".repeat(300)); failed];
         let granularity = if daily { "daily" } else { "none" };
         let arguments = json!({"group_by": ["service", "tag:team"], "granularity": granularity, "top": top, "skip_groups": skip_groups});
+        if daily {
+            groups_are_listed(&arguments, &lines, &partial);
+        }
         let parts = parts(&arguments, &lines, &partial);
         let costs = Breakdown::merged([Breakdown { lines, without_figure: 0 }]).unwrap();
         for total in parts[0]["totals"].as_array().unwrap() {
