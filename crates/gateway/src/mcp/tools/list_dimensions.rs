@@ -11,7 +11,7 @@ use serde_json::json;
 use super::ask::dimension::title;
 use super::ask::nearest::{nearest, quoted};
 use super::ask::question::DimensionsInput;
-use super::run::{all_failed, failure};
+use super::run::all_failed;
 use super::scopes::Scopes;
 use super::told::{MOST_BYTES, MOST_TEXT, More, Partial, length, missing};
 use crate::mcp::answer::{Answer, Failure, ToolError};
@@ -105,7 +105,7 @@ where
         for (scope, outcome) in some.iter().zip(join_all(some.iter().map(&ask)).await) {
             match outcome {
                 Ok(said) => told.push((scope, said)),
-                Err(Failure::Tool(error)) => failed.push(failure(scope, *error)),
+                Err(Failure::Tool(error)) => failed.push(scopes.failed(scope, *error)),
                 Err(refused) => return Err(refused),
             }
         }

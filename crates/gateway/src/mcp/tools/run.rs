@@ -6,7 +6,7 @@ use cost::{Breakdown, ComparePlan, Compared, InvalidQuery, Plan, Query, QueryRes
 use futures::future::{join_all, try_join_all};
 
 use super::ask::nearest::{nearest, quoted};
-use super::scopes::{Scopes, called};
+use super::scopes::Scopes;
 use super::told::{AzureUse, Failed, Partial};
 use crate::engine::Answered;
 use crate::mcp::answer::{Failure, ToolError};
@@ -86,7 +86,7 @@ where
                     ran.scopes.push(scope.clone());
                     answers.add(&used);
                 }
-                Err(Failure::Tool(error)) => failed.push(failure(scope, nearest_first(*error, names))),
+                Err(Failure::Tool(error)) => failed.push(scopes.failed(scope, nearest_first(*error, names))),
                 Err(refused) => return Err(refused),
             }
         }
@@ -179,11 +179,6 @@ fn nearest_first(error: ToolError, names: &[&str]) -> ToolError {
     ));
     let detail = format!("{said} list_dimensions lists all.");
     error.reworded(detail, sorted)
-}
-
-/// What one scope refused.
-pub(super) fn failure(scope: &Scope, error: ToolError) -> Failed {
-    Failed { scope: scope.to_string(), called: called(scope), error }
 }
 
 /// The one error; of several, the first, and what became of the others.

@@ -1,6 +1,6 @@
 //! Which scopes a question is about: each once, and none that lies within another, so that nothing is counted twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cost::{BillingPart, Condition, Grouping, Scope, Subscription, SubscriptionId, SubscriptionState};
 use futures::future::join_all;
@@ -23,6 +23,8 @@ pub(super) struct Scopes {
     pub(super) all: Vec<Scope>,
     /// Names that mean no subscription that this person sees, or more than one.
     pub(super) unseen: Vec<Failed>,
+    /// The names of subscriptions, where they are known.
+    names: BTreeMap<SubscriptionId, String>,
     /// What they are called together, for a text.
     pub(super) title: String,
     /// Sentences about scopes that are not among them.
@@ -43,11 +45,20 @@ impl Scopes {
         }
         let (found, unseen) = look_up(forms, &seen);
         let title = title(&found, unseen.len());
+        let name = |(scope, name): &(Scope, Option<String>)| Some((scope.subscription()?, name.clone()?));
+        let names = found.iter().filter_map(name).collect();
         let (scopes, mut inside) = overlap::by_path(found.into_iter().map(|(scope, _)| scope).collect());
         let members = members(context, &scopes).await?;
         let (all, also_inside) = overlap::by_members(scopes, &members).map_err(|clash| refused(&clash))?;
         inside.extend(also_inside);
-        Ok(Self { all, unseen, title, notes: dropped(&inside).into_iter().collect() })
+        Ok(Self { all, unseen, names, title, notes: dropped(&inside).into_iter().collect() })
+    }
+
+    /// What one of them refused.
+    pub(super) fn failed(&self, scope: &Scope, error: ToolError) -> Failed {
+        let is_whole = matches!(scope, Scope::Subscription(_));
+        let name = scope.subscription().filter(|_| is_whole).and_then(|id| self.names.get(&id)).cloned();
+        Failed { scope: scope.to_string(), name, called: called(scope), error }
     }
 
     /// What they are called where only so many of them answered.
@@ -155,7 +166,8 @@ fn every(seen: Vec<Subscription>) -> Result<Scopes, Failure> {
         _ if left.is_empty() => format!("All {} subscriptions you see", all.len()),
         _ => format!("The first {} of {} subscriptions you see", all.len(), used.len()),
     };
-    Ok(Scopes { all, unseen: Vec::new(), title, notes })
+    let names = used.into_iter().map(|one| (one.id, one.display_name)).collect();
+    Ok(Scopes { all, unseen: Vec::new(), names, title, notes })
 }
 
 /// Some names in a sentence, and how many more there are.
@@ -302,5 +314,22 @@ fn title(found: &[(Scope, Option<String>)], unseen: usize) -> String {
             format!("{} subscriptions", several.len())
         }
         several => format!("{} scopes", several.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_called_by_its_name_where_it_is_known() {
+        let all: Vec<Scope> = ["", "/resourceGroups/web"]
+            .map(|rest| format!("/subscriptions/10000000-0000-4000-8000-000000000001{rest}").parse().unwrap())
+            .to_vec();
+        let names =
+            all[..1].iter().filter_map(|one| Some((one.subscription()?, "Prod".to_owned()))).collect();
+        let scopes = Scopes { all, unseen: Vec::new(), names, title: String::new(), notes: Vec::new() };
+        let failed = |scope| scopes.failed(scope, ToolError::new("no_access", String::new())).name;
+        assert_eq!([failed(&scopes.all[0]), failed(&scopes.all[1])], [Some("Prod".to_owned()), None]);
     }
 }

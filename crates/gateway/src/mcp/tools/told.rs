@@ -22,6 +22,8 @@ pub(super) const MOST_BYTES: usize = 24_000;
 pub(super) struct Failed {
     /// Its path, or the name it was asked for by.
     pub(super) scope: String,
+    /// Its name, where it is known.
+    pub(super) name: Option<String>,
     /// What it is called in a sentence.
     pub(super) called: String,
     pub(super) error: ToolError,
@@ -36,6 +38,9 @@ pub(super) struct Partial {
     pub(super) code: String,
     /// What happened and what to do next.
     pub(super) detail: String,
+    /// Its name for a text, where it is known.
+    #[serde(skip)]
+    name: Option<String>,
 }
 
 impl Partial {
@@ -44,37 +49,50 @@ impl Partial {
 
     pub(super) fn new(scope: &Scope, code: &str, detail: &str) -> Self {
         let detail = cost::visible(detail, Self::MOST);
-        Self { scope: foreign::exact(&scope.to_string()), code: code.to_owned(), detail }
+        Self { scope: foreign::exact(&scope.to_string()), code: code.to_owned(), detail, name: None }
     }
 }
 
 impl From<&Failed> for Partial {
     fn from(failed: &Failed) -> Self {
         let detail = cost::visible(failed.error.detail(), Self::MOST);
-        Self { scope: foreign::exact(&failed.scope), code: failed.error.code().to_owned(), detail }
+        let (scope, code) = (foreign::exact(&failed.scope), failed.error.code().to_owned());
+        Self { scope, code, detail, name: failed.name.clone() }
     }
 }
 
-/// Sentences about what is missing, for a text: at most three.
+/// Sentences about what is missing, for a text: one for each reason, at most three, with the scopes that it is of.
 pub(super) fn missing(partial: &[Partial]) -> Vec<String> {
     const MOST: usize = 3;
-    let mut lines: Vec<_> = partial
-        .iter()
-        .take(MOST)
-        .map(|part| {
-            format!(
-                "Not in it: {} ({}). {}",
-                foreign::name(&part.scope),
-                part.code,
-                foreign::message(&part.detail)
-            )
-        })
-        .collect();
-    let rest = partial.len().saturating_sub(MOST);
+    let mut reasons: Vec<Vec<&Partial>> = Vec::new();
+    for part in partial {
+        let is_same = |of: &&mut Vec<&Partial>| of[0].code == part.code && of[0].detail == part.detail;
+        match reasons.iter_mut().find(is_same) {
+            Some(of) => of.push(part),
+            None => reasons.push(vec![part]),
+        }
+    }
+    let said = |of: &Vec<&Partial>| {
+        format!("Not in it: {} ({}). {}", few(of), of[0].code, foreign::message(&of[0].detail))
+    };
+    let mut lines: Vec<_> = reasons.iter().take(MOST).map(said).collect();
+    let rest: usize = reasons.iter().skip(MOST).map(Vec::len).sum();
     if rest > 0 {
         lines.push(format!("Not in it either: {rest} more, which `partial` names."));
     }
     lines
+}
+
+/// Scopes in a sentence, by name where one is known.
+fn few(parts: &[&Partial]) -> String {
+    const MOST: usize = 5;
+    let called = |part: &&Partial| foreign::name(part.name.as_deref().unwrap_or(&part.scope));
+    let mut few: Vec<_> = parts.iter().take(MOST).map(called).collect();
+    let more = parts.len().saturating_sub(MOST);
+    if more > 0 {
+        few.push(format!("and {more} more"));
+    }
+    few.join(", ")
 }
 
 /// What the answer took at Azure.
@@ -171,5 +189,34 @@ impl io::Write for Counted {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(scope: &str, name: Option<&str>, code: &'static str) -> Partial {
+        let error = ToolError::new(code, format!("What to do about {code}."));
+        let name = name.map(str::to_owned);
+        Partial::from(&Failed { scope: scope.to_owned(), name, called: String::new(), error })
+    }
+
+    #[test]
+    fn a_reason_is_said_once_with_all_that_it_is_of() {
+        let mut partial = vec![
+            failed("/a", Some("Prod|EU"), "no_access"),
+            failed("Nope", None, "subscription_not_found"),
+            failed("/b", None, "no_access"),
+        ];
+        let refused = r"Not in it: Prod\|EU, /b (no_access). What to do about no_access.";
+        let unseen = "Not in it: Nope (subscription_not_found). What to do about subscription_not_found.";
+        assert_eq!(missing(&partial), [refused, unseen]);
+        partial.extend((0..6).map(|number| failed(&format!("/{number}"), None, "timeout")));
+        partial.extend([failed("/x", None, "internal"), failed("/y", None, "internal")]);
+        let late = "Not in it: /0, /1, /2, /3, /4, and 1 more (timeout). What to do about timeout.";
+        let rest = "Not in it either: 2 more, which `partial` names.";
+        assert_eq!(missing(&partial), [refused, unseen, late, rest]);
+        assert_eq!(serde_json::to_value(&partial[0]).unwrap().get("name"), None);
     }
 }

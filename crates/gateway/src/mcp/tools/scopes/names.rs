@@ -23,6 +23,7 @@ pub(super) fn look_up(
                 Ok(one) => found.push((Scope::Subscription(one.id), Some(one.display_name.clone()))),
                 Err(error) => unseen.push(Failed {
                     scope: foreign::exact(&name),
+                    name: None,
                     called: format!("'{}'", foreign::name(&name)),
                     error,
                 }),
