@@ -123,7 +123,7 @@ pub(super) async fn by_id(context: &ToolContext, conditions: &mut [Condition]) -
         for value in &condition.values {
             match id_in(value) {
                 Some(id) => ids.push(id),
-                None => ids.extend(all_named(&seen, value)?.iter().map(|one| one.id)),
+                None => ids.extend(all_named(&seen, value).map_err(Failure::Tool)?.iter().map(|one| one.id)),
             }
         }
         *condition = Condition {

@@ -25,7 +25,7 @@ pub(super) fn look_up(
                     scope: foreign::exact(&name),
                     name: None,
                     called: format!("'{}'", foreign::name(&name)),
-                    error,
+                    error: *error,
                 }),
             },
         }
@@ -34,12 +34,12 @@ pub(super) fn look_up(
 }
 
 /// The one subscription of a name.
-fn named<'a>(seen: &'a [Subscription], name: &str) -> Result<&'a Subscription, ToolError> {
+fn named<'a>(seen: &'a [Subscription], name: &str) -> Result<&'a Subscription, Box<ToolError>> {
     match &all_named(seen, name)?[..] {
         [only] => Ok(only),
         several => {
             let several: Vec<_> = several.iter().map(|&one| one.clone()).collect();
-            Err(ambiguous(&several))
+            Err(ambiguous(&several).into())
         }
     }
 }
@@ -48,7 +48,7 @@ fn named<'a>(seen: &'a [Subscription], name: &str) -> Result<&'a Subscription, T
 pub(super) fn all_named<'a>(
     seen: &'a [Subscription],
     name: &str,
-) -> Result<Vec<&'a Subscription>, ToolError> {
+) -> Result<Vec<&'a Subscription>, Box<ToolError>> {
     // There and back, for some letters have one capital and several small forms.
     let compared = |name: &str| name.trim().to_lowercase().to_uppercase().to_lowercase();
     let wanted = compared(name);
@@ -60,7 +60,7 @@ pub(super) fn all_named<'a>(
     let mut nearest = seen.to_vec();
     nearest.sort_by_key(|one| steps(&wanted, &folded(&one.display_name)));
     nearest.truncate(MOST_SCOPES);
-    Err(not_found(&nearest, total))
+    Err(not_found(&nearest, total).into())
 }
 
 #[cfg(test)]
