@@ -2,7 +2,7 @@
 //! their connections to the brokers, whose mutual TLS it passes on.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use testkit::Authority;
 use tokio::time::{Instant, sleep};
 
 use super::control::Control;
-use super::ports::Ports;
+use super::ports::{Ports, bound};
 use super::{READY_DEADLINE, Service, Setup, plain_client, start_emulator, wait_for_env};
 use crate::envoy::{Endpoint, Envoy, Fronts};
 
@@ -219,7 +219,7 @@ fn write_certificates(folder: &Path, settings: &mut BTreeMap<String, String>) ->
 pub(crate) fn free_addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
     let (mut addresses, mut held) = ([SocketAddr::from(([127, 0, 0, 1], 0)); N], Vec::new());
     for address in &mut addresses {
-        let listener = TcpListener::bind(*address)?;
+        let listener = bound()?;
         *address = listener.local_addr()?;
         held.push(listener);
     }

@@ -1,6 +1,9 @@
 //! Where the processes listen.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::bail;
 
 use super::MAX_REPLICAS;
 
@@ -61,9 +64,27 @@ impl Ports {
 fn free_ports<const N: usize>() -> anyhow::Result<[[u16; 2]; N]> {
     let (mut ports, mut held) = ([[0; 2]; N], Vec::new());
     for port in ports.as_flattened_mut() {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = bound()?;
         *port = listener.local_addr()?.port();
         held.push(listener);
     }
     Ok(ports)
+}
+
+/// A listener on a port that nobody is given by chance: it is below those that the system takes for connections, of which a load
+/// has hundreds, so that it is still free when a process that starts later wants it.
+pub(crate) fn bound() -> anyhow::Result<TcpListener> {
+    const PORTS: std::ops::Range<u32> = 12_000..32_000;
+    // Each once in a process: those that were let go are somebody's already.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(7_919);
+    for _ in 0..PORTS.end - PORTS.start {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + first.wrapping_add(step) % (PORTS.end - PORTS.start);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port)?));
+        if let Ok(listener) = TcpListener::bind(address) {
+            return Ok(listener);
+        }
+    }
+    bail!("loopback has no free port")
 }
