@@ -44,7 +44,7 @@ impl Client {
         let (mut found, mut read) = (Vec::new(), 0);
         loop {
             let asked = self.arm(ArmRequest::get(&url, TEMPLATE), token, deadline).await;
-            let answer = asked.map_err(|error| if read > 0 { error.while_continuing() } else { error })?;
+            let answer = asked.map_err(|error| error.after_pages(read))?;
             let page: Page = answer.read("a list of descendants in another form")?;
             found.extend(page.value.into_iter().flatten().filter_map(Entry::subscription));
             read += 1;

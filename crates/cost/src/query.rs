@@ -134,8 +134,7 @@ impl QueryPages {
         // https://github.com/Azure/azure-rest-api-specs/issues/12276
         let request = ArmRequest::post(&self.url, TEMPLATE, &self.body).metered();
         let asked = self.client.arm(request, token, self.client.deadline()).await;
-        let continues = self.result.pages > 0;
-        let answer = asked.map_err(|error| if continues { error.while_continuing() } else { error })?;
+        let answer = asked.map_err(|error| error.after_pages(self.result.pages))?;
         let quota = answer.quota(self.client.now());
         let next = match answer.status {
             StatusCode::NO_CONTENT => None,

@@ -50,7 +50,7 @@ impl TagPages {
     async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
         let request = ArmRequest::get(&self.url, TEMPLATE).metered();
         let asked = self.client.arm(request, token, self.client.deadline()).await;
-        let answer = asked.map_err(|error| if self.read > 0 { error.while_continuing() } else { error })?;
+        let answer = asked.map_err(|error| error.after_pages(self.read))?;
         let quota = answer.quota(self.client.now());
         self.read += 1;
         let list = List::read(&answer)?;

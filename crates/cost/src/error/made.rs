@@ -63,10 +63,12 @@ impl Error {
         }
     }
 
-    /// The same, met on a further page. Azure answered the question itself: what it says now is about its own link.
+    /// The same, met after so many pages. Once there was one, Azure has answered the question itself: what it says now is about
+    /// its own link.
     #[must_use]
-    pub(crate) fn while_continuing(self) -> Self {
+    pub(crate) fn after_pages(self, pages: u32) -> Self {
         match self {
+            first if pages == 0 => first,
             Self::QueryRefused(azure)
             | Self::NoAccess(azure)
             | Self::SubscriptionNotFound(azure)

@@ -34,8 +34,7 @@ impl Client {
         let mut known = Known::default();
         loop {
             let asked = self.arm(ArmRequest::get(&url, "/subscriptions"), token, deadline).await;
-            let answer =
-                asked.map_err(|error| if known.pages > 0 { error.while_continuing() } else { error })?;
+            let answer = asked.map_err(|error| error.after_pages(known.pages))?;
             let page = Page::read(&answer)?;
             let enough = look(known.new_of(page.value, self.settings().most_subscriptions)?);
             Span::current().record("pages", known.pages).record("rows", known.ids.len());
