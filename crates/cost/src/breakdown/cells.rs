@@ -116,8 +116,7 @@ impl Cells {
         date: Option<Date>,
         currency: Currency,
     ) -> Option<&Cell> {
-        let group = self.groups.find(values)?;
-        self.sums.get(*self.places.get(&(group, date, currency))?).filter(|cell| cell.is_left())
+        self.held(values, date, currency).filter(|cell| cell.is_left())
     }
 
     /// What was summed beside the cost of a key, also where all of it was taken off again.
@@ -127,8 +126,18 @@ impl Cells {
         date: Option<Date>,
         currency: Currency,
     ) -> Option<Sum> {
+        self.held(values, date, currency)?.beside
+    }
+
+    /// The cell of a key, left or not.
+    fn held<'a>(
+        &self,
+        values: &(impl Iterator<Item = &'a str> + Clone),
+        date: Option<Date>,
+        currency: Currency,
+    ) -> Option<&Cell> {
         let group = self.groups.find(values)?;
-        self.sums.get(*self.places.get(&(group, date, currency))?)?.beside
+        self.sums.get(*self.places.get(&(group, date, currency))?)
     }
 
     pub(crate) fn keys(&self, cell: &Cell) -> Keys {
