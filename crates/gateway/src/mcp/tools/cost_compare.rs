@@ -48,11 +48,7 @@ impl Definition for CostCompare {
         let Ran { parts, scopes: answered, mut partial, azure } =
             run::each(&context, &scopes, &names, plan).await?;
         let differences = Compared::merged(parts)?.currencies(input.skip.saturating_add(input.top))?;
-        if azure.calls > 0 {
-            partial.extend(scopes::left_out(&context, &answered).await?);
-        } else {
-            scopes.notes.extend(scopes::may_leave_out(&answered));
-        }
+        scopes.tell_left_out(&context, (&answered, azure.calls > 0), &mut partial).await?;
         let title = scopes.title_of(answered.len());
         let paths = answered.iter().map(ToString::to_string).collect();
         let complete_until = cost::complete_until(now);

@@ -48,11 +48,7 @@ impl Definition for CostQuery {
         } else {
             None
         };
-        if azure.calls > 0 {
-            partial.extend(scopes::left_out(&context, &answered).await?);
-        } else {
-            scopes.notes.extend(scopes::may_leave_out(&answered));
-        }
+        scopes.tell_left_out(&context, (&answered, azure.calls > 0), &mut partial).await?;
         let title = scopes.title_of(answered.len());
         let paths = answered.iter().map(ToString::to_string).collect();
         Known {

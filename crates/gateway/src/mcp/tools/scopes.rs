@@ -208,12 +208,33 @@ async fn within(context: &ToolContext, scope: &Scope) -> Result<Option<BTreeSet<
 /// The most subscriptions that are named one by one.
 const MOST_LEFT_OUT: usize = 10;
 
+impl Scopes {
+    /// Says what the management groups among the scopes that answered leave out. `was_asked` is whether Azure answered now: for
+    /// an answer that was kept it is not asked again.
+    ///
+    /// # Errors
+    /// A refusal: the person must do something first.
+    pub(super) async fn tell_left_out(
+        &mut self,
+        context: &ToolContext,
+        (answered, was_asked): (&[Scope], bool),
+        partial: &mut Vec<Partial>,
+    ) -> Result<(), Failure> {
+        if was_asked {
+            partial.extend(left_out(context, answered).await?);
+        } else {
+            self.notes.extend(may_leave_out(answered));
+        }
+        Ok(())
+    }
+}
+
 /// The subscriptions below the management groups that have no cost in Azure's answer: it leaves those out that are bought under a
 /// Customer Agreement. Nothing where that cannot be known.
 ///
 /// # Errors
 /// A refusal: the person must do something first.
-pub(super) async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<Vec<Partial>, Failure> {
+async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<Vec<Partial>, Failure> {
     let mut partial = Vec::new();
     for scope in asked {
         let Scope::ManagementGroup(group) = scope else { continue };
@@ -239,8 +260,8 @@ pub(super) async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<V
     Ok(partial)
 }
 
-/// The same in a sentence, for an answer that was kept: Azure is not asked again what it left out.
-pub(super) fn may_leave_out(answered: &[Scope]) -> Option<String> {
+/// The same in a sentence.
+fn may_leave_out(answered: &[Scope]) -> Option<String> {
     answered.iter().any(|scope| matches!(scope, Scope::ManagementGroup(_))).then(|| {
         "Azure leaves out of a management group's costs what is bought under a Customer Agreement: name such subscriptions as \
          scopes of their own."
