@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
 use super::figures::{Condition, Figures, Key, Question, quotient};
-use super::raw::{Raw, Rows, Source};
+use super::raw::{Raw, Rows};
 
 /// How many, where `COSTS_QUESTIONS` does not say: a thousand take minutes.
 const QUESTIONS: u64 = 150;
@@ -33,7 +33,7 @@ async fn random_questions_have_the_figures_of_the_raw_rows() {
     let questions = usize::try_from(said("COSTS_QUESTIONS", QUESTIONS)).unwrap();
     println!("COSTS_SEED={seed} COSTS_QUESTIONS={questions}");
     let mut dice = Dice::new(seed);
-    let world = World::read(&stack).await;
+    let world = World::read(&stack);
     let token = stack.token("frank");
     let mut figures = 0;
     for number in 0..questions {
@@ -76,10 +76,9 @@ pub(super) struct Asked {
 }
 
 impl World {
-    async fn read(stack: &Stack) -> Self {
+    fn read(stack: &Stack) -> Self {
         let to = super::final_month().saturating_add(1.month()).yesterday().unwrap();
         let from = to.first_of_month().saturating_sub(3.months());
-        let source = Source::of(stack);
         let mut scopes = Vec::new();
         let group = format!("/subscriptions/{RETAIL_SUBSCRIPTION}/resourceGroups/rg-web");
         let of_a_group = "/providers/Microsoft.Management/managementGroups/contoso-factory".to_owned();
@@ -96,7 +95,7 @@ impl World {
         for path in subscriptions.into_iter().chain([group, of_a_group, of_a_bill]) {
             let mut rows = BTreeMap::new();
             for metric in ["actual", "amortized"] {
-                rows.insert(metric, source.rows(&path, (from, to), metric).await);
+                rows.insert(metric, Rows::of(stack, &path, from..=to, metric));
             }
             scopes.push(Place { path, rows });
         }

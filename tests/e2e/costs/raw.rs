@@ -1,10 +1,10 @@
 //! The raw rows of the emulator, and what a question about them should answer: calculated here, by nothing of the product.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use e2e::Stack;
 use jiff::civil::Date;
-use reqwest::{Certificate, Client};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -58,42 +58,6 @@ impl Raw {
     }
 }
 
-/// What the emulator's control API hands out.
-pub(super) struct Source {
-    http: Client,
-    authority: String,
-}
-
-impl Source {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "speaks to the emulator on loopback, with its own authority"
-    )]
-    pub(super) fn of(stack: &Stack) -> Self {
-        let ca = std::fs::read(stack.ca_file()).unwrap();
-        let builder = Client::builder().no_proxy();
-        let http = builder.tls_certs_merge([Certificate::from_pem(&ca).unwrap()]).build().unwrap();
-        Self { http, authority: stack.emulator.endpoints().authority.clone() }
-    }
-
-    /// All rows of a scope, both days included, and the dimensions that its agreement has.
-    pub(super) async fn rows(&self, scope: &str, (from, to): (Date, Date), metric: &str) -> Rows {
-        let (mut rows, mut skip) = (Rows::default(), Some(0));
-        while let Some(at) = skip {
-            let query = format!("scope={scope}&from={from}&to={to}&metric={metric}&skip={at}");
-            let url = format!("{}/_emulator/rows?{query}", self.authority);
-            let page: Value = self.http.get(&url).send().await.unwrap().json().await.unwrap();
-            let found = page["rows"].as_array().unwrap_or_else(|| panic!("{scope}: {page}"));
-            for row in found {
-                rows.note_dimensions(row);
-                rows.all.push(Raw::read(row));
-            }
-            skip = page["next"].as_u64();
-        }
-        rows
-    }
-}
-
 /// Rows, and the dimensions that all of them have.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
@@ -102,6 +66,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// All rows of a scope, both days included.
+    pub(super) fn of(stack: &Stack, scope: &str, days: RangeInclusive<Date>, metric: &str) -> Self {
+        let mut rows = Self::default();
+        for row in stack.emulator.raw_rows(scope, days, metric == "amortized").unwrap() {
+            rows.note_dimensions(&row);
+            rows.all.push(Raw::read(&row));
+        }
+        rows
+    }
+
     /// The names of the dimensions that every row's agreement has.
     pub(super) fn dimensions(&self) -> BTreeSet<String> {
         self.dimensions.clone().unwrap_or_default()
