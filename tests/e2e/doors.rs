@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Caller, Stack};
+use e2e::{BUILT_IN_POLICY, Caller, Stack};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -290,27 +290,13 @@ async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F)
 
 #[tokio::test]
 async fn a_changed_policy_holds_without_a_restart_and_one_that_is_none_does_not() {
-    const OPEN: &str = r#"
-[tools.list_subscriptions]
-scopes = ["cost.read"]
-[tools.cost_query]
-scopes = ["cost.read"]
-[tools.cost_compare]
-scopes = ["cost.read"]
-[tools.list_dimensions]
-scopes = ["cost.read"]
-[tools.cost_by_service]
-scopes = ["cost.read"]
-[tools.cost_export]
-scopes = ["cost.export"]
-"#;
-    let stack = Stack::builder().policy(OPEN).start().await;
+    let stack = Stack::builder().policy(BUILT_IN_POLICY).start().await;
     let token = stack.token("alice");
     let code =
         || async { stack.caller.call(&token, "list_subscriptions", json!({})).await.code().to_owned() };
     assert_eq!(code().await, "");
     let file = stack.policy_file().unwrap();
-    std::fs::write(file, OPEN.replacen("cost.read", "cost.export\", \"cost.admin", 1)).unwrap();
+    std::fs::write(file, BUILT_IN_POLICY.replacen("cost.read", "cost.export\", \"cost.admin", 1)).unwrap();
     eventually("the new policy is in force", || async { code().await == "missing_scope:cost.admin" }).await;
 
     std::fs::write(file, "[tools.list_subscriptions]\nscopes = [\"cost.read\"]\n").unwrap();

@@ -1,6 +1,6 @@
 //! The table of refusals, each over real HTTP.
 
-use e2e::{Era, Stack};
+use e2e::{BUILT_IN_POLICY, Era, Stack};
 use emulator::{EndpointFault, TokenSpec};
 use serde_json::json;
 
@@ -47,26 +47,29 @@ async fn the_challenge_asks_only_for_scopes_that_can_be_had() {
     assert_eq!(answer.document["scope"], format!("{url}/cost.read {url}/cost.export"));
 }
 
-const STRICT_EXPORT: &str = r#"
-[tools.list_subscriptions]
-scopes = ["cost.read"]
-[tools.cost_query]
-scopes = ["cost.read"]
-[tools.cost_compare]
-scopes = ["cost.read"]
-[tools.list_dimensions]
-scopes = ["cost.read"]
-[tools.cost_by_service]
-scopes = ["cost.read"]
-auth_context = "c1"
-[tools.cost_export]
-scopes = ["cost.export"]
-roles = ["Cost.Exporter"]
-"#;
+/// The built-in policy, with a role for exports and a context for the costs by service.
+fn strict() -> String {
+    let tools = [
+        "[tools.cost_by_service]
+",
+        "[tools.cost_export]
+",
+    ];
+    let more = [
+        "auth_context = \"c1\"
+",
+        "roles = [\"Cost.Exporter\"]
+",
+    ];
+    tools.iter().zip(more).fold(BUILT_IN_POLICY.to_owned(), |policy, (tool, more)| {
+        assert!(policy.contains(tool), "{tool}");
+        policy.replace(tool, &format!("{tool}{more}"))
+    })
+}
 
 #[tokio::test]
 async fn a_missing_role_says_who_assigns_it() {
-    let stack = Stack::builder().policy(STRICT_EXPORT).start().await;
+    let stack = Stack::builder().policy(&strict()).start().await;
     let question = json!({"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-01"});
     let without_role = stack.mint(&TokenSpec::for_person("bob").scopes(&["cost.read", "cost.export"]));
     let refused = stack.caller.call(&without_role, "cost_export", question.clone()).await;
@@ -82,7 +85,7 @@ async fn a_missing_role_says_who_assigns_it() {
 
 #[tokio::test]
 async fn an_authentication_context_is_challenged_and_then_enough() {
-    let stack = Stack::builder().policy(STRICT_EXPORT).start().await;
+    let stack = Stack::builder().policy(&strict()).start().await;
     let question = json!({"subscription": "Contoso Dev"});
     let refused = stack.caller.call(&stack.token("alice"), "cost_by_service", question.clone()).await;
     assert_eq!((refused.status, refused.code()), (403, "claims_challenge"), "{}", refused.text);

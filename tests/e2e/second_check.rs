@@ -5,28 +5,13 @@ use std::sync::Arc;
 
 use audit::Audit;
 use clap::Parser;
-use e2e::{Caller, ShiftedClock, Stack};
+use e2e::{BUILT_IN_POLICY, Caller, ShiftedClock, Stack};
 use emulator::DEV_SUBSCRIPTION;
 use gateway::config::{Args, Config};
 use gateway::server::METHODS;
 use identity::clock::SharedClock;
 use serde_json::json;
 use telemetry::Metrics;
-
-const LENIENT: &str = r#"
-[tools.list_subscriptions]
-scopes = ["cost.read"]
-[tools.cost_query]
-scopes = ["cost.read"]
-[tools.cost_compare]
-scopes = ["cost.read"]
-[tools.list_dimensions]
-scopes = ["cost.read"]
-[tools.cost_by_service]
-scopes = ["cost.read"]
-[tools.cost_export]
-scopes = ["cost.read"]
-"#;
 
 /// The address of a gateway in front of `stack` whose guard and whose tools hold different policies.
 async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_tools: &str) -> Caller {
@@ -55,21 +40,19 @@ async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_t
 async fn either_check_refuses_alone() {
     let stack = Stack::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let strict = LENIENT.replace(
-        "[tools.cost_export]\nscopes = [\"cost.read\"]",
-        "[tools.cost_export]\nscopes = [\"cost.export\"]",
-    );
-    assert_ne!(strict, LENIENT);
+    let (strict, lenient) = (BUILT_IN_POLICY, BUILT_IN_POLICY.replace("cost.export", "cost.read"));
+    assert_ne!(strict, lenient);
+    let lenient = lenient.as_str();
     let bob = stack.token("bob");
     let export = json!({"subscription": DEV_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-01"});
-    for (of_guard, of_tools) in [(LENIENT, strict.as_str()), (strict.as_str(), LENIENT)] {
+    for (of_guard, of_tools) in [(lenient, strict), (strict, lenient)] {
         let caller = gateway(&stack, &folder, of_guard, of_tools).await;
         let refused = caller.call(&bob, "cost_export", export.clone()).await;
         assert_eq!((refused.status, refused.code()), (403, "missing_scope:cost.export"), "{}", refused.text);
     }
     assert_eq!(stack.emulator.counts().exchanges, 0);
     // Where both let it through it is an answer: it was the policy that refused.
-    let caller = gateway(&stack, &folder, LENIENT, LENIENT).await;
+    let caller = gateway(&stack, &folder, lenient, lenient).await;
     let answer = caller.call(&bob, "cost_export", export).await;
     assert!(answer.status == 200 && !answer.is_tool_error(), "{}", answer.text);
 }

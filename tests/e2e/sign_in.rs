@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use e2e::Stack;
+use e2e::{BUILT_IN_POLICY, Stack};
 use emulator::{OwnRefresh, RedirectUri, WhoCanConsent};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -27,10 +27,7 @@ pub(crate) const CLIENTS: [&[&str]; 6] = [
     &["sign_in_inspector.mjs"],
 ];
 
-const ROLE_FOR_EXPORT: &str = concat!(
-    include_str!("../../crates/gateway/src/policy/default.toml"),
-    "roles = [\"Cost.Exporter\"] # of [tools.cost_export], which stands last\n"
-);
+const ROLE_FOR_EXPORT: &str = "roles = [\"Cost.Exporter\"] # of [tools.cost_export], which stands last\n";
 
 /// What a client did.
 pub(crate) struct Run {
@@ -279,7 +276,7 @@ async fn clients_that_cannot_step_up_fail_once_and_go_on() {
 #[tokio::test]
 async fn clients_of_people_without_the_role_show_who_assigns_it() {
     let stack = Stack::builder()
-        .policy(ROLE_FOR_EXPORT)
+        .policy(&format!("{BUILT_IN_POLICY}{ROLE_FOR_EXPORT}"))
         .emulator(|config| config.export_consent = WhoCanConsent::AdminsAndUsers)
         .start()
         .await;
