@@ -17,6 +17,7 @@ use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money, Totals};
 
 mod cells;
+mod chunks;
 mod groups;
 mod rolled;
 
@@ -51,21 +52,25 @@ pub enum Quantity {
     /// Nobody asked.
     #[default]
     NotAsked,
-    /// So much, of one meter.
-    Of {
-        /// The meter.
-        meter: Option<String>,
-        /// The quantity, exact.
-        amount: Decimal,
-        /// What it is counted in, where the agreement says.
-        unit: Option<String>,
-    },
+    /// So much, of one meter. Boxed: most lines of a large answer have none.
+    Of(Box<OfOneMeter>),
     /// The line is of several meters, or of one that is counted in several units: their quantities have no sum.
     SeveralMeters,
     /// The question is split in two ways besides the meter: how many meters a line has cannot be asked.
     NotAskable,
     /// Azure has no figure for a part of it.
     NoFigure,
+}
+
+/// How much of one meter was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfOneMeter {
+    /// The meter.
+    pub meter: Option<String>,
+    /// The quantity, exact.
+    pub amount: Decimal,
+    /// What it is counted in, where the agreement says.
+    pub unit: Option<String>,
 }
 
 /// The dearest groups of each currency, and what is left.
@@ -91,9 +96,15 @@ pub struct Other {
 impl Breakdown {
     /// The costs of several scopes as one: lines of equal keys, date and currency are added up.
     pub fn merged(parts: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
+        let mut parts = parts.into_iter().peekable();
+        let first = parts.next().unwrap_or_default();
+        if parts.peek().is_none() {
+            // Nothing is equal in one alone, and a large one need not be there twice.
+            return Ok(first);
+        }
         let mut rolled = Rolled::default();
         let mut without_figure = 0;
-        for part in parts {
+        for part in std::iter::once(first).chain(parts) {
             without_figure += part.without_figure;
             for line in part.lines {
                 rolled.add_line(line)?;
@@ -146,7 +157,7 @@ impl Breakdown {
     /// The groups of each currency, the dearest first, each with its lines by date.
     fn by_group(&self) -> Result<Vec<Group<'_>>, AmountOverflow> {
         let mut numbers = Groups::default();
-        let mut places: HashMap<(Currency, usize), usize> = HashMap::new();
+        let mut places: HashMap<(Currency, u32), usize> = HashMap::new();
         let mut found: Vec<(Sum, Vec<&Line>)> = Vec::new();
         for line in &self.lines {
             let key = (line.cost.currency, numbers.number(values(&line.keys)));

@@ -84,7 +84,7 @@ impl CostByService {
                 let total = totals.get(row.cost.currency);
                 let share = total.and_then(|total| share(row.cost.amount, total.amount));
                 ServiceCost {
-                    service: row.groups.into_iter().next().unwrap_or_default(),
+                    service: row.groups.first().cloned().unwrap_or_default(),
                     cost: row.cost,
                     share,
                 }
@@ -116,7 +116,7 @@ mod tests {
 
     fn row(service: &str, amount: &str, currency: &str) -> crate::Row {
         let cost = Money::new(amount.parse().unwrap(), currency.parse().unwrap());
-        crate::Row { cost, beside: None, date: None, groups: vec![service.to_owned()] }
+        crate::Row { cost, beside: None, date: None, groups: [service.to_owned()].into() }
     }
 
     #[test]

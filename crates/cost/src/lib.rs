@@ -42,7 +42,7 @@
 //! # }
 //! ```
 
-pub use breakdown::{Breakdown, Line, Other, Quantity, Ranked};
+pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};
 pub use compare::{

@@ -14,6 +14,7 @@ pub(crate) use filter::check_name;
 pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
 pub use response::Row;
 
+use self::response::KnownGroups;
 use crate::client::{ArmRequest, observed};
 use crate::client::{Client, Settings};
 use crate::error::Error;
@@ -98,6 +99,7 @@ impl Client {
             query: query.clone(),
             pages: Pages::starting_at(&url),
             url,
+            known: KnownGroups::default(),
             result: QueryResult::default(),
         }
     }
@@ -118,6 +120,7 @@ pub struct QueryPages {
     body: Bytes,
     url: Url,
     pages: Pages,
+    known: KnownGroups,
     result: QueryResult,
 }
 
@@ -138,7 +141,7 @@ impl QueryPages {
         let quota = answer.quota(self.client.now());
         let next = match answer.status {
             StatusCode::NO_CONTENT => None,
-            _ => response::read_page(&answer, &self.query, &mut self.result)?,
+            _ => response::read_page(&answer, &self.query, &mut self.known, &mut self.result)?,
         };
         self.result.pages += 1;
         Span::current().record("rows", self.result.rows.len());

@@ -88,13 +88,13 @@ pub(crate) fn answer(raws: &[Raw], query: &Query) -> QueryResult {
         let cost = Money::new(raw.cost(query.metric()), raw.currency.parse().unwrap());
         let groups: Vec<String> = query.grouping().iter().map(|by| raw.value(by).to_owned()).collect();
         let same =
-            |row: &&mut Row| row.date == date && row.cost.currency == cost.currency && row.groups == groups;
+            |row: &&mut Row| row.date == date && row.cost.currency == cost.currency && *row.groups == groups;
         match answered.iter_mut().find(same).filter(|_| index % 5 != 0) {
             Some(row) => {
                 row.cost.amount += cost.amount;
                 row.beside = row.beside.zip(beside).map(|(sum, more)| sum + more);
             }
-            None => answered.push(Row { cost, beside, date, groups }),
+            None => answered.push(Row { cost, beside, date, groups: groups.into() }),
         }
     }
     QueryResult { rows: answered, pages: 1, ..QueryResult::default() }

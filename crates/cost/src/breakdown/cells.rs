@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::chunks::Chunks;
 use super::groups::{Groups, Keys};
 use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money};
@@ -13,19 +14,20 @@ use crate::money::{AmountOverflow, Currency, Money};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
     groups: Groups,
-    places: HashMap<(usize, Option<Date>, Currency), usize>,
-    sums: Vec<Cell>,
+    places: HashMap<(u32, Option<Date>, Currency), usize>,
+    sums: Chunks<Cell>,
 }
 
-/// One of the sums.
+/// One of the sums. An answer may have 200 000, so it is kept small.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    pub(crate) group: usize,
+    pub(crate) cost: Sum,
+    /// Of no meaning where a part has no figure.
+    beside: Sum,
+    group: u32,
     pub(crate) date: Option<Date>,
     pub(crate) currency: Currency,
-    pub(crate) cost: Sum,
-    /// `None` where a part has no figure.
-    pub(crate) beside: Option<Sum>,
+    has_beside: bool,
     /// Whether something was taken off.
     lessened: bool,
 }
@@ -51,9 +53,10 @@ impl Cells {
         let signed = |amount: Decimal| if taken { -amount } else { amount };
         cell.lessened |= taken;
         cell.cost.add(signed(cost.amount))?;
-        match (&mut cell.beside, beside) {
-            (Some(sum), Some(figure)) => sum.add(signed(figure))?,
-            _ => cell.beside = None,
+        match beside {
+            Some(figure) if cell.has_beside => cell.beside.add(signed(figure))?,
+            Some(_) => {}
+            None => cell.has_beside = false,
         }
         Ok(())
     }
@@ -64,9 +67,10 @@ impl Cells {
             let keys = more.keys(cell);
             let Some(held) = self.cell(values(&keys), cell.date, cell.currency) else { continue };
             held.cost.join(cell.cost)?;
-            match (&mut held.beside, cell.beside) {
-                (Some(sum), Some(more)) => sum.join(more)?,
-                _ => held.beside = None,
+            match cell.beside() {
+                Some(more) if held.has_beside => held.beside.join(more)?,
+                Some(_) => {}
+                None => held.has_beside = false,
             }
         }
         Ok(())
@@ -78,13 +82,8 @@ impl Cells {
     }
 
     /// How many there are at most.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sums.len()
-    }
-
-    /// Makes room for more, which may turn out to be of known keys.
-    pub(crate) fn reserve(&mut self, rows: usize) {
-        self.sums.reserve(rows);
     }
 
     /// The same, each with its group values; what only finds them is let go of first.
@@ -104,7 +103,8 @@ impl Cells {
         let place = *self.places.entry((group, date, currency)).or_insert(self.sums.len());
         if place == self.sums.len() {
             let zero = Sum::default();
-            self.sums.push(Cell { group, date, currency, cost: zero, beside: Some(zero), lessened: false });
+            let (cost, beside) = (zero, zero);
+            self.sums.push(Cell { cost, beside, group, date, currency, has_beside: true, lessened: false });
         }
         self.sums.get_mut(place)
     }
@@ -126,7 +126,7 @@ impl Cells {
         date: Option<Date>,
         currency: Currency,
     ) -> Option<Sum> {
-        self.held(values, date, currency)?.beside
+        self.held(values, date, currency)?.beside()
     }
 
     /// The cell of a key, left or not.
@@ -146,9 +146,14 @@ impl Cells {
 }
 
 impl Cell {
+    /// What was summed beside the cost; `None` where a part has no figure.
+    pub(crate) fn beside(&self) -> Option<Sum> {
+        self.has_beside.then_some(self.beside)
+    }
+
     fn is_left(&self) -> bool {
         let none = Sum::default();
-        let nothing = self.cost == none && self.beside.is_none_or(|beside| beside == none);
+        let nothing = self.cost == none && self.beside().is_none_or(|beside| beside == none);
         !(self.lessened && nothing)
     }
 }

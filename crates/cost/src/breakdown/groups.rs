@@ -15,39 +15,40 @@ pub(crate) type Keys = Arc<[Option<String>]>;
 pub(crate) struct Groups {
     keys: Vec<Keys>,
     /// Of each hash the combination that was met last.
-    last: HashMap<u64, usize>,
+    last: HashMap<u64, u32>,
     /// Of each combination the one met before it that has the same hash.
-    before: Vec<Option<usize>>,
+    before: Vec<Option<u32>>,
     state: RandomState,
 }
 
 impl Groups {
     /// The number of a combination. The empty text is "none".
-    pub(crate) fn number<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> usize {
+    pub(crate) fn number<'a>(&mut self, values: impl Iterator<Item = &'a str> + Clone) -> u32 {
         let hash = self.hash(values.clone());
         if let Some(known) = self.known(hash, &values) {
             return known;
         }
-        let number = self.keys.len();
+        // Rows are bounded, and far fewer.
+        let number = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         self.keys.push(values.map(|value| (!value.is_empty()).then(|| value.to_owned())).collect());
         self.before.push(self.last.insert(hash, number));
         number
     }
 
     /// The number of a combination that was met.
-    pub(crate) fn find<'a>(&self, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<usize> {
+    pub(crate) fn find<'a>(&self, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<u32> {
         self.known(self.hash(values.clone()), values)
     }
 
     /// A combination by its number.
-    pub(crate) fn keys(&self, number: usize) -> Keys {
-        self.keys.get(number).map_or_else(|| Arc::from([]), Arc::clone)
+    pub(crate) fn keys(&self, number: u32) -> Keys {
+        self.keys.get(number as usize).map_or_else(|| Arc::from([]), Arc::clone)
     }
 
-    fn known<'a>(&self, hash: u64, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<usize> {
+    fn known<'a>(&self, hash: u64, values: &(impl Iterator<Item = &'a str> + Clone)) -> Option<u32> {
         let mut candidate = self.last.get(&hash).copied();
         while let Some(number) = candidate {
-            let keys = self.keys.get(number)?;
+            let keys = self.keys.get(number as usize)?;
             let mut values = values.clone();
             let same = keys.iter().all(|key| {
                 values.next().is_some_and(|value| caseless::same(key.as_deref().unwrap_or_default(), value))
@@ -55,7 +56,7 @@ impl Groups {
             if same && values.next().is_none() {
                 return Some(number);
             }
-            candidate = *self.before.get(number)?;
+            candidate = *self.before.get(number as usize)?;
         }
         None
     }

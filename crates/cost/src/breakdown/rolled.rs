@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::groups::{Groups, Keys};
-use super::{Line, Quantity, values};
+use super::{Line, OfOneMeter, Quantity, values};
 use crate::caseless;
 use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money};
@@ -15,7 +15,7 @@ use crate::money::{AmountOverflow, Currency, Money};
 #[derive(Debug, Default)]
 pub(crate) struct Rolled {
     groups: Groups,
-    places: HashMap<(usize, Option<Date>, Currency), usize>,
+    places: HashMap<(u32, Option<Date>, Currency), usize>,
     sums: Vec<LineSum>,
 }
 
@@ -67,7 +67,7 @@ impl Rolled {
     /// Adds a line of another breakdown.
     pub(super) fn add_line(&mut self, line: Line) -> Result<(), AmountOverflow> {
         let quantity = match line.quantity {
-            Quantity::Of { meter, amount, unit } => Used::of(meter, unit, amount)?,
+            Quantity::Of(of) => Used::of(of.meter, of.unit, of.amount)?,
             other => Used::Without(other),
         };
         self.add(values(&line.keys), line.date, line.cost, quantity, line.usd)
@@ -76,7 +76,9 @@ impl Rolled {
     pub(crate) fn lines(self) -> Result<Vec<Line>, AmountOverflow> {
         let line = |sum: LineSum| {
             let quantity = match sum.quantity {
-                Used::Of { meter, unit, amount } => Quantity::Of { meter, unit, amount: amount.amount()? },
+                Used::Of { meter, unit, amount } => {
+                    Quantity::Of(Box::new(OfOneMeter { meter, unit, amount: amount.amount()? }))
+                }
                 Used::Without(quantity) => quantity,
             };
             Ok(Line {
@@ -138,7 +140,7 @@ impl Used {
 const fn rank(quantity: &Used) -> u8 {
     match quantity {
         Used::Without(Quantity::NotAsked) => 0,
-        Used::Of { .. } | Used::Without(Quantity::Of { .. }) => 1,
+        Used::Of { .. } | Used::Without(Quantity::Of(_)) => 1,
         Used::Without(Quantity::NoFigure) => 2,
         Used::Without(Quantity::SeveralMeters) => 3,
         Used::Without(Quantity::NotAskable) => 4,

@@ -70,7 +70,8 @@ fn sums_are_by_currency_and_date() {
 }
 
 fn used(meter: &str, unit: Option<&str>, amount: i64) -> Quantity {
-    Quantity::Of { meter: Some(meter.to_owned()), amount: amount.into(), unit: unit.map(str::to_owned) }
+    let (meter, unit) = (Some(meter.to_owned()), unit.map(str::to_owned));
+    Quantity::Of(Box::new(OfOneMeter { meter, amount: amount.into(), unit }))
 }
 
 #[test]

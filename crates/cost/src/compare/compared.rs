@@ -127,8 +127,8 @@ impl Parts {
     fn drivers(&self) -> Result<BTreeMap<Currency, Vec<Driver>>, AmountOverflow> {
         let meters = Meters::of(&self.meters);
         let mut names = Groups::default();
-        let mut found: Vec<(usize, Currency, [Sum; 2])> = Vec::new();
-        let mut places: HashMap<(usize, Currency), usize> = HashMap::new();
+        let mut found: Vec<(u32, Currency, [Sum; 2])> = Vec::new();
+        let mut places: HashMap<(u32, Currency), usize> = HashMap::new();
         for (period, cells) in self.groups.iter().enumerate() {
             for cell in cells.iter() {
                 let group = names.number(values(&cells.keys(cell)));
@@ -159,13 +159,13 @@ type Both<'a> = [Option<&'a Cell>; 2];
 /// The meters of each group.
 struct Meters<'a> {
     groups: Groups,
-    meters: HashMap<(usize, Currency), Vec<Both<'a>>>,
+    meters: HashMap<(u32, Currency), Vec<Both<'a>>>,
 }
 
 impl<'a> Meters<'a> {
     fn of(cells: &'a [Cells; 2]) -> Self {
         let mut groups = Groups::default();
-        let mut meters: HashMap<(usize, Currency), Vec<Both<'a>>> = HashMap::new();
+        let mut meters: HashMap<(u32, Currency), Vec<Both<'a>>> = HashMap::new();
         let [before, after] = cells;
         let mut add = |keys: &[Option<String>], currency, both| {
             meters.entry((groups.number(values(keys).take(1)), currency)).or_default().push(both);

@@ -15,7 +15,7 @@ struct Priced {
 impl Priced {
     /// `None` where nothing was used, or nobody knows how much: a cost without a quantity is no usage.
     fn of(cell: Option<&Cell>) -> Result<Option<Self>, AmountOverflow> {
-        let Some((cell, quantity)) = cell.and_then(|cell| Some((cell, cell.beside?))) else {
+        let Some((cell, quantity)) = cell.and_then(|cell| Some((cell, cell.beside()?))) else {
             return Ok(None);
         };
         let (cost, quantity) = (cell.cost.amount()?, quantity.amount()?);

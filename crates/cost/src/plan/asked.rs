@@ -70,7 +70,6 @@ impl Asked {
             if let Some(bound) = answer.truncated {
                 return Err(bound.into());
             }
-            cells.reserve(answer.rows.len());
             for row in answer.rows.iter().filter(|row| selection.admits(row)) {
                 let values = places.iter().map(|place| row.groups.get(*place).map_or("", String::as_str));
                 cells.add(values, self.figures(row, part.taken))?;

@@ -1,5 +1,7 @@
 //! Answers made of answers.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
 use crate::caseless;
@@ -28,6 +30,7 @@ pub fn derive(asked: &Query, answer: &QueryResult, wanted: &Query) -> Option<Que
         return None;
     }
     let keeps_beside = wanted.beside().is_some();
+    let regrouped = !places.iter().copied().eq(0..asked.grouping().len());
     let mut rows = Vec::new();
     for row in &answer.rows {
         let counts = |condition: &&Filter| holds(condition, asked.grouping(), row);
@@ -35,7 +38,8 @@ pub fn derive(asked: &Query, answer: &QueryResult, wanted: &Query) -> Option<Que
         if conditions.contains(&false) || !days.holds(row.date)? {
             continue;
         }
-        let groups = places.iter().map(|place| row.groups.get(*place).cloned().unwrap_or_default());
+        let groups =
+            || places.iter().map(|place| row.groups.get(*place).cloned().unwrap_or_default()).collect();
         let date = coarser(row.date, wanted.granularity());
         if date.is_none() && wanted.granularity() != Granularity::None {
             return None;
@@ -44,7 +48,7 @@ pub fn derive(asked: &Query, answer: &QueryResult, wanted: &Query) -> Option<Que
             cost: row.cost,
             beside: row.beside.filter(|_| keeps_beside),
             date,
-            groups: groups.collect(),
+            groups: if regrouped { groups() } else { Arc::clone(&row.groups) },
         });
     }
     let without_figure = answer.without_figure;

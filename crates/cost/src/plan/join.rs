@@ -65,7 +65,7 @@ fn lines(cells: Cells, plan: &Plan) -> Result<Vec<Line>, AmountOverflow> {
             date: cell.date,
             cost: Money::new(cell.cost.amount()?, cell.currency),
             quantity: quantity.clone(),
-            usd: cell.beside.filter(|_| in_usd).map(|sum| sum.amount()).transpose()?,
+            usd: cell.beside().filter(|_| in_usd).map(|sum| sum.amount()).transpose()?,
         });
     }
     Ok(lines)
@@ -81,7 +81,7 @@ fn lines_with_quantity(
     for cell in cells.iter() {
         let keys = cells.keys(cell);
         let named = |place: Option<usize>| place.and_then(|place| keys.get(place).cloned().flatten());
-        let quantity = match cell.beside {
+        let quantity = match cell.beside() {
             Some(sum) => Used::of(named(places.meter), named(places.unit), sum.amount()?)?,
             None => Used::Without(Quantity::NoFigure),
         };

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::breakdown::{Line, Quantity};
+use crate::breakdown::{Line, OfOneMeter, Quantity};
 use crate::period::Period;
 use crate::query::{Bound, Granularity, Metric};
 use crate::question::{Condition, Measures};
@@ -160,11 +160,11 @@ fn expected_quantity(raws: &[&Raw], question: &Question, units: bool) -> Quantit
     meters.sort();
     meters.dedup();
     match &meters[..] {
-        [(meter, unit)] => Quantity::Of {
+        [(meter, unit)] => Quantity::Of(Box::new(OfOneMeter {
             meter: (!meter.is_empty()).then(|| meter.clone()),
             unit: unit.clone(),
             amount: raws.iter().map(|raw| raw.quantity).sum::<Decimal>().normalize(),
-        },
+        })),
         _ => Quantity::SeveralMeters,
     }
 }
@@ -174,9 +174,11 @@ fn found(breakdown: Breakdown) -> Expected {
         let keys = line.keys.iter().map(|key| key.as_deref().unwrap_or_default().to_lowercase()).collect();
         let small = |text: Option<String>| text.map(|text| text.to_lowercase());
         let quantity = match line.quantity {
-            Quantity::Of { meter, unit, amount } => {
-                Quantity::Of { meter: small(meter), unit: small(unit), amount: amount.normalize() }
-            }
+            Quantity::Of(of) => Quantity::Of(Box::new(OfOneMeter {
+                meter: small(of.meter),
+                unit: small(of.unit),
+                amount: of.amount.normalize(),
+            })),
             other => other,
         };
         let usd = line.usd.map(|usd| usd.normalize());
@@ -291,7 +293,7 @@ fn what_was_used_for_nothing_cost_no_dollars_either_where_the_rest_is_taken_off(
     let lines = plan.join(&answers).unwrap().lines;
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].cost.amount, lines[0].usd), (Decimal::ZERO, Some(Decimal::ZERO)));
-    assert!(matches!(lines[0].quantity, Quantity::Of { amount, .. } if amount == Decimal::from(3)));
+    assert!(matches!(&lines[0].quantity, Quantity::Of(of) if of.amount == Decimal::from(3)));
 }
 
 /// A month of days of 6,500 resources.
@@ -307,7 +309,7 @@ fn large_answer() -> QueryResult {
                 cost: crate::Money::new(Decimal::new((resource + day).into(), 8), "EUR".parse().unwrap()),
                 beside: None,
                 date: Some(date(2026, 10, 1) + day.days()),
-                groups: vec![name],
+                groups: [name].into(),
             });
         }
     }

@@ -2,6 +2,8 @@
 //! specification's examples, what Azure sends today, and what it sent yesterday.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -28,7 +30,8 @@ pub struct Row {
     pub date: Option<Date>,
     /// The values of the groups, in the order of [`Query::grouping`]. Empty where Azure knows none, such as the
     /// tag of an untagged resource.
-    pub groups: Vec<String>,
+    /// Shared by all rows of the group: a month of days has the names of its resources thirty times.
+    pub groups: Arc<[String]>,
 }
 
 /// Reads a page's rows into `result`. Returns the link to the next page, unchecked.
@@ -38,6 +41,7 @@ pub struct Row {
 pub(super) fn read_page(
     answer: &Answer,
     query: &Query,
+    known: &mut KnownGroups,
     result: &mut QueryResult,
 ) -> Result<Option<String>, Error> {
     const OTHER_FORM: &str = "costs in another form";
@@ -50,7 +54,7 @@ pub(super) fn read_page(
         return if is_a_query { Ok(None) } else { Err(unexpected(OTHER_FORM).in_answer(described)) };
     };
     let Properties { next_link, columns, rows } = properties;
-    read_rows(&columns, &rows.unwrap_or_default(), query, result)
+    read_rows(&columns, &rows.unwrap_or_default(), query, known, result)
         .map_err(|error| error.in_answer(|| answer.described()))?;
     Ok(next_link.filter(|link| !link.trim().is_empty()))
 }
@@ -59,6 +63,7 @@ fn read_rows(
     columns: &[Column<'_>],
     rows: &[Option<Vec<&RawValue>>],
     query: &Query,
+    known: &mut KnownGroups,
     result: &mut QueryResult,
 ) -> Result<(), Error> {
     if rows.is_empty() {
@@ -67,13 +72,28 @@ fn read_rows(
     let layout = Layout::new(columns, query)?;
     result.rows.reserve(rows.len());
     for row in rows {
-        match layout.read(row.as_deref().unwrap_or_default())? {
+        match layout.read(row.as_deref().unwrap_or_default(), known)? {
             Cells::Row(row) => result.rows.push(row),
             Cells::NoFigure => result.without_figure += 1,
             Cells::NoMoney => {}
         }
     }
     Ok(())
+}
+
+/// The values of the groups of the rows so far, each combination once.
+#[derive(Default)]
+pub(super) struct KnownGroups(HashSet<Arc<[String]>>);
+
+impl KnownGroups {
+    fn shared(&mut self, values: Vec<String>) -> Arc<[String]> {
+        if let Some(known) = self.0.get(values.as_slice()) {
+            return Arc::clone(known);
+        }
+        let new: Arc<[String]> = values.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
 }
 
 /// What a row of the answer is.
@@ -119,7 +139,7 @@ impl Layout {
         })
     }
 
-    fn read(&self, row: &[&RawValue]) -> Result<Cells, Error> {
+    fn read(&self, row: &[&RawValue], known: &mut KnownGroups) -> Result<Cells, Error> {
         let cell = |index: usize| {
             row.get(index).map(|cell| cell.get()).ok_or(unexpected("a row with cells missing"))
         };
@@ -141,7 +161,7 @@ impl Layout {
             None => None,
         };
         let groups = self.groups.iter().map(|index| Ok(text(cell(*index)?)?.into_owned()));
-        let groups = groups.collect::<Result<_, Error>>()?;
+        let groups = known.shared(groups.collect::<Result<_, Error>>()?);
         Ok(Cells::Row(Row { cost: Money::new(amount, currency), beside, date, groups }))
     }
 }

@@ -49,7 +49,7 @@ mod tests {
 
     fn row(group: &str, amount: &str, currency: &str, date: Option<Date>) -> Row {
         let cost = Money::new(amount.parse().unwrap(), currency.parse().unwrap());
-        Row { cost, beside: None, date, groups: vec![group.to_owned()] }
+        Row { cost, beside: None, date, groups: [group.to_owned()].into() }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The answers that people were given before, person by person and scope by scope. It looks nothing up for anybody: whose answers
 //! are wanted is an argument, and nobody else's can come out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cost::{Query, QueryResult};
@@ -119,9 +120,12 @@ fn is_settled(query: &Query, as_of: Timestamp) -> bool {
 
 /// What an answer takes in memory, about.
 fn bytes_of(result: &QueryResult) -> u32 {
+    // Rows of a group share its names.
+    let mut counted = HashSet::new();
     let rows = result.rows.iter().map(|row| {
-        let texts: usize = row.groups.iter().map(|group| group.capacity() + size_of::<String>()).sum();
-        size_of_val(row) + texts
+        let is_new = counted.insert(Arc::as_ptr(&row.groups));
+        let names = row.groups.iter().filter(|_| is_new);
+        size_of_val(row) + names.map(|name| name.capacity() + size_of::<String>()).sum::<usize>()
     });
     u32::try_from(rows.sum::<usize>() + 512).unwrap_or(u32::MAX)
 }

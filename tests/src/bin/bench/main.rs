@@ -36,6 +36,7 @@ use self::tool_call::{Question, ToolCall};
 use self::usage::Usage;
 
 mod bare;
+mod big;
 mod cached;
 mod child;
 mod collector;
@@ -108,6 +109,8 @@ enum Subject {
     Forged,
     /// An answer that is given again, next to a call that ends before costs are looked for.
     Cached,
+    /// The gateway's memory over an answer of 200,000 rows.
+    Big,
     /// The services with telemetry and audit on, next to the same without, and next to a collector that fails.
     Watching,
 }
@@ -167,7 +170,10 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     if wanted(Subject::Cached) {
         cached::compare(args).await?;
     }
-    if matches!(args.only, Some(Subject::Watching | Subject::Cached)) {
+    if wanted(Subject::Big) {
+        big::measure(args).await?;
+    }
+    if matches!(args.only, Some(Subject::Watching | Subject::Cached | Subject::Big)) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;

@@ -176,6 +176,12 @@ pub(crate) fn more_memory(what: &str, service: &str, ours: Option<Memory>, their
     );
 }
 
+/// The beginning and the end of an answer: what was asked, and what it took.
+pub(crate) fn answer(text: &str) {
+    let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
+    println!("\n{first}\n{last}");
+}
+
 /// Turns of one server, put together.
 struct Summary {
     /// Sorted.

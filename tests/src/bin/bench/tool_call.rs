@@ -26,6 +26,8 @@ pub(crate) enum Question {
     CostQuery,
     /// The same with a word that does not exist: all is proved and decided, and nothing is looked for.
     WrongCostQuery,
+    /// What each resource of a subscription cost on each of the first 25 days of the last full month.
+    Resources(&'static str),
 }
 
 impl Question {
@@ -34,7 +36,7 @@ impl Question {
         match self {
             Self::CostByService => "cost_by_service",
             Self::ListSubscriptions => "list_subscriptions",
-            Self::CostQuery | Self::WrongCostQuery => "cost_query",
+            Self::CostQuery | Self::WrongCostQuery | Self::Resources(_) => "cost_query",
         }
     }
 
@@ -49,7 +51,12 @@ impl Question {
                 json!({"scopes": [PROD_SUBSCRIPTION], "period": "last_month", "group_by": ["ServiceName"]})
             }
             Self::WrongCostQuery => {
-                json!({"scopes": [PROD_SUBSCRIPTION], "period": "last_month", "group_by": ["servicename?"]})
+                json!({"scopes": [PROD_SUBSCRIPTION], "period": "last_month", "granularity": "hourly"})
+            }
+            Self::Resources(subscription) => {
+                let month = today.first_of_month().saturating_sub(1.day()).first_of_month();
+                let to = month.saturating_add(24.days());
+                json!({"scopes": [subscription], "from": month, "to": to, "granularity": "daily", "group_by": ["ResourceId"]})
             }
         }
     }
@@ -95,6 +102,11 @@ impl ToolCall {
     /// How long an answer is.
     pub(crate) fn answer_bytes(&self) -> usize {
         self.answer.len()
+    }
+
+    /// What it says to people.
+    pub(crate) fn said(&self) -> &str {
+        self.document["result"]["content"][0]["text"].as_str().unwrap_or_default()
     }
 
     /// What both servers must agree on: what each service cost and all together, or which subscriptions there are.

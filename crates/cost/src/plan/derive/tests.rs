@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jiff::ToSpan;
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -58,7 +60,7 @@ fn a_finer_answer_serves_coarser_questions() {
         ),
     ] {
         // With a row, for conditions are looked at where there is one.
-        let rows = vec![Row { groups: vec!["a".to_owned(); asked.grouping().len()], ..row() }];
+        let rows = vec![Row { groups: vec!["a".to_owned(); asked.grouping().len()].into(), ..row() }];
         let answer = QueryResult { rows, ..QueryResult::default() };
         assert_eq!(derive(&asked, &answer, &wanted), None, "{asked:?} {wanted:?}");
     }
@@ -66,7 +68,7 @@ fn a_finer_answer_serves_coarser_questions() {
 
 fn row() -> Row {
     let cost = crate::Money::new(5.into(), "EUR".parse().unwrap());
-    Row { cost, beside: None, date: Some(date(2026, 10, 1)), groups: Vec::new() }
+    Row { cost, beside: None, date: Some(date(2026, 10, 1)), groups: Arc::from([]) }
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Row {
             quantity: used.map(|used| amount(used).map(exact)),
             quantity_reason: used.and_then(why_not),
             unit: used.map(|used| match used {
-                Quantity::Of { unit, .. } => unit.as_deref().map(foreign::exact),
+                Quantity::Of(of) => of.unit.as_deref().map(foreign::exact),
                 _ => None,
             }),
             unit_price: measures.unit_price.then(|| price(line).map(exact)),
@@ -151,14 +151,14 @@ pub(super) fn price(line: &Line) -> Option<Decimal> {
 
 const fn amount(quantity: &Quantity) -> Option<Decimal> {
     match quantity {
-        Quantity::Of { amount, .. } => Some(*amount),
+        Quantity::Of(of) => Some(of.amount),
         _ => None,
     }
 }
 
 fn why_not(quantity: &Quantity) -> Option<&'static str> {
     match quantity {
-        Quantity::Of { .. } | Quantity::NotAsked => None,
+        Quantity::Of(_) | Quantity::NotAsked => None,
         Quantity::SeveralMeters => {
             Some("several meters or units, whose quantities have no sum; group by Meter")
         }

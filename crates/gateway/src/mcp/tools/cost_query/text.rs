@@ -238,8 +238,8 @@ impl<'a> Columns<'a> {
 
 fn quantity(quantity: &Quantity) -> String {
     match quantity {
-        Quantity::Of { amount, unit, .. } => {
-            format!("{} {}", amount.round_dp(4).normalize(), unit.as_deref().unwrap_or_default())
+        Quantity::Of(of) => {
+            format!("{} {}", of.amount.round_dp(4).normalize(), of.unit.as_deref().unwrap_or_default())
                 .trim_end()
                 .to_owned()
         }
