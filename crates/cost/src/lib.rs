@@ -17,6 +17,7 @@
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
 //! | `json`, `pages` | how Azure writes: what is null is absent; lists that must move on |
 //! | `compare` | two periods as the fewest queries, and what drove the difference: usage, rate, other charges |
+//! | `series` | costs day by day for statistics: no day missing, the pattern of a week |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
@@ -65,6 +66,7 @@ pub use query::{
 pub use question::{Condition, Measures, Question};
 pub use quota::{Quota, UnitsLeft, Waits};
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
+pub use series::{Day, Series, Weekly, mad, median, quantile};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
 pub use usage::Usage;
 
@@ -97,5 +99,6 @@ mod quota;
 mod raw;
 mod retry;
 mod scope;
+mod series;
 mod subscriptions;
 mod usage;
