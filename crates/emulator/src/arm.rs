@@ -202,6 +202,10 @@ fn cost_management(
             count(state, "Microsoft.CostManagement/query");
             query::handle(state, caller, &named, request)
         }
+        (["forecast"], _) => {
+            count(state, "Microsoft.CostManagement/forecast");
+            query::forecast::handle(state, caller, &named, request)
+        }
         (["dimensions"], &Method::GET) => {
             count(state, "Microsoft.CostManagement/dimensions");
             dimensions::list(state, caller, &named, request)

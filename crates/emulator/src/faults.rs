@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use cost_refusal::{CostRefusal, CostRefusalKind};
+pub use forecast_form::ForecastForm;
 pub(crate) use odd_answer::Foreign;
 pub use odd_answer::{Answering, OddAnswer};
 
 mod cost_refusal;
+mod forecast_form;
 mod odd_answer;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
@@ -53,6 +55,8 @@ pub struct FaultSettings {
     pub cost_refusal: Option<CostRefusal>,
     /// An answer of Azure's, letter by letter.
     pub odd_answer: Option<OddAnswer>,
+    /// How Cost Management's forecast answers where that was seen in more than one way.
+    pub forecast: ForecastForm,
 }
 
 /// A fault of one endpoint.

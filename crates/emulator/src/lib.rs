@@ -27,7 +27,7 @@ pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{
     Answering, ArmChallenge, CaeDialect, CostRefusal, CostRefusalKind, EndpointFault, FaultSettings, Faults,
-    OddAnswer,
+    ForecastForm, OddAnswer,
 };
 pub use keys::Rollover;
 pub use tenant::UnknownRole;

@@ -37,6 +37,11 @@ impl ArmError {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// A forecast of days that are over, in all the words that it has: <https://github.com/mivano/azure-cost-cli/issues/28>.
+    pub(crate) fn cant_forecast_on_the_past() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "CantForecastOnThePast", "CantForecastOnThePast")
+    }
+
     /// Cost details are for EA and MCA alone: <https://github.com/microsoft/finops-toolkit/issues/1005>.
     pub(crate) fn unsupported_offer() -> Self {
         let message = "Unsupported request. offer type: WebDirect is not supported.";
@@ -141,7 +146,15 @@ impl IntoResponse for ArmError {
         // Cost Management itself refuses without it.
         if !matches!(
             self.code,
-            "RBACAccessDenied" | "BillingAccessDenied" | "BadRequest" | "401" | "413" | "422" | "429" | "500"
+            "RBACAccessDenied"
+                | "BillingAccessDenied"
+                | "BadRequest"
+                | "CantForecastOnThePast"
+                | "401"
+                | "413"
+                | "422"
+                | "429"
+                | "500"
         ) {
             let name = HeaderName::from_static("x-ms-failure-cause");
             response.headers_mut().insert(name, HeaderValue::from_static("gateway"));

@@ -21,15 +21,19 @@ use super::errors::ArmError;
 use super::request::ArmRequest;
 use super::state::State;
 use super::throttle;
+use crate::faults::ForecastForm;
 use crate::jwt;
 
 mod definition;
 mod dimensions;
 mod filter;
+pub(crate) mod forecast;
 mod scope;
 mod table;
 
 const DEFAULT_TOP: usize = 1_000;
+/// How far back a query may begin.
+const MOST_MONTHS: i32 = 37;
 
 /// Answers a query: 200 with a page, or 204 without data.
 pub(crate) fn handle(
@@ -43,14 +47,14 @@ pub(crate) fn handle(
         return Err(ArmError::bad_request("Invalid query definition, Dataset is invalid or not supplied."));
     }
     scope.authorize(caller)?;
-    let definition = Definition::parse(request.body, state.world.today())?;
+    let definition = Definition::parse(request.body, state.world.today(), MOST_MONTHS)?;
     definition.check(scope)?;
     let headers = throttle::admit(state, caller, scope.path(), request, definition.months())?;
     let table = table(state, scope, &definition, request.body)?;
     let mut response = if table.rows.is_empty() {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        page(state, scope, request, &table)?.into_response()
+        page(state, scope, request, (&table, Paging::QUERY))?.into_response()
     };
     response.headers_mut().extend(headers);
     Ok(response)
@@ -89,15 +93,34 @@ impl Tables {
     }
 }
 
+/// How an operation pages.
+#[derive(Debug, Clone, Copy)]
+struct Paging {
+    /// Its name in links, as they are written today and as older ones are.
+    operation: [&'static str; 2],
+    rows: usize,
+    /// Whether what does not fit stands on further pages. If not, it is left out without a word.
+    goes_on: bool,
+}
+
+impl Paging {
+    const QUERY: Self = Self { operation: ["query", "Query"], rows: DEFAULT_TOP, goes_on: true };
+
+    fn forecast(form: &ForecastForm) -> Self {
+        let operation = ["forecast", "Forecast"];
+        Self { operation, rows: forecast::MOST_ROWS, goes_on: form.pages }
+    }
+}
+
 fn page(
     state: &State,
     scope: &QueryScope,
     request: &ArmRequest<'_>,
-    table: &Table,
+    (table, paging): (&Table, Paging),
 ) -> Result<Json<Value>, ArmError> {
     let top = match request.parameter("$top") {
         Some(text) => text.parse().map_err(|_| ArmError::bad_request("Invalid value for $top."))?,
-        None => DEFAULT_TOP,
+        None => paging.rows,
     };
     let size = top.clamp(1, state.world.config.max_page_rows.max(1));
     let start = match request.parameter("$skiptoken") {
@@ -106,7 +129,8 @@ fn page(
     };
     let end = table.rows.len().min(start + size);
     let rows = table.rows.get(start..end).unwrap_or_default();
-    let next = (end < table.rows.len()).then(|| next_link(state, scope, request, end));
+    let goes_on = paging.goes_on && end < table.rows.len();
+    let next = goes_on.then(|| next_link(state, scope, request, (paging, end)));
     // The last page has no link, or an empty one: both were met.
     let next = next.or_else(|| scope.has_old_links().then(String::new));
     let name = Uuid::new_v4();
@@ -121,7 +145,12 @@ fn page(
 }
 
 /// The same URL with a skip token; the client POSTs the same body to it.
-fn next_link(state: &State, scope: &QueryScope, request: &ArmRequest<'_>, start: usize) -> String {
+fn next_link(
+    state: &State,
+    scope: &QueryScope,
+    request: &ArmRequest<'_>,
+    (paging, start): (Paging, usize),
+) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     let version = match request.parameter("api-version") {
         Some(_) if scope.has_old_links() => "2021-10-01",
@@ -132,7 +161,7 @@ fn next_link(state: &State, scope: &QueryScope, request: &ArmRequest<'_>, start:
         query.append_pair("$top", top);
     }
     query.append_pair("$skiptoken", &STANDARD.encode(format!("{start}:{}", fingerprint(request.body))));
-    let operation = if scope.has_old_links() { "Query" } else { "query" };
+    let operation = paging.operation[usize::from(scope.has_old_links())];
     let (arm, path) = (&state.world.endpoints.arm, scope.path());
     let query = query.finish().replace("%24", "$");
     format!("{arm}{path}/providers/Microsoft.CostManagement/{operation}?{query}")

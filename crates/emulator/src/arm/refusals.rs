@@ -26,6 +26,7 @@ pub(crate) fn response(kind: &CostRefusalKind, scope: &QueryScope) -> Response {
     let with_id = |message: &str| format!("{message} (Request ID: {})", Uuid::new_v4());
     match kind {
         CostRefusalKind::RequestBlocked => said(StatusCode::UNAUTHORIZED, "401", BLOCKED.to_owned()),
+        CostRefusalKind::AccessDenied => ArmError::rbac_access_denied().into_response(),
         CostRefusalKind::NotAcceptable => StatusCode::NOT_ACCEPTABLE.into_response(),
         CostRefusalKind::ReportTooLarge => {
             let message = with_id("The report is larger than 2 GB.");

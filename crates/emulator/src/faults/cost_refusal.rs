@@ -43,6 +43,8 @@ impl CostRefusal {
 pub enum CostRefusalKind {
     /// 401 without a challenge: namespace costs are the portal's alone.
     RequestBlocked,
+    /// 401 without a challenge: no role has the operation. A role may have some of Cost Management's, and not others.
+    AccessDenied,
     /// 406, without a body, now and then on polling.
     NotAcceptable,
     /// 413: a report above 2 GB.

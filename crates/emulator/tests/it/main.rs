@@ -10,6 +10,7 @@ mod cost_scopes;
 mod dimensions;
 mod discovery;
 mod federation;
+mod forecast;
 mod graph;
 mod harness;
 mod help;

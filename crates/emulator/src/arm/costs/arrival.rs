@@ -6,6 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
+use crate::clock::utc_day;
+
 /// Hours since a day began, and per cent of its usage that are known then. It is all there 36 hours after the day's end.
 const KNOWN: [(i64, i64); 5] = [(0, 8), (12, 40), (24, 70), (36, 90), (COMPLETE, 100)];
 const COMPLETE: i64 = 60;
@@ -25,6 +27,13 @@ pub(super) fn known_percent(day: Date, now: Timestamp) -> i64 {
     let Some(later) = later else { return 100 };
     let ((h0, p0), (h1, p1)) = (KNOWN[later - 1], KNOWN[later]);
     p0 + (p1 - p0) * (at - h0) / (h1 - h0)
+}
+
+/// The last day of which all usage is known.
+pub(super) fn complete_until(now: Timestamp) -> Date {
+    let today = utc_day(now);
+    let days = (0..).map(|back: i32| today.saturating_sub(back.days()));
+    days.take(10).find(|day| known_percent(*day, now) == 100).unwrap_or(today)
 }
 
 /// Whether what is charged at once (purchases, refunds) on that day is known.

@@ -44,6 +44,11 @@ impl View {
         self.now
     }
 
+    /// The last day of which all usage is known.
+    pub(crate) fn complete_until(&self) -> Date {
+        arrival::complete_until(self.now)
+    }
+
     /// The day of looking, in UTC.
     pub(crate) fn today(&self) -> Date {
         utc_day(self.now)

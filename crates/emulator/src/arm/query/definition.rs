@@ -46,10 +46,21 @@ pub(super) struct Definition {
     pub(super) granularity: Granularity,
     /// Column name as asked, and what it sums.
     pub(super) measures: Vec<(String, Measure)>,
+    /// Whether they were asked for, or are what nobody said.
+    pub(super) names_measures: bool,
     pub(super) grouping: Vec<Grouping>,
     pub(super) filter: Option<Filter>,
     /// Column and whether it descends.
     pub(super) sorting: Vec<(String, bool)>,
+    pub(super) includes: Includes,
+}
+
+/// What a forecast has beside what will be. Where nobody says: what was, as far as it is complete.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Includes {
+    pub(super) actual: bool,
+    /// Days whose costs are still arriving.
+    pub(super) fresh_partial: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +69,8 @@ struct Wire {
     timeframe: Option<String>,
     timeperiod: Option<WirePeriod>,
     dataset: Option<WireDataset>,
+    includeactualcost: Option<bool>,
+    includefreshpartialcost: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,11 +104,11 @@ struct WireSorting {
 }
 
 impl Definition {
-    /// Reads and checks a body.
+    /// Reads and checks a body, of which `most_months` is the longest period.
     ///
     /// # Errors
     /// 400 `BadRequest`, in the words the service uses where they are known.
-    pub(super) fn parse(body: &[u8], today: Date) -> Result<Self, ArmError> {
+    pub(super) fn parse(body: &[u8], today: Date, most_months: i32) -> Result<Self, ArmError> {
         let invalid = |what: &str| ArmError::bad_request(format!("Invalid query definition: {what}."));
         let value: Value = serde_json::from_slice(body).map_err(|_| invalid("the body is not JSON"))?;
         let wire: Wire =
@@ -108,22 +121,28 @@ impl Definition {
             Some("amortizedcost") => Basis::Amortized,
             _ => return Err(invalid("type must be Usage, ActualCost or AmortizedCost")),
         };
-        let (from, to) = period(wire.timeframe.as_deref(), wire.timeperiod.as_ref(), today)?;
+        let (from, to) = period(wire.timeframe.as_deref(), wire.timeperiod.as_ref(), today, most_months)?;
         let grouping = grouping(dataset.grouping.unwrap_or_default())?;
         let granularity = granularity(dataset.granularity.as_deref())?;
         let sorting = dataset.sorting.unwrap_or_default().into_iter();
         let descends = |sort: &WireSorting| {
             sort.direction.as_deref().is_some_and(|d| d.eq_ignore_ascii_case("descending"))
         };
+        let aggregation = dataset.aggregation.unwrap_or_default();
         Ok(Self {
             basis,
             from,
             to,
             granularity,
-            measures: measures(dataset.aggregation.unwrap_or_default())?,
+            names_measures: !aggregation.is_empty(),
+            measures: measures(aggregation)?,
             grouping,
             filter: dataset.filter.filter(|filter| !filter.is_null()).map(Filter::parse).transpose()?,
             sorting: sorting.map(|sort| (sort.name.clone(), descends(&sort))).collect(),
+            includes: Includes {
+                actual: wire.includeactualcost.unwrap_or(true),
+                fresh_partial: wire.includefreshpartialcost.unwrap_or(false),
+            },
         })
     }
 
@@ -239,6 +258,7 @@ fn period(
     timeframe: Option<&str>,
     custom: Option<&WirePeriod>,
     today: Date,
+    most_months: i32,
 ) -> Result<(Date, Date), ArmError> {
     let this_month = today.first_of_month();
     let last_month = earlier(this_month, 1.month()).first_of_month();
@@ -263,10 +283,10 @@ fn period(
         None => return Err(ArmError::bad_request("Invalid query definition: timeframe is required.")),
     };
     let months = from.until((Unit::Month, to)).map_or(i32::MAX, |span| span.get_months());
-    if from > to || months >= 37 {
-        return Err(ArmError::bad_request(
-            "Invalid query definition: Invalid time period, at most 37 months are allowed.",
-        ));
+    if from > to || months >= most_months {
+        return Err(ArmError::bad_request(format!(
+            "Invalid query definition: Invalid time period, at most {most_months} months are allowed."
+        )));
     }
     Ok((from, to))
 }

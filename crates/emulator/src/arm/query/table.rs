@@ -137,7 +137,7 @@ fn columns(definition: &Definition, scope: &QueryScope) -> Vec<Value> {
     columns
 }
 
-fn column(name: &str, kind: &str) -> Value {
+pub(super) fn column(name: &str, kind: &str) -> Value {
     json!({"name": name, "type": kind})
 }
 
@@ -148,20 +148,25 @@ fn cells(
     sum: [i64; 2],
 ) -> Vec<Value> {
     let sums = sum.into_iter().take(definition.measures.len()).map(number);
-    let date = date.map(|date| match definition.granularity {
+    let date = date.map(|date| date_cell(definition.granularity, date));
+    let groups = values.iter().map(|value| value.as_str().into());
+    sums.chain(date).chain(groups).chain([(*currency).into()]).collect()
+}
+
+/// A month as text, a day as a number.
+pub(super) fn date_cell(granularity: Granularity, date: Date) -> Value {
+    match granularity {
         Granularity::Monthly => format!("{date}T00:00:00").into(),
         Granularity::Daily | Granularity::None => {
             json!(i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day()))
         }
-    });
-    let groups = values.iter().map(|value| value.as_str().into());
-    sums.chain(date).chain(groups).chain([(*currency).into()]).collect()
+    }
 }
 
 /// A number with up to eight decimals. Exact: below 2^53 there is one double for each of them, and its shortest text is the
 /// decimal itself.
 #[expect(clippy::cast_precision_loss, reason = "amounts stay far below 2^53")]
-fn number(amount: i64) -> Value {
+pub(super) fn number(amount: i64) -> Value {
     debug_assert!(amount.unsigned_abs() < 1 << 53, "{amount}");
     json!(amount as f64 / 1e8)
 }
