@@ -102,6 +102,9 @@ pub enum Error {
     /// The call took longer than it may.
     #[error("azure did not answer within {} s", .0.as_secs())]
     DeadlineExceeded(Duration),
+    /// Azure has no forecast: the data that it is made of does not do.
+    #[error("azure could not make the forecast ({0})")]
+    ForecastFailed(Box<AzureError>),
     /// The report failed at Azure.
     #[error("azure could not build the report ({0})")]
     ReportFailed(Box<AzureError>),
@@ -211,6 +214,7 @@ impl Error {
             Self::TokenRejected(_) | Self::MalformedToken => "token_rejected",
             Self::AzureUnavailable { .. } | Self::Unreachable(_) => "azure_unavailable",
             Self::DeadlineExceeded(_) | Self::TookTooLong(_) => "azure_timeout",
+            Self::ForecastFailed(_) => "forecast_failed",
             Self::ReportFailed(_) => "report_failed",
             Self::ReportNotReady { .. } => "report_not_ready",
             Self::ReportLinkExpired(_) => "report_link_expired",
@@ -263,6 +267,7 @@ impl Error {
             | Self::TokenRejected(azure)
             | Self::AzureUnavailable { azure, .. }
             | Self::TookTooLong(azure)
+            | Self::ForecastFailed(azure)
             | Self::ReportFailed(azure)
             | Self::ReportLinkExpired(azure)
             | Self::TooLargeForAzure(azure)

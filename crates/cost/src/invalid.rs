@@ -35,6 +35,14 @@ pub enum InvalidQuery {
         /// The limit in words, such as `daily costs go up to 31 days`.
         limit: &'static str,
     },
+    /// A forecast of days that are over.
+    #[error("the period ends on {to}, and a forecast is of days after today, {today}")]
+    NotAhead {
+        /// Last day asked for.
+        to: Date,
+        /// Today.
+        today: Date,
+    },
     /// More groupings than Azure takes.
     #[error("{0} groupings asked for; at most 2 are possible")]
     TooManyGroupings(usize),

@@ -18,6 +18,7 @@
 //! | `json`, `pages` | how Azure writes: what is null is absent; lists that must move on |
 //! | `compare` | two periods as the fewest queries, and what drove the difference: usage, rate, other charges |
 //! | `series` | costs day by day for statistics: no day missing, the pattern of a week |
+//! | `forecast` | what is to come: Azure's forecast, our run rate where it has none, our range |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
@@ -53,6 +54,9 @@ pub use compare::{
 pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagPages};
 pub use error::{AzureError, Error};
+pub use forecast::{
+    Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,
+};
 pub use foreign::{is_unseen, visible};
 pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals, share, unit_price};
@@ -60,8 +64,8 @@ pub use paged::{Page, Paged};
 pub use period::Period;
 pub use plan::{Plan, derive, query_units};
 pub use query::{
-    Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Query, QueryBuilder, QueryPages,
-    QueryResult, Row,
+    Beside, Bound, CostColumn, Filter, Granularity, Grouping, Metric, Operation, Query, QueryBuilder,
+    QueryPages, QueryResult, Row,
 };
 pub use question::{Condition, Measures, Question};
 pub use quota::{Quota, UnitsLeft, Waits};
@@ -79,6 +83,7 @@ mod compare;
 mod details;
 mod dimensions;
 mod error;
+mod forecast;
 mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -45,6 +45,14 @@ impl Period {
         self.to
     }
 
+    /// Refuses a period that is over: Azure forecasts none (`CantForecastOnThePast`).
+    pub(crate) fn lies_ahead(&self) -> Result<(), InvalidQuery> {
+        if self.to <= self.today {
+            return Err(InvalidQuery::NotAhead { to: self.to, today: self.today });
+        }
+        Ok(())
+    }
+
     /// Some of the days of this period.
     pub(crate) const fn part(self, from: Date, to: Date) -> Self {
         Self { from, to, today: self.today }

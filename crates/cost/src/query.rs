@@ -11,7 +11,9 @@ use url::Url;
 
 pub use filter::Filter;
 pub(crate) use filter::check_name;
-pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Query, QueryBuilder};
+
+pub(crate) use request::MOST_FORECAST_ROWS;
+pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Operation, Query, QueryBuilder};
 pub use response::Row;
 
 use self::response::KnownGroups;
@@ -30,8 +32,6 @@ mod summed;
 
 /// The newest version that Microsoft's own SDKs use.
 pub(crate) const API_VERSION: &str = "2025-03-01";
-/// Where a query goes, without the ids.
-const TEMPLATE: &str = "/{scope}/providers/Microsoft.CostManagement/query";
 /// Azure's own maximum; without it a page has 1 000 rows.
 const PAGE_ROWS: &str = "5000";
 
@@ -91,7 +91,14 @@ impl Client {
 
     /// The same, page by page.
     pub fn query_pages(&self, scope: &Scope, query: &Query) -> QueryPages {
-        let url = self.cost_management(scope, "query", &[("api-version", API_VERSION), ("$top", PAGE_ROWS)]);
+        let version = ("api-version", API_VERSION);
+        let operation = query.operation();
+        let url = match operation {
+            Operation::Query => {
+                self.cost_management(scope, operation.as_str(), &[version, ("$top", PAGE_ROWS)])
+            }
+            Operation::Forecast => self.cost_management(scope, operation.as_str(), &[version]),
+        };
         QueryPages {
             client: self.clone(),
             scope: scope.clone(),
@@ -135,7 +142,7 @@ impl QueryPages {
     async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
         // The next page is asked for with the same body: Azure answers 400 to an empty one.
         // https://github.com/Azure/azure-rest-api-specs/issues/12276
-        let request = ArmRequest::post(&self.url, TEMPLATE, &self.body).metered();
+        let request = ArmRequest::post(&self.url, self.query.operation().template(), &self.body).metered();
         let asked = self.client.arm(request, token, self.client.deadline()).await;
         let answer = asked.map_err(|error| error.after_pages(self.result.pages))?;
         let quota = answer.quota(self.client.now());

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use crate::caseless;
 use crate::period::Period;
 use crate::plan::cut::coarser;
-use crate::query::{Filter, Granularity, Grouping, Query, QueryResult, Row};
+use crate::query::{Filter, Granularity, Grouping, Operation, Query, QueryResult, Row};
 
 /// The answer to `wanted`, made of the answer to another query of the same scope, where that holds all that it takes: a roll-up of
 /// its days or groups, a part of its days, a filter on what it is grouped by.
@@ -19,7 +19,9 @@ pub fn derive(asked: &Query, answer: &QueryResult, wanted: &Query) -> Option<Que
     let same_sums = asked.metric() == wanted.metric()
         && asked.column() == wanted.column()
         && wanted.beside().is_none_or(|beside| asked.beside() == Some(beside));
-    if answer.truncated.is_some() || !same_sums {
+    // A forecast is made for the days that it was asked for.
+    let is_forecast = [asked, wanted].iter().any(|query| query.operation() == Operation::Forecast);
+    if answer.truncated.is_some() || !same_sums || is_forecast {
         return None;
     }
     let days = Days::of(asked, wanted)?;

@@ -10,6 +10,7 @@ use crate::period::Period;
 /// A checked question to Cost Management.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
+    operation: Operation,
     metric: Metric,
     column: CostColumn,
     beside: Option<Beside>,
@@ -23,6 +24,7 @@ impl Query {
     /// Asks for the sum over a period; see the builder for more.
     pub fn builder(metric: Metric, period: Period) -> QueryBuilder {
         QueryBuilder(Self {
+            operation: Operation::Query,
             metric,
             column: CostColumn::default(),
             beside: None,
@@ -31,6 +33,21 @@ impl Query {
             grouping: Vec::new(),
             filter: None,
         })
+    }
+
+    /// Asks what days that lie ahead will cost, by day or month. Azure takes no groups here.
+    ///
+    /// # Errors
+    /// Days that are over, and more rows than one answer has.
+    pub fn forecast(metric: Metric, ahead: Period, granularity: Granularity) -> Result<Self, InvalidQuery> {
+        let query = Self::builder(metric, ahead).granularity(granularity).0;
+        let forecast = Self { operation: Operation::Forecast, ..query };
+        forecast.check_forecast().map(|()| forecast)
+    }
+
+    /// Which of Azure's operations answers it.
+    pub const fn operation(&self) -> Operation {
+        self.operation
     }
 
     /// The kind of cost asked for.
@@ -83,7 +100,7 @@ impl Query {
         if let Some(filter) = &self.filter {
             dataset["filter"] = filter.json();
         }
-        json!({
+        let mut body = json!({
             "type": self.metric.as_str(),
             "timeframe": "Custom",
             "timePeriod": {
@@ -91,7 +108,25 @@ impl Query {
                 "to": format!("{}T23:59:59Z", self.period.to()),
             },
             "dataset": dataset,
-        })
+        });
+        if self.operation == Operation::Forecast {
+            // What was is asked for with the other operation, which knows more of it.
+            body["includeActualCost"] = false.into();
+            body["includeFreshPartialCost"] = false.into();
+        }
+        body
+    }
+
+    fn check_forecast(&self) -> Result<(), InvalidQuery> {
+        self.period.lies_ahead()?;
+        match self.granularity {
+            Granularity::Daily => {
+                self.period.lasts_days(MOST_FORECAST_ROWS, "a forecast by day goes up to 40 days")
+            }
+            Granularity::None | Granularity::Monthly => {
+                self.period.lasts_months(MOST_FORECAST_ROWS, "a forecast by month goes up to 40 months")
+            }
+        }
     }
 
     fn check(&self) -> Result<(), InvalidQuery> {
@@ -111,6 +146,36 @@ impl Query {
             return Err(InvalidQuery::DuplicateGrouping);
         }
         self.filter.as_ref().map_or(Ok(()), Filter::check)
+    }
+}
+
+/// The most rows of a forecast: <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>.
+pub(crate) const MOST_FORECAST_ROWS: i32 = 40;
+
+/// An operation of Cost Management. Both take the same body and answer in the same form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// What was: `query`.
+    Query,
+    /// What will be: `forecast`.
+    Forecast,
+}
+
+impl Operation {
+    /// Azure's word for it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Forecast => "forecast",
+        }
+    }
+
+    /// Where a question goes, without the ids.
+    pub(super) const fn template(self) -> &'static str {
+        match self {
+            Self::Query => "/{scope}/providers/Microsoft.CostManagement/query",
+            Self::Forecast => "/{scope}/providers/Microsoft.CostManagement/forecast",
+        }
     }
 }
 
@@ -249,12 +314,12 @@ impl Granularity {
         }
     }
 
-    /// The column that holds the date.
-    pub(super) const fn date_column(self) -> Option<&'static str> {
+    /// The column that holds the date, and the name that a forecast by month was seen to have for it.
+    pub(super) const fn date_columns(self) -> Option<[&'static str; 2]> {
         match self {
             Self::None => None,
-            Self::Daily => Some("UsageDate"),
-            Self::Monthly => Some("BillingMonth"),
+            Self::Daily => Some(["UsageDate", "UsageDate"]),
+            Self::Monthly => Some(["BillingMonth", "UsageDate"]),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Grouping, Query, QueryResult};
+use super::{Grouping, Operation, Query, QueryResult};
 use crate::client::Answer;
 use crate::error::Error;
 use crate::json;
@@ -75,7 +75,7 @@ fn read_rows(
         match layout.read(row.as_deref().unwrap_or_default(), known)? {
             Cells::Row(row) => result.rows.push(row),
             Cells::NoFigure => result.without_figure += 1,
-            Cells::NoMoney => {}
+            Cells::NoMoney | Cells::NotAsked => {}
         }
     }
     Ok(())
@@ -103,6 +103,8 @@ enum Cells {
     NoFigure,
     /// Nothing of no currency.
     NoMoney,
+    /// What was, in a forecast.
+    NotAsked,
 }
 
 /// Where on a page the columns are that a query asked for.
@@ -111,6 +113,8 @@ struct Layout {
     beside: Option<usize>,
     currency: usize,
     date: Option<usize>,
+    /// Where a forecast says whether a row is one.
+    status: Option<usize>,
     groups: Vec<usize>,
 }
 
@@ -124,10 +128,14 @@ impl Layout {
             }
             None => None,
         };
-        let date = match query.granularity().date_column() {
-            Some(name) => Some(find(name).ok_or(unexpected("costs without the date column"))?),
+        let date = match query.granularity().date_columns() {
+            Some(names) => {
+                let place = names.into_iter().find_map(find);
+                Some(place.ok_or(unexpected("costs without the date column"))?)
+            }
             None => None,
         };
+        let status = (query.operation() == Operation::Forecast).then(|| find("CostStatus")).flatten();
         Ok(Self {
             cost: find(query.column().as_str())
                 .or_else(|| find(query.column().other().as_str()))
@@ -135,6 +143,7 @@ impl Layout {
             beside,
             currency: find("Currency").ok_or(unexpected("costs without a currency"))?,
             date,
+            status,
             groups: group_columns(columns, query.grouping())?,
         })
     }
@@ -143,6 +152,11 @@ impl Layout {
         let cell = |index: usize| {
             row.get(index).map(|cell| cell.get()).ok_or(unexpected("a row with cells missing"))
         };
+        if let Some(index) = self.status
+            && text(cell(index)?)?.trim().eq_ignore_ascii_case("Actual")
+        {
+            return Ok(Cells::NotAsked);
+        }
         let (amount, currency) = (figure(&text(cell(self.cost)?)?)?, text(cell(self.currency)?)?);
         let Some(amount) = amount else { return Ok(Cells::NoFigure) };
         if currency.trim().is_empty() {

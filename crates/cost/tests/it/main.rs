@@ -5,6 +5,7 @@
 mod as_it_is;
 mod details;
 mod dimensions;
+mod forecast;
 mod leaks;
 mod management_groups;
 mod query;

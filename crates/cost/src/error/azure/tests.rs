@@ -28,6 +28,7 @@ fn azures_codes_have_one_meaning_each() {
         (400, "BadRequest", "invalid_query"),
         (401, "InvalidAuthenticationToken", "token_rejected"),
         (401, "InvalidAuthenticationTokenTenant", "wrong_tenant"),
+        (424, "FailedDependency", "forecast_failed"),
         (429, "429", "throttled"),
         (503, "ServerTimeout", "azure_unavailable"),
         (504, "GatewayTimeout", "azure_timeout"),

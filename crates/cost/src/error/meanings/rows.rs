@@ -130,6 +130,12 @@ pub(super) static ROWS: &[Row] = &[
         TOO_LARGE,
         "https://learn.microsoft.com/rest/api/cost-management/generate-detailed-cost-report",
     ),
+    Row::status(
+        &[424],
+        Error::ForecastFailed,
+        NO_FORECAST,
+        "https://github.com/mivano/azure-cost-cli/issues/24",
+    ),
     Row::status(&[504], Error::TookTooLong, TOOK_TOO_LONG, CODES),
     Row::status(&[408, 502, 503], Error::unavailable, OUTAGE, HTTP),
     Row::status(
@@ -208,6 +214,10 @@ const QUESTION: Advice = Advice {
 const TOO_LARGE: Advice = Advice {
     happened: "The answer is larger than Azure hands out at once.",
     next: "Ask for a shorter period.",
+};
+const NO_FORECAST: Advice = Advice {
+    happened: "Azure has no forecast of these costs: those that it would be made of do not do.",
+    next: "Ask for the costs so far; a forecast may be there tomorrow.",
 };
 const TOOK_TOO_LONG: Advice =
     Advice { happened: "Azure took too long over the question.", next: "Ask for a shorter period." };

@@ -82,3 +82,24 @@ fn a_second_sum_is_asked_for_by_its_column() {
         assert_eq!((sums.len(), &sums["beside"]), (2, &json!({"name": name, "function": "Sum"})));
     }
 }
+
+#[test]
+fn a_forecast_is_of_days_ahead_and_of_forty_rows() {
+    let ask = |from, to, granularity| Query::forecast(Metric::Amortized, period(from, to), granularity);
+    let (today, tomorrow) = (date(2026, 11, 22), date(2026, 11, 23));
+    let last = tomorrow.saturating_add(jiff::Span::new().days(39));
+    let query = ask(tomorrow, last, Granularity::Daily).unwrap();
+    assert_eq!(query.operation(), Operation::Forecast);
+    let body = query.body();
+    assert_eq!(
+        (&body["includeActualCost"], &body["includeFreshPartialCost"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!((&body["type"], &body["timeframe"]), (&json!("AmortizedCost"), &json!("Custom")));
+    assert_eq!(body["dataset"].get("grouping"), None);
+    assert!(ask(tomorrow, last.tomorrow().unwrap(), Granularity::Daily).is_err());
+    assert!(ask(tomorrow, last.tomorrow().unwrap(), Granularity::Monthly).is_ok());
+    assert!(matches!(ask(today, today, Granularity::Daily), Err(InvalidQuery::NotAhead { .. })));
+    let plain = Query::builder(Metric::Actual, period(today, today)).build().unwrap();
+    assert_eq!((plain.operation(), plain.body().get("includeActualCost")), (Operation::Query, None));
+}

@@ -91,6 +91,72 @@ fn examples_of_scopes_above_subscriptions_are_read() {
     }
 }
 
+fn forecast(granularity: Granularity) -> Query {
+    let period = Period::new(date(2026, 11, 23), date(2026, 11, 30), date(2026, 11, 22)).unwrap();
+    Query::forecast(Metric::Actual, period, granularity).unwrap()
+}
+
+fn read_forecast(body: &[u8], granularity: Granularity) -> Result<Vec<String>, Error> {
+    let mut result = QueryResult::default();
+    read_page(&answer(body), &forecast(granularity), &mut result)?;
+    Ok(result.rows.iter().map(|row| format!("{} {}", row.date.unwrap(), row.cost)).collect())
+}
+
+/// They ask for `Cost` and get `PreTaxCost`, and have two rows of one day.
+#[test]
+fn the_specifications_forecasts_are_read() {
+    for (page, next) in [
+        (example!("2025-03-01.SubscriptionForecast"), false),
+        (example!("2026-06-01.InvoiceSectionForecast"), true),
+    ] {
+        let rows = read_forecast(&page, Granularity::Daily).unwrap();
+        assert_eq!(
+            rows,
+            [
+                "2018-03-31 2.10333307059661 USD",
+                "2018-03-31 218.68795741935486 USD",
+                "2018-04-01 0.14384913581657052 USD",
+                "2018-04-29 0.009865586851323632 USD",
+            ]
+        );
+        let link =
+            read_page(&answer(&page), &forecast(Granularity::Daily), &mut QueryResult::default()).unwrap();
+        assert_eq!(link.is_some(), next);
+    }
+}
+
+#[test]
+fn what_was_is_no_forecast() {
+    let columns = ["Cost", "UsageDate", "CostStatus", "Currency"];
+    let rows = r#"[[1, 20261123, "Actual", "EUR"], [2, 20261124, "actual ", "EUR"], [3, 20261125, "Forecast", "EUR"],
+        [4, 20261126, null, "EUR"], [null, 20261127, "Forecast", "EUR"]]"#;
+    let told = read_forecast(&page(&columns, rows), Granularity::Daily).unwrap();
+    assert_eq!(told, ["2026-11-25 3 EUR", "2026-11-26 4 EUR"]);
+    // In a query it is any column.
+    let found = read(&page(&columns, rows), query().granularity(Granularity::Daily)).unwrap();
+    assert_eq!(found.len(), 4);
+    // Without the column all is what was asked for; a month's date may be called as a day's.
+    let months = page(&["PreTaxCost", "UsageDate", "Currency"], r#"[[5, "2026-11-01T00:00:00", "EUR"]]"#);
+    assert_eq!(read_forecast(&months, Granularity::Monthly).unwrap(), ["2026-11-01 5 EUR"]);
+}
+
+#[test]
+fn hostile_forecasts_are_refused_with_a_reason() {
+    let columns = ["Cost", "UsageDate", "CostStatus", "Currency"];
+    for (columns, rows, expected) in [
+        (&columns[..], "[[1, 20261123]]", "a row with cells missing"),
+        (&columns[..], r#"[[1, 20261323, "Forecast", "EUR"]]"#, "a date that is not a date"),
+        (&columns[..], r#"[[1, 20261123, ["Forecast"], "EUR"]]"#, "a cell that is not a plain value"),
+        (&columns[..], r#"[["much", 20261123, "Forecast", "EUR"]]"#, "a figure that is not a number"),
+        (&["Cost", "CostStatus", "Currency"], r#"[[1, "Forecast", "EUR"]]"#, "costs without the date column"),
+        (&["UsageDate", "Currency"], r#"[[20261123, "EUR"]]"#, "costs without the cost column"),
+    ] {
+        let error = read_forecast(&page(columns, rows), Granularity::Daily).unwrap_err();
+        let Error::UnexpectedResponse { what, .. } = error else { panic!("{error}") };
+        assert_eq!(what, expected, "{rows}");
+    }
+}
+
 #[test]
 fn a_second_sum_stands_beside_the_cost() {
     let quantity = |names: &[&str], rows: &str| {
