@@ -13,6 +13,8 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use uuid::Uuid;
 
 use self::auth::Caller;
+use self::benefits::reservations::Listed;
+use self::benefits::{lots, recommendations, reservations, utilization};
 use self::errors::ArmError;
 use self::query::QueryScope;
 use self::request::{ArmRequest, CostScope};
@@ -22,12 +24,14 @@ use crate::faults::{Answering, Endpoint, Foreign, Strike};
 
 pub(crate) mod agreement;
 pub(crate) mod auth;
+pub(crate) mod benefits;
 pub(crate) mod consumption;
 pub(crate) mod cost_details;
 pub(crate) mod costs;
 pub(crate) mod dimensions;
 pub(crate) mod errors;
 pub(crate) mod management_groups;
+pub(crate) mod odata;
 pub(crate) mod permissions;
 pub(crate) mod query;
 pub(crate) mod raw;
@@ -119,7 +123,9 @@ fn answer(
 }
 
 fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Response, ArmError> {
-    let path = request.uri.path();
+    // Microsoft's libraries encode the colon of a billing account.
+    let path = request::decoded(request.uri.path());
+    let path = path.as_str();
     let lower = path.to_ascii_lowercase();
     let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments.as_slice() {
@@ -155,6 +161,22 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
             count(state, "Microsoft.Consumption/tags");
             consumption::tags(state, caller, &QueryScope::parse(scope, &state.subscriptions)?)
         }
+        (["microsoft.consumption", "lots"], true) => {
+            count(state, "Microsoft.Consumption/lots");
+            lots::list(state, caller, &QueryScope::parse(scope, &state.subscriptions)?, request)
+        }
+        (["microsoft.consumption", "events"], true) => {
+            count(state, "Microsoft.Consumption/events");
+            lots::events(state, caller, &QueryScope::parse(scope, &state.subscriptions)?, request)
+        }
+        (["microsoft.consumption", "reservationsummaries"], true) => {
+            count(state, "Microsoft.Consumption/reservationSummaries");
+            of_reservations(state, caller, scope, Listed::Summaries, request)
+        }
+        (["microsoft.consumption", "reservationdetails"], true) => {
+            count(state, "Microsoft.Consumption/reservationDetails");
+            of_reservations(state, caller, scope, Listed::Details, request)
+        }
         _ => Err(ArmError::not_found(path)),
     }
 }
@@ -187,6 +209,14 @@ fn cost_management(
     operation: &[&str],
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
+    if let (Some(order), ["benefitutilizationsummaries"], &Method::GET) = (
+        order_in(scope, "microsoft.billingbenefits", ["savingsplanorders", "savingsplans"]),
+        operation,
+        request.method,
+    ) {
+        count(state, "Microsoft.CostManagement/benefitUtilizationSummaries");
+        return utilization::of_order(state, caller, order, request);
+    }
     let named = QueryScope::parse(scope, &state.subscriptions)?;
     if let Some(answer) = state.world.faults.take_odd_answer(Answering::CostManagement) {
         return Ok(answer.response());
@@ -210,6 +240,14 @@ fn cost_management(
             count(state, "Microsoft.CostManagement/dimensions");
             dimensions::list(state, caller, &named, request)
         }
+        (["benefitutilizationsummaries"], &Method::GET) => {
+            count(state, "Microsoft.CostManagement/benefitUtilizationSummaries");
+            utilization::list(state, caller, &named, request)
+        }
+        (["benefitrecommendations"], &Method::GET) => {
+            count(state, "Microsoft.CostManagement/benefitRecommendations");
+            recommendations::list(state, caller, &named, request)
+        }
         (["generatecostdetailsreport"], &Method::POST) => {
             count(state, "Microsoft.CostManagement/generateCostDetailsReport");
             cost_details::generate(state, caller, &below()?, request)
@@ -219,6 +257,38 @@ fn cost_management(
             cost_details::poll(state, caller, &below()?, operation, request)
         }
         _ => Err(ArmError::not_found(request.uri.path())),
+    }
+}
+
+/// The ids of an order and of what is in it, where the path is one of theirs.
+fn order_in<'a>(
+    path: &'a str,
+    provider: &str,
+    [orders, members]: [&str; 2],
+) -> Option<(&'a str, Option<&'a str>)> {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let is = |at: usize, word: &str| segments.get(at).is_some_and(|one| one.eq_ignore_ascii_case(word));
+    let is_order = is(0, "providers") && is(1, provider) && is(2, orders);
+    match segments.as_slice() {
+        [_, _, _, order] if is_order => Some((order, None)),
+        [_, _, _, order, _, own] if is_order && is(4, members) => Some((order, Some(own))),
+        _ => None,
+    }
+}
+
+fn of_reservations(
+    state: &State,
+    caller: &Caller,
+    scope: &str,
+    listed: Listed,
+    request: &ArmRequest<'_>,
+) -> Result<Response, ArmError> {
+    match order_in(scope, "microsoft.capacity", ["reservationorders", "reservations"]) {
+        Some(order) => reservations::of_order(state, caller, order, listed, request),
+        None => {
+            let scope = QueryScope::parse(scope, &state.subscriptions)?;
+            reservations::list(state, caller, &scope, listed, request)
+        }
     }
 }
 

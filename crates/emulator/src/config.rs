@@ -70,6 +70,9 @@ pub struct Config {
     pub big_subscription: usize,
     /// Of how many generated people's subscriptions alice has a role too. Default 0.
     pub alice_also_sees: usize,
+    /// What nobody used of a reservation or savings plan is charged at billing scopes alone, and not with the subscription that
+    /// bought it: of shared ones nobody has said which it is. Default `false`.
+    pub unused_at_billing_scopes: bool,
     /// Rows in one blob of a cost details report. Default 400, so that a month of Prod has several.
     pub report_rows_per_blob: usize,
 }
@@ -104,6 +107,7 @@ impl Default for Config {
             written: String::new(),
             big_subscription: 0,
             alice_also_sees: tenant.alice_also_sees,
+            unused_at_billing_scopes: false,
             report_rows_per_blob: 400,
         }
     }

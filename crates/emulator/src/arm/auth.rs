@@ -85,6 +85,14 @@ impl Caller {
         self.has_role(&format!("/providers/Microsoft.Billing/billingAccounts/{account}"), from_the_start)
     }
 
+    /// Whether the caller may read what benefits and commitments the billing account has: not every role that reads its costs does
+    /// (<https://learn.microsoft.com/azure/cost-management-billing/manage/understand-ea-roles>). It is taken away and given as a
+    /// role at the account's path with `/benefits` behind it.
+    pub(crate) fn may_see_benefits(&self, account: &str) -> bool {
+        let path = format!("/providers/Microsoft.Billing/billingAccounts/{account}/benefits");
+        self.may_see_billing(account) && self.has_role(&path, true)
+    }
+
     /// Whether the caller may give roles on the subscription.
     pub(crate) fn may_give_roles(&self, subscription: &str) -> bool {
         self.roles_on(subscription, None).iter().any(|role| role.gives())

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use self::line::Line;
 use super::agreement::Agreement;
 
 pub(crate) use self::inheritance::Inheritance;
+pub(crate) use self::line::{Charge, Line};
 pub(crate) use self::row::{Row, RowKind};
 pub(crate) use self::rows::{Wanted, rows};
 pub(crate) use self::view::View;

@@ -150,6 +150,7 @@ impl IntoResponse for ArmError {
                 | "BillingAccessDenied"
                 | "BadRequest"
                 | "CantForecastOnThePast"
+                | "400"
                 | "401"
                 | "413"
                 | "422"

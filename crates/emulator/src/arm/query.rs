@@ -16,6 +16,7 @@ use self::definition::Definition;
 pub(crate) use self::definition::day;
 pub(crate) use self::scope::QueryScope;
 use self::table::Table;
+pub(crate) use self::table::number;
 use super::auth::Caller;
 use super::errors::ArmError;
 use super::request::ArmRequest;

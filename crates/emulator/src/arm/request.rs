@@ -23,6 +23,19 @@ impl ArmRequest<'_> {
     }
 }
 
+/// A path without percent-encoding (RFC 3986 §2.1).
+pub(crate) fn decoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => bytes.extend(std::iter::once(byte).chain(part.bytes().skip(2))),
+            None => bytes.extend(std::iter::once(b'%').chain(part.bytes())),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Where costs are asked for: a subscription, or one resource group of it.
 #[derive(Debug, Clone)]
 pub(crate) struct CostScope {
@@ -53,5 +66,16 @@ impl CostScope {
             Some(group) => format!("{subscription}/resourceGroups/{group}"),
             None => subscription,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded;
+
+    #[test]
+    fn what_is_encoded_is_what_it_stands_for() {
+        assert_eq!(decoded("/a/11%3a22%3A3/caf%C3%A9%"), "/a/11:22:3/caf\u{e9}%");
+        assert_eq!(decoded("/%zz%2"), "/%zz%2");
     }
 }

@@ -36,7 +36,9 @@ impl State {
             throttle: Throttle::default(),
             links: Links::new()?,
             quotas: RwLock::new(world.config.quotas),
-            settings: RwLock::new(View::at(world.data_moment())),
+            settings: RwLock::new(
+                View::at(world.data_moment()).with_unused_above(world.config.unused_at_billing_scopes),
+            ),
             reports: Mutex::new(Reports::default()),
             tables: Mutex::new(Tables::default()),
             world,

@@ -4,6 +4,7 @@
 
 mod arm;
 mod authorize;
+mod benefits;
 mod control;
 mod cost_details;
 mod cost_scopes;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::catalogue::{Meter, Region, Service};
 use super::{FIRST_DAY, UNIT};
+use crate::tenant::ids::object_id;
 
 /// How something is charged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -81,6 +82,21 @@ impl Line {
         let (group, kind) = (&self.group, self.service.resource_type);
         format!("/subscriptions/{subscription}/resourcegroups/{group}/providers/{kind}/{}", self.name)
             .to_lowercase()
+    }
+
+    /// The id of the order that it was bought with; of a reservation or a savings plan.
+    pub(crate) fn order_id(&self) -> String {
+        object_id("order", &self.name)
+    }
+
+    /// Its own id below that order.
+    pub(crate) fn benefit_guid(&self) -> String {
+        object_id("reservation", &self.name)
+    }
+
+    /// What it costs a day at first, in 10^-8 of the currency.
+    pub(crate) const fn daily(&self) -> i64 {
+        self.daily
     }
 
     /// What a whole day of use costs at first prices, in 10^-8: weekends, a slow growth, and a little noise.

@@ -4,7 +4,6 @@ use jiff::civil::Date;
 
 use super::line::{Charge, Line};
 use super::{Subscription, View, arrival};
-use crate::tenant::ids::object_id;
 
 /// What one unit of a currency is in USD, in per cent. Microsoft's own conversion, at rates that never change here.
 const USD_PERCENT: [(&str, i64); 4] = [("EUR", 108), ("USD", 100), ("CHF", 112), ("GBP", 127)];
@@ -96,6 +95,11 @@ impl Row<'_> {
         }
     }
 
+    /// Whether it is a part of a commitment that nobody used.
+    pub(crate) fn is_unused(&self) -> bool {
+        matches!(self.charge_type, ChargeType::UnusedReservation | ChargeType::UnusedSavingsPlan)
+    }
+
     pub(crate) fn is_marketplace(&self) -> bool {
         matches!(self.line.charge, Charge::Marketplace | Charge::MarketplacePurchase)
     }
@@ -115,7 +119,7 @@ impl Row<'_> {
     /// Id and name of the reservation; empty if it is of none.
     pub(crate) fn reservation(&self) -> (String, &str) {
         match self.commitment.filter(|line| line.charge == Charge::Reservation) {
-            Some(line) => (object_id("reservation", &line.name), &line.name),
+            Some(line) => (line.benefit_guid(), &line.name),
             None => Default::default(),
         }
     }
@@ -123,7 +127,7 @@ impl Row<'_> {
     /// Id and name of the reservation or savings plan; empty if it is of none.
     pub(crate) fn benefit(&self) -> (String, &str) {
         let Some(line) = self.commitment else { return Default::default() };
-        let (order, own) = (object_id("order", &line.name), object_id("reservation", &line.name));
+        let (order, own) = (line.order_id(), line.benefit_guid());
         let id = match line.charge {
             Charge::SavingsPlan => {
                 format!("/providers/microsoft.billingbenefits/savingsplanorders/{order}/savingsplans/{own}")

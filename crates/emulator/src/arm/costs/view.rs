@@ -12,17 +12,29 @@ use crate::clock::utc_day;
 pub(crate) struct View {
     pub(super) now: Timestamp,
     pub(super) switches: Switches,
+    /// Whether what is not used of a commitment is charged at billing scopes alone.
+    unused_above: bool,
 }
 
 impl View {
     /// At that moment, without inherited tags.
     pub(crate) fn at(now: Timestamp) -> Self {
-        Self { now, switches: Switches::default() }
+        Self { now, switches: Switches::default(), unused_above: false }
     }
 
     /// The same settings at another moment.
     pub(crate) fn moved(&self, now: Timestamp) -> Self {
-        Self { now, switches: self.switches.clone() }
+        Self { now, ..self.clone() }
+    }
+
+    /// The same, with what is not used of a commitment at billing scopes alone, or with the subscription that bought it. Which of
+    /// the two the service does with a shared one is not known.
+    pub(crate) fn with_unused_above(self, unused_above: bool) -> Self {
+        Self { unused_above, ..self }
+    }
+
+    pub(crate) fn has_unused_above(&self) -> bool {
+        self.unused_above
     }
 
     /// Switches tag inheritance, now.

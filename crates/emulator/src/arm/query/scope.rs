@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::agreement::Agreement;
 use super::super::auth::Caller;
-use super::super::costs::{Row, Subscription, Subscriptions, Wanted, rows};
+use super::super::costs::{Line, Row, Subscription, Subscriptions, Wanted, rows};
 use super::super::errors::ArmError;
 use super::super::request::CostScope;
 use crate::tenant::billing::{BILLING_SCOPES, MANAGEMENT_GROUPS};
@@ -75,7 +75,15 @@ impl QueryScope {
 
     /// The usage rows of the scope.
     pub(crate) fn rows<'a>(&'a self, wanted: Wanted<'a>) -> impl Iterator<Item = Row<'a>> {
-        self.subscriptions.iter().flat_map(move |one| rows(one, self.resource_group.as_deref(), wanted))
+        let hides_unused = wanted.view.has_unused_above() && !matches!(self.kind, Kind::Billing(_));
+        let all = self.subscriptions.iter();
+        let all = all.flat_map(move |one| rows(one, self.resource_group.as_deref(), wanted));
+        all.filter(move |row| !(hides_unused && row.is_unused()))
+    }
+
+    /// Whether something in it is charged by such a line.
+    pub(crate) fn has_line(&self, is_it: impl Fn(&Line) -> bool) -> bool {
+        self.subscriptions.iter().any(|one| one.lines.iter().any(&is_it))
     }
 
     /// The dimensions of its agreement. What a query cannot be grouped by here stands among them, as in the examples.
@@ -101,6 +109,16 @@ impl QueryScope {
     /// An answer of a management group has a date column even where none was asked for.
     pub(super) fn dates_anyhow(&self) -> bool {
         matches!(self.kind, Kind::ManagementGroup(_))
+    }
+
+    /// The same for what benefits and commitments there are.
+    pub(crate) fn authorize_benefits(&self, caller: &Caller) -> Result<(), ArmError> {
+        match self.kind {
+            Kind::Billing(account) if !caller.may_see_benefits(account) => {
+                Err(ArmError::billing_access_denied())
+            }
+            _ => self.authorize(caller),
+        }
     }
 
     pub(crate) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {

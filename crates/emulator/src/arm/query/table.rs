@@ -166,7 +166,7 @@ pub(super) fn date_cell(granularity: Granularity, date: Date) -> Value {
 /// A number with up to eight decimals. Exact: below 2^53 there is one double for each of them, and its shortest text is the
 /// decimal itself.
 #[expect(clippy::cast_precision_loss, reason = "amounts stay far below 2^53")]
-pub(super) fn number(amount: i64) -> Value {
+pub(crate) fn number(amount: i64) -> Value {
     debug_assert!(amount.unsigned_abs() < 1 << 53, "{amount}");
     json!(amount as f64 / 1e8)
 }
