@@ -19,6 +19,7 @@
 //! | `compare` | two periods as the fewest queries, and what drove the difference: usage, rate, other charges |
 //! | `series` | costs day by day for statistics: no day missing, the pattern of a week |
 //! | `forecast` | what is to come: Azure's forecast, our run rate where it has none, our range |
+//! | `commitments` | reservations and savings plans: how far they cover and are used, what more would save, what is left of money that was promised |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
@@ -47,6 +48,10 @@
 pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};
+pub use commitments::{
+    BenefitDay, BenefitUse, CommitmentKind, Committed, CommittedFigures, ListPages, Listing, Lot,
+    Recommendation, benefit_uses, commitment_question, committed, unused_question,
+};
 pub use compare::{
     Baseline, CalendarUnit, Change, ComparePlan, Compared, Comparison, Difference, Driver, DriverKind,
     baseline_of, baseline_of_unit, complete_until,
@@ -79,6 +84,7 @@ mod by_service;
 mod caseless;
 mod challenge;
 mod client;
+mod commitments;
 mod compare;
 mod details;
 mod dimensions;

@@ -33,6 +33,8 @@ pub const SPAN_COST_WAIT: &str = "cost.wait";
 pub const SPAN_COST_DIMENSIONS: &str = "cost.dimensions";
 /// Span: a page of the tags of a scope (client).
 pub const SPAN_COST_TAGS: &str = "cost.tags";
+/// Span: a page of a list of a scope's benefits, recommendations or lots (client).
+pub const SPAN_COST_LIST: &str = "cost.list";
 /// Span: what a person may do at a scope (client).
 pub const SPAN_COST_PERMISSIONS: &str = "cost.permissions";
 /// Span: the listing of subscriptions, all its pages (client).
