@@ -113,6 +113,11 @@ fn output_schema<T: JsonSchema + 'static>(slow: bool) -> Arc<JsonObject> {
     schema.insert("type".into(), json!("object"));
     schema.insert("anyOf".into(), choices.into());
     if !definitions.is_empty() {
+        // What a part always has is seen when it is there; an answer's own members are what a reader counts on.
+        definitions
+            .values_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|part| drop(part.remove("required")));
         schema.insert("$defs".into(), definitions.into());
     }
     types_only(schema.values_mut());
