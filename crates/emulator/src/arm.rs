@@ -15,6 +15,7 @@ use uuid::Uuid;
 use self::auth::Caller;
 use self::benefits::reservations::Listed;
 use self::benefits::{lots, recommendations, reservations, utilization};
+use self::budgets::Provider;
 use self::errors::ArmError;
 use self::query::QueryScope;
 use self::request::{ArmRequest, CostScope};
@@ -25,6 +26,7 @@ use crate::faults::{Answering, Endpoint, Foreign, Strike};
 pub(crate) mod agreement;
 pub(crate) mod auth;
 pub(crate) mod benefits;
+pub(crate) mod budgets;
 pub(crate) mod consumption;
 pub(crate) mod cost_details;
 pub(crate) mod costs;
@@ -177,6 +179,11 @@ fn route(state: &State, caller: &Caller, request: &ArmRequest<'_>) -> Result<Res
             count(state, "Microsoft.Consumption/reservationDetails");
             of_reservations(state, caller, scope, Listed::Details, request)
         }
+        (["microsoft.consumption", "budgets", name @ ..], true) => {
+            count(state, "Microsoft.Consumption/budgets");
+            let scope = QueryScope::parse(scope, &state.subscriptions)?;
+            of_budgets(state, caller, (&scope, Provider::Consumption), name, request)
+        }
         _ => Err(ArmError::not_found(path)),
     }
 }
@@ -248,6 +255,10 @@ fn cost_management(
             count(state, "Microsoft.CostManagement/benefitRecommendations");
             recommendations::list(state, caller, &named, request)
         }
+        (["budgets", name @ ..], &Method::GET) => {
+            count(state, "Microsoft.CostManagement/budgets");
+            of_budgets(state, caller, (&named, Provider::CostManagement), name, request)
+        }
         (["generatecostdetailsreport"], &Method::POST) => {
             count(state, "Microsoft.CostManagement/generateCostDetailsReport");
             cost_details::generate(state, caller, &below()?, request)
@@ -289,6 +300,21 @@ fn of_reservations(
             let scope = QueryScope::parse(scope, &state.subscriptions)?;
             reservations::list(state, caller, &scope, listed, request)
         }
+    }
+}
+
+/// The list, or the one that is named.
+fn of_budgets(
+    state: &State,
+    caller: &Caller,
+    place: (&QueryScope, Provider),
+    name: &[&str],
+    request: &ArmRequest<'_>,
+) -> Result<Response, ArmError> {
+    match name {
+        [] => budgets::list(state, caller, place, request),
+        [name] => budgets::get(state, caller, place, name, request),
+        _ => Err(ArmError::not_found(request.uri.path())),
     }
 }
 

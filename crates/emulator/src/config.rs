@@ -57,6 +57,10 @@ pub struct Config {
     pub max_page_rows: usize,
     /// Subscriptions on one page of `GET /subscriptions`. Default 1, so that paging is met early.
     pub subscriptions_page: usize,
+    /// Budgets on one page of a list. Default 2, so that paging is met early.
+    pub budgets_page: usize,
+    /// Whether budgets that were made at one provider show at the other: it is written nowhere. Default `true`.
+    pub budgets_are_shared: bool,
     /// How often a cost details report answers 202 to a poll before it is complete. Default 1.
     pub report_polls: u32,
     /// `Retry-After` of a cost details report in seconds. Default 1 (real: 60).
@@ -101,6 +105,8 @@ impl Default for Config {
             quotas: Quotas::default(),
             max_page_rows: 5_000,
             subscriptions_page: 1,
+            budgets_page: 2,
+            budgets_are_shared: true,
             report_polls: 1,
             report_retry_after: 1,
             graph: tenant.graph,

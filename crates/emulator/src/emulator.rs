@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::arm;
+use crate::arm::budgets::BudgetError;
 use crate::arm::costs::Basis;
 use crate::arm::raw::{self, UnknownScope};
 use crate::blob;
@@ -183,6 +184,20 @@ impl Emulator {
     ) -> Result<Vec<Value>, UnknownScope> {
         let basis = if is_amortized { Basis::Amortized } else { Basis::Actual };
         raw::all(&self.arm, scope, days.into_inner(), basis)
+    }
+
+    /// All budgets, each as Azure's own request to make it, with `scope`, `name`, `created` and `provider` beside its
+    /// `properties`.
+    pub fn budgets(&self) -> Vec<Value> {
+        self.arm.budgets().orders()
+    }
+
+    /// Replaces all budgets.
+    ///
+    /// # Errors
+    /// One that Azure would not take.
+    pub fn set_budgets(&self, orders: Vec<Value>) -> Result<(), BudgetError> {
+        self.arm.set_budgets(orders)
     }
 
     /// Gives a person a built-in role in Azure (`Reader`, if none is named) at a subscription, a management group or a billing

@@ -18,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+pub use arm::budgets::BudgetError;
 pub use arm::raw::UnknownScope;
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;

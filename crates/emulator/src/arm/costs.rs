@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::agreement::Agreement;
 
 pub(crate) use self::inheritance::Inheritance;
-pub(crate) use self::line::{Charge, Line};
+pub(crate) use self::line::{Charge, Line, seed};
 pub(crate) use self::row::{Row, RowKind};
 pub(crate) use self::rows::{Wanted, rows};
 pub(crate) use self::view::View;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use self::definition::Definition;
 pub(crate) use self::definition::day;
+pub(crate) use self::filter::Filter;
 pub(crate) use self::scope::QueryScope;
 use self::table::Table;
 pub(crate) use self::table::number;

@@ -1,8 +1,11 @@
 //! What Azure Resource Manager keeps: subscriptions, windows of its quotas, and reports, which blob storage serves.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use serde_json::Value;
+
+use super::budgets::{BudgetError, Budgets};
 use super::cost_details::Reports;
 use super::costs::{Inheritance, Subscriptions, View};
 use super::query::Tables;
@@ -19,6 +22,7 @@ pub(crate) struct State {
     pub(crate) throttle: Throttle,
     pub(crate) links: Links,
     quotas: RwLock<Quotas>,
+    budgets: RwLock<Budgets>,
     /// The settings that usage rows are made with; its moment is of no account.
     settings: RwLock<View>,
     reports: Mutex<Reports>,
@@ -27,12 +31,12 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(world: Arc<World>) -> Result<Self, StartError> {
+        let config = &world.config;
+        let subscriptions =
+            Subscriptions::written(config.extra_people, &config.written, config.big_subscription);
         Ok(Self {
-            subscriptions: Subscriptions::written(
-                world.config.extra_people,
-                &world.config.written,
-                world.config.big_subscription,
-            ),
+            budgets: RwLock::new(Budgets::of_contoso(&subscriptions)),
+            subscriptions,
             throttle: Throttle::default(),
             links: Links::new()?,
             quotas: RwLock::new(world.config.quotas),
@@ -51,6 +55,17 @@ impl State {
 
     pub(crate) fn set_quotas(&self, quotas: Quotas) {
         *self.quotas.write().unwrap_or_else(PoisonError::into_inner) = quotas;
+    }
+
+    pub(crate) fn budgets(&self) -> RwLockReadGuard<'_, Budgets> {
+        self.budgets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces all budgets.
+    pub(crate) fn set_budgets(&self, orders: Vec<Value>) -> Result<(), BudgetError> {
+        let budgets = Budgets::read(orders, &self.subscriptions)?;
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets;
+        Ok(())
     }
 
     /// What is to be seen of costs now.

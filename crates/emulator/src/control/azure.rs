@@ -1,4 +1,4 @@
-//! The control API of Azure Resource Manager: quotas, raw usage rows, tag inheritance.
+//! The control API of Azure Resource Manager: quotas, raw usage rows, budgets, tag inheritance.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{done, refused};
 use crate::arm::costs::Inheritance;
@@ -22,6 +23,7 @@ pub(super) fn router(arm: Arc<State>) -> Router {
         .route("/_emulator/quotas", get(quotas).put(set_quotas))
         .route("/_emulator/foreign-queries", post(foreign_queries))
         .route("/_emulator/rows", get(rows))
+        .route("/_emulator/budgets", get(budgets).put(set_budgets))
         .route("/_emulator/tag-inheritance", get(inheritance).put(set_inheritance))
         .with_state(arm)
 }
@@ -51,6 +53,17 @@ async fn rows(Shared(arm): App, Query(order): Query<raw::Order>) -> Response {
     match raw::rows(&arm, &order) {
         Ok(rows) => Json(rows).into_response(),
         Err(error) => refused(StatusCode::BAD_REQUEST, error.message()),
+    }
+}
+
+async fn budgets(Shared(arm): App) -> Json<Vec<Value>> {
+    Json(arm.budgets().orders())
+}
+
+async fn set_budgets(Shared(arm): App, Json(orders): Json<Vec<Value>>) -> Response {
+    match arm.set_budgets(orders) {
+        Ok(()) => done(),
+        Err(error) => refused(StatusCode::BAD_REQUEST, error),
     }
 }
 

@@ -5,6 +5,7 @@
 mod arm;
 mod authorize;
 mod benefits;
+mod budgets;
 mod control;
 mod cost_details;
 mod cost_scopes;

@@ -148,7 +148,7 @@ pub(super) fn quantity(cost: i64, price: i64) -> i64 {
 }
 
 /// FNV-1a: a seed from a name.
-pub(super) fn seed(name: &str) -> u64 {
+pub(crate) fn seed(name: &str) -> u64 {
     name.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -7,7 +7,7 @@ use crate::arm::errors::ArmError;
 
 /// A condition on a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Filter {
+pub(crate) enum Filter {
     And(Vec<Self>),
     Or(Vec<Self>),
     Dimension(Comparison),
@@ -16,7 +16,7 @@ pub(super) enum Filter {
 
 /// A name compared with values, without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     name: String,
     values: Vec<String>,
 }
@@ -27,7 +27,7 @@ impl Filter {
     /// # Errors
     /// 400 unless each node has exactly one known member, and `and`/`or` at least two children. 500 for `not`, which no version
     /// of the specification has (<https://github.com/Azure/azure-sdk-for-python/issues/21430>).
-    pub(super) fn parse(value: Value) -> Result<Self, ArmError> {
+    pub(crate) fn parse(value: Value) -> Result<Self, ArmError> {
         let Value::Object(members) = value else { return Err(invalid("a filter must be an object")) };
         let mut given = members.into_iter().filter(|(_, value)| !value.is_null());
         let (Some((name, value)), None) = (given.next(), given.next()) else {
@@ -53,7 +53,7 @@ impl Filter {
     }
 
     /// Whether the row meets the condition.
-    pub(super) fn holds(&self, row: &Row<'_>) -> bool {
+    pub(crate) fn holds(&self, row: &Row<'_>) -> bool {
         match self {
             Self::And(all) => all.iter().all(|one| one.holds(row)),
             Self::Or(any) => any.iter().any(|one| one.holds(row)),

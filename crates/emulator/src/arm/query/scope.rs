@@ -95,6 +95,22 @@ impl QueryScope {
         &self.path
     }
 
+    /// What its budgets are in: the currency of most of its charges.
+    pub(crate) fn currency(&self) -> &'static str {
+        let is_in = |line: &&Line| {
+            self.resource_group.as_ref().is_none_or(|group| group.eq_ignore_ascii_case(&line.group))
+        };
+        let lines = || self.subscriptions.iter().flat_map(|one| one.lines.iter().filter(is_in));
+        let charges = |currency: &str| lines().filter(|line| line.currency == currency).count();
+        let most = lines().map(|line| line.currency).max_by_key(|currency| (charges(currency), *currency));
+        most.unwrap_or("EUR")
+    }
+
+    /// Whether it was bought without an agreement.
+    pub(crate) fn is_pay_as_you_go(&self) -> bool {
+        self.agreement == Agreement::PayAsYouGo
+    }
+
     /// Whether resources can be told apart here: above subscriptions they cannot.
     pub(super) fn has_resources(&self) -> bool {
         self.kind == Kind::Subscription
