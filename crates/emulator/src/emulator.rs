@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::arm;
 use crate::arm::budgets::BudgetError;
-use crate::arm::costs::Basis;
+use crate::arm::costs::{Basis, NothingToPlant, Planted};
 use crate::arm::raw::{self, UnknownScope};
 use crate::blob;
 use crate::clock::{Clock, utc_day};
@@ -316,6 +316,14 @@ impl Emulator {
     /// Takes query units from the tenant's budget, as another program does that asks Cost Management.
     pub fn take_query_units(&self, query_units: u32) {
         arm::throttle::taken_elsewhere(&self.arm, query_units);
+    }
+
+    /// Plants causes of odd costs, in place of those that there are. None: costs are what they always were.
+    ///
+    /// # Errors
+    /// Nothing of Contoso can have such a cause; then all stays as it was.
+    pub fn plant(&self, causes: Vec<Planted>) -> Result<(), NothingToPlant> {
+        self.arm.plant(causes)
     }
 
     /// Registers another identifier URI on the API application, such as the MCP URL of a gateway that just got its port.

@@ -19,6 +19,7 @@
 //! ```
 
 pub use arm::budgets::BudgetError;
+pub use arm::costs::{NothingToPlant, Planted, PlantedCause};
 pub use arm::raw::UnknownScope;
 pub use config::{Config, Ports, Quotas};
 pub use counters::Counts;

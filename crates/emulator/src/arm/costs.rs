@@ -12,6 +12,7 @@ use super::agreement::Agreement;
 
 pub(crate) use self::inheritance::Inheritance;
 pub(crate) use self::line::{Charge, Line, seed};
+pub use self::planted::{NothingToPlant, Planted, PlantedCause};
 pub(crate) use self::row::{Row, RowKind};
 pub(crate) use self::rows::{Wanted, rows};
 pub(crate) use self::view::View;
@@ -22,6 +23,7 @@ mod columns;
 mod inheritance;
 mod json;
 mod line;
+mod planted;
 mod row;
 mod rows;
 mod view;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::budgets::{BudgetError, Budgets};
 use super::cost_details::Reports;
-use super::costs::{Inheritance, Subscriptions, View};
+use super::costs::{Inheritance, NothingToPlant, Planted, Subscriptions, View};
 use super::query::Tables;
 use super::throttle::Throttle;
 use crate::config::Quotas;
@@ -79,6 +79,12 @@ impl State {
         let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
         *settings = settings.moved(now);
         settings.switch(to);
+    }
+
+    /// Plants causes of odd costs in place of those that there are.
+    pub(crate) fn plant(&self, orders: Vec<Planted>) -> Result<(), NothingToPlant> {
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        settings.plant(orders, &self.subscriptions)
     }
 
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {

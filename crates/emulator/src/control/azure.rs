@@ -1,4 +1,4 @@
-//! The control API of Azure Resource Manager: quotas, raw usage rows, budgets, tag inheritance.
+//! The control API of Azure Resource Manager: quotas, raw usage rows, budgets, tag inheritance, planted causes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{done, refused};
-use crate::arm::costs::Inheritance;
+use crate::arm::costs::{Inheritance, Planted};
 use crate::arm::state::State;
 use crate::arm::{raw, throttle};
 use crate::config::Quotas;
@@ -25,6 +25,7 @@ pub(super) fn router(arm: Arc<State>) -> Router {
         .route("/_emulator/rows", get(rows))
         .route("/_emulator/budgets", get(budgets).put(set_budgets))
         .route("/_emulator/tag-inheritance", get(inheritance).put(set_inheritance))
+        .route("/_emulator/planted", get(planted).put(set_planted))
         .with_state(arm)
 }
 
@@ -74,4 +75,15 @@ async fn inheritance(Shared(arm): App) -> Json<Inheritance> {
 async fn set_inheritance(Shared(arm): App, Json(to): Json<Inheritance>) -> Response {
     arm.switch_inheritance(to);
     done()
+}
+
+async fn planted(Shared(arm): App) -> Json<Vec<Planted>> {
+    Json(arm.view().planted())
+}
+
+async fn set_planted(Shared(arm): App, Json(orders): Json<Vec<Planted>>) -> Response {
+    match arm.plant(orders) {
+        Ok(()) => done(),
+        Err(nothing) => refused(StatusCode::BAD_REQUEST, nothing),
+    }
 }

@@ -188,3 +188,30 @@ async fn a_big_answer_comes_in_pages() {
         rows.iter().map(|row| format!("{} {}", row["ResourceId"], row["UsageDate"])).collect();
     assert_eq!(different.len(), 20_000);
 }
+
+#[tokio::test]
+async fn planted_causes_are_a_switch() {
+    let stand = Stand::start().await;
+    let url = format!("{}/_emulator/planted", stand.emulator.endpoints().authority);
+    let scope = format!("/subscriptions/{PROD_SUBSCRIPTION}");
+    let orders = json!([{"subscription": PROD_SUBSCRIPTION, "resource": "pip-shop", "from": "2026-11-10",
+                         "to": "2026-11-10", "cause": {"traffic": {"percent": 400}}}]);
+    let day = ("2026-11-10", "2026-11-10");
+    let quiet = raw(&stand, &scope, day, "actual", 1_000).await;
+    assert_eq!(stand.get_json(&url).await, json!([]), "off until somebody plants");
+    assert_eq!(stand.http.put(&url).json(&orders).send().await.unwrap().status(), 204);
+    assert_eq!(stand.get_json(&url).await, orders);
+    let loud = raw(&stand, &scope, day, "actual", 1_000).await;
+    let changed: Vec<_> = quiet.iter().zip(&loud).filter(|(quiet, loud)| quiet != loud).collect();
+    let [(one, other)] = &changed[..] else { panic!("{changed:?}") };
+    assert!(one["resourceId"].as_str().unwrap().ends_with("/pip-shop"), "{one}");
+    let cost = |row: &Value| row["cost"].as_str().unwrap().parse::<f64>().unwrap();
+    assert!((cost(other) / cost(one) - 4.0).abs() < 1e-4, "{one} {other}");
+    // What nothing can have is refused, and leaves what is planted.
+    let nothing = json!([{"subscription": PROD_SUBSCRIPTION, "resource": "nobody", "from": "2026-11-10",
+                          "cause": "coverage_lost"}]);
+    assert_eq!(stand.http.put(&url).json(&nothing).send().await.unwrap().status(), 400);
+    assert_eq!(raw(&stand, &scope, day, "actual", 1_000).await, loud);
+    assert_eq!(stand.http.put(&url).json(&json!([])).send().await.unwrap().status(), 204);
+    assert_eq!(raw(&stand, &scope, day, "actual", 1_000).await, quiet);
+}

@@ -189,6 +189,15 @@ pub(super) fn big(resources: usize) -> Subscription {
     Subscription { lines: (0..resources).map(line).collect(), ..empty }
 }
 
+/// The same resource on the meter of another service; `None` where it cannot be of that.
+pub(super) fn resized(line: &Line, service: &str) -> Option<Line> {
+    let all = &*CATALOGUE;
+    let (region, _) = all.regions.iter().find(|(_, region)| std::ptr::eq(*region, line.region))?;
+    let (key, service) = all.services.get_key_value(service)?;
+    let is_kin = service.resource_type == line.service.resource_type && service.meter != line.service.meter;
+    is_kin.then(|| Line { service, meter: &METERS[&(*key, *region)], ..line.clone() })
+}
+
 fn subscription(
     (id, display_name, environment): (&str, &str, &'static str),
     agreement: Agreement,

@@ -4,6 +4,7 @@ use jiff::Span;
 use jiff::civil::Date;
 
 use super::line::{Charge, Line, quantity};
+use super::planted::Change;
 use super::row::{ChargeType, PricingModel, settings};
 use super::{Basis, Inheritance, Row, Subscription, View, arrival};
 
@@ -32,7 +33,10 @@ pub(crate) fn rows<'a>(
     days.flat_map(move |date| {
         let (is_final, inherits) = settings(date, wanted.view);
         let day = Day { date, subscription, wanted, is_final, inherits };
-        let made = subscription.lines.iter().flat_map(move |line| day.rows(line));
+        let plants = &wanted.view.plants;
+        let own = subscription.lines.iter().map(move |line| (line, plants.change(subscription, line, date)));
+        let planted = plants.lines(subscription, date).map(|line| (line, Change::NONE));
+        let made = own.chain(planted).flat_map(move |(line, change)| day.rows(line, change));
         made.filter(move |row| group.is_none_or(|group| group.eq_ignore_ascii_case(&row.line.group)))
     })
 }
@@ -47,19 +51,20 @@ struct Day<'a> {
 }
 
 impl<'a> Day<'a> {
-    fn rows(self, line: &'a Line) -> Vec<Row<'a>> {
+    fn rows(self, line: &'a Line, change: Change) -> Vec<Row<'a>> {
         let mut rows = match line.charge {
+            _ if !change.is_charged => Vec::new(),
             Charge::Usage | Charge::Bursty | Charge::Marketplace => {
-                vec![self.usage(line, PricingModel::OnDemand)]
+                vec![self.usage(line, PricingModel::OnDemand, change)]
             }
-            Charge::Spot => vec![self.usage(line, PricingModel::Spot)],
+            Charge::Spot => vec![self.usage(line, PricingModel::Spot, change)],
             Charge::MarketplacePurchase => self.at_once(line, 3, ChargeType::Purchase, line.daily),
             Charge::Refund => self.at_once(line, 21, ChargeType::Refund, -line.daily),
             Charge::Reservation => {
-                self.commitment(line, PricingModel::Reservation, ChargeType::UnusedReservation)
+                self.commitment(line, PricingModel::Reservation, ChargeType::UnusedReservation, change)
             }
             Charge::SavingsPlan => {
-                self.commitment(line, PricingModel::SavingsPlan, ChargeType::UnusedSavingsPlan)
+                self.commitment(line, PricingModel::SavingsPlan, ChargeType::UnusedSavingsPlan, change)
             }
         };
         rows.retain(|row| row.cost != 0 || row.quantity != 0);
@@ -67,10 +72,11 @@ impl<'a> Day<'a> {
     }
 
     /// By use: as much as is known of the day yet.
-    fn usage(self, line: &'a Line, pricing_model: PricingModel) -> Row<'a> {
-        let percents = line.price_percents(self.date, self.is_final);
-        let priced = |amount: i64| percents.iter().fold(amount, |amount, percent| amount * percent / 100);
-        let amount = self.known(priced(line.used(self.date)));
+    fn usage(self, line: &'a Line, pricing_model: PricingModel, change: Change) -> Row<'a> {
+        let percents =
+            line.price_percents(self.date, self.is_final).into_iter().chain([change.price_percent]);
+        let priced = |amount: i64| percents.clone().fold(amount, |amount, percent| amount * percent / 100);
+        let amount = self.known(priced(line.used(self.date) * change.used_percent / 100));
         let price = priced(line.first_price());
         let cost = if price == 0 { 0 } else { amount };
         Row { pricing_model, cost, quantity: quantity(amount, price), unit_price: price, ..self.row(line) }
@@ -85,10 +91,20 @@ impl<'a> Day<'a> {
         vec![Row { charge_type, cost, quantity: quantity(cost, price), unit_price: price, ..self.row(line) }]
     }
 
-    /// A purchase, and usage for nothing; or usage at what it was bought for, and what is left unused.
-    fn commitment(self, line: &'a Line, model: PricingModel, unused: ChargeType) -> Vec<Row<'a>> {
+    /// A purchase, and usage for nothing; or usage at what it was bought for, and what is left unused. What it does not cover is
+    /// paid on demand beside it.
+    fn commitment(
+        self,
+        line: &'a Line,
+        model: PricingModel,
+        unused: ChargeType,
+        change: Change,
+    ) -> Vec<Row<'a>> {
         let of_it = |row: Row<'a>| Row { pricing_model: model, commitment: Some(line), ..row };
-        let covered = line.covers.iter().map(|covered| {
+        let (covers, on_demand) =
+            if change.covers { (&line.covers[..], &[][..]) } else { (&[][..], &line.covers[..]) };
+        let on_demand = on_demand.iter().map(|covered| self.uncovered(covered));
+        let covered = covers.iter().map(|covered| {
             let price = covered.first_price() * COMMITTED_PERCENT / 100;
             let cost = self.known(covered.used_of_commitment(self.date));
             of_it(Row { cost, quantity: quantity(cost, price), unit_price: price, ..self.row(covered) })
@@ -97,7 +113,8 @@ impl<'a> Day<'a> {
             Basis::Actual => {
                 let whole = line.daily * i64::from(self.date.days_in_month());
                 let bought = self.at_once(line, 1, ChargeType::Purchase, whole).into_iter().map(of_it);
-                bought.chain(covered.map(|row| Row { cost: 0, unit_price: 0, ..row })).collect()
+                let covered = covered.map(|row| Row { cost: 0, unit_price: 0, ..row });
+                bought.chain(covered).chain(on_demand).collect()
             }
             Basis::Amortized => {
                 let mut rows: Vec<_> = covered.collect();
@@ -111,9 +128,17 @@ impl<'a> Day<'a> {
                     ..self.row(line)
                 };
                 rows.push(of_it(unused));
+                rows.extend(on_demand);
                 rows
             }
         }
+    }
+
+    /// Usage that a commitment paid for, on demand.
+    fn uncovered(self, covered: &'a Line) -> Row<'a> {
+        let price = covered.first_price();
+        let cost = self.known(covered.used_of_commitment(self.date)) * 100 / COMMITTED_PERCENT;
+        Row { cost, quantity: quantity(cost, price), unit_price: price, ..self.row(covered) }
     }
 
     fn known(self, amount: i64) -> i64 {

@@ -1,10 +1,13 @@
 //! Who looks at costs sees what is known at that moment.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::arrival;
 use super::inheritance::{Inheritance, Switches};
+use super::planted::{NothingToPlant, Planted, Plants};
+use super::{Subscriptions, arrival};
 use crate::clock::utc_day;
 
 /// The moment of looking, and the settings that rows were made with.
@@ -14,12 +17,13 @@ pub(crate) struct View {
     pub(super) switches: Switches,
     /// Whether what is not used of a commitment is charged at billing scopes alone.
     unused_above: bool,
+    pub(super) plants: Arc<Plants>,
 }
 
 impl View {
-    /// At that moment, without inherited tags.
+    /// At that moment, without inherited tags and with nothing planted.
     pub(crate) fn at(now: Timestamp) -> Self {
-        Self { now, switches: Switches::default(), unused_above: false }
+        Self { now, switches: Switches::default(), unused_above: false, plants: Arc::default() }
     }
 
     /// The same settings at another moment.
@@ -47,9 +51,20 @@ impl View {
         self.switches.last()
     }
 
+    /// Plants these causes, and no others.
+    pub(crate) fn plant(&mut self, orders: Vec<Planted>, all: &Subscriptions) -> Result<(), NothingToPlant> {
+        self.plants = self.plants.next(orders, all)?;
+        Ok(())
+    }
+
+    /// What is planted.
+    pub(crate) fn planted(&self) -> Vec<Planted> {
+        self.plants.orders()
+    }
+
     /// A text that changes whenever rows can: with each update of the costs, and with each switch.
     pub(crate) fn version(&self) -> String {
-        format!("{} {}", arrival::update(self.now), self.switches.count())
+        format!("{} {} {}", arrival::update(self.now), self.switches.count(), self.plants.number())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
