@@ -5,10 +5,11 @@
 //! | question | beside | what for |
 //! |---|---|---|
 //! | by group and meter, usage and unused commitments alone | quantity | usage and rate effects |
-//! | by group; the period before by day, if it has at most 93 | – | totals, other charges, weekdays |
+//! | by group; the period before by day, where there is a request left for it | – | totals, other charges, weekdays |
 //! | by pricing model, usage alone; of amortized costs | – | the coverage by commitments |
 //!
-//! So actual costs of two months take four query units, and amortized ones six.
+//! So actual costs of two months take four query units, and amortized ones six. A scope answers four requests a minute: where
+//! one period follows on the other, the first and the third question are asked of both at once.
 
 use std::sync::Arc;
 
@@ -17,21 +18,27 @@ use rust_decimal::Decimal;
 pub use baseline::{Baseline, CalendarUnit, baseline_of, baseline_of_unit, complete_until};
 pub use compared::Compared;
 
+use crate::compare::both::{Both, What};
 use crate::compare::compared::Frame;
 use crate::error::Error;
 use crate::invalid::InvalidQuery;
 use crate::money::{AmountOverflow, Currency};
 use crate::period::Period;
-use crate::plan::{Asked, Common, Selection, check_scope, meter};
+use crate::plan::{check_scope, meter};
 use crate::query::{Beside, Granularity, Grouping, Metric, Query, QueryResult};
 use crate::question::Condition;
 use crate::scope::Scope;
 
 mod baseline;
+mod both;
 mod compared;
 mod coverage;
 mod effects;
 mod weekdays;
+
+/// The requests that a scope answers in a minute:
+/// <https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation>
+const REQUESTS: usize = 4;
 
 /// What is compared.
 #[derive(Clone, Debug)]
@@ -54,14 +61,14 @@ pub struct Comparison {
 #[derive(Clone, Debug)]
 pub struct ComparePlan {
     frame: Frame,
-    /// By group and meter, before and after.
-    meters: [Asked; 2],
+    /// By group and meter.
+    meters: Both,
     /// Where among the groups of these the group and the meter are: one place where it is compared by meter.
     meter_places: [usize; 2],
-    /// By group, before and after.
-    groups: [Asked; 2],
-    /// By pricing model, before and after.
-    coverage: Result<[Asked; 2], &'static str>,
+    /// By group.
+    groups: Both,
+    /// By pricing model.
+    coverage: Result<Both, &'static str>,
     queries: Vec<Query>,
 }
 
@@ -79,20 +86,25 @@ impl ComparePlan {
         };
         let meter_places = [0, by_meter.len() - 1];
         let priced = has(&charge_type()).then(|| coverage::priced(charge_type()));
-        let meters = both(comparison, &by_meter, priced.as_ref(), Some(Beside::Quantity))?;
-        let groups = both(comparison, std::slice::from_ref(&comparison.by), None, None)?;
+        let what = What { shown: &by_meter, further: priced.as_ref(), beside: Some(Beside::Quantity) };
+        let meters = Both::in_fewest(comparison, &what)?;
         let coverage = match comparison.metric {
             Metric::Actual => Err(coverage::OF_AMORTIZED_ONLY),
             Metric::Amortized if !has(&pricing_model()) || !has(&charge_type()) => {
                 Err(coverage::NOT_IN_AGREEMENT)
             }
             Metric::Amortized => {
-                Ok(both(comparison, &[pricing_model()], Some(&coverage::usage(charge_type())), None)?)
+                let usage = coverage::usage(charge_type());
+                let what = What { shown: &[pricing_model()], further: Some(&usage), beside: None };
+                Ok(Both::in_fewest(comparison, &what)?)
             }
         };
-        let all = meters.iter().chain(&groups).chain(coverage.iter().flatten());
-        let queries = all.flat_map(Asked::queries).cloned().collect();
-        Ok(Self { frame: Frame::of(comparison), meters, meter_places, groups, coverage, queries })
+        let others = meters.count() + coverage.as_ref().map_or(0, Both::count);
+        let (groups, days) = groups(comparison, others)?;
+        let all = [Some(&meters), Some(&groups), coverage.as_ref().ok()];
+        let queries = all.into_iter().flatten().flat_map(Both::queries).cloned().collect();
+        let frame = Frame::of(comparison, days);
+        Ok(Self { frame, meters, meter_places, groups, coverage, queries })
     }
 
     /// What to ask, in the order in which [`Self::join`] wants the answers.
@@ -111,13 +123,10 @@ impl ComparePlan {
             return Err(Error::unexpected("answers to other questions than were asked"));
         }
         let mut left = answers;
-        let mut added_up = |both: &[Asked; 2], places: &[usize]| {
-            let mut next = |asked: &Asked| {
-                let (its, others) = left.split_at(asked.queries().len());
-                left = others;
-                asked.added_up(its, places)
-            };
-            Ok::<_, Error>([next(&both[0])?, next(&both[1])?])
+        let mut added_up = |both: &Both, places: &[usize]| {
+            let (its, others) = left.split_at(both.count());
+            left = others;
+            both.added_up(its, places)
         };
         let meters = added_up(&self.meters, &self.meter_places)?;
         let groups = added_up(&self.groups, &[0])?;
@@ -130,22 +139,14 @@ impl ComparePlan {
     }
 }
 
-/// What is asked of both periods.
-fn both(
-    comparison: &Comparison,
-    shown: &[Grouping],
-    further: Option<&Condition>,
-    beside: Option<Beside>,
-) -> Result<[Asked; 2], InvalidQuery> {
-    let Comparison { metric, before, after, .. } = *comparison;
-    let filter: Vec<Condition> = comparison.filter.iter().chain(further).cloned().collect();
-    let selection = Selection::new(shown, &[], &filter, &comparison.exclude)?;
-    let asked =
-        |period, granularity| Asked::new(Common { metric, period, granularity, beside }, selection.clone());
-    // The same query units, and the days' sums beside the whole. Of a part of the costs nobody wants them.
-    let days = beside.is_none() && further.is_none() && weekdays::are_known(before);
-    let granularity = if days { Granularity::Daily } else { Granularity::None };
-    Ok([asked(before, granularity)?, asked(after, Granularity::None)?])
+/// By group, of each period: what a question for one of them asks too. The period before by day, where that takes no request more
+/// or leaves them few enough beside the `others`; and whether it is.
+fn groups(comparison: &Comparison, others: usize) -> Result<(Both, bool), InvalidQuery> {
+    let what = What { shown: std::slice::from_ref(&comparison.by), further: None, beside: None };
+    let whole = Both::apart(comparison, &what, Granularity::None)?;
+    let by_day = Both::apart(comparison, &what, Granularity::Daily)?;
+    let affords = by_day.count() == whole.count() || by_day.count() + others <= REQUESTS;
+    Ok(if affords { (by_day, true) } else { (whole, false) })
 }
 
 fn pricing_model() -> Grouping {

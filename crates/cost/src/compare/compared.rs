@@ -21,12 +21,19 @@ pub(super) struct Frame {
     before: Period,
     after: Period,
     by_resource: bool,
+    /// Whether the period before is known by day.
+    days: bool,
 }
 
 impl Frame {
-    pub(super) fn of(comparison: &Comparison) -> Self {
+    pub(super) fn of(comparison: &Comparison, days: bool) -> Self {
         let by_resource = comparison.by.name().eq_ignore_ascii_case("ResourceId");
-        Self { before: comparison.before, after: comparison.after, by_resource }
+        Self { before: comparison.before, after: comparison.after, by_resource, days }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn is_by_day(&self) -> bool {
+        self.days
     }
 }
 
@@ -87,6 +94,8 @@ impl Parts {
             (Ok(_), Err(reason)) => self.coverage = Err(reason),
             (Err(_), _) => {}
         }
+        // Agreements that have less to ask for may leave room for the days.
+        self.frame.days &= more.frame.days;
         self.without_figure += more.without_figure;
         Ok(())
     }
@@ -115,7 +124,11 @@ impl Parts {
                 per_day_after: per_day(change.after, self.frame.after)?,
                 drivers,
                 rest,
-                calendar_effect: weekdays.effect(currency)?,
+                calendar_effect: if self.frame.days {
+                    weekdays.effect(currency)?
+                } else {
+                    Err(weekdays::NOT_BY_DAY)
+                },
                 coverage_before: ratio(0, currency)?,
                 coverage_after: ratio(1, currency)?,
             });

@@ -38,22 +38,22 @@ fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
+fn words(query: &Query) -> String {
+    let names: Vec<_> = query.grouping().iter().map(Grouping::name).collect();
+    format!("{} {} {:?}", query.period(), names.join("+"), query.granularity())
+}
+
 #[test]
 fn two_months_take_four_units_and_a_known_month_one_less() {
     let plan = ComparePlan::new(&months(Metric::Actual, "ServiceName"), None).unwrap();
     assert_eq!(plan.queries().iter().map(query_units).sum::<u32>(), 4);
-    let words = |query: &Query| {
-        let names: Vec<_> = query.grouping().iter().map(Grouping::name).collect();
-        format!("{} {} {:?}", query.period().from(), names.join("+"), query.granularity())
-    };
     assert_eq!(
         plan.queries().iter().map(words).collect::<Vec<_>>(),
         [
-            "2026-09-01 ServiceName+Meter None",
-            "2026-10-01 ServiceName+Meter None",
-            "2026-09-01 ServiceName Daily",
+            "2026-09-01 to 2026-10-31 ServiceName+Meter Monthly",
+            "2026-09-01 to 2026-09-30 ServiceName Daily",
             // What a question for the month by service asks too.
-            "2026-10-01 ServiceName None",
+            "2026-10-01 to 2026-10-31 ServiceName None",
         ]
     );
     let amortized = ComparePlan::new(&months(Metric::Amortized, "meter"), None).unwrap();
@@ -61,16 +61,94 @@ fn two_months_take_four_units_and_a_known_month_one_less() {
     assert_eq!(amortized.queries()[0].grouping().len(), 1);
 }
 
+/// A scope answers four requests a minute.
+#[test]
+fn a_comparison_takes_as_many_requests_as_a_scope_answers_in_a_minute() {
+    for (what, before, after, actual, amortized, units, by_day) in [
+        ("months", ["2026-09-01", "2026-09-30"], ["2026-10-01", "2026-10-31"], 3, 4, 4, [true, true]),
+        // Months with two that are not whole, of which the later is not over.
+        ("open months", ["2026-10-01", "2026-10-20"], ["2026-11-01", "2026-11-20"], 4, 6, 4, [true, true]),
+        ("weeks", ["2026-11-09", "2026-11-15"], ["2026-11-16", "2026-11-22"], 4, 6, 4, [true, true]),
+        ("63 days", ["2026-06-30", "2026-08-31"], ["2026-09-01", "2026-10-31"], 3, 4, 9, [false, false]),
+        ("62 days", ["2026-07-01", "2026-08-31"], ["2026-09-01", "2026-10-31"], 4, 4, 8, [true, false]),
+        ("quarters", ["2026-04-01", "2026-06-30"], ["2026-07-01", "2026-09-30"], 3, 4, 12, [false, false]),
+        (
+            "open quarters",
+            ["2026-07-01", "2026-08-20"],
+            ["2026-10-01", "2026-11-20"],
+            4,
+            6,
+            8,
+            [false, false],
+        ),
+        ("years", ["2024-01-01", "2024-12-31"], ["2025-01-01", "2025-12-31"], 4, 6, 48, [false, false]),
+        ("open years", ["2025-01-01", "2025-11-20"], ["2026-01-01", "2026-11-20"], 4, 6, 44, [false, false]),
+    ] {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        for (metric, requests, is_by_day) in
+            [(Metric::Actual, actual, by_day[0]), (Metric::Amortized, amortized, by_day[1])]
+        {
+            let comparison = Comparison {
+                before: period(day(before[0]), day(before[1])),
+                after: period(day(after[0]), day(after[1])),
+                ..months(metric, "ServiceName")
+            };
+            let plan = ComparePlan::new(&comparison, None).unwrap();
+            let asked: Vec<_> = plan.queries().iter().map(words).collect();
+            assert_eq!(asked.len(), requests, "{what}, {metric:?}: {asked:#?}");
+            assert_eq!(plan.frame.is_by_day(), is_by_day, "{what}, {metric:?}: {asked:#?}");
+            if metric == Metric::Actual {
+                assert_eq!(plan.queries().iter().map(query_units).sum::<u32>(), units, "{what}: {asked:#?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_the_agreement_lacks_is_not_asked() {
     let names: Vec<String> = ["ServiceName", "Meter", "chargetype"].map(str::to_owned).to_vec();
     let comparison = months(Metric::Amortized, "ServiceName");
     let plan = ComparePlan::new(&comparison, Some(&names)).unwrap();
-    assert_eq!(plan.queries().len(), 4);
+    assert_eq!(plan.queries().len(), 3);
     assert!(plan.queries()[0].filter().is_some());
     assert_eq!(plan.coverage.as_ref().err(), Some(&coverage::NOT_IN_AGREEMENT));
     let plan = ComparePlan::new(&comparison, Some(&names[..2])).unwrap();
     assert!(plan.queries().iter().all(|query| query.filter().is_none()));
+}
+
+/// Of an agreement without pricing models less is asked, which leaves requests for the days.
+#[test]
+fn days_that_are_known_of_one_scope_alone_are_not_those_of_all() {
+    let comparison = Comparison {
+        before: period(date(2026, 7, 1), date(2026, 8, 31)),
+        after: period(date(2026, 9, 1), date(2026, 10, 31)),
+        ..months(Metric::Amortized, "ServiceName")
+    };
+    let (one, eur) = (Decimal::ONE, "EUR");
+    let costs = [date(2026, 8, 1), date(2026, 10, 1)].map(|day| Raw {
+        day,
+        currency: eur,
+        actual: one,
+        amortized: one,
+        usd: one,
+        quantity: one,
+        values: BTreeMap::from([("ServiceName", "SQL")]),
+    });
+    let names = ["ServiceName", "Meter"].map(str::to_owned);
+    let [poor, rich] = [Some(&names[..]), None].map(|names| {
+        let plan = ComparePlan::new(&comparison, names).unwrap();
+        let answers: Vec<_> =
+            plan.queries().iter().map(|query| Arc::new(raw::answer(&costs, query))).collect();
+        plan.join(&answers).unwrap()
+    });
+    let calendar = |parts: &[&Compared]| {
+        let merged = Compared::merged(parts.iter().map(|part| (*part).clone())).unwrap();
+        merged.currencies(1).unwrap()[0].calendar_effect
+    };
+    assert!(calendar(&[&poor]).is_ok());
+    for parts in [[&poor, &rich], [&rich, &poor]] {
+        assert_eq!(calendar(&parts), Err(weekdays::NOT_BY_DAY));
+    }
 }
 
 /// Answers to an actual comparison of two months by resource: meters before and after, then what each costs in all.
@@ -83,17 +161,18 @@ fn compared(meters: [&[(&str, &str, &str, &str)]; 2], groups: [&[(&str, &str)]; 
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
     };
     let result = |rows: Vec<Row>| Arc::new(QueryResult { rows, ..QueryResult::default() });
-    let meters = meters.map(|rows| {
-        result(
-            rows.iter().map(|(key, meter, cost, used)| row(&[key, meter], cost, Some(used), None)).collect(),
-        )
+    let months = [date(2026, 9, 1), date(2026, 10, 1)].into_iter().zip(meters);
+    let meters = months.flat_map(|(month, rows)| {
+        let row = |&(key, meter, cost, used): &_| row(&[key, meter], cost, Some(used), Some(month));
+        rows.iter().map(row).collect::<Vec<_>>()
     });
+    let meters = result(meters.collect());
     let mut day = Some(date(2026, 9, 1));
     let groups = groups.map(|rows| {
         let day = day.take();
         result(rows.iter().map(|(key, cost)| row(&[key], cost, None, day)).collect())
     });
-    let answers: Vec<_> = meters.into_iter().chain(groups).collect();
+    let answers: Vec<_> = std::iter::once(meters).chain(groups).collect();
     plan.join(&answers).unwrap().currencies(10).unwrap()
 }
 
@@ -291,13 +370,19 @@ fn any_comparison() -> impl Strategy<Value = Comparison> {
     };
     let conditions = || proptest::collection::vec(condition(), 0..2);
     let length = || prop_oneof![20_i32..60, 0_i32..150];
-    (name, 0_i32..30, length(), length(), conditions(), conditions(), any::<bool>()).prop_map(
-        |(name, back, after, before, filter, exclude, amortized)| {
+    let metric = proptest::sample::select(vec![Metric::Actual, Metric::Amortized]);
+    // Most follow on each other.
+    let gap = prop_oneof![Just(0), Just(0), 0_i32..40];
+    let lengths = (0_i32..30, length(), length(), any::<bool>(), gap);
+    (name, lengths, conditions(), conditions(), metric).prop_map(
+        |(name, (back, after, before, of_months, gap), filter, exclude, metric)| {
             let to = TODAY - back.days();
             let from = to - after.days();
-            let last = from.yesterday().unwrap();
+            // Months that tell the periods apart.
+            let from = if of_months { from.first_of_month() } else { from };
+            let last = from.yesterday().unwrap() - gap.days();
             Comparison {
-                metric: if amortized { Metric::Amortized } else { Metric::Actual },
+                metric,
                 before: period(last - before.days(), last),
                 after: period(from, to),
                 by: by(name),
@@ -308,7 +393,11 @@ fn any_comparison() -> impl Strategy<Value = Comparison> {
     )
 }
 
-fn check(expected: &Expected<'_>, difference: &Difference, exact_groups: bool) -> Result<(), TestCaseError> {
+fn check(
+    expected: &Expected<'_>,
+    difference: &Difference,
+    (exact_groups, by_day): (bool, bool),
+) -> Result<(), TestCaseError> {
     let currency = difference.currency.to_string();
     let Comparison { before, after, by, metric, .. } = expected.comparison;
     let change = |counts: &dyn Fn(&Raw) -> bool| {
@@ -343,7 +432,7 @@ fn check(expected: &Expected<'_>, difference: &Difference, exact_groups: bool) -
     let days = |period: &Period| i128::from((period.to() - period.from()).get_days() + 1);
     prop_assert_eq!(difference.per_day_before, ratio(units(difference.change.before, 8), days(before), 8));
     prop_assert_eq!(difference.per_day_after, ratio(units(difference.change.after, 8), days(after), 8));
-    let calendar = (days(before) <= 93).then(|| expected.calendar(&currency)).flatten();
+    let calendar = by_day.then(|| expected.calendar(&currency)).flatten();
     prop_assert_eq!(difference.calendar_effect.ok(), calendar);
     let known = *metric == Metric::Amortized && expected.tells_usage;
     let coverage = |period| known.then(|| expected.coverage(period, &currency)).flatten();
@@ -376,14 +465,17 @@ proptest! {
         let met: std::collections::BTreeSet<_> = expected
             .raws
             .iter()
-            .filter(|raw| comparison.before.from() <= raw.day && raw.day <= comparison.after.to())
+            .filter(|raw| {
+                let is_in = |period: &Period| (period.from()..=period.to()).contains(&raw.day);
+                is_in(&comparison.before) || is_in(&comparison.after)
+            })
             .map(|raw| raw.currency.to_owned())
             .collect();
         let found: Vec<_> = differences.iter().map(|difference| difference.currency.to_string()).collect();
         prop_assert_eq!(found, met.into_iter().collect::<Vec<_>>());
         for difference in &differences {
             prop_assert!(difference.drivers.len() <= top);
-            check(&expected, difference, comparison.exclude.is_empty())?;
+            check(&expected, difference, (comparison.exclude.is_empty(), plan.frame.is_by_day()))?;
         }
     }
 }

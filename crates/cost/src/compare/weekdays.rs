@@ -9,16 +9,9 @@ use crate::breakdown::Cells;
 use crate::money::{AmountOverflow, Currency, Exact, Sum};
 use crate::period::Period;
 
-/// The longest period that is asked by day: three queries, which a scope answers within its minute.
-const MOST_DAYS: i32 = 93;
-
-const UNKNOWN: &str = "the period before is longer than 93 days, of which single days are not asked";
+pub(super) const NOT_BY_DAY: &str = "single days of so long a period before take more than the four requests that Azure answers of a \
+    scope in a minute";
 const WEEKDAY_MISSING: &str = "the period before has not every weekday of the period after";
-
-/// Whether a period's single days are asked for.
-pub(super) fn are_known(period: Period) -> bool {
-    days(period) <= MOST_DAYS
-}
 
 /// How many days a period has.
 pub(super) fn days(period: Period) -> i32 {
@@ -45,9 +38,6 @@ impl Weekdays {
     }
 
     pub(super) fn effect(&self, currency: Currency) -> Result<Result<Decimal, &'static str>, AmountOverflow> {
-        if !are_known(self.before) {
-            return Ok(Err(UNKNOWN));
-        }
         let (before, after) = (count(self.before), count(self.after));
         let mut effect = Exact::from(0);
         for (weekday, (before, after)) in (0_i8..).zip(before.into_iter().zip(after)) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::breakdown::{Cells, Figures};
 use crate::error::Error;
 use crate::invalid::InvalidQuery;
@@ -65,23 +67,50 @@ impl Asked {
     /// Adds the answers up, by the groups at these places.
     pub(crate) fn added_up(&self, answers: &[Arc<QueryResult>], places: &[usize]) -> Result<Cells, Error> {
         let mut cells = Cells::default();
-        let Some(selection) = &self.selection else { return Ok(cells) };
         for (part, answer) in self.queries.iter().zip(answers) {
-            if let Some(bound) = answer.truncated {
-                return Err(bound.into());
-            }
-            for row in answer.rows.iter().filter(|row| selection.admits(row)) {
-                let values = places.iter().map(|place| row.groups.get(*place).map_or("", String::as_str));
-                cells.add(values, self.figures(row, part.taken))?;
+            for row in self.admitted(answer)? {
+                cells.add(values(row, places), self.figures(row, part.taken))?;
             }
         }
         Ok(cells)
+    }
+
+    /// The same in two, without dates: of what is dated before a day, and of the others.
+    pub(crate) fn in_two(
+        &self,
+        answers: &[Arc<QueryResult>],
+        places: &[usize],
+        day: Date,
+    ) -> Result<[Cells; 2], Error> {
+        let mut cells = [Cells::default(), Cells::default()];
+        for (part, answer) in self.queries.iter().zip(answers) {
+            for row in self.admitted(answer)? {
+                let figures = self.figures(row, part.taken);
+                let side = usize::from(figures.date.is_some_and(|date| date >= day));
+                cells[side].add(values(row, places), Figures { date: None, ..figures })?;
+            }
+        }
+        Ok(cells)
+    }
+
+    /// The rows of an answer that count.
+    fn admitted<'a>(&'a self, answer: &'a QueryResult) -> Result<impl Iterator<Item = &'a Row>, Error> {
+        if let Some(bound) = answer.truncated {
+            return Err(bound.into());
+        }
+        let selection = self.selection.as_ref();
+        Ok(answer.rows.iter().filter(move |row| selection.is_some_and(|selection| selection.admits(row))))
     }
 
     fn figures(&self, row: &Row, taken: bool) -> Figures {
         let date = coarser(row.date, self.common.granularity);
         Figures { date, cost: row.cost, beside: row.beside, taken }
     }
+}
+
+/// The values of a row at these places.
+fn values<'a>(row: &'a Row, places: &'a [usize]) -> impl Iterator<Item = &'a str> + Clone {
+    places.iter().map(|place| row.groups.get(*place).map_or("", String::as_str))
 }
 
 impl Common {
