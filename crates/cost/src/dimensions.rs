@@ -20,7 +20,7 @@ use crate::pages::Pages;
 use crate::query::{API_VERSION, check_name};
 use crate::scope::Scope;
 
-pub use tags::TagPages;
+pub use tags::{TagKeys, TagPages};
 
 mod tags;
 
@@ -39,6 +39,8 @@ pub struct Dimension {
     pub values: Vec<String>,
     /// How many values there are in all.
     pub total: u64,
+    /// Whether the list of its values goes on after the most pages that are read.
+    pub truncated: bool,
     /// Whether costs can be grouped by it.
     pub groups: bool,
     /// Whether they can be filtered by it.
@@ -48,7 +50,8 @@ pub struct Dimension {
 impl Dimension {
     /// One that no cost has.
     pub fn without_values(name: &str) -> Self {
-        Self { name: name.to_owned(), values: Vec::new(), total: 0, groups: false, filters: false }
+        let name = name.to_owned();
+        Self { name, values: Vec::new(), total: 0, truncated: false, groups: false, filters: false }
     }
 
     /// The same with the values alone that hold this text; upper and lower case do not matter. Azure itself cannot look for it.
@@ -142,6 +145,8 @@ impl DimensionPages {
     /// Asks on at an address of our own: the link is `http` and holds spaces.
     fn follow(&mut self, skip: String) -> Result<bool, Error> {
         if self.read >= self.client.settings().most_pages {
+            // Of one dimension alone the link is followed.
+            self.found.iter_mut().for_each(|dimension| dimension.truncated = true);
             return Ok(false);
         }
         let mut parameters = self.parameters.clone();
@@ -228,6 +233,7 @@ impl Properties {
             name: self.category.filter(|name| !name.is_empty())?,
             values: self.data.into_iter().map(Option::unwrap_or_default).collect(),
             total: self.total.unwrap_or_default(),
+            truncated: false,
             groups: self.grouping_enabled.unwrap_or(true),
             filters: self.filter_enabled.unwrap_or(true),
         })

@@ -57,7 +57,7 @@ pub use compare::{
     baseline_of, baseline_of_unit, complete_until,
 };
 pub use details::{CostDetails, DetailsLimits};
-pub use dimensions::{Dimension, DimensionPages, TagPages};
+pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
 pub use forecast::{
     Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,

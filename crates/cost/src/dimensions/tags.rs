@@ -26,8 +26,17 @@ impl Client {
         segments.extend(["providers", "Microsoft.Consumption", "tags"].map(str::to_owned));
         let url = self.endpoint(segments, &[("api-version", API_VERSION)]);
         let pages = Pages::starting_at(&url);
-        TagPages { client: self.clone(), kind: scope.kind(), url, pages, read: 0, keys: Vec::new() }
+        TagPages { client: self.clone(), kind: scope.kind(), url, pages, read: 0, found: TagKeys::default() }
     }
+}
+
+/// The keys of tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagKeys {
+    /// Each once, in Azure's order.
+    pub keys: Vec<String>,
+    /// Whether the list goes on after the most pages that are read.
+    pub truncated: bool,
 }
 
 /// A list of tags under way.
@@ -37,7 +46,7 @@ pub struct TagPages {
     url: Url,
     pages: Pages,
     read: u32,
-    keys: Vec<String>,
+    found: TagKeys,
 }
 
 impl TagPages {
@@ -55,15 +64,18 @@ impl TagPages {
         self.read += 1;
         let list = List::read(&answer)?;
         for key in list.tags.into_iter().flatten().filter_map(|tag| tag.key) {
-            if !self.keys.contains(&key) {
-                self.keys.push(key);
+            if !self.found.keys.contains(&key) {
+                self.found.keys.push(key);
             }
         }
-        Span::current().record("rows", self.keys.len());
-        let next = list.next_link.filter(|link| !link.trim().is_empty());
-        let Some(next) = next.filter(|_| self.read < self.client.settings().most_pages) else {
+        Span::current().record("rows", self.found.keys.len());
+        let Some(next) = list.next_link.filter(|link| !link.trim().is_empty()) else {
             return Ok(Page::read(false, quota));
         };
+        if self.read >= self.client.settings().most_pages {
+            self.found.truncated = true;
+            return Ok(Page::read(false, quota));
+        }
         let follow = self.client.arm_link(&next, "next page of tags").and_then(|next| {
             self.pages.follow(&next)?;
             Ok(next)
@@ -74,14 +86,14 @@ impl TagPages {
 }
 
 impl Paged for TagPages {
-    type Whole = Vec<String>;
+    type Whole = TagKeys;
 
     async fn next_page(&mut self, token: &SecretString) -> Result<Page, Error> {
         Page::or_not_now(self.next(token).await)
     }
 
-    fn whole(self) -> Vec<String> {
-        self.keys
+    fn whole(self) -> TagKeys {
+        self.found
     }
 }
 

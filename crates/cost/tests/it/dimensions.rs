@@ -1,4 +1,4 @@
-use cost::{Client, Dimension, Page, Paged, Scope};
+use cost::{Client, Dimension, Page, Paged, Scope, TagKeys};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 
@@ -109,12 +109,44 @@ async fn the_keys_of_tags_are_listed_once() {
     };
     let next = format!("{}/more?page=2", azure.uri());
     in_turn(&azure, [page(&["env", "team"], Some(next)), page(&["team", "owner"], None)]).await;
-    assert_eq!(all(client(&azure).tag_pages(&prod_scope())).await, ["env", "team", "owner"]);
+    let found = all(client(&azure).tag_pages(&prod_scope())).await;
+    assert_eq!(
+        found,
+        TagKeys { keys: ["env", "team", "owner"].map(str::to_owned).to_vec(), truncated: false }
+    );
     assert!(requests(&azure).await[0].url.path().ends_with("/providers/Microsoft.Consumption/tags"));
 
     let azure = MockServer::start().await;
     always(&azure, status(204)).await;
-    assert!(all(client(&azure).tag_pages(&prod_scope())).await.is_empty());
+    assert_eq!(all(client(&azure).tag_pages(&prod_scope())).await, TagKeys::default());
+}
+
+#[tokio::test]
+async fn a_list_of_more_pages_than_are_read_says_that_it_goes_on() {
+    for (pages, truncated) in [(40, false), (41, true)] {
+        let azure = MockServer::start().await;
+        let link = |next: usize| format!("{}/more?page={next}", azure.uri());
+        let tags = |number: usize| {
+            let next = (number < pages).then(|| link(number + 1));
+            ok(&json!({"properties": {"tags": [{"key": format!("k{number}")}], "nextLink": next}}))
+        };
+        in_turn(&azure, (1..=pages).map(tags)).await;
+        let found = all(client(&azure).tag_pages(&prod_scope())).await;
+        assert_eq!((found.keys.len(), found.truncated), (40, truncated));
+        assert_eq!(requests(&azure).await.len(), 40);
+
+        let azure = MockServer::start().await;
+        let values = |number: usize| {
+            let next = (number < pages).then(|| format!("http://azure/x?$skiptoken={number}"));
+            let properties =
+                json!({"category": "ResourceId", "data": [format!("v{number}")], "nextLink": next});
+            ok(&json!({"value": [{"properties": properties}]}))
+        };
+        in_turn(&azure, (1..=pages).map(values)).await;
+        let found = all(client(&azure).value_pages(&billing(), "ResourceId").unwrap()).await.remove(0);
+        assert_eq!((found.values.len(), found.truncated), (40, truncated));
+        assert_eq!(found.holding("v4").truncated, truncated, "what was not read may hold it too");
+    }
 }
 
 async fn may_read(client: &Client, scope: &Scope) -> Option<bool> {

@@ -150,7 +150,7 @@ impl ToolContext {
     }
 
     /// The keys of a scope's tags.
-    pub(super) async fn tag_keys(&self, scope: &cost::Scope) -> Result<Vec<String>, Failure> {
+    pub(super) async fn tag_keys(&self, scope: &cost::Scope) -> Result<cost::TagKeys, Failure> {
         self.list(scope, self.azure.cost.tag_pages(scope)).await
     }
 

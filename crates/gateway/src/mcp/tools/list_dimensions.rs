@@ -12,7 +12,7 @@ use super::ask::dimension::title;
 use super::ask::nearest::{nearest, quoted};
 use super::ask::question::DimensionsInput;
 use super::run::all_failed;
-use super::scopes::Scopes;
+use super::scopes::{Scopes, called};
 use super::told::{MOST_BYTES, MOST_TEXT, More, Partial, length, missing};
 use crate::mcp::answer::{Answer, Failure, ToolError};
 use crate::mcp::context::ToolContext;
@@ -43,6 +43,9 @@ pub(in crate::mcp) struct Output {
     scopes: Vec<String>,
     /// Those that did not.
     partial: Vec<Partial>,
+    /// Whether a list of Azure's goes on after what is read of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
     /// What a reader must know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -119,7 +122,7 @@ where
 async fn every(
     context: &ToolContext,
     input: &DimensionsInput,
-    scopes: Scopes,
+    mut scopes: Scopes,
 ) -> Result<Answer<Output>, Failure> {
     let ask = |scope| async move {
         let (dimensions, keys) = futures::join!(context.dimensions(scope), context.tag_keys(scope));
@@ -128,10 +131,11 @@ async fn every(
     let (told, partial) = of_each(&scopes, ask).await?;
     let mut keys = BTreeSet::new();
     let mut dimensions: Vec<Dimension> = Vec::new();
-    let mut answered = Vec::new();
+    let (mut answered, mut truncated) = (Vec::new(), Vec::new());
     for (scope, (of_scope, keys_of_scope)) in told {
         answered.push(scope.to_string());
-        keys.extend(keys_of_scope);
+        truncated.extend(keys_of_scope.truncated.then(|| goes_on(scope, "tag keys")));
+        keys.extend(keys_of_scope.keys);
         for dimension in of_scope {
             merge(&mut dimensions, dimension);
         }
@@ -142,12 +146,17 @@ async fn every(
     dimensions
         .retain(|dimension| holds(&dimension.name) || dimension.values.iter().any(|value| holds(value)));
     keys.retain(|key| holds(key));
-    Ok(catalogue(
-        &dimensions,
-        &keys.into_iter().collect::<Vec<_>>(),
-        input,
-        &Around { answered, partial, scopes },
-    ))
+    let around = Around::new(answered, partial, &mut scopes, truncated);
+    Ok(catalogue(&dimensions, &keys.into_iter().collect::<Vec<_>>(), input, &around))
+}
+
+/// Says that a list of Azure's was not read to its end, and where all of what is wanted can be had.
+fn goes_on(scope: &Scope, what: &str) -> String {
+    format!(
+        "Azure's list of {what} at {} goes on after what is here, which is as far as it is read: some are missing. Ask for a \
+         narrower scope, such as a resource group.",
+        called(scope)
+    )
 }
 
 /// A dimension of another scope: its values beside those that are known.
@@ -168,13 +177,26 @@ fn merge(all: &mut Vec<Dimension>, dimension: Dimension) {
 }
 
 /// What stands around a list.
-struct Around {
+struct Around<'a> {
     answered: Vec<String>,
     partial: Vec<Partial>,
-    scopes: Scopes,
+    scopes: &'a Scopes,
+    truncated: bool,
 }
 
-impl Around {
+impl<'a> Around<'a> {
+    /// What is `truncated` is noted.
+    fn new(
+        answered: Vec<String>,
+        partial: Vec<Partial>,
+        scopes: &'a mut Scopes,
+        truncated: Vec<String>,
+    ) -> Self {
+        let is_truncated = !truncated.is_empty();
+        scopes.notes.extend(truncated);
+        Self { answered, partial, scopes, truncated: is_truncated }
+    }
+
     /// The text and the data without the list.
     fn begin(&self, sentence: String) -> (String, Output) {
         let mut lines = vec![sentence];
@@ -188,6 +210,7 @@ impl Around {
             total: 0,
             scopes: self.answered.iter().map(|path| foreign::exact(path)).collect(),
             partial: self.partial.clone(),
+            truncated: self.truncated,
             notes: self.scopes.notes.clone(),
             more: None,
         };
@@ -208,7 +231,7 @@ fn catalogue(
     dimensions: &[Dimension],
     keys: &[String],
     input: &DimensionsInput,
-    around: &Around,
+    around: &Around<'_>,
 ) -> Answer<Output> {
     let total = dimensions.len() + keys.len();
     let entries = dimensions.iter().map(Entry::Dimension).chain(keys.iter().map(|key| Entry::Key(key)));
@@ -287,13 +310,16 @@ fn rest(output: &mut Output, input: &DimensionsInput, next: usize, total: usize)
 async fn values_of(
     context: &ToolContext,
     input: &DimensionsInput,
-    scopes: Scopes,
+    mut scopes: Scopes,
     name: &str,
 ) -> Result<Answer<Output>, Failure> {
     let search = input.search.as_deref();
     let ask = |scope| context.dimension_values(scope, name, search);
     let (told, partial) = of_each(&scopes, ask).await?;
     let answered = told.iter().map(|(scope, _)| scope.to_string()).collect();
+    let of = format!("values of {}", foreign::name(name));
+    let truncated: Vec<_> =
+        told.iter().filter(|(_, found)| found.truncated).map(|(scope, _)| goes_on(scope, &of)).collect();
     let mut values: BTreeMap<String, String> = BTreeMap::new();
     for (_, dimension) in told {
         for value in dimension.values.into_iter().filter(|value| !value.is_empty()) {
@@ -304,7 +330,7 @@ async fn values_of(
     if values.is_empty() && search.is_none() {
         check_name(context, &scopes, name).await?;
     }
-    Ok(list(name, &values, input, &Around { answered, partial, scopes }))
+    Ok(list(name, &values, input, &Around::new(answered, partial, &mut scopes, truncated)))
 }
 
 /// Refuses a dimension that the agreements have not.
@@ -321,7 +347,7 @@ async fn check_name(context: &ToolContext, scopes: &Scopes, name: &str) -> Resul
     Err(ToolError::new("invalid_query", foreign::message(&detail)).into())
 }
 
-fn list(name: &str, values: &[String], input: &DimensionsInput, around: &Around) -> Answer<Output> {
+fn list(name: &str, values: &[String], input: &DimensionsInput, around: &Around<'_>) -> Answer<Output> {
     let of = input
         .search
         .as_deref()
@@ -349,4 +375,32 @@ fn list(name: &str, values: &[String], input: &DimensionsInput, around: &Around)
     (output.dimension, output.values, output.total) = (Some(name.to_owned()), Some(shown), values.len());
     text.push_str(&rest(&mut output, input, count, values.len()));
     Answer { text, data: output }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_goes_on_is_told_with_what_to_do() {
+        let prod: Scope = "/subscriptions/10000000-0000-4000-8000-000000000001".parse().unwrap();
+        let input: DimensionsInput = serde_json::from_value(json!({})).unwrap();
+        for said in [Vec::new(), vec![goes_on(&prod, "tag keys")]] {
+            let is_truncated = !said.is_empty();
+            let mut scopes = Scopes::known(vec![prod.clone()], Vec::new());
+            let around = Around::new(vec![prod.to_string()], Vec::new(), &mut scopes, said);
+            for Answer { text, data } in
+                [catalogue(&[], &["env".to_owned()], &input, &around), list("Meter", &[], &input, &around)]
+            {
+                let data = serde_json::to_value(data).unwrap();
+                assert_eq!(data.get("truncated"), is_truncated.then_some(&json!(true)), "{data}");
+                assert_eq!(
+                    text.contains("Azure's list of tag keys at subscription 1"),
+                    is_truncated,
+                    "{text}"
+                );
+                assert_eq!(text.contains("Ask for a narrower scope"), is_truncated, "{text}");
+            }
+        }
+    }
 }

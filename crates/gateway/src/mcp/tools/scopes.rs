@@ -92,6 +92,14 @@ impl Scopes {
     }
 }
 
+#[cfg(test)]
+impl Scopes {
+    /// Scopes that were found, and names that mean none.
+    pub(super) fn known(all: Vec<Scope>, unseen: Vec<Failed>) -> Self {
+        Self { all, unseen, names: BTreeMap::new(), title: "Some scopes".to_owned(), notes: Vec::new() }
+    }
+}
+
 /// A management group or a billing scope: it holds subscriptions.
 pub(super) const fn is_wide(scope: &Scope) -> bool {
     matches!(scope, Scope::ManagementGroup(_) | Scope::Billing { .. })
@@ -197,7 +205,7 @@ async fn members(
 /// The subscriptions that a wide scope has costs of, where all are known.
 async fn within(context: &ToolContext, scope: &Scope) -> Result<Option<BTreeSet<SubscriptionId>>, Failure> {
     match context.dimension_values(scope, "SubscriptionId", None).await {
-        Ok(found) if found.total <= found.values.len() as u64 => {
+        Ok(found) if !found.truncated && found.total <= found.values.len() as u64 => {
             Ok(found.values.iter().map(|value| id_in(value)).collect())
         }
         Ok(_) | Err(Failure::Tool(_)) => Ok(None),
@@ -349,7 +357,7 @@ mod tests {
             .to_vec();
         let names =
             all[..1].iter().filter_map(|one| Some((one.subscription()?, "Prod".to_owned()))).collect();
-        let scopes = Scopes { all, unseen: Vec::new(), names, title: String::new(), notes: Vec::new() };
+        let scopes = Scopes { names, ..Scopes::known(all, Vec::new()) };
         let failed = |scope| scopes.failed(scope, ToolError::new("no_access", String::new())).name;
         assert_eq!([failed(&scopes.all[0]), failed(&scopes.all[1])], [Some("Prod".to_owned()), None]);
     }

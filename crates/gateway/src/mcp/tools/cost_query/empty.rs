@@ -114,14 +114,15 @@ async fn values(
     let mut there = Vec::new();
     for scope in scopes {
         let found = match by {
-            Grouping::Tag(_) => context.tag_keys(scope).await,
+            Grouping::Tag(_) => context.tag_keys(scope).await.map(|found| (found.keys, found.truncated)),
             Grouping::Dimension(name) => {
-                context.dimension_values(scope, name, None).await.map(|found| found.values)
+                let found = context.dimension_values(scope, name, None).await;
+                found.map(|found| (found.values, found.truncated))
             }
         };
         match found {
-            Ok(values) => there.extend(values),
-            Err(Failure::Tool(_)) => return Ok(None),
+            Ok((values, false)) => there.extend(values),
+            Ok((_, true)) | Err(Failure::Tool(_)) => return Ok(None),
             Err(refused) => return Err(refused),
         }
     }
