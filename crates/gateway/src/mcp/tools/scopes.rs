@@ -38,7 +38,7 @@ impl Scopes {
     /// Says what is no scope, and what cannot be asked together.
     pub(super) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
         let forms: Vec<_> = asked.iter().map(|text| form::read(text)).collect::<Result<_, _>>()?;
-        let needs_names = forms.is_empty() || forms.iter().any(|form| matches!(form, form::Form::Name(_)));
+        let needs_names = forms.is_empty() || forms.iter().any(form::Form::is_named);
         let seen = if needs_names { subscriptions(context).await? } else { Vec::new() };
         if forms.is_empty() {
             return every(seen);
@@ -331,6 +331,9 @@ pub(super) fn called(scope: &Scope) -> String {
 fn title(found: &[(Scope, Option<String>)], unseen: usize) -> String {
     match found {
         _ if unseen > 0 => format!("{} scopes", found.len() + unseen),
+        [(Scope::ResourceGroup { name: group, .. }, Some(name))] => {
+            format!("Resource group {} of {}", foreign::name(group.as_str()), foreign::name(name))
+        }
         [(_, Some(name))] => foreign::name(name),
         [(scope, None)] => {
             let mut called = called(scope);

@@ -80,8 +80,16 @@ pub(in crate::mcp::tools) fn read(word: &str, today: Date) -> Result<Span, Strin
     const MOST: usize = 6;
     let plain = plain(word);
     let span = if word.contains("..") { range(word, today) } else { None };
-    let span = span.or_else(|| counted(&plain, today)).or_else(|| one(&plain, today));
-    let span = span.or_else(|| range(word, today));
+    let is_range = word.contains("..");
+    let span = span.or_else(|| counted(&plain, today).filter(|_| !is_range));
+    let span = span.or_else(|| one(&plain, today).filter(|_| !is_range)).or_else(|| range(word, today));
+    let end = word.trim().strip_prefix("..").map(|end| end.trim_start_matches('.').trim());
+    if let Some(end) = end.filter(|end| span.is_none() && !end.is_empty()) {
+        return Err(format!(
+            "'{word:.40}' has no beginning: write one in front of it, such as '2026-01..{end:.40}', or '{end:.40}' alone for \
+             no more than that"
+        ));
+    }
     let (from, to) = span.ok_or_else(|| {
         let nearest = quoted(nearest(word, WORDS.iter().copied(), MOST));
         format!("'{word:.40}' is no period; the nearest are {nearest}; or give 'from' and 'to'")

@@ -1,6 +1,6 @@
 //! How people write a scope.
 
-use cost::Scope;
+use cost::{ResourceGroupName, Scope};
 
 use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::foreign;
@@ -13,21 +13,55 @@ pub(super) enum Form {
     Scope(Scope),
     /// A subscription by its name.
     Name(String),
+    /// A resource group of a subscription by its name.
+    Group(String, ResourceGroupName),
 }
 
-/// A subscription's id in any form, a path with or without its beginning, or a name.
+impl Form {
+    /// Whether it takes the names of subscriptions to know what is meant.
+    pub(super) const fn is_named(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Group(..))
+    }
+}
+
+/// A subscription's id in any form, a path with or without its beginning, or a name; with a resource group behind it.
 pub(super) fn read(text: &str) -> Result<Form, Failure> {
     let text = text.trim();
     if let Some(id) = id_in(text) {
         return Ok(Form::Scope(Scope::Subscription(id)));
     }
+    if let Some((subscription, group)) = group_of(text) {
+        return group_in(text, subscription, group);
+    }
     let Some(path) = path(text) else { return Ok(Form::Name(text.to_owned())) };
-    if let Some(group) = resource_within(&path) {
+    path.parse().map(Form::Scope).map_err(|error| invalid(&format!("'{text:.200}' is no scope: {error}.")))
+}
+
+/// What stands before and behind `/resourceGroups/`.
+fn group_of(text: &str) -> Option<(&str, &str)> {
+    const BETWEEN: &str = "/resourcegroups/";
+    let at = text.to_ascii_lowercase().find(BETWEEN)?;
+    let before = text[..at].trim_start_matches('/');
+    let subscription = before
+        .get(.."subscriptions/".len())
+        .filter(|word| word.eq_ignore_ascii_case("subscriptions/"))
+        .map_or(before, |word| &before[word.len()..]);
+    Some((subscription.trim(), text[at + BETWEEN.len()..].trim_end_matches('/')))
+        .filter(|(subscription, _)| !subscription.is_empty())
+}
+
+fn group_in(text: &str, subscription: &str, group: &str) -> Result<Form, Failure> {
+    if let Some((group, _)) = group.split_once('/') {
+        let group = format!("{subscription}/resourceGroups/{group}");
         return Err(invalid(&format!(
             "'{text:.200}' is a resource. Ask its resource group, {group}, with \"filter\": {{\"ResourceId\": [\"…\"]}}."
         )));
     }
-    path.parse().map(Form::Scope).map_err(|error| invalid(&format!("'{text:.200}' is no scope: {error}.")))
+    let name = group.parse().map_err(|error| invalid(&format!("'{text:.200}' is no scope: {error}.")))?;
+    Ok(match id_in(subscription) {
+        Some(subscription) => Form::Scope(Scope::ResourceGroup { subscription, name }),
+        None => Form::Group(subscription.to_owned(), name),
+    })
 }
 
 fn invalid(detail: &str) -> Failure {
@@ -53,14 +87,6 @@ fn path(text: &str) -> Option<String> {
     }
 }
 
-/// The resource group's path, where what stands behind it is a resource.
-fn resource_within(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let is = |at: usize, word: &str| parts.get(at).is_some_and(|part| part.eq_ignore_ascii_case(word));
-    let is_resource = parts.len() > 4 && is(0, "subscriptions") && is(2, "resourcegroups");
-    is_resource.then(|| format!("/{}", parts[..4].join("/")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +97,7 @@ mod tests {
         match read(text) {
             Ok(Form::Scope(scope)) => scope.to_string(),
             Ok(Form::Name(name)) => format!("name {name}"),
+            Ok(Form::Group(subscription, name)) => format!("group {name} of {subscription}"),
             Err(Failure::Tool(error)) => error.detail().to_owned(),
             Err(failure) => panic!("{}", failure.code()),
         }
@@ -103,20 +130,36 @@ mod tests {
         for name in ["Contoso Prod", "Subscriptions", "R&D / Web"] {
             assert_eq!(scope(name), format!("name {name}"));
         }
+        for (text, group) in [
+            ("Contoso Prod/resourceGroups/rg-web", "group rg-web of Contoso Prod"),
+            (" /Contoso Prod/resourcegroups/rg-web/ ", "group rg-web of Contoso Prod"),
+            ("subscriptions/Contoso Prod/resourceGroups/rg.web", "group rg.web of Contoso Prod"),
+            ("R&D / Web/ResourceGroups/web", "group web of R&D / Web"),
+        ] {
+            assert_eq!(scope(text), group, "{text}");
+        }
+        for text in [format!("{ID}/resourceGroups/web"), format!("Prod ({ID})/resourceGroups/web")] {
+            assert_eq!(scope(&text), format!("{subscription}/resourceGroups/web"), "{text}");
+        }
     }
 
     #[test]
     fn what_is_no_scope_is_said() {
-        let vm =
-            format!("/subscriptions/{ID}/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/vm");
-        assert!(
-            scope(&vm).contains(&format!("Ask its resource group, /subscriptions/{ID}/resourceGroups/web")),
-            "{}",
-            scope(&vm)
-        );
-        for text in
-            ["/subscriptions/x", "/nothing", "billingAccounts/..", &format!("/subscriptions/{ID}/tags/x")]
-        {
+        for subscription in [ID, "Contoso Prod"] {
+            let group = format!("{subscription}/resourceGroups/web");
+            let vm = scope(&format!("/subscriptions/{group}/providers/Microsoft.Compute/virtualMachines/vm"));
+            assert!(vm.contains(&format!("Ask its resource group, {group}, with ")), "{vm}");
+        }
+        let tags = format!("/subscriptions/{ID}/tags/x");
+        for text in [
+            "/subscriptions/x",
+            "/nothing",
+            "billingAccounts/..",
+            "Prod/resourceGroups/a b",
+            "Prod/resourceGroups/",
+            "/resourceGroups/web",
+            &tags,
+        ] {
             assert!(scope(text).contains("is no scope: "), "{text}: {}", scope(text));
         }
     }

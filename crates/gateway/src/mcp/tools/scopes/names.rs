@@ -21,16 +21,24 @@ pub(super) fn look_up(
             Form::Scope(scope) => found.push((scope, None)),
             Form::Name(name) => match named(seen, &name) {
                 Ok(one) => found.push((Scope::Subscription(one.id), Some(one.display_name.clone()))),
-                Err(error) => unseen.push(Failed {
-                    scope: foreign::exact(&name),
-                    name: None,
-                    called: format!("'{}'", foreign::name(&name)),
-                    error: *error,
-                }),
+                Err(error) => unseen.push(unknown(&name, *error)),
+            },
+            Form::Group(subscription, name) => match named(seen, &subscription) {
+                Ok(one) => found.push((
+                    Scope::ResourceGroup { subscription: one.id, name },
+                    Some(one.display_name.clone()),
+                )),
+                Err(error) => unseen.push(unknown(&format!("{subscription}/resourceGroups/{name}"), *error)),
             },
         }
     }
     (found, unseen)
+}
+
+/// What was asked for by a name that means no subscription, or several.
+fn unknown(asked: &str, error: ToolError) -> Failed {
+    let called = format!("'{}'", foreign::name(asked));
+    Failed { scope: foreign::exact(asked), name: None, called, error }
 }
 
 /// The one subscription of a name.
@@ -65,6 +73,11 @@ pub(super) fn all_named<'a>(
 
 #[cfg(test)]
 mod tests {
+    use cost::Client;
+    use serde_json::json;
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
     use super::*;
 
     #[test]
@@ -76,5 +89,33 @@ mod tests {
         let told: Vec<_> = unseen.iter().map(|failed| (failed.scope.as_str(), failed.error.code())).collect();
         assert_eq!(told, [("Nope_\u{7}", "subscription_not_found")]);
         assert!(unseen[0].error.detail().starts_with("You see no "), "{}", unseen[0].error.detail());
+    }
+
+    /// Subscriptions of these names, as Azure lists them.
+    async fn seen(names: &[&str]) -> Vec<Subscription> {
+        let entry = |(number, name): (usize, &&str)| {
+            let id = format!("10000000-0000-4000-8000-{:012}", number + 1);
+            json!({"subscriptionId": id, "displayName": name, "state": "Enabled"})
+        };
+        let all: Vec<_> = names.iter().enumerate().map(entry).collect();
+        let azure = MockServer::start().await;
+        let listed = ResponseTemplate::new(200).set_body_json(json!({"value": all}));
+        Mock::given(any()).respond_with(listed).mount(&azure).await;
+        let http = identity::outbound::local_client().unwrap();
+        let client = Client::new(http, azure.uri().parse().unwrap(), Vec::new());
+        client.subscriptions(&"token".into()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_group_is_found_in_the_subscription_of_a_name() {
+        let all = seen(&["Prod", "Twin", "twin"]).await;
+        let group = |subscription: &str| Form::Group(subscription.to_owned(), "web".parse().unwrap());
+        let (found, unseen) = look_up(vec![group("prod"), group("Twin"), group("Nope")], &all);
+        let found: Vec<_> = found.iter().map(|(scope, name)| (scope.to_string(), name.as_deref())).collect();
+        let path = "/subscriptions/10000000-0000-4000-8000-000000000001/resourceGroups/web";
+        assert_eq!(found, [(path.to_owned(), Some("Prod"))]);
+        let told: Vec<_> = unseen.iter().map(|failed| (failed.scope.as_str(), failed.error.code())).collect();
+        let (twin, nope) = ("Twin/resourceGroups/web", "Nope/resourceGroups/web");
+        assert_eq!(told, [(twin, "subscription_ambiguous"), (nope, "subscription_not_found")]);
     }
 }

@@ -100,6 +100,11 @@ fn a_wrong_word_is_answered_with_the_nearest() {
         ("last_99999999999_days", "nearest are '"),
         ("", "nearest are '"),
         ("ma", "nearest are '"),
+        ("..", "nearest are '"),
+        ("..2026-10", "such as '2026-01..2026-10', or '2026-10' alone"),
+        (" ...october ", "such as '2026-01..october', or 'october' alone"),
+        ("nowhere..2026-10", "nearest are '"),
+        ("2026-10..nowhere", "nearest are '"),
     ] {
         assert!(days(word).contains(nearest), "{word}: {}", days(word));
     }
