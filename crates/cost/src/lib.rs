@@ -77,6 +77,7 @@ pub use quota::{Quota, UnitsLeft, Waits};
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use series::{Day, Series, Weekly, mad, median, quantile};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
+pub use units::{counts_tokens, millions_of_tokens};
 pub use usage::Usage;
 
 mod breakdown;
@@ -112,4 +113,5 @@ mod retry;
 mod scope;
 mod series;
 mod subscriptions;
+mod units;
 mod usage;

@@ -28,3 +28,4 @@ mod spark;
 mod subscription;
 mod table;
 mod told;
+mod units;

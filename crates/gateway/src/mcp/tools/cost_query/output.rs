@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cost::{Line, Measures, Other, Quantity, share, unit_price};
+use cost::{Line, Measures, Other, Quantity, millions_of_tokens, share, unit_price};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -91,6 +91,12 @@ pub(super) struct Row {
     /// Cost by quantity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unit_price: Option<Option<String>>,
+    /// Of a model: the tokens in millions, whatever the unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    million_tokens: Option<String>,
+    /// Cost by those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_per_million_tokens: Option<String>,
     /// US dollars, by Microsoft's own conversion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) usd: Option<Option<String>>,
@@ -127,6 +133,8 @@ impl Row {
         let keys = names.iter().zip(line.keys.iter());
         let value = |value: &Option<String>| value.as_deref().map(foreign::exact);
         let used = measures.quantity.then_some(&line.quantity);
+        let tokens = millions_of_tokens(&line.quantity);
+        let price_of_tokens = tokens.and_then(|tokens| unit_price(line.cost.amount, tokens));
         Self {
             keys: keys.map(|(name, key)| (foreign::exact(name), value(key))).collect(),
             date: line.date,
@@ -139,13 +147,15 @@ impl Row {
                 _ => None,
             }),
             unit_price: measures.unit_price.then(|| price(line).map(exact)),
+            million_tokens: tokens.filter(|_| measures.quantity).map(exact),
+            price_per_million_tokens: price_of_tokens.filter(|_| measures.unit_price).map(exact),
             usd: measures.usd.then(|| line.usd.map(exact)),
         }
     }
 }
 
 /// The price of a line's one meter.
-pub(super) fn price(line: &Line) -> Option<Decimal> {
+fn price(line: &Line) -> Option<Decimal> {
     unit_price(line.cost.amount, amount(&line.quantity)?)
 }
 

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use cost::{
     Breakdown, Condition, Currency, Granularity, Grouping, Line, Measures, Money, Period, Quantity, Totals,
-    share,
+    counts_tokens, share,
 };
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::answer::{Known, Window, same_group};
-use super::output::price;
 use crate::mcp::answer::Failure;
 use crate::mcp::foreign;
 use crate::mcp::tools::ask::dimension::{in_words, title};
@@ -22,6 +21,7 @@ use crate::mcp::tools::shown::shown;
 use crate::mcp::tools::spark::bar;
 use crate::mcp::tools::table::Table;
 use crate::mcp::tools::told::{missing, sums};
+use crate::mcp::tools::units;
 
 /// The days or months of a series, each with a place in its bar.
 pub(super) struct Series {
@@ -114,9 +114,22 @@ pub(super) fn tail(known: &Known<'_>, window: &Window) -> String {
     if known.input.measures.usd {
         lines.push("US dollars are Microsoft's own conversion.".to_owned());
     }
+    let wants_price = known.input.measures.unit_price;
+    if wants_price && window.lines.iter().any(|line| has_tokens_of_no_unit(&line.quantity)) {
+        lines.push(
+            "A unit of these tokens is not known, and may be a thousand or a million: it comes from agreements that have \
+             UnitOfMeasure, where costs are grouped by Meter alone."
+                .to_owned(),
+        );
+    }
     lines.extend(known.days.caution().map(str::to_owned));
     lines.push(known.azure.line());
     format!("\n{}", lines.join("\n"))
+}
+
+/// Whether a price is of nobody knows how many tokens.
+fn has_tokens_of_no_unit(quantity: &Quantity) -> bool {
+    matches!(quantity, Quantity::Of { meter: Some(meter), unit: None, .. } if counts_tokens(meter))
 }
 
 /// ` with ServiceName Storage`: what the costs were narrowed by.
@@ -214,14 +227,10 @@ impl<'a> Columns<'a> {
         };
         cells.push(part + &of);
         if self.measures.quantity && self.series.is_none() {
-            cells.push(quantity(&first.quantity));
+            cells.push(units::quantity(&first.quantity));
         }
         if self.measures.unit_price && self.series.is_none() {
-            cells.push(
-                price(first)
-                    .map(|price| format!("{} {}", price.normalize(), cost.currency))
-                    .unwrap_or_default(),
-            );
+            cells.push(units::price(first).unwrap_or_default());
         }
         if self.measures.usd {
             let usd = group.iter().try_fold(Decimal::ZERO, |sum, line| sum.checked_add(line.usd?));
@@ -233,17 +242,5 @@ impl<'a> Columns<'a> {
         // An empty cell would be said to have no name.
         let or_none = |cell: String| if cell.is_empty() { "–".to_owned() } else { cell };
         Table::line(&cells.into_iter().map(or_none).collect::<Vec<_>>())
-    }
-}
-
-fn quantity(quantity: &Quantity) -> String {
-    match quantity {
-        Quantity::Of(of) => {
-            format!("{} {}", of.amount.round_dp(4).normalize(), of.unit.as_deref().unwrap_or_default())
-                .trim_end()
-                .to_owned()
-        }
-        Quantity::SeveralMeters => "several meters or units".to_owned(),
-        Quantity::NotAsked | Quantity::NotAskable | Quantity::NoFigure => String::new(),
     }
 }
