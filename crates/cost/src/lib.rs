@@ -11,6 +11,7 @@
 //! | `by_service` | the most asked query, ready made |
 //! | `question`, `plan` | a question of any length, with exclusions and quantities, as the fewest queries; answers joined, or made of answers |
 //! | `breakdown` | what a question's answers come to: lines, totals, the dearest groups and the rest |
+//! | `budgets` | budgets, what was spent of them by now, and when they will be used up |
 //! | `details` | the cost details report: start, poll, download, join |
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
@@ -46,6 +47,10 @@
 //! ```
 
 pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
+pub use budgets::{
+    Budget, BudgetFilter, BudgetList, BudgetPages, BudgetPeriod, BurnDown, Grain, Outlook, Phase, Spend,
+    SpendPlan, Spending, Threshold, ThresholdKind, UnreadBudget, Watches,
+};
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};
 pub use commitments::{
@@ -81,6 +86,7 @@ pub use units::{counts_tokens, millions_of_tokens};
 pub use usage::Usage;
 
 mod breakdown;
+mod budgets;
 mod by_service;
 mod caseless;
 mod challenge;

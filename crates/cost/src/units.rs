@@ -20,14 +20,14 @@ fn is_tokens(word: &str) -> bool {
 /// Tokens in millions, whether the meter counts them by one, by `1K` or by `1M`: exact. `None` where it counts something else, or
 /// where the agreement does not say what a unit is.
 pub fn millions_of_tokens(quantity: &Quantity) -> Option<Decimal> {
-    let Quantity::Of { meter, amount, unit: Some(unit) } = quantity else { return None };
-    let unit = Unit::read(unit)?;
+    let Quantity::Of(used) = quantity else { return None };
+    let unit = Unit::read(used.unit.as_deref()?)?;
     let of_tokens =
-        is_tokens(unit.things) || (unit.things.is_empty() && meter.as_deref().is_some_and(counts_tokens));
+        is_tokens(unit.things) || (unit.things.is_empty() && used.meter.as_deref().is_some_and(counts_tokens));
     if !of_tokens {
         return None;
     }
-    let mut tokens = amount.checked_mul(unit.count.into())?.normalize();
+    let mut tokens = used.amount.checked_mul(unit.count.into())?.normalize();
     // By the place of the point: nothing is divided, so nothing is rounded.
     match MILLION.checked_sub(unit.power) {
         Some(places) => tokens.set_scale(tokens.scale() + places).ok()?,
@@ -61,10 +61,11 @@ impl<'a> Unit<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::breakdown::OfOneMeter;
 
     fn millions(meter: &str, unit: Option<&str>, amount: &str) -> Option<String> {
         let (meter, unit) = (Some(meter.to_owned()), unit.map(str::to_owned));
-        let quantity = Quantity::Of { meter, unit, amount: amount.parse().unwrap() };
+        let quantity = Quantity::Of(Box::new(OfOneMeter { meter, unit, amount: amount.parse().unwrap() }));
         millions_of_tokens(&quantity).map(|tokens| tokens.to_string())
     }
 

@@ -35,6 +35,8 @@ pub const SPAN_COST_DIMENSIONS: &str = "cost.dimensions";
 pub const SPAN_COST_TAGS: &str = "cost.tags";
 /// Span: a page of a list of a scope's benefits, recommendations or lots (client).
 pub const SPAN_COST_LIST: &str = "cost.list";
+/// Span: a page of the budgets of a scope (client).
+pub const SPAN_COST_BUDGETS: &str = "cost.budgets";
 /// Span: what a person may do at a scope (client).
 pub const SPAN_COST_PERMISSIONS: &str = "cost.permissions";
 /// Span: the listing of subscriptions, all its pages (client).

@@ -1,6 +1,8 @@
 //! Fractions of amounts, exact until they are written: a decimal of 28 digits holds no third, and what is made of one would be
 //! rounded twice.
 
+use std::cmp::Ordering;
+
 use num_bigint::{BigInt, Sign};
 use rust_decimal::Decimal;
 
@@ -38,6 +40,18 @@ impl Exact {
             Sign::Minus => (-divisor.below, -divisor.above),
         };
         Some(Self { above: self.above * above, below: self.below * below })
+    }
+
+    /// Which of two is more.
+    pub(crate) fn compared(&self, other: &Self) -> Ordering {
+        (&self.above * &other.below).cmp(&(&other.above * &self.below))
+    }
+
+    /// The whole number that is not above it. `None` beyond 64 bits.
+    pub(crate) fn floor(&self) -> Option<i64> {
+        let (whole, left) = (&self.above / &self.below, &self.above % &self.below);
+        let whole = if left.sign() == Sign::Minus { whole - 1 } else { whole };
+        whole.try_into().ok()
     }
 
     /// To 10 decimals, half to even.
@@ -112,6 +126,18 @@ mod tests {
         }
         assert_eq!(unit_price(Decimal::ONE, Decimal::ZERO), None);
         assert_eq!(unit_price(Decimal::MAX, Decimal::ONE), None);
+    }
+
+    #[test]
+    fn a_fraction_has_a_floor_and_a_place_among_others() {
+        let of = |above: i32, below: i32| Exact::from(above).by(below.into()).unwrap();
+        for (above, below, floor) in [(7, 2, 3), (-7, 2, -4), (6, 2, 3), (-6, 2, -3), (0, 5, 0), (7, -2, -4)]
+        {
+            assert_eq!(of(above, below).floor(), Some(floor), "{above}/{below}");
+        }
+        assert_eq!(Exact::from(Decimal::MAX).floor(), None);
+        assert_eq!(of(1, 3).compared(&of(2, 6)), Ordering::Equal);
+        assert_eq!(of(-1, 3).compared(&of(1, -4)), Ordering::Less);
     }
 
     #[test]

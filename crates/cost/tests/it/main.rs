@@ -4,6 +4,7 @@
 
 mod as_it_is;
 mod commitments;
+mod budgets;
 mod details;
 mod dimensions;
 mod forecast;

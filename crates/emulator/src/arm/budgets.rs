@@ -129,7 +129,7 @@ fn described(state: &State, budget: &Budget, provider: Provider) -> Result<Value
     let provider = provider.name();
     let mut properties = budget.properties();
     let scope = QueryScope::parse(&budget.scope, &state.subscriptions)?;
-    if let Some(Evaluated { spend, forecast, unit }) = evaluated::of(budget, &scope, &state.view())? {
+    if let Some(Evaluated { spend, forecast, unit }) = evaluated::of(budget, &scope, &state.view()) {
         let spend = spend.map(number);
         properties["currentSpend"] = json!({"amount": spend, "unit": unit});
         if let Some(forecast) = forecast {

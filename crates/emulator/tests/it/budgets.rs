@@ -188,20 +188,21 @@ async fn what_is_made_at_one_provider_shows_at_the_other_on_a_switch() {
     }
 }
 
+/// 10^-8 of a decimal text.
+fn units(text: &str) -> i128 {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    sign * format!("{whole}{part:0<8}").parse::<i128>().unwrap()
+}
+
 /// Costs in 10^-8, of the raw rows of these days that pass.
 fn summed(stand: &Stand, scope: &str, days: (Date, Date), passes: impl Fn(&Value) -> bool) -> i128 {
     let rows = stand.emulator.raw_rows(scope, days.0..=days.1, false).unwrap();
-    let cost = |row: &Value| -> i128 {
-        let text = row["cost"].as_str().unwrap();
-        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-        sign * format!("{whole}{part:0<8}").parse::<i128>().unwrap()
-    };
-    rows.iter().filter(|row| passes(row)).map(cost).sum()
+    rows.iter().filter(|row| passes(row)).map(|row| units(row["cost"].as_str().unwrap())).sum()
 }
 
 fn amount(value: &Value) -> i128 {
-    (value.as_f64().unwrap_or_else(|| panic!("{value}")) * 1e8).round() as i128
+    units(&format!("{:.8}", value.as_f64().unwrap_or_else(|| panic!("{value}"))))
 }
 
 async fn spent(stand: &Stand, scope: &str, name: &str) -> Value {

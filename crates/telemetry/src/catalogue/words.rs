@@ -12,6 +12,7 @@ pub(super) const TEMPLATES: &[&str] = &[
     "/{container}/{blob}",
     "/{scope}/providers/Microsoft.Authorization/permissions",
     "/{scope}/providers/Microsoft.Consumption/tags",
+    "/{scope}/providers/Microsoft.CostManagement/budgets",
     "/{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operationId}",
     "/{scope}/providers/Microsoft.CostManagement/dimensions",
     "/{scope}/providers/Microsoft.CostManagement/forecast",

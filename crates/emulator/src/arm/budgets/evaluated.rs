@@ -11,7 +11,6 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::kept::{Budget, RESERVATIONS};
 use super::window::window;
 use crate::arm::costs::{Basis, Row, RowKind, View, Wanted};
-use crate::arm::errors::ArmError;
 use crate::arm::query::QueryScope;
 use crate::clock::utc_day;
 
@@ -32,22 +31,22 @@ pub(super) struct Evaluated {
 }
 
 /// What the last evaluation found; nothing of what watches reservations.
-pub(super) fn of(budget: &Budget, scope: &QueryScope, view: &View) -> Result<Option<Evaluated>, ArmError> {
+pub(super) fn of(budget: &Budget, scope: &QueryScope, view: &View) -> Option<Evaluated> {
     if budget.category == RESERVATIONS {
-        return Ok(None);
+        return None;
     }
     let unit = scope.currency();
     let (from, to) = window(budget.grain, (budget.start, budget.end), view.today());
     let done = last_evaluation(view.now()).min(midnight(to.saturating_add(1.day())));
     if done < budget.created {
-        return Ok(Some(Evaluated { spend: None, forecast: None, unit }));
+        return Some(Evaluated { spend: None, forecast: None, unit });
     }
     let costs = Costs { budget, scope, view: view.moved(done), unit };
     let day = utc_day(done);
     // On the day on which it begins anew nothing is known yet.
     let spend = if day <= from { 0 } else { costs.sum(from, day.min(to)) };
     let forecast = budget.forecasts().then(|| costs.forecast(from, to));
-    Ok(Some(Evaluated { spend: Some(spend), forecast, unit }))
+    Some(Evaluated { spend: Some(spend), forecast, unit })
 }
 
 fn last_evaluation(now: Timestamp) -> Timestamp {

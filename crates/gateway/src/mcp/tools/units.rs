@@ -17,7 +17,7 @@ pub(super) fn quantity(used: &Quantity) -> String {
         return format!("{} {TOKENS}", round(tokens));
     }
     let (amount, unit) = match used {
-        Quantity::Of { amount, unit, .. } => (round(*amount), unit.as_deref().unwrap_or_default().trim()),
+        Quantity::Of(of) => (round(of.amount), of.unit.as_deref().unwrap_or_default().trim()),
         Quantity::SeveralMeters => return "several meters or units".to_owned(),
         Quantity::NotAsked | Quantity::NotAskable | Quantity::NoFigure => return String::new(),
     };
@@ -33,11 +33,11 @@ pub(super) fn quantity(used: &Quantity) -> String {
 
 /// The price of one, to six digits: `0.253 EUR per Hour`, `10 EUR per million tokens`. Nothing where a line is of several meters.
 pub(super) fn price(line: &Line) -> Option<String> {
-    let Quantity::Of { amount, unit, .. } = &line.quantity else { return None };
+    let Quantity::Of(used) = &line.quantity else { return None };
     let tokens = millions_of_tokens(&line.quantity);
-    let of = unit.as_deref().unwrap_or_default().trim();
+    let of = used.unit.as_deref().unwrap_or_default().trim();
     let of = if tokens.is_some() { TOKENS } else { single(of).unwrap_or(of) };
-    let price = unit_price(line.cost.amount, tokens.unwrap_or(*amount))?.round_sf(DIGITS)?.normalize();
+    let price = unit_price(line.cost.amount, tokens.unwrap_or(used.amount))?.round_sf(DIGITS)?.normalize();
     let per = if of.is_empty() { String::new() } else { format!(" per {of}") };
     Some(format!("{price} {}{per}", line.cost.currency))
 }
@@ -52,7 +52,7 @@ fn single(unit: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use cost::Money;
+    use cost::{Money, OfOneMeter};
 
     use super::*;
 
@@ -62,7 +62,7 @@ mod tests {
             keys: Vec::new().into(),
             date: None,
             cost: Money::new(21.into(), "EUR".parse().unwrap()),
-            quantity: Quantity::Of { meter, unit, amount: amount.parse().unwrap() },
+            quantity: Quantity::Of(Box::new(OfOneMeter { meter, unit, amount: amount.parse().unwrap() })),
             usd: None,
         }
     }
@@ -84,7 +84,8 @@ mod tests {
             let said = (quantity(&line.quantity), price(&line).unwrap());
             assert_eq!(said, (used.to_owned(), price_of_one.to_owned()), "{unit:?}");
         }
-        let operations = Quantity::Of { meter: None, unit: Some("10K".to_owned()), amount: 3.into() };
+        let unit = Some("10K".to_owned());
+        let operations = Quantity::Of(Box::new(OfOneMeter { meter: None, unit, amount: 3.into() }));
         assert_eq!(quantity(&operations), "3 × 10K");
         let several = Line { quantity: Quantity::SeveralMeters, ..line(None, "1") };
         assert_eq!(

@@ -127,9 +127,9 @@ pub(super) fn tail(known: &Known<'_>, window: &Window) -> String {
     format!("\n{}", lines.join("\n"))
 }
 
-/// Whether a price is of nobody knows how many tokens.
+/// Whether a price is of tokens, and the agreement does not say of how many.
 fn has_tokens_of_no_unit(quantity: &Quantity) -> bool {
-    matches!(quantity, Quantity::Of { meter: Some(meter), unit: None, .. } if counts_tokens(meter))
+    matches!(quantity, Quantity::Of(of) if of.unit.is_none() && of.meter.as_deref().is_some_and(counts_tokens))
 }
 
 /// ` with ServiceName Storage`: what the costs were narrowed by.
