@@ -140,6 +140,7 @@ fn given(what: Given) -> Vec<String> {
             "list_subscriptions",
             "cost_query",
             "cost_compare",
+            "list_budgets",
             "list_dimensions",
             "cost_by_service",
             "cost_export",

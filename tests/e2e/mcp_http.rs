@@ -37,6 +37,7 @@ async fn every_tool_is_listed_for_everybody() {
                 "list_subscriptions",
                 "cost_query",
                 "cost_compare",
+                "list_budgets",
                 "list_dimensions",
                 "cost_by_service",
                 "cost_export"

@@ -154,10 +154,26 @@ impl ToolContext {
         self.list(scope, self.azure.cost.tag_pages(scope)).await
     }
 
+    /// The budgets of a scope, and when Azure gave them.
+    pub(super) async fn budgets(
+        &self,
+        scope: &cost::Scope,
+    ) -> Result<(cost::BudgetList, Timestamp), Failure> {
+        self.listed(scope, self.azure.cost.budget_pages(scope)).await
+    }
+
     async fn list<P: Paged>(&self, scope: &cost::Scope, pages: P) -> Result<P::Whole, Failure> {
+        Ok(self.listed(scope, pages).await?.0)
+    }
+
+    async fn listed<P: Paged>(
+        &self,
+        scope: &cost::Scope,
+        pages: P,
+    ) -> Result<(P::Whole, Timestamp), Failure> {
         let (listed, as_of) = self.services.engine.list(&self.azure, scope, pages, self.patience).await?;
         self.seen.note(scope, as_of);
-        Ok(listed)
+        Ok((listed, as_of))
     }
 
     /// The moment, by the service's clock.

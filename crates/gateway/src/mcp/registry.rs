@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Failure, ToolError};
 use super::context::ToolContext;
 use super::pending::Pending;
-use super::tools::{CostByService, CostCompare, CostExport, CostQuery, ListDimensions, ListSubscriptions};
+use super::tools::{
+    CostByService, CostCompare, CostExport, CostQuery, ListBudgets, ListDimensions, ListSubscriptions,
+};
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
 pub(super) static TOOLS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
@@ -23,6 +25,7 @@ pub(super) static TOOLS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         entry::<ListSubscriptions>(),
         entry::<CostQuery>(),
         entry::<CostCompare>(),
+        entry::<ListBudgets>(),
         entry::<ListDimensions>(),
         entry::<CostByService>(),
         entry::<CostExport>(),
@@ -132,6 +135,8 @@ fn types_only<'a>(values: impl Iterator<Item = &'a mut Value>) {
             Value::Object(members) => {
                 // A member of that name has a schema, which is an object.
                 members.retain(|name, value| value.is_object() || !SAID.contains(&name.as_str()));
+                // Which is so where nothing is said.
+                members.retain(|name, value| name != "additionalProperties" || *value != Value::Bool(true));
                 types_only(members.values_mut());
             }
             Value::Array(items) => types_only(items.iter_mut()),
@@ -178,7 +183,9 @@ mod tests {
     fn the_list_of_tools_is_short_enough_to_be_read() {
         const MOST: usize = 20_000;
         let listed = listed().to_string();
-        assert!(listed.len() < MOST, "{} bytes", listed.len());
+        let of_each: Vec<_> =
+            TOOLS.iter().map(|entry| (entry.name, json!(entry.tool()).to_string().len())).collect();
+        assert!(listed.len() < MOST, "{} bytes: {of_each:?}", listed.len());
     }
 
     #[test]

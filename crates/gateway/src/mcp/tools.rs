@@ -4,6 +4,7 @@ pub(super) use cost_by_service::CostByService;
 pub(super) use cost_compare::CostCompare;
 pub(super) use cost_export::CostExport;
 pub(super) use cost_query::CostQuery;
+pub(super) use list_budgets::ListBudgets;
 pub(super) use list_dimensions::ListDimensions;
 pub(super) use list_subscriptions::ListSubscriptions;
 
@@ -15,6 +16,7 @@ mod cost_by_service;
 mod cost_compare;
 mod cost_export;
 mod cost_query;
+mod list_budgets;
 mod list_dimensions;
 mod list_subscriptions;
 mod money;

@@ -16,6 +16,8 @@ auth_context = "c1"
 scopes = ["cost.read"]
 [tools.cost_compare]
 scopes = ["cost.read"]
+[tools.list_budgets]
+scopes = ["cost.read"]
 [tools.list_dimensions]
 scopes = ["cost.read"]
 "#;

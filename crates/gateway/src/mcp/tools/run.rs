@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cost::{Breakdown, ComparePlan, Compared, InvalidQuery, Plan, Query, QueryResult, Scope, query_units};
+use cost::{
+    Breakdown, ComparePlan, Compared, InvalidQuery, Plan, Query, QueryResult, Scope, Spend, SpendPlan,
+    query_units,
+};
 use futures::future::{join_all, try_join_all};
 
 use super::ask::nearest::{nearest, quoted};
@@ -46,6 +49,18 @@ impl Planned for ComparePlan {
     }
 
     fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Compared, cost::Error> {
+        self.join(answers)
+    }
+}
+
+impl Planned for SpendPlan {
+    type Part = Spend;
+
+    fn queries(&self) -> &[Query] {
+        self.queries()
+    }
+
+    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Spend, cost::Error> {
         self.join(answers)
     }
 }
@@ -101,7 +116,11 @@ where
 
 /// Asks one scope. Where its agreement has not all dimensions that the plan would like, and the question does without, it is
 /// planned once more.
-async fn one<P, F>(context: &ToolContext, scope: &Scope, plan: &F) -> Result<(P::Part, Used), Failure>
+pub(super) async fn one<P, F>(
+    context: &ToolContext,
+    scope: &Scope,
+    plan: &F,
+) -> Result<(P::Part, Used), Failure>
 where
     P: Planned,
     F: Fn(Option<&[String]>) -> Result<P, InvalidQuery> + Send + Sync,
@@ -134,7 +153,7 @@ async fn ask<P: Planned>(context: &ToolContext, scope: &Scope, plan: &P) -> Resu
 
 /// What answers took.
 #[derive(Default)]
-struct Used {
+pub(super) struct Used {
     answers: u64,
     azure: AzureUse,
 }
@@ -153,14 +172,26 @@ impl Used {
         self.azure.as_of = [self.azure.as_of, as_of].into_iter().flatten().min();
     }
 
-    fn add(&mut self, other: &Self) {
+    /// A list that came on so many pages takes no query units.
+    pub(super) fn count_list(&mut self, pages: u32, as_of: jiff::Timestamp) {
+        self.answers += 1;
+        self.azure.calls += u64::from(pages);
+        self.since(Some(as_of));
+    }
+
+    /// When the oldest part was given.
+    pub(super) const fn as_of(&self) -> Option<jiff::Timestamp> {
+        self.azure.as_of
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
         self.answers += other.answers;
         self.azure.calls += other.azure.calls;
         self.azure.query_units += other.azure.query_units;
         self.since(other.azure.as_of);
     }
 
-    fn told(self) -> AzureUse {
+    pub(super) fn told(self) -> AzureUse {
         AzureUse { cached: self.answers > 0 && self.azure.calls == 0, ..self.azure }
     }
 }

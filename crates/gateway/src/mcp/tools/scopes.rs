@@ -37,6 +37,25 @@ impl Scopes {
     /// # Errors
     /// Says what is no scope, and what cannot be asked together.
     pub(super) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
+        let named = Self::named(context, asked).await?;
+        let (scopes, mut inside) = overlap::by_path(named.all);
+        let members = members(context, &scopes).await?;
+        let (all, also_inside) = overlap::by_members(scopes, &members).map_err(|clash| refused(&clash))?;
+        inside.extend(also_inside);
+        let notes = named.notes.into_iter().chain(dropped(&inside)).collect();
+        Ok(Self { all, notes, ..named })
+    }
+
+    /// The same for what each scope has of its own, such as budgets: it is not in the list of a scope that holds it, but for resource
+    /// groups, which are in that of their subscription.
+    pub(super) async fn resolve_lists(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
+        let named = Self::named(context, asked).await?;
+        let (all, _) = overlap::by_list(named.all);
+        Ok(Self { all, ..named })
+    }
+
+    /// All that are named, or every subscription.
+    async fn named(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
         let forms: Vec<_> = asked.iter().map(|text| form::read(text)).collect::<Result<_, _>>()?;
         let needs_names = forms.is_empty() || forms.iter().any(form::Form::is_named);
         let seen = if needs_names { subscriptions(context).await? } else { Vec::new() };
@@ -47,17 +66,19 @@ impl Scopes {
         let title = title(&found, unseen.len());
         let name = |(scope, name): &(Scope, Option<String>)| Some((scope.subscription()?, name.clone()?));
         let names = found.iter().filter_map(name).collect();
-        let (scopes, mut inside) = overlap::by_path(found.into_iter().map(|(scope, _)| scope).collect());
-        let members = members(context, &scopes).await?;
-        let (all, also_inside) = overlap::by_members(scopes, &members).map_err(|clash| refused(&clash))?;
-        inside.extend(also_inside);
-        Ok(Self { all, unseen, names, title, notes: dropped(&inside).into_iter().collect() })
+        let all = found.into_iter().map(|(scope, _)| scope).collect();
+        Ok(Self { all, unseen, names, title, notes: Vec::new() })
+    }
+
+    /// The name of the subscription that a scope is, where it is known.
+    pub(super) fn name_of(&self, scope: &Scope) -> Option<&str> {
+        let is_whole = matches!(scope, Scope::Subscription(_));
+        scope.subscription().filter(|_| is_whole).and_then(|id| self.names.get(&id)).map(String::as_str)
     }
 
     /// What one of them refused.
     pub(super) fn failed(&self, scope: &Scope, error: ToolError) -> Failed {
-        let is_whole = matches!(scope, Scope::Subscription(_));
-        let name = scope.subscription().filter(|_| is_whole).and_then(|id| self.names.get(&id)).cloned();
+        let name = self.name_of(scope).map(str::to_owned);
         Failed { scope: scope.to_string(), name, called: called(scope), error }
     }
 
@@ -97,6 +118,12 @@ impl Scopes {
     /// Scopes that were found, and names that mean none.
     pub(super) fn known(all: Vec<Scope>, unseen: Vec<Failed>) -> Self {
         Self { all, unseen, names: BTreeMap::new(), title: "Some scopes".to_owned(), notes: Vec::new() }
+    }
+
+    /// One subscription by its name.
+    pub(super) fn of_subscription(id: SubscriptionId, name: &str) -> Self {
+        let (all, names) = (vec![Scope::Subscription(id)], BTreeMap::from([(id, name.to_owned())]));
+        Self { all, unseen: Vec::new(), names, title: name.to_owned(), notes: Vec::new() }
     }
 }
 

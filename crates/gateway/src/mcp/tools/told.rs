@@ -48,8 +48,13 @@ impl Partial {
     const MOST: usize = 240;
 
     pub(super) fn new(scope: &Scope, code: &str, detail: &str) -> Self {
+        Self::named(&scope.to_string(), code, detail)
+    }
+
+    /// A part that is no scope, by its id.
+    pub(super) fn named(id: &str, code: &str, detail: &str) -> Self {
         let detail = cost::visible(detail, Self::MOST);
-        Self { scope: foreign::exact(&scope.to_string()), code: code.to_owned(), detail, name: None }
+        Self { scope: foreign::exact(id), code: code.to_owned(), detail, name: None }
     }
 }
 

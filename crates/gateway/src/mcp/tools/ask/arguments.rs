@@ -63,6 +63,17 @@ impl Arguments {
         }
     }
 
+    /// Yes or no, in a word of either; left out it is no.
+    pub(super) fn truth(&mut self, name: &str) -> Result<bool, String> {
+        let Some(value) = self.take(name) else { return Ok(false) };
+        let word = text_of(&value).unwrap_or_default();
+        match word.trim().to_lowercase().as_str() {
+            "true" | "yes" | "1" => Ok(true),
+            "false" | "no" | "0" | "" if text_of(&value).is_some() => Ok(false),
+            _ => Err(format!("'{name}' is true or false, not {}", shown(&value))),
+        }
+    }
+
     /// A whole number within bounds.
     pub(super) fn number(&mut self, name: &str, least: usize, most: usize) -> Result<Option<usize>, String> {
         let Some(value) = self.take(name) else { return Ok(None) };

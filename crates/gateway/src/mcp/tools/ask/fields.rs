@@ -200,6 +200,17 @@ pub(in crate::mcp::tools) const DIMENSION: Field = Field {
     schema: || text("The dimension whose values are wanted. Left out: all dimensions and the tags' keys."),
 };
 
+pub(in crate::mcp::tools) const LIVE: Field = Field {
+    name: "live",
+    also: &["fresh", "live_spend", "with_live", "now", "current", "refresh"],
+    schema: || {
+        json!({
+            "type": "boolean",
+            "description": "Ask also what was spent by now, by each budget's filter: 1 query unit a budget and month, 12 at most. Default false.",
+        })
+    },
+};
+
 pub(in crate::mcp::tools) const SEARCH: Field = Field {
     name: "search",
     also: &["query", "contains", "q", "filter"],

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::fields::{
-    BASELINE, COMPARE_BY, DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY, GROUP_BY, MEASURES, METRIC,
-    MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES, SEARCH, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD, object,
+    BASELINE, COMPARE_BY, DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY, GROUP_BY, LIVE, MEASURES,
+    METRIC, MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES, SEARCH, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD,
+    object,
 };
 use super::{conditions, dimension, when, words};
 use crate::mcp::answer::{Failure, ToolError};
@@ -57,6 +58,14 @@ pub(in crate::mcp) struct DimensionsInput {
     pub(in crate::mcp::tools) scopes: Vec<String>,
     pub(in crate::mcp::tools) dimension: Option<Grouping>,
     pub(in crate::mcp::tools) search: Option<String>,
+    pub(in crate::mcp::tools) skip: usize,
+    pub(in crate::mcp::tools) given: Map<String, Value>,
+}
+
+/// A question of `list_budgets`.
+pub(in crate::mcp) struct BudgetsInput {
+    pub(in crate::mcp::tools) scopes: Vec<String>,
+    pub(in crate::mcp::tools) live: bool,
     pub(in crate::mcp::tools) skip: usize,
     pub(in crate::mcp::tools) given: Map<String, Value>,
 }
@@ -143,6 +152,22 @@ impl Asked for DimensionsInput {
             scopes: scopes(a)?,
             dimension: a.text("dimension")?.map(|word| dimension::read(&word)).transpose()?,
             search: a.text("search")?,
+            skip: a.number("skip", 0, MOST_SKIP)?.unwrap_or_default(),
+            given,
+        })
+    }
+}
+
+impl Asked for BudgetsInput {
+    const NAME: &'static str = "ListBudgets";
+    const FIELDS: &'static [Field] = &[SCOPES, LIVE, SKIP];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
+
+    fn read(mut arguments: Arguments, given: Map<String, Value>) -> Result<Self, String> {
+        let a = &mut arguments;
+        Ok(Self {
+            scopes: scopes(a)?,
+            live: a.truth("live")?,
             skip: a.number("skip", 0, MOST_SKIP)?.unwrap_or_default(),
             given,
         })
@@ -275,7 +300,7 @@ macro_rules! asked {
     )*};
 }
 
-asked!(QueryInput, CompareInput, DimensionsInput);
+asked!(QueryInput, CompareInput, DimensionsInput, BudgetsInput);
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,15 @@ pub(super) struct Clash {
 
 /// Leaves out what is named twice, and what lies within another by its path.
 pub(super) fn by_path(scopes: Vec<Scope>) -> (Vec<Scope>, Vec<Inside>) {
+    without(scopes, holds)
+}
+
+/// Leaves out what is named twice, and resource groups whose subscription is named: its lists have what is theirs.
+pub(super) fn by_list(scopes: Vec<Scope>) -> (Vec<Scope>, Vec<Inside>) {
+    without(scopes, |whole, part| matches!(whole, Scope::Subscription(_)) && holds(whole, part))
+}
+
+fn without(scopes: Vec<Scope>, holds: fn(&Scope, &Scope) -> bool) -> (Vec<Scope>, Vec<Inside>) {
     let mut each: Vec<Scope> = Vec::new();
     for scope in scopes {
         if !each.iter().any(|known| is_same(known, &scope)) {
@@ -175,6 +184,16 @@ mod tests {
                 "{asked:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_subscriptions_lists_have_those_of_its_groups_and_no_other_scopes_do() {
+        let web = format!("{A}/resourceGroups/web");
+        let profile = format!("{ACCOUNT}/billingProfiles/p");
+        let (kept, inside) =
+            by_list(scopes(&[&web, A, &format!("{B}/resourceGroups/web"), &profile, ACCOUNT, ACCOUNT]));
+        let expected = [A, &format!("{B}/resourceGroups/web"), &profile, ACCOUNT];
+        assert_eq!((paths(&kept), inside.len()), (expected.map(str::to_owned).to_vec(), 1));
     }
 
     /// The subscriptions in a scope, by their last letter.
