@@ -68,7 +68,7 @@ impl Series {
         let days = number_of_days(period.from(), period.to());
         let complete = number_of_days(period.from(), complete_until).min(days);
         let mut groups = Groups::default();
-        let mut sums: BTreeMap<(Currency, usize), Vec<Sum>> = BTreeMap::new();
+        let mut sums: BTreeMap<(Currency, u32), Vec<Sum>> = BTreeMap::new();
         for line in &costs.lines {
             let Some(place) = line.date.and_then(|date| place(date, period.from())) else { continue };
             let key = (line.cost.currency, groups.number(values(keys(line))));
@@ -77,7 +77,7 @@ impl Series {
                 sum.add(line.cost.amount)?;
             }
         }
-        let series = |((currency, group), sums): ((Currency, usize), Vec<Sum>)| {
+        let series = |((currency, group), sums): ((Currency, u32), Vec<Sum>)| {
             let amounts = sums.iter().map(Sum::amount).collect::<Result<_, _>>()?;
             Ok(Self { keys: groups.keys(group), currency, from: period.from(), amounts, complete })
         };

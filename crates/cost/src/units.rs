@@ -22,8 +22,8 @@ fn is_tokens(word: &str) -> bool {
 pub fn millions_of_tokens(quantity: &Quantity) -> Option<Decimal> {
     let Quantity::Of(used) = quantity else { return None };
     let unit = Unit::read(used.unit.as_deref()?)?;
-    let of_tokens =
-        is_tokens(unit.things) || (unit.things.is_empty() && used.meter.as_deref().is_some_and(counts_tokens));
+    let of_tokens = is_tokens(unit.things)
+        || (unit.things.is_empty() && used.meter.as_deref().is_some_and(counts_tokens));
     if !of_tokens {
         return None;
     }

@@ -186,7 +186,7 @@ mod tests {
             cost: Money::new(amount.parse().unwrap(), currency.parse().unwrap()),
             beside: None,
             date: *date,
-            groups: Vec::new(),
+            groups: Arc::from([]),
         };
         Arc::new(QueryResult { rows: rows.iter().map(row).collect(), ..QueryResult::default() })
     }

@@ -112,7 +112,7 @@ mod tests {
             cost: Money::new(amount.parse().unwrap(), currency.parse().unwrap()),
             beside: None,
             date: Some(date.parse().unwrap()),
-            groups: Vec::new(),
+            groups: Arc::from([]),
         }
     }
 

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod as_it_is;
-mod commitments;
 mod budgets;
+mod commitments;
 mod details;
 mod dimensions;
 mod forecast;

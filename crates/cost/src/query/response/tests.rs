@@ -98,7 +98,7 @@ fn forecast(granularity: Granularity) -> Query {
 
 fn read_forecast(body: &[u8], granularity: Granularity) -> Result<Vec<String>, Error> {
     let mut result = QueryResult::default();
-    read_page(&answer(body), &forecast(granularity), &mut result)?;
+    read_page(&answer(body), &forecast(granularity), &mut KnownGroups::default(), &mut result)?;
     Ok(result.rows.iter().map(|row| format!("{} {}", row.date.unwrap(), row.cost)).collect())
 }
 
@@ -119,8 +119,13 @@ fn the_specifications_forecasts_are_read() {
                 "2018-04-29 0.009865586851323632 USD",
             ]
         );
-        let link =
-            read_page(&answer(&page), &forecast(Granularity::Daily), &mut QueryResult::default()).unwrap();
+        let link = read_page(
+            &answer(&page),
+            &forecast(Granularity::Daily),
+            &mut KnownGroups::default(),
+            &mut QueryResult::default(),
+        )
+        .unwrap();
         assert_eq!(link.is_some(), next);
     }
 }
