@@ -17,6 +17,8 @@ use rust_decimal::Decimal;
 
 pub use baseline::{Baseline, CalendarUnit, baseline_of, baseline_of_unit, complete_until};
 pub use compared::Compared;
+pub(crate) use coverage::{Coverage, priced, usage};
+pub(crate) use effects::{Effects, less};
 
 use crate::compare::both::{Both, What};
 use crate::compare::compared::Frame;
@@ -85,7 +87,7 @@ impl ComparePlan {
             vec![comparison.by.clone(), meter()]
         };
         let meter_places = [0, by_meter.len() - 1];
-        let priced = has(&charge_type()).then(|| coverage::priced(charge_type()));
+        let priced = has(&charge_type()).then(|| priced(charge_type()));
         let what = What { shown: &by_meter, further: priced.as_ref(), beside: Some(Beside::Quantity) };
         let meters = Both::in_fewest(comparison, &what)?;
         let coverage = match comparison.metric {
@@ -94,7 +96,7 @@ impl ComparePlan {
                 Err(coverage::NOT_IN_AGREEMENT)
             }
             Metric::Amortized => {
-                let usage = coverage::usage(charge_type());
+                let usage = usage(charge_type());
                 let what = What { shown: &[pricing_model()], further: Some(&usage), beside: None };
                 Ok(Both::in_fewest(comparison, &what)?)
             }
@@ -192,8 +194,8 @@ pub struct Change {
 }
 
 impl Change {
-    fn of(before: Decimal, after: Decimal) -> Result<Self, AmountOverflow> {
-        let change = effects::less(after, before)?;
+    pub(crate) fn of(before: Decimal, after: Decimal) -> Result<Self, AmountOverflow> {
+        let change = less(after, before)?;
         Ok(Self { before, after, change })
     }
 }

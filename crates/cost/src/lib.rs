@@ -21,6 +21,7 @@
 //! | `series` | costs day by day for statistics: no day missing, the pattern of a week |
 //! | `forecast` | what is to come: Azure's forecast, our run rate where it has none, our range |
 //! | `commitments` | reservations and savings plans: how far they cover and are used, what more would save, what is left of money that was promised |
+//! | `anomalies` | which days are odd, by how much and why: costs day by day, held against the days before |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
@@ -50,6 +51,10 @@ pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
 pub use budgets::{
     Budget, BudgetFilter, BudgetList, BudgetPages, BudgetPeriod, BurnDown, Grain, Outlook, Phase, Spend,
     SpendPlan, Spending, Threshold, ThresholdKind, UnreadBudget, Watches,
+};
+pub use anomalies::{
+    AnomalyPlan, AnomalyQuestion, Cause, CauseKind, CausePlan, CoveragePlan, Daily, Event, Key, Odds, OneOff,
+    Sensitivity, Shape, Suspect, Unjudged,
 };
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};
@@ -85,6 +90,7 @@ pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
 pub use units::{counts_tokens, millions_of_tokens};
 pub use usage::Usage;
 
+mod anomalies;
 mod breakdown;
 mod budgets;
 mod by_service;

@@ -1,17 +1,15 @@
 //! One series: which of its days are odd, joined to events.
 
-use jiff::civil::Date;
-
-use super::rule::{Cuts, GONE_DAYS, LEAST_HISTORY, NOTHING, STEP_DAYS};
+use super::pattern::Pattern;
+use super::rule::{ADOPT_DAYS, Cuts, GONE_DAYS, LEAST_HISTORY, NOTHING, STEP_DAYS};
 use super::run::{Kind, Run};
 use super::scan::Scan;
-use super::weekly::Weekly;
+use crate::series::Day;
 
 /// A gapless series of whole days.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Series<'a> {
-    pub(super) first: Date,
-    pub(super) amounts: &'a [f64],
+    pub(super) days: &'a [Day],
     /// The first day that is judged; the days before it are history.
     pub(super) judged_from: usize,
 }
@@ -59,48 +57,52 @@ pub(super) struct Odd {
 
 /// Whether the first judged day has a history.
 pub(super) fn is_known(series: Series<'_>) -> bool {
-    series.amounts.len() > series.judged_from
-        && series.judged_from.saturating_sub(known_from(series.amounts)) >= LEAST_HISTORY
+    series.days.len() > series.judged_from
+        && series.judged_from.saturating_sub(known_from(series.days)) >= LEAST_HISTORY
 }
 
 /// The first day that is history. Zeros in front of the first cost are, if there are many: then the cost is new. Of few nobody knows.
-pub(super) fn known_from(amounts: &[f64]) -> usize {
-    let zeros = amounts.iter().take_while(|amount| **amount == 0.0).count();
+pub(super) fn known_from(days: &[Day]) -> usize {
+    let zeros = days.iter().take_while(|day| day.amount.is_zero()).count();
     if zeros >= LEAST_HISTORY { 0 } else { zeros }
 }
 
 /// The odd days among the judged ones.
 pub(super) fn judge(series: Series<'_>, bounds: Bounds) -> Vec<Odd> {
-    let weekly = Weekly::of(series.first, series.amounts);
-    let runs = Scan::new(series, bounds, &weekly).runs();
-    let is_judged = |run: &Run| run.flagged_to >= series.judged_from;
-    runs.iter().filter(|run| is_judged(run)).map(|run| odd(run, series, &weekly)).collect()
+    let pattern = Pattern::of(series.days);
+    let runs = Scan::new(series, bounds, &pattern).runs();
+    // What went on for a week before is known by then, and not told anew each day.
+    let is_judged =
+        |run: &Run| run.flagged_to >= series.judged_from && run.from + ADOPT_DAYS > series.judged_from;
+    runs.iter().filter(|run| is_judged(run)).map(|run| odd(run, series, &pattern)).collect()
 }
 
-fn odd(run: &Run, series: Series<'_>, weekly: &Weekly) -> Odd {
-    let lasts = run.to + 1 == series.amounts.len();
-    let expected: Vec<f64> = (run.from..=run.to).map(|day| run.expected(day, weekly)).collect();
+fn odd(run: &Run, series: Series<'_>, pattern: &Pattern<'_>) -> Odd {
+    let lasts = run.to + 1 == series.days.len();
+    let expected: Vec<f64> = (run.from..=run.to).map(|day| run.expected(day, pattern)).collect();
     Odd {
         from: run.from,
         to: run.to,
-        shape: shape(run, &series.amounts[run.from..=run.to], &expected, lasts),
+        shape: shape(run, &series.days[run.from..=run.to], &expected, lasts),
         score: run.score,
         history: run.level.days,
-        weekday: weekly.effect(run.from),
+        weekday: pattern.effect(run.from),
         lasts,
         expected,
     }
 }
 
-fn shape(run: &Run, amounts: &[f64], expected: &[f64], lasts: bool) -> Shape {
-    let days = amounts.len();
-    let nothing =
-        amounts.iter().zip(expected).all(|(amount, expected)| amount.abs() <= NOTHING * expected.abs());
+fn shape(run: &Run, days: &[Day], expected: &[f64], lasts: bool) -> Shape {
+    let is_nothing = |(day, expected): (&Day, &f64)| day.value.abs() <= NOTHING * expected.abs();
+    let nothing = days.iter().zip(expected).all(is_nothing);
     match run.kind {
         Kind::New => Shape::New,
-        Kind::Level if nothing && lasts && days >= GONE_DAYS => Shape::Gone,
-        Kind::Level if run.adopted.is_some() || (lasts && days >= STEP_DAYS) => Shape::Step,
+        Kind::Level if nothing && lasts && days.len() >= GONE_DAYS => Shape::Gone,
+        Kind::Level if run.adopted.is_some() || (lasts && days.len() >= STEP_DAYS) => Shape::Step,
         Kind::Level | Kind::Sparse if run.sign < 0.0 => Shape::Drop,
         Kind::Level | Kind::Sparse => Shape::Spike,
     }
 }
+
+#[cfg(test)]
+mod tests;

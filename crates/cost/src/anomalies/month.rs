@@ -15,9 +15,7 @@ pub(super) fn excuse(
     (off, level): (f64, &Level),
 ) -> f64 {
     let Some(place) = place(date(day)) else { return 0.0 };
-    let is_same = |one: &usize| {
-        self::place(date(*one)).is_some_and(|other| (other - place).abs() <= 1)
-    };
+    let is_same = |one: &usize| self::place(date(*one)).is_some_and(|other| (other - place).abs() <= 1);
     let mut most = 0.0_f64;
     for one in (day.saturating_sub(34)..day.saturating_sub(26)).filter(is_same) {
         let around = one.saturating_sub(10)..(one + 11).min(day);

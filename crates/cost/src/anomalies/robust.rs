@@ -1,20 +1,15 @@
 //! Statistics that a few wild days do not move. Of figures, not of money: what leaves as money is rounded where it leaves.
 
 use super::rule::MAD_TO_SIGMA;
+use crate::series;
 
 /// The variance of a median of `n` days is this many times that of their mean.
 pub(super) const OF_MEDIAN: f64 = std::f64::consts::FRAC_PI_2;
 
 /// The median; zero of nothing.
 pub(super) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = figures.into_iter().collect();
-    sorted.sort_by(f64::total_cmp);
-    let half = sorted.len() / 2;
-    match (sorted.len() % 2, sorted.get(half)) {
-        (_, None) => 0.0,
-        (1, Some(middle)) => *middle,
-        (_, Some(upper)) => f64::midpoint(sorted[half - 1], *upper),
-    }
+    let figures: Vec<f64> = figures.into_iter().collect();
+    series::median(&figures).unwrap_or_default()
 }
 
 /// The scatter of deviations: the median of their sizes, then the standard deviation of those within three of it. The second is

@@ -1,7 +1,7 @@
 //! Days running that are off in one direction.
 
 use super::level::Level;
-use super::weekly::Weekly;
+use super::pattern::Pattern;
 
 /// What the days are held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +32,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) const fn new(kind: Kind, (from, to): (usize, usize), level: Level, (sign, score): (f64, f64)) -> Self {
+    pub(super) const fn new(
+        kind: Kind,
+        (from, to): (usize, usize),
+        level: Level,
+        (sign, score): (f64, f64),
+    ) -> Self {
         Self { kind, from, to, flagged_to: to, level, sign, score, adopted: None }
     }
 
     /// What was expected of a day.
-    pub(super) fn expected(&self, day: usize, weekly: &Weekly) -> f64 {
-        if weekly.is_idle(day) { 0.0 } else { self.level.on(day) * weekly.on(day) }
+    pub(super) fn expected(&self, day: usize, pattern: &Pattern<'_>) -> f64 {
+        if pattern.is_idle(day) { 0.0 } else { self.level.on(day) * pattern.on(day) }
     }
 
     pub(super) const fn days(&self) -> usize {

@@ -20,12 +20,12 @@ const NOTHING_TO_COVER: &str = "no usage that a commitment could cover";
 const PRICED: [&str; 3] = ["Usage", "UnusedReservation", "UnusedSavingsPlan"];
 
 /// What has a quantity and a price: usage, and what was paid for and not used.
-pub(super) fn priced(charge_type: Grouping) -> Condition {
+pub(crate) fn priced(charge_type: Grouping) -> Condition {
     Condition { by: charge_type, values: PRICED.map(str::to_owned).to_vec() }
 }
 
 /// Usage alone: what was not used covers nothing.
-pub(super) fn usage(charge_type: Grouping) -> Condition {
+pub(crate) fn usage(charge_type: Grouping) -> Condition {
     Condition { by: charge_type, values: vec![PRICED[0].to_owned()] }
 }
 
@@ -38,10 +38,10 @@ struct Paid {
 
 /// The coverage of each currency, of usage by pricing model.
 #[derive(Debug, Default)]
-pub(super) struct Coverage(BTreeMap<Currency, Paid>);
+pub(crate) struct Coverage(BTreeMap<Currency, Paid>);
 
 impl Coverage {
-    pub(super) fn of(cells: &Cells) -> Result<Self, AmountOverflow> {
+    pub(crate) fn of(cells: &Cells) -> Result<Self, AmountOverflow> {
         let mut coverage = Self::default();
         for cell in cells.iter() {
             let keys = cells.keys(cell);
@@ -57,7 +57,7 @@ impl Coverage {
     }
 
     /// Committed against committed and on-demand usage.
-    pub(super) fn ratio(&self, currency: Currency) -> Result<Result<Decimal, &'static str>, AmountOverflow> {
+    pub(crate) fn ratio(&self, currency: Currency) -> Result<Result<Decimal, &'static str>, AmountOverflow> {
         let Some(paid) = self.0.get(&currency) else { return Ok(Err(NOTHING_TO_COVER)) };
         let committed = Exact::from(paid.committed.amount()?);
         let all = committed.clone().plus(paid.on_demand.amount()?.into());

@@ -25,16 +25,16 @@ impl Priced {
 
 /// What the usage of one meter, or of several, did to the cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Effects {
+pub(crate) struct Effects {
     /// More or less was used.
-    pub(super) usage: Decimal,
+    pub(crate) usage: Decimal,
     /// It was dearer or cheaper.
-    pub(super) rate: Decimal,
+    pub(crate) rate: Decimal,
 }
 
 impl Effects {
     /// Of one meter.
-    pub(super) fn of(before: Option<&Cell>, after: Option<&Cell>) -> Result<Self, AmountOverflow> {
+    pub(crate) fn of(before: Option<&Cell>, after: Option<&Cell>) -> Result<Self, AmountOverflow> {
         let (before, after) = (Priced::of(before)?, Priced::of(after)?);
         let (Some(old), Some(new)) = (before, after) else {
             // New or gone: no second price to compare with.
@@ -45,7 +45,7 @@ impl Effects {
         Ok(Self { usage, rate: less(less(new.cost, old.cost)?, usage)? })
     }
 
-    pub(super) fn add(&mut self, more: Self) -> Result<(), AmountOverflow> {
+    pub(crate) fn add(&mut self, more: Self) -> Result<(), AmountOverflow> {
         let sum =
             |held: Decimal, more| held.checked_add(more).map(|sum| sum.normalize()).ok_or(AmountOverflow);
         self.usage = sum(self.usage, more.usage)?;
@@ -63,6 +63,6 @@ fn usage_effect(before: Priced, after: Priced) -> Result<Decimal, AmountOverflow
     mean.map_or(Ok(Decimal::ZERO), |mean| more.times(mean).rounded())
 }
 
-pub(super) fn less(amount: Decimal, by: Decimal) -> Result<Decimal, AmountOverflow> {
+pub(crate) fn less(amount: Decimal, by: Decimal) -> Result<Decimal, AmountOverflow> {
     amount.checked_sub(by).map(|left| left.normalize()).ok_or(AmountOverflow)
 }
