@@ -5,6 +5,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+mod anomalies;
 mod compared;
 mod crowd;
 mod dice;

@@ -141,6 +141,7 @@ fn given(what: Given) -> Vec<String> {
             "cost_query",
             "cost_compare",
             "list_budgets",
+            "cost_anomalies",
             "list_dimensions",
             "cost_by_service",
             "cost_export",

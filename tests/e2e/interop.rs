@@ -167,12 +167,13 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 // Each holds what it gets against the tool's schema.
                 .args(&["--call", "cost_query", r#"{"scopes": "Contoso Dev", "granularity": "daily", "group_by": "service", "measures": "usd"}"#])
                 .args(&["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#])
+                .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"], "days": 7}"#])
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .env("MCP_TOKEN", &stack.token("alice"))
                 .run()
                 .await;
             assert_eq!(code, 0, "{script} {mode}: {printed}");
-            assert_eq!(printed["tools"].as_array().unwrap().len(), 6, "{printed}");
+            assert_eq!(printed["tools"].as_array().unwrap().len(), 7, "{printed}");
             let calls = printed["calls"].as_array().unwrap();
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");

@@ -38,6 +38,7 @@ async fn every_tool_is_listed_for_everybody() {
                 "cost_query",
                 "cost_compare",
                 "list_budgets",
+                "cost_anomalies",
                 "list_dimensions",
                 "cost_by_service",
                 "cost_export"

@@ -47,14 +47,14 @@
 //! # }
 //! ```
 
+pub use anomalies::{
+    AnomalyPlan, AnomalyQuestion, Cause, CauseKind, CausePlan, CoveragePlan, Daily, Event, Key, Odds, OneOff,
+    Sensitivity, Shape, Suspect, Unjudged,
+};
 pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
 pub use budgets::{
     Budget, BudgetFilter, BudgetList, BudgetPages, BudgetPeriod, BurnDown, Grain, Outlook, Phase, Spend,
     SpendPlan, Spending, Threshold, ThresholdKind, UnreadBudget, Watches,
-};
-pub use anomalies::{
-    AnomalyPlan, AnomalyQuestion, Cause, CauseKind, CausePlan, CoveragePlan, Daily, Event, Key, Odds, OneOff,
-    Sensitivity, Shape, Suspect, Unjudged,
 };
 pub use by_service::{CostByService, ServiceCost};
 pub use client::{Client, Sent, Settings};

@@ -16,7 +16,8 @@ use super::answer::{Answer, Failure, ToolError};
 use super::context::ToolContext;
 use super::pending::Pending;
 use super::tools::{
-    CostByService, CostCompare, CostExport, CostQuery, ListBudgets, ListDimensions, ListSubscriptions,
+    CostAnomalies, CostByService, CostCompare, CostExport, CostQuery, ListBudgets, ListDimensions,
+    ListSubscriptions,
 };
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
@@ -26,6 +27,7 @@ pub(super) static TOOLS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         entry::<CostQuery>(),
         entry::<CostCompare>(),
         entry::<ListBudgets>(),
+        entry::<CostAnomalies>(),
         entry::<ListDimensions>(),
         entry::<CostByService>(),
         entry::<CostExport>(),

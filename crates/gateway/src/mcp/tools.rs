@@ -1,5 +1,6 @@
 //! The tools, one file each, and what they share: how a question names a subscription and a period, how money reads.
 
+pub(super) use cost_anomalies::CostAnomalies;
 pub(super) use cost_by_service::CostByService;
 pub(super) use cost_compare::CostCompare;
 pub(super) use cost_export::CostExport;
@@ -12,6 +13,7 @@ mod absent;
 #[cfg(test)]
 mod as_it_is;
 mod ask;
+mod cost_anomalies;
 mod cost_by_service;
 mod cost_compare;
 mod cost_export;

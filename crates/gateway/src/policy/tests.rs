@@ -18,6 +18,8 @@ scopes = ["cost.read"]
 scopes = ["cost.read"]
 [tools.list_budgets]
 scopes = ["cost.read"]
+[tools.cost_anomalies]
+scopes = ["cost.read"]
 [tools.list_dimensions]
 scopes = ["cost.read"]
 "#;

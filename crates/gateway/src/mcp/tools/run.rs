@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cost::{
-    Breakdown, ComparePlan, Compared, InvalidQuery, Plan, Query, QueryResult, Scope, Spend, SpendPlan,
-    query_units,
+    AnomalyPlan, Breakdown, Cause, CausePlan, ComparePlan, Compared, CoveragePlan, Daily, InvalidQuery, Plan,
+    Query, QueryResult, Scope, Spend, SpendPlan, Suspect, query_units,
 };
 use futures::future::{join_all, try_join_all};
 
@@ -65,6 +65,43 @@ impl Planned for SpendPlan {
     }
 }
 
+impl Planned for AnomalyPlan {
+    type Part = Daily;
+
+    fn queries(&self) -> &[Query] {
+        self.queries()
+    }
+
+    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Daily, cost::Error> {
+        self.join(answers)
+    }
+}
+
+impl Planned for CausePlan {
+    type Part = Vec<(Suspect, Vec<Cause>)>;
+
+    fn queries(&self) -> &[Query] {
+        self.queries()
+    }
+
+    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
+        self.join(answers)
+    }
+}
+
+impl Planned for CoveragePlan {
+    /// The answers themselves: what they name is known already.
+    type Part = Vec<Arc<QueryResult>>;
+
+    fn queries(&self) -> &[Query] {
+        self.queries()
+    }
+
+    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
+        Ok(answers.to_vec())
+    }
+}
+
 /// What the scopes answered.
 pub(super) struct Ran<T> {
     pub(super) parts: Vec<T>,
@@ -112,6 +149,18 @@ where
     ran.partial = failed.iter().map(Partial::from).collect();
     ran.azure = answers.told();
     Ok(ran)
+}
+
+/// Asks one scope something more, and counts it with what was asked before.
+pub(super) async fn further<P: Planned>(
+    context: &ToolContext,
+    scope: &Scope,
+    plan: &P,
+    azure: &mut AzureUse,
+) -> Result<P::Part, Failure> {
+    let (part, used) = ask(context, scope, plan).await?;
+    azure.add(&used.told());
+    Ok(part)
 }
 
 /// Asks one scope. Where its agreement has not all dimensions that the plan would like, and the question does without, it is

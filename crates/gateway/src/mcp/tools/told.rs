@@ -114,6 +114,14 @@ pub(super) struct AzureUse {
 }
 
 impl AzureUse {
+    /// Adds what further questions took.
+    pub(super) fn add(&mut self, more: &Self) {
+        self.calls += more.calls;
+        self.query_units += more.query_units;
+        self.cached &= more.cached;
+        self.as_of = [self.as_of, more.as_of].into_iter().flatten().min();
+    }
+
     /// A line for people.
     pub(super) fn line(&self) -> String {
         let as_of =

@@ -49,6 +49,9 @@ fn conditions(description: &str) -> Value {
 
 /// The most scopes of one question.
 pub(in crate::mcp::tools) const MOST_SCOPES: usize = 20;
+/// The most days that are judged, and how many are where nobody says.
+pub(in crate::mcp::tools) const MOST_JUDGED: usize = 60;
+pub(super) const JUDGED: usize = 30;
 /// The most groups of each currency.
 pub(in crate::mcp::tools) const MOST_TOP: usize = 100;
 /// How many groups of each currency there are, where nobody says.
@@ -156,6 +159,24 @@ pub(in crate::mcp::tools) const METRIC: Field = Field {
             "actual (default): as invoiced. amortized: reservations and savings plans spread over their term.",
         )
     },
+};
+
+pub(in crate::mcp::tools) const AMORTIZED_FIRST: Field = Field {
+    name: "metric",
+    also: METRIC.also,
+    schema: || one_of(&["amortized", "actual"], "Default amortized: what was bought is no spike."),
+};
+
+pub(in crate::mcp::tools) const DAYS: Field = Field {
+    name: "days",
+    also: &["last_days", "window", "window_days", "lookback", "lookback_days", "number_of_days"],
+    schema: || number(1, MOST_JUDGED, "How many days are judged, up to the last complete one. Default 30."),
+};
+
+pub(in crate::mcp::tools) const SENSITIVITY: Field = Field {
+    name: "sensitivity",
+    also: &["level", "threshold"],
+    schema: || one_of(&["low", "normal", "high"], "Default normal: one false event in ten months at most."),
 };
 
 pub(in crate::mcp::tools) const MEASURES: Field = Field {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cost::{CalendarUnit, Condition, Granularity, Grouping, Measures, Metric};
+use cost::{CalendarUnit, Condition, Granularity, Grouping, Measures, Metric, Sensitivity};
 use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::fields::{
-    BASELINE, COMPARE_BY, DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY, GROUP_BY, LIVE, MEASURES,
-    METRIC, MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES, SEARCH, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD,
-    object,
+    AMORTIZED_FIRST, BASELINE, COMPARE_BY, DAYS, DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY,
+    GROUP_BY, JUDGED, LIVE, MEASURES, METRIC, MOST_JUDGED, MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES,
+    SEARCH, SENSITIVITY, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD, object,
 };
 use super::{conditions, dimension, when, words};
 use crate::mcp::answer::{Failure, ToolError};
@@ -49,6 +49,17 @@ pub(in crate::mcp) struct CompareInput {
     pub(in crate::mcp::tools) exclude: Vec<Condition>,
     pub(in crate::mcp::tools) metric: Metric,
     pub(in crate::mcp::tools) top: usize,
+    pub(in crate::mcp::tools) skip: usize,
+    pub(in crate::mcp::tools) given: Map<String, Value>,
+}
+
+/// A question of `cost_anomalies`.
+pub(in crate::mcp) struct AnomaliesInput {
+    pub(in crate::mcp::tools) scopes: Vec<String>,
+    /// How many days are judged.
+    pub(in crate::mcp::tools) days: i32,
+    pub(in crate::mcp::tools) metric: Metric,
+    pub(in crate::mcp::tools) sensitivity: Sensitivity,
     pub(in crate::mcp::tools) skip: usize,
     pub(in crate::mcp::tools) given: Map<String, Value>,
 }
@@ -135,6 +146,26 @@ impl Asked for CompareInput {
             exclude: conditions::read("exclude", a.take("exclude"))?,
             metric: words::metric(a.text("metric")?.as_deref())?,
             top: a.number("top", 1, MOST_TOP)?.unwrap_or(TOP),
+            skip: a.number("skip", 0, MOST_SKIP)?.unwrap_or_default(),
+            given,
+        })
+    }
+}
+
+impl Asked for AnomaliesInput {
+    const NAME: &'static str = "CostAnomalies";
+    const FIELDS: &'static [Field] = &[SCOPES, DAYS, AMORTIZED_FIRST, SENSITIVITY, SKIP];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
+
+    fn read(mut arguments: Arguments, given: Map<String, Value>) -> Result<Self, String> {
+        let a = &mut arguments;
+        let days = a.number("days", 1, MOST_JUDGED)?.unwrap_or(JUDGED);
+        let metric = a.text("metric")?;
+        Ok(Self {
+            scopes: scopes(a)?,
+            days: i32::try_from(days).unwrap_or(i32::MAX),
+            metric: metric.map_or(Ok(Metric::Amortized), |word| words::metric(Some(&word)))?,
+            sensitivity: words::sensitivity(a.text("sensitivity")?.as_deref())?,
             skip: a.number("skip", 0, MOST_SKIP)?.unwrap_or_default(),
             given,
         })
@@ -300,7 +331,7 @@ macro_rules! asked {
     )*};
 }
 
-asked!(QueryInput, CompareInput, DimensionsInput, BudgetsInput);
+asked!(QueryInput, CompareInput, AnomaliesInput, DimensionsInput, BudgetsInput);
 
 #[cfg(test)]
 mod tests;

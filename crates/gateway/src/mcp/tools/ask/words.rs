@@ -1,6 +1,6 @@
 //! Words of closed sets: kinds of cost, grains of time, what is summed.
 
-use cost::{Granularity, Measures, Metric};
+use cost::{Granularity, Measures, Metric, Sensitivity};
 
 use super::nearest::{folded, nearest, quoted};
 
@@ -33,6 +33,14 @@ const METRICS: &Words<Metric> = &[
     ("amortised", Metric::Amortized),
     ("amortized cost", Metric::Amortized),
     ("amortised cost", Metric::Amortized),
+];
+
+const SENSITIVITIES: &Words<Sensitivity> = &[
+    ("low", Sensitivity::Low),
+    ("normal", Sensitivity::Normal),
+    ("high", Sensitivity::High),
+    ("medium", Sensitivity::Normal),
+    ("default", Sensitivity::Normal),
 ];
 
 /// What is summed.
@@ -70,6 +78,19 @@ pub(in crate::mcp::tools) const fn metric_word(metric: Metric) -> &'static str {
         Metric::Actual => "actual",
         Metric::Amortized => "amortized",
     }
+}
+
+/// The word that answers name a sensitivity by.
+pub(in crate::mcp::tools) const fn sensitivity_word(sensitivity: Sensitivity) -> &'static str {
+    match sensitivity {
+        Sensitivity::Low => "low",
+        Sensitivity::Normal => "normal",
+        Sensitivity::High => "high",
+    }
+}
+
+pub(super) fn sensitivity(word: Option<&str>) -> Result<Sensitivity, String> {
+    word.map_or(Ok(Sensitivity::Normal), |word| read("sensitivity", word, SENSITIVITIES, 3))
 }
 
 pub(super) fn granularity(word: Option<&str>) -> Result<Granularity, String> {
@@ -116,6 +137,7 @@ mod tests {
         for word in ["Amortized", "AmortizedCost", "amortised", "amortized_cost"] {
             assert_eq!(metric(Some(word)), Ok(Metric::Amortized), "{word}");
         }
+        assert_eq!(sensitivity(Some("HIGH")), Ok(Sensitivity::High));
         let asked = ["Cost", "unit price", "CostUSD"].map(str::to_owned);
         assert_eq!(measures(&asked), Ok(Measures { quantity: true, unit_price: true, usd: true }));
     }
@@ -125,6 +147,7 @@ mod tests {
         for (said, expected) in [
             (granularity(Some("dayly")).unwrap_err(), "one of 'daily', 'none', 'monthly'"),
             (granularity(Some("weekly")).unwrap_err(), "'weekly'; it is one of '"),
+            (sensitivity(Some("hgh")).unwrap_err(), "one of 'high', "),
             (metric(Some("net")).unwrap_err(), "one of 'actual', 'amortized'"),
             (metric(Some("amortzed")).unwrap_err(), "one of 'amortized', 'actual'"),
             (measures(&["quantty".to_owned()]).unwrap_err(), "one of 'quantity', "),
