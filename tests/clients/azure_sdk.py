@@ -6,7 +6,7 @@
     azure_sdk.py FROM TO SCOPE...
 
 Asks each scope for what its costs are by service and day, over as many pages as the link says; for its dimensions and
-tags; and, where it is a subscription, for its cost details. Prints one JSON line. Exit code 0, or 1 where a library could
+tags; for its budgets; and, where it is a subscription, for its cost details. Prints one JSON line. Exit code 0, or 1 where a library could
 not read an answer.
 """
 
@@ -105,6 +105,25 @@ def dimensions(clients: Clients, scope: str) -> dict:
     }
 
 
+def budgets(clients: Clients, scope: str) -> dict:
+    """Both libraries' lists, over all pages, and the first budget by its name."""
+    newer = list(clients.costs.budgets.list(scope))
+    older = list(clients.consumption.budgets.list(scope))
+    only = list(clients.costs.budgets.list(scope, filter="properties/category eq 'ReservationUtilization'"))
+
+    def told(budget) -> list:
+        spend = budget.current_spend
+        spent = None if spend is None else [spend.amount, spend.unit]
+        return [budget.name, None if budget.amount is None else float(budget.amount), budget.time_grain, spent]
+
+    own = [budget for budget in newer if budget.id.lower().startswith(f"{scope}/providers/".lower())]
+    answer = {"newer": [told(budget) for budget in newer], "older": [told(budget) for budget in older]}
+    if own:
+        one = clients.costs.budgets.get(scope, own[0].name)
+        answer["one"] = [told(one), one.time_period.start_date.isoformat(), sorted(one.notifications or {})]
+    return {**answer, "reservations": [budget.name for budget in only]}
+
+
 def report(clients: Clients, scope: str, start: str, end: str) -> dict:
     order = models.GenerateCostDetailsReportRequestDefinition(
         metric="ActualCost", time_period=models.CostDetailsTimePeriod(start=start, end=end)
@@ -131,6 +150,7 @@ def asked(clients: Clients, scope: str, start: str, end: str) -> dict:
         "costs": costs,
         "dimensions": dimensions(clients, scope),
         "tags": sorted(tag.key for tag in tags.tags),
+        "budgets": budgets(clients, scope),
     }
     if scope.startswith("/subscriptions/"):
         answer["report"] = report(clients, scope, start, end)

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 mod anomalies;
+mod budgets;
 mod compared;
 mod crowd;
 mod dice;

@@ -103,7 +103,23 @@ fn summed(stack: &Stack, scope: &str, is_amortized: bool) -> BTreeMap<String, De
     sums
 }
 
-/// Query, dimensions, tags, subscriptions and reports, at scopes of every form and agreement.
+/// What both libraries read of a scope's budgets.
+fn budgets(scope: &str, read: &Value) {
+    let list = |name: &str| read[name].as_array().unwrap_or_else(|| panic!("{scope}: {read}"));
+    let (newer, older) = (list("newer"), list("older"));
+    let of_costs: Vec<_> = newer.iter().filter(|budget| !budget[1].is_null()).collect();
+    assert_eq!(of_costs, older.iter().collect::<Vec<_>>(), "{scope}: the older one has no reservations");
+    assert!(of_costs.iter().all(|budget| budget[3][1].is_string()), "{scope}: {read}");
+    let watched = usize::from(scope.contains("/billingProfiles/"));
+    assert_eq!(
+        (list("reservations").len(), newer.len() - of_costs.len()),
+        (watched, watched),
+        "{scope}: {read}"
+    );
+    assert_eq!(read["one"][0], newer.first().cloned().unwrap_or_default(), "{scope}: {read}");
+}
+
+/// Query, dimensions, tags, budgets, subscriptions and reports, at scopes of every form and agreement.
 #[tokio::test]
 async fn microsofts_own_libraries_read_every_answer_about_costs() {
     const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD";
@@ -136,6 +152,7 @@ async fn microsofts_own_libraries_read_every_answer_about_costs() {
         }
         assert!(answer["dimensions"]["total"].as_u64().unwrap() > 2, "{scope}: {answer}");
         assert!(answer["tags"].to_string().contains("team"), "{scope}: {answer}");
+        budgets(scope, &answer["budgets"]);
         let report = &answer["report"];
         match scope {
             _ if !scope.starts_with("/subscriptions/") => assert!(report.is_null()),
@@ -169,6 +186,7 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .args(&["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#])
                 .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"], "days": 7}"#])
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
+                .args(&["--call", "list_budgets", r#"{"scopes": ["Contoso Dev"], "live": true}"#])
                 .env("MCP_TOKEN", &stack.token("alice"))
                 .run()
                 .await;
@@ -178,7 +196,7 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
             assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
-            for (call, member) in [(3, "rows"), (4, "currencies"), (5, "dimensions")] {
+            for (call, member) in [(3, "rows"), (4, "currencies"), (5, "dimensions"), (6, "budgets")] {
                 let found = calls[call]["structured"][member].as_array();
                 assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");
             }
