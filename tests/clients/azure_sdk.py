@@ -111,10 +111,14 @@ def budgets(clients: Clients, scope: str) -> dict:
     older = list(clients.consumption.budgets.list(scope))
     only = list(clients.costs.budgets.list(scope, filter="properties/category eq 'ReservationUtilization'"))
 
+    def number(amount):
+        # One of the libraries has decimals, the other doubles.
+        return None if amount is None else float(amount)
+
     def told(budget) -> list:
         spend = budget.current_spend
-        spent = None if spend is None else [spend.amount, spend.unit]
-        return [budget.name, None if budget.amount is None else float(budget.amount), budget.time_grain, spent]
+        spent = None if spend is None else [number(spend.amount), spend.unit]
+        return [budget.name, number(budget.amount), budget.time_grain, spent]
 
     own = [budget for budget in newer if budget.id.lower().startswith(f"{scope}/providers/".lower())]
     answer = {"newer": [told(budget) for budget in newer], "older": [told(budget) for budget in older]}
