@@ -322,7 +322,7 @@ impl Suspect {
             let figures = Figures {
                 date: None,
                 cost: Money::new(cell.cost.amount()?, cell.currency),
-                beside: cell.beside.map(|sum| sum.amount()).transpose()?,
+                beside: cell.beside().map(|sum| sum.amount()).transpose()?,
                 taken: false,
             };
             sides[side].add(values(&keys), figures)?;

@@ -82,7 +82,7 @@ fn causes_of(event: &Event, rows: &[(i8, &str, &str, &str, &str)]) -> Vec<Cause>
         cost: Money::new(cost.parse().unwrap(), "EUR".parse().unwrap()),
         beside: Some(quantity.parse().unwrap()),
         date: Some(date(2026, 11, *day)),
-        groups: vec![(*resource).to_owned(), (*meter).to_owned()],
+        groups: [(*resource).to_owned(), (*meter).to_owned()].into(),
     };
     let answer = QueryResult { rows: rows.iter().map(row).collect(), ..QueryResult::default() };
     plan.join(&[Arc::new(answer)]).unwrap().remove(0).1
@@ -177,7 +177,7 @@ fn a_price_that_is_one_of_coverage_is_named() {
         cost: Money::new(decimal(cost), "EUR".parse().unwrap()),
         beside: None,
         date: Some(date(2026, 11, day)),
-        groups: vec![resource.to_owned(), model.to_owned()],
+        groups: [resource.to_owned(), model.to_owned()].into(),
     };
     let models = [
         (13, vm.as_str(), "Reservation", "6"),
