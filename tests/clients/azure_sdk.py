@@ -6,7 +6,8 @@
     azure_sdk.py FROM TO SCOPE...
 
 Asks each scope for what its costs are by service and day, over as many pages as the link says; for its dimensions and
-tags; for its budgets; and, where it is a subscription, for its cost details. Prints one JSON line. Exit code 0, or 1 where a library could
+tags; for its budgets; where it is a subscription, for its cost details; and where it is a billing scope, for the use of its
+benefits, for recommendations and lots. Prints one JSON line. Exit code 0, or 1 where a library could
 not read an answer.
 """
 
@@ -140,6 +141,50 @@ def report(clients: Clients, scope: str, start: str, end: str) -> dict:
     return {"status": done.status, "blobs": manifest.blob_count, "valid_till": done.valid_till.isoformat()}
 
 
+def plain(value: object) -> object:
+    return None if value is None else str(value)
+
+
+def benefits(clients: Clients, scope: str, start: str, end: str) -> dict:
+    """How far savings plans and reservations are used, what more would save, and what is left of commitments."""
+    account, *profile = [part for part in scope.split("/") if part][3::2]
+    days = f"properties/usageDate ge {start} and properties/usageDate le {end}"
+    used, lots = clients.costs.benefit_utilization_summaries, clients.consumption.lots
+    if profile:
+        plans = used.list_by_billing_profile_id(account, *profile, filter=days, grain_parameter="Daily")
+        summaries = {"start_date": start, "end_date": end}
+        lots = lots.list_by_billing_profile(account, *profile)
+        events = clients.consumption.events.list_by_billing_profile(account, *profile, start_date=start, end_date=end)
+    else:
+        plans = used.list_by_billing_account_id(account, filter=days, grain_parameter="Daily")
+        summaries = {"filter": days}
+        lots = lots.list_by_billing_account(account, filter="source eq 'ConsumptionCommitment'")
+        events = clients.consumption.events.list_by_billing_account(account)
+    asked = "properties/lookBackPeriod eq 'Last7Days' AND properties/term eq 'P1Y'"
+    every = "properties/usage,properties/allRecommendationDetails"
+    advice = list(clients.costs.benefit_recommendations.list(scope, filter=asked, expand=every))
+    reserved = clients.consumption.reservations_summaries.list(scope, grain="daily", **summaries)
+    detailed = clients.consumption.reservations_details.list(scope, **summaries)
+    return {
+        "plans": [
+            [one.kind, one.properties.benefit_id, one.properties.usage_date.date().isoformat(), plain(one.properties.avg_utilization_percentage)]
+            for one in plans
+        ],
+        "reservations": [
+            [one.reservation_id, one.usage_date.isoformat(), plain(one.used_hours), plain(one.reserved_hours)] for one in reserved
+        ],
+        "details": len([one.instance_id for one in detailed]),
+        "recommendations": [
+            [one.kind, one.properties.term, len(one.properties.all_recommendation_details.value), len(one.properties.usage.charges)]
+            for one in advice
+        ],
+        "lots": [
+            [one.source, one.organization_type, plain(one.closed_balance.value), one.expiration_date.isoformat()] for one in lots
+        ],
+        "events": [[one.event_type, plain(one.charges.value)] for one in events],
+    }
+
+
 def refusal(error: HttpResponseError) -> dict:
     return {"refused": error.status_code, "code": error.error.code, "message": error.error.message}
 
@@ -158,6 +203,8 @@ def asked(clients: Clients, scope: str, start: str, end: str) -> dict:
     }
     if scope.startswith("/subscriptions/"):
         answer["report"] = report(clients, scope, start, end)
+    if "/billingAccounts/" in scope:
+        answer["benefits"] = benefits(clients, scope, start, end)
     return answer
 
 

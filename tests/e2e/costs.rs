@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 mod anomalies;
 mod budgets;
+mod commitments;
 mod compared;
 mod crowd;
 mod dice;

@@ -142,6 +142,7 @@ fn given(what: Given) -> Vec<String> {
             "cost_compare",
             "list_budgets",
             "cost_anomalies",
+            "cost_commitments",
             "list_dimensions",
             "cost_by_service",
             "cost_export",

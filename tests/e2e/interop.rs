@@ -7,7 +7,7 @@ use e2e::Stack;
 use emulator::TokenSpec;
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Runs a script of `tests/clients` and reads the one JSON line it prints.
@@ -119,7 +119,51 @@ fn budgets(scope: &str, read: &Value) {
     assert_eq!(read["one"][0], newer.first().cloned().unwrap_or_default(), "{scope}: {read}");
 }
 
-/// Query, dimensions, tags, budgets, subscriptions and reports, at scopes of every form and agreement.
+/// What of each benefit was used on each day, in per cent, by the rows.
+fn used(stack: &Stack, scope: &str) -> BTreeMap<(String, String), f64> {
+    let mut days: BTreeMap<(String, String), [f64; 2]> = BTreeMap::new();
+    for row in stack.emulator.raw_rows(scope, SEPTEMBER.0..=SEPTEMBER.1, true).unwrap() {
+        let text = |name: &str| row[name].as_str().unwrap();
+        if text("benefitId").is_empty() {
+            continue;
+        }
+        let cost: f64 = text("cost").parse().unwrap();
+        let day = days.entry((text("benefitId").to_owned(), text("date").to_owned())).or_default();
+        day[0] += if text("chargeType") == "Usage" { cost } else { 0.0 };
+        day[1] += cost;
+    }
+    days.into_iter().map(|(key, [used, whole])| (key, 100.0 * used / whole)).collect()
+}
+
+/// Benefits, recommendations, lots and events of a billing scope.
+fn assert_benefits(stack: &Stack, scope: &str, read: &Value) {
+    let expected = used(stack, scope);
+    let of = |name: &str| read[name].as_array().unwrap_or_else(|| panic!("{scope}: {read}"));
+    let figure = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    let mut found = BTreeMap::new();
+    for plan in of("plans") {
+        let id = plan[1].as_str().unwrap().to_lowercase();
+        found.insert((id, plan[2].as_str().unwrap().to_owned()), figure(&plan[3]));
+    }
+    for reserved in of("reservations") {
+        let id = reserved[0].as_str().unwrap();
+        let known = expected.keys().find(|(path, _)| path.ends_with(id)).unwrap_or_else(|| panic!("{id}"));
+        let day = reserved[1].as_str().unwrap()[..10].to_owned();
+        found.insert((known.0.clone(), day), 100.0 * figure(&reserved[2]) / figure(&reserved[3]));
+    }
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{scope}");
+    for (key, percent) in found {
+        assert!((percent - expected[&key]).abs() < 1e-5, "{scope} {key:?}: {percent}");
+    }
+    assert!(read["details"].as_u64().unwrap() >= of("reservations").len() as u64, "{read}");
+    assert_eq!(of("recommendations"), json!([["SavingsPlan", "P1Y", 10, 168]]).as_array().unwrap(), "{read}");
+    let [lot] = &of("lots")[..] else { panic!("{read}") };
+    let organization = if scope.contains("billingProfiles") { Value::Null } else { json!("Primary") };
+    assert_eq!(lot[1], organization, "{read}");
+    assert!(figure(&lot[2]) > 0.0 && of("events").iter().any(|event| event[0] == "SettledCharges"), "{read}");
+}
+
+/// Query, dimensions, tags, budgets, subscriptions, reports and benefits, at scopes of every form and agreement.
 #[tokio::test]
 async fn microsofts_own_libraries_read_every_answer_about_costs() {
     const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD";
@@ -128,7 +172,9 @@ async fn microsofts_own_libraries_read_every_answer_about_costs() {
         [emulator::RETAIL_SUBSCRIPTION, emulator::FACTORY_SUBSCRIPTION, emulator::LAB_SUBSCRIPTION]
             .map(|id| format!("/subscriptions/{id}"));
     let group = format!("{}/resourceGroups/RG-web", subscriptions[0]);
-    let above = ["/providers/Microsoft.Management/managementGroups/contoso", PROFILE].map(str::to_owned);
+    let enrolment = "/providers/Microsoft.Billing/billingAccounts/8611537";
+    let above = ["/providers/Microsoft.Management/managementGroups/contoso", PROFILE, enrolment];
+    let above = above.map(str::to_owned);
     let scopes: Vec<String> = subscriptions.into_iter().chain([group]).chain(above).collect();
     let mut args = vec!["2026-09-01", "2026-09-12"];
     args.extend(scopes.iter().map(String::as_str));
@@ -159,6 +205,9 @@ async fn microsofts_own_libraries_read_every_answer_about_costs() {
             _ if scope.contains(emulator::LAB_SUBSCRIPTION) => assert_eq!(report["refused"], 422, "{report}"),
             _ => assert_eq!(report["status"], "Completed", "{scope}: {report}"),
         }
+        if scope.contains("/billingAccounts/") {
+            assert_benefits(&stack, scope, &answer["benefits"]);
+        }
     }
     // And who may not: the library reads the refusal.
     let assertion = stack.token("bob");
@@ -187,16 +236,19 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"], "days": 7}"#])
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_budgets", r#"{"scopes": ["Contoso Dev"], "live": true}"#])
+                .args(&["--call", "cost_commitments", r#"{"scopes": "Contoso Prod", "period": "2026-10"}"#])
                 .env("MCP_TOKEN", &stack.token("alice"))
                 .run()
                 .await;
             assert_eq!(code, 0, "{script} {mode}: {printed}");
-            assert_eq!(printed["tools"].as_array().unwrap().len(), 7, "{printed}");
+            assert_eq!(printed["tools"].as_array().unwrap().len(), 9, "{printed}");
             let calls = printed["calls"].as_array().unwrap();
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
             assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
-            for (call, member) in [(3, "rows"), (4, "currencies"), (5, "dimensions"), (6, "budgets")] {
+            for (call, member) in
+                [(3, "rows"), (4, "currencies"), (6, "dimensions"), (7, "budgets"), (8, "currencies")]
+            {
                 let found = calls[call]["structured"][member].as_array();
                 assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");
             }

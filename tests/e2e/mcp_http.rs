@@ -39,6 +39,7 @@ async fn every_tool_is_listed_for_everybody() {
                 "cost_compare",
                 "list_budgets",
                 "cost_anomalies",
+                "cost_commitments",
                 "list_dimensions",
                 "cost_by_service",
                 "cost_export"

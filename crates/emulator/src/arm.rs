@@ -294,13 +294,10 @@ fn of_reservations(
     listed: Listed,
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
-    match order_in(scope, "microsoft.capacity", ["reservationorders", "reservations"]) {
-        Some(order) => reservations::of_order(state, caller, order, listed, request),
-        None => {
-            let scope = QueryScope::parse(scope, &state.subscriptions)?;
-            reservations::list(state, caller, &scope, listed, request)
-        }
+    if let Some(order) = order_in(scope, "microsoft.capacity", ["reservationorders", "reservations"]) {
+        return reservations::of_order(state, caller, order, listed, request);
     }
+    reservations::list(state, caller, &QueryScope::parse(scope, &state.subscriptions)?, listed, request)
 }
 
 /// The list, or the one that is named.

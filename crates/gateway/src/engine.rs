@@ -16,6 +16,7 @@ use self::answers::{Answers, Place};
 use self::flights::Flights;
 use self::governor::{Busy, Governor, Wanted};
 use self::key::ScopeKey;
+use self::lists::Lists;
 use self::metrics::{CostInstruments, Lookup};
 use self::rights::Rights;
 use crate::refusal::Refusal;
@@ -26,6 +27,7 @@ pub(crate) use asker::{Asker, Token};
 pub(crate) use governor::Outlook;
 pub(crate) use jobs::{Ended, Jobs, Joining};
 pub(crate) use key::Person;
+pub(crate) use lists::Known;
 
 mod answers;
 mod asker;
@@ -33,6 +35,7 @@ mod flights;
 mod governor;
 mod jobs;
 mod key;
+mod lists;
 mod metrics;
 mod rights;
 mod settings;
@@ -88,6 +91,15 @@ impl From<Busy> for Unanswered {
     }
 }
 
+/// Whose quotas count the requests for a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Those of Cost Management, as questions about costs.
+    WithCosts,
+    /// Those of Consumption, which knows no query units and counts each scope by itself.
+    ByTheOlderProvider,
+}
+
 /// The engine. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Engine(Arc<Inner>);
@@ -96,6 +108,7 @@ struct Inner {
     governor: Governor,
     answers: Answers,
     rights: Rights,
+    lists: Lists,
     /// With what each uses at Azure.
     questions: Flights<(Place, Query), (Result<Answered, Unanswered>, Usage)>,
     /// What each scope's agreement has: the same for everybody who may see it.
@@ -113,6 +126,7 @@ impl Engine {
             governor,
             answers: Answers::new(settings.cache),
             rights: Rights::new(settings.cache.rights),
+            lists: Lists::new(settings.cache),
             questions: Flights::default(),
             names: Cache::builder().max_capacity(MOST_SCOPES).time_to_live(NAMES_FOR).build(),
             clock,
@@ -204,6 +218,45 @@ impl Engine {
         let wanted = Wanted { person: asker.person(), scope: scope.clone(), units: 1, patience };
         let listed = self.asked(asker, token, wanted, pages).await;
         listed.inspect_err(|error| self.learn_from(error, &scope))
+    }
+
+    /// A list of a scope's that takes a role of its own, by its address. Who has not the role is an answer too. Either is remembered
+    /// for as long as a proof of the right to see something; `entries` are what is kept of it. `of` is where its requests are
+    /// counted: the older provider counts its own.
+    pub(crate) async fn list_by_role<P>(
+        &self,
+        asker: &impl Asker,
+        (scope, of): (&Scope, Counted),
+        (address, pages): (String, P),
+        entries: impl FnOnce(&P::Whole) -> usize + Send,
+        patience: Instant,
+    ) -> Result<Known<P::Whole>, Unanswered>
+    where
+        P: Paged,
+        P::Whole: Sync + 'static,
+    {
+        let token = Token::of(asker).await?;
+        let key = ((asker.person(), ScopeKey::from(scope)), address);
+        if let Some(known) = self.0.lists.find(&key, self.0.clock.now()) {
+            return Ok(known);
+        }
+        let wanted = match of {
+            Counted::WithCosts => Wanted { person: key.0.0, scope: key.0.1.clone(), units: 1, patience },
+            Counted::ByTheOlderProvider => {
+                Wanted { person: key.0.0, scope: ScopeKey::of_the_older_provider(scope), units: 0, patience }
+            }
+        };
+        let (list, as_of) = match self.asked(asker, token, wanted, pages).await {
+            Ok((whole, as_of)) => (Some(Arc::new(whole)), as_of),
+            Err(Unanswered::Azure(error)) if matches!(*error, cost::Error::NoAccess(_)) => {
+                (None, self.0.clock.now())
+            }
+            Err(why) => return Err(why),
+        };
+        let entries = list.as_deref().map_or(0, entries);
+        let known = Known { list, as_of, cached: false };
+        self.0.lists.keep(key, &known, entries);
+        Ok(known)
     }
 
     /// Whether a person may still see what Azure said about these scopes at these moments.

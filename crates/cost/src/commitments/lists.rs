@@ -66,8 +66,8 @@ impl<T> ListPages<T> {
     }
 
     async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let (kind, page, [_, list]) = (self.kind, self.listing.pages + 1, self.list.path);
-        let span = tracing::info_span!("cost.list", list, scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
+        let (kind, page) = (self.kind, self.listing.pages + 1);
+        let span = tracing::info_span!("cost.list", scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
         observed(span, self.ask(token)).await
     }
 

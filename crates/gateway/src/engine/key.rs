@@ -19,6 +19,13 @@ impl From<&Scope> for ScopeKey {
     }
 }
 
+impl ScopeKey {
+    /// The same scope where Azure's older provider of costs counts its requests: not together with the newer one's.
+    pub(crate) fn of_the_older_provider(scope: &Scope) -> Self {
+        Self(format!("consumption {}", Self::from(scope).0).into())
+    }
+}
+
 impl fmt::Debug for ScopeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

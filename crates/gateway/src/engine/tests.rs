@@ -1,13 +1,15 @@
 //! The engine against a model of Azure, by a clock that stands still until nobody has anything to do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cost::Waits;
+use cost::{Page, Paged, Quota, Waits};
 use futures::future::join_all;
 use tokio::time::{Instant, advance, sleep};
 
 use self::azure::{Azure, engine, months, patient, query, settings, subscription, whole};
-use super::{Asker, Engine, Unanswered};
+use super::{Asker, Counted, Engine, Unanswered};
 use crate::engine::settings::{CostSettings, Quotas, UnitQuota};
 
 pub(crate) mod azure;
@@ -257,6 +259,63 @@ async fn nothing_is_kept_where_it_is_switched_off() {
     let ask =
         async || engine.costs(&azure.as_person(1), &subscription(1), &query(25), patient()).await.unwrap();
     assert!(!ask().await.cached && !ask().await.cached);
+}
+
+/// A list of one page, and how often it was asked for.
+struct List(Arc<AtomicU32>);
+
+impl Paged for List {
+    type Whole = u32;
+
+    async fn next_page(&mut self, _token: &secrecy::SecretString) -> Result<Page, cost::Error> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Page::Last(Quota::default()))
+    }
+
+    fn whole(self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_kept_as_long_as_a_proof_for_one_person_and_address() {
+    for (data, kept) in [(14_400, true), (0, false)] {
+        let mut settings = settings();
+        settings.cache.data = Duration::from_secs(data);
+        let (azure, engine) = (Azure::new(), engine(settings));
+        let asked = Arc::new(AtomicU32::new(0));
+        let ask = async |person: u32, address: &str| {
+            let list = (address.to_owned(), List(Arc::clone(&asked)));
+            let scope = (&subscription(1), Counted::WithCosts);
+            let known =
+                engine.list_by_role(&azure.as_person(person), scope, list, |_| 1, patient()).await.unwrap();
+            known.cached
+        };
+        assert_eq!((ask(1, "a").await, ask(1, "a").await), (false, kept));
+        assert_eq!((ask(2, "a").await, ask(1, "b").await), (false, false), "of others");
+        sleep(Duration::from_secs(299)).await;
+        assert_eq!(ask(1, "a").await, kept);
+        sleep(Duration::from_secs(2)).await;
+        assert!(!ask(1, "a").await);
+    }
+}
+
+/// The older provider counts its own requests: they need not wait for those of Cost Management, nor those for them.
+#[tokio::test(start_paused = true)]
+async fn the_older_providers_lists_take_nothing_from_questions_about_costs() {
+    let (azure, engine) = (Azure::new(), engine(settings()));
+    let (person, asked) = (azure.as_person(1), Arc::new(AtomicU32::new(0)));
+    let ask = async |of, number: u32| {
+        let list = (format!("{of:?} {number}"), List(Arc::clone(&asked)));
+        engine.list_by_role(&person, (&subscription(1), of), list, |_| 1, patient()).await.unwrap();
+    };
+    for number in 0..4 {
+        ask(Counted::WithCosts, number).await;
+        ask(Counted::ByTheOlderProvider, number).await;
+    }
+    assert!(azure.seconds() < 1.0, "{}", azure.seconds());
+    ask(Counted::ByTheOlderProvider, 9).await;
+    assert!(azure.seconds() > 50.0, "a fifth of either waits for the next minute: {}", azure.seconds());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use audit::Audit;
-use cost::{DetailsLimits, Paged, QueryPages, Usage};
+use cost::{DetailsLimits, ListPages, Listing, Paged, QueryPages, Usage};
 use identity::BearerToken;
 use identity::clock::SharedClock;
 use jiff::Timestamp;
@@ -18,11 +18,14 @@ use tokio::time::Instant;
 use super::answer::Failure;
 use crate::broker::Broker;
 use crate::caller::Caller;
-use crate::engine::{Answered, Asker, Engine, Person, Token};
+use crate::engine::{Answered, Asker, Counted, Engine, Known, Person, Token};
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::refusal::Refusal;
 use crate::users::UserKey;
+
+/// How long what stands beside the figures may wait for its turn.
+const BESIDE: Duration = Duration::from_secs(10);
 
 /// What the service as a whole gives its tools.
 pub(crate) struct Services {
@@ -160,6 +163,26 @@ impl ToolContext {
         scope: &cost::Scope,
     ) -> Result<(cost::BudgetList, Timestamp), Failure> {
         self.listed(scope, self.azure.cost.budget_pages(scope)).await
+    }
+
+    /// A list of a scope's that takes a role of its own, or that the caller has not the role; `None` where the scope has no such
+    /// list. It is beside the figures: nobody waits long for it.
+    pub(super) async fn list_by_role<T: Send + Sync + 'static>(
+        &self,
+        scope: &cost::Scope,
+        of: Counted,
+        pages: impl FnOnce(&cost::Client) -> Option<ListPages<T>> + Send,
+    ) -> Result<Option<Known<Listing<T>>>, Failure> {
+        let Some(pages) = pages(&self.azure.cost) else { return Ok(None) };
+        let patience = self.patience.min(Instant::now() + BESIDE);
+        let engine = &self.services.engine;
+        let list = (pages.address().to_owned(), pages);
+        let entries = |listing: &Listing<T>| listing.items.len();
+        let known = engine.list_by_role(&self.azure, (scope, of), list, entries, patience).await?;
+        if known.list.is_some() {
+            self.seen.note(scope, known.as_of);
+        }
+        Ok(Some(known))
     }
 
     async fn list<P: Paged>(&self, scope: &cost::Scope, pages: P) -> Result<P::Whole, Failure> {

@@ -2,6 +2,7 @@
 
 pub(super) use cost_anomalies::CostAnomalies;
 pub(super) use cost_by_service::CostByService;
+pub(super) use cost_commitments::CostCommitments;
 pub(super) use cost_compare::CostCompare;
 pub(super) use cost_export::CostExport;
 pub(super) use cost_query::CostQuery;
@@ -15,6 +16,7 @@ mod as_it_is;
 mod ask;
 mod cost_anomalies;
 mod cost_by_service;
+mod cost_commitments;
 mod cost_compare;
 mod cost_export;
 mod cost_query;

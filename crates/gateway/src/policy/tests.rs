@@ -20,6 +20,8 @@ scopes = ["cost.read"]
 scopes = ["cost.read"]
 [tools.cost_anomalies]
 scopes = ["cost.read"]
+[tools.cost_commitments]
+scopes = ["cost.read"]
 [tools.list_dimensions]
 scopes = ["cost.read"]
 "#;

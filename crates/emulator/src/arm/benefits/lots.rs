@@ -162,7 +162,7 @@ impl Lot {
             properties["OrganizationType"] = "Primary".into();
             properties["usedAmount"] = self.amount(taken);
         }
-        json!({"id": self.id(scope, "lots", self.name), "name": self.name, "type": "Microsoft.Consumption/lots",
+        json!({"id": Self::id(scope, "lots", self.name), "name": self.name, "type": "Microsoft.Consumption/lots",
                "properties": properties})
     }
 
@@ -172,21 +172,21 @@ impl Lot {
             let last = first.last_of_month().min(view.today());
             charged += self.charged(scope, (first, last), view);
             let taken = charged.clamp(0, self.original);
-            let charges = taken - before;
+            let of_month = taken - before;
             before = taken;
             if last < from {
                 continue;
             }
             let pending = last > Self::closed(view);
             let name = format!("{}-{}", self.name, last.strftime("%Y%m"));
-            let id = self.id(scope, "events", &name);
+            let id = Self::id(scope, "events", &name);
             events.push(json!({
                 "id": id, "name": name, "type": "Microsoft.Consumption/events",
                 "properties": {
                     "transactionDate": format!("{last}T00:00:00Z"),
                     "eventType": if pending { "PendingCharges" } else { "SettledCharges" },
-                    "lotId": self.id(scope, "lots", self.name), "lotSource": self.source,
-                    "charges": self.amount(charges), "closedBalance": self.amount(self.original - taken),
+                    "lotId": Self::id(scope, "lots", self.name), "lotSource": self.source,
+                    "charges": self.amount(of_month), "closedBalance": self.amount(self.original - taken),
                     "newCredit": self.amount(0), "adjustments": self.amount(0),
                     "isEstimatedBalance": pending,
                 },
@@ -199,7 +199,7 @@ impl Lot {
         json!({"currency": self.currency, "value": number(amount)})
     }
 
-    fn id(&self, scope: &QueryScope, list: &str, name: &str) -> String {
+    fn id(scope: &QueryScope, list: &str, name: &str) -> String {
         format!("{}/providers/Microsoft.Consumption/{list}/{name}", scope.path())
     }
 }

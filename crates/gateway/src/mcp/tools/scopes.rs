@@ -76,6 +76,12 @@ impl Scopes {
         scope.subscription().filter(|_| is_whole).and_then(|id| self.names.get(&id)).map(String::as_str)
     }
 
+    /// Some of them alone.
+    pub(super) fn only(&self, all: Vec<Scope>) -> Self {
+        let (names, title) = (self.names.clone(), self.title.clone());
+        Self { all, unseen: Vec::new(), names, title, notes: Vec::new() }
+    }
+
     /// What one of them refused.
     pub(super) fn failed(&self, scope: &Scope, error: ToolError) -> Failed {
         let name = self.name_of(scope).map(str::to_owned);

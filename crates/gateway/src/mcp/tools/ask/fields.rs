@@ -72,15 +72,24 @@ pub(in crate::mcp::tools) const SCOPES: Field = Field {
     },
 };
 
+const PERIODS: &[&str] =
+    &["time_period", "timeframe", "time_frame", "time_range", "date_range", "when", "month"];
+
 pub(in crate::mcp::tools) const PERIOD: Field = Field {
     name: "period",
-    also: &["time_period", "timeframe", "time_frame", "time_range", "date_range", "when", "month"],
+    also: PERIODS,
     schema: || {
         text(
             "month_to_date (default), last_month, last_7_days, last_30_days, last_3_months, year_to_date, 2026-10, 2026-Q3 or \
              2026; an open one ends today. Or from and to.",
         )
     },
+};
+
+pub(in crate::mcp::tools) const COMMITTED_PERIOD: Field = Field {
+    name: "period",
+    also: PERIODS,
+    schema: || text("As in cost_query. Default: the last 30 complete days."),
 };
 
 pub(in crate::mcp::tools) const FROM: Field = Field {

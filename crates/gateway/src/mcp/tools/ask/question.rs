@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::fields::{
-    AMORTIZED_FIRST, BASELINE, COMPARE_BY, DAYS, DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY,
-    GROUP_BY, JUDGED, LIVE, MEASURES, METRIC, MOST_JUDGED, MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES,
-    SEARCH, SENSITIVITY, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD, object,
+    AMORTIZED_FIRST, BASELINE, COMMITTED_PERIOD, COMPARE_BY, DAYS, DIMENSION, EXCLUDE, FILTER, FROM, Field,
+    GRANULARITY, GROUP_BY, JUDGED, LIVE, MEASURES, METRIC, MOST_JUDGED, MOST_SCOPES, MOST_SKIP, MOST_TOP,
+    PERIOD, SCOPES, SEARCH, SENSITIVITY, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD, object,
 };
 use super::{conditions, dimension, when, words};
 use crate::mcp::answer::{Failure, ToolError};
@@ -62,6 +62,12 @@ pub(in crate::mcp) struct AnomaliesInput {
     pub(in crate::mcp::tools) sensitivity: Sensitivity,
     pub(in crate::mcp::tools) skip: usize,
     pub(in crate::mcp::tools) given: Map<String, Value>,
+}
+
+/// A question of `cost_commitments`.
+pub(in crate::mcp) struct CommitmentsInput {
+    pub(in crate::mcp::tools) scopes: Vec<String>,
+    pub(in crate::mcp::tools) when: When,
 }
 
 /// A question of `list_dimensions`.
@@ -172,6 +178,17 @@ impl Asked for AnomaliesInput {
     }
 }
 
+impl Asked for CommitmentsInput {
+    const NAME: &'static str = "CostCommitments";
+    const FIELDS: &'static [Field] = &[SCOPES, COMMITTED_PERIOD, FROM, TO];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
+
+    fn read(mut arguments: Arguments, _given: Map<String, Value>) -> Result<Self, String> {
+        let a = &mut arguments;
+        Ok(Self { scopes: scopes(a)?, when: When::read(a)? })
+    }
+}
+
 impl Asked for DimensionsInput {
     const NAME: &'static str = "ListDimensions";
     const FIELDS: &'static [Field] = &[SCOPES, DIMENSION, SEARCH, SKIP];
@@ -250,6 +267,11 @@ impl When {
             return Err("give either 'period' or 'from' and 'to', not both".to_owned());
         }
         Ok(when)
+    }
+
+    /// Whether anything was said of the days.
+    pub(in crate::mcp::tools) const fn is_given(&self) -> bool {
+        self.period.is_some() || self.from.is_some() || self.to.is_some()
     }
 
     /// The days, seen from `today`.
@@ -331,7 +353,7 @@ macro_rules! asked {
     )*};
 }
 
-asked!(QueryInput, CompareInput, AnomaliesInput, DimensionsInput, BudgetsInput);
+asked!(QueryInput, CompareInput, AnomaliesInput, CommitmentsInput, DimensionsInput, BudgetsInput);
 
 #[cfg(test)]
 mod tests;
