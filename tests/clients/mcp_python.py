@@ -19,6 +19,7 @@ from importlib.metadata import version
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import PromptReference
 
 DEADLINE_SECONDS = 30
 
@@ -65,6 +66,24 @@ async def all_tools(client: Client) -> list[str]:
             return names
 
 
+async def all_prompts(client: Client) -> list[dict]:
+    """Each prompt with its first message, and what is offered for its scope."""
+    listed = await client.list_prompts()
+    found = []
+    for prompt in listed.prompts:
+        values = {argument.name: "team" for argument in prompt.arguments or [] if argument.required}
+        got = await client.get_prompt(prompt.name, values)
+        offered = await client.complete(
+            PromptReference(type="ref/prompt", name=prompt.name), {"name": "scope", "value": "contoso"}
+        )
+        found.append({
+            "name": prompt.name,
+            "text": got.messages[0].content.text,
+            "scopes": offered.completion.values,
+        })
+    return found
+
+
 async def main(args: argparse.Namespace) -> int:
     async with http_client() as http:
         transport = streamable_http_client(args.url, http_client=http)
@@ -76,6 +95,7 @@ async def main(args: argparse.Namespace) -> int:
                 "protocol": client.protocol_version,
                 "server": server and {"name": server.name, "version": server.version},
                 "tools": await all_tools(client),
+                "prompts": await all_prompts(client),
                 "calls": [await call(client, tool, parameters) for tool, parameters in args.call],
             }
     print(json.dumps(report))

@@ -67,6 +67,19 @@ async function allTools(client) {
   return names;
 }
 
+// Each prompt with its first message, and what is offered for its scope.
+async function allPrompts(client) {
+  const found = [];
+  for (const { name, arguments: known = [] } of (await client.listPrompts()).prompts) {
+    const values = Object.fromEntries(known.filter((one) => one.required).map((one) => [one.name, 'team']));
+    const got = await client.getPrompt({ name, arguments: values });
+    const argument = { name: 'scope', value: 'contoso' };
+    const offered = await client.complete({ ref: { type: 'ref/prompt', name }, argument });
+    found.push({ name, text: got.messages[0].content.text, scopes: offered.completion.values });
+  }
+  return found;
+}
+
 async function main() {
   const args = parseArguments(process.argv.slice(2));
   const client = await connect(args);
@@ -77,6 +90,7 @@ async function main() {
     protocol: client.getNegotiatedProtocolVersion(),
     server: server ? { name: server.name, version: server.version } : null,
     tools: await allTools(client),
+    prompts: await allPrompts(client),
     calls: [],
   };
   for (const wanted of args.calls) report.calls.push(await call(client, wanted));

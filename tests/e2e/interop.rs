@@ -242,6 +242,13 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .await;
             assert_eq!(code, 0, "{script} {mode}: {printed}");
             assert_eq!(printed["tools"].as_array().unwrap().len(), 9, "{printed}");
+            let prompts = printed["prompts"].as_array().unwrap();
+            assert!(prompts.len() >= 3, "{script} {mode}: {printed}");
+            for prompt in prompts {
+                assert!(prompt["text"].as_str().unwrap().contains("1. "), "{script} {mode}: {prompt}");
+                let scopes = prompt["scopes"].to_string();
+                assert_eq!(scopes, r#"["Contoso Dev","Contoso Prod"]"#, "{script} {mode}: {prompt}");
+            }
             let calls = printed["calls"].as_array().unwrap();
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");

@@ -41,6 +41,7 @@ mod pages;
 mod picture;
 mod preflight;
 mod probes;
+mod prompts;
 mod proxies;
 mod refusals;
 mod replicas;

@@ -11,11 +11,16 @@ use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
 
-/// The one thing that people do here.
+/// What people do here, unless it is said to be something else.
 const TOOL_CALL: &str = "tools/call";
 
-/// A call of a tool, for its decision.
-pub(crate) fn call(principal: &Principal, tool: &str, arguments: Option<&Map<String, Value>>) -> Call {
+/// What is asked of a tool by a method of MCP, for its decision.
+pub(crate) fn call(
+    method: &'static str,
+    principal: &Principal,
+    tool: &str,
+    arguments: Option<&Map<String, Value>>,
+) -> Call {
     let argument = |name| arguments.and_then(|arguments| arguments.get(name));
     let of_scopes = || match argument("scopes")? {
         Value::Array(scopes) => scopes.first().filter(|_| scopes.len() == 1),
@@ -23,7 +28,7 @@ pub(crate) fn call(principal: &Principal, tool: &str, arguments: Option<&Map<Str
     };
     let subscription = argument("subscription").or_else(of_scopes).and_then(Value::as_str);
     // By name it would say what somebody called it.
-    by(principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
+    by(method, principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
 }
 
 /// How a call ended: its code, the length of the answer and of the longest list in it, and the ids that Azure gave its
@@ -58,14 +63,14 @@ pub(crate) fn refused(audit: &Audit, who: Option<&Principal>, tool: Option<&str>
             audit.counted(&cause(refusal), None);
         }
         (Some(principal), _) => {
-            let call = by(principal);
+            let call = by(TOOL_CALL, principal);
             audit.refused(tool.map_or(call.clone(), |tool| call.tool(tool)), &refusal.code());
         }
     }
 }
 
-fn by(principal: &Principal) -> Call {
-    Call::new(TOOL_CALL)
+fn by(method: &'static str, principal: &Principal) -> Call {
+    Call::new(method)
         .by(Person {
             tenant: *principal.tenant().as_uuid(),
             oid: *principal.oid().as_uuid(),

@@ -10,9 +10,12 @@ use std::time::Duration;
 use audit::Unavailable;
 use axum::http::request::Parts;
 use cost::Usage;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject, ListPromptsResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -37,11 +40,22 @@ pub(crate) mod context;
 mod foreign;
 mod observed;
 mod pending;
+mod prompted;
+mod prompts;
 mod registry;
 mod tools;
 
 /// The methods that this server has. Others are refused before anything of them is read on.
-pub const METHODS: &[&str] = &["initialize", "ping", "server/discover", "tools/call", "tools/list"];
+pub const METHODS: &[&str] = &[
+    "completion/complete",
+    "initialize",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "server/discover",
+    "tools/call",
+    "tools/list",
+];
 
 /// What the assistant is told about this server as a whole.
 const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answer is limited to what that person \
@@ -82,16 +96,16 @@ impl CostServer {
         Self { services: Arc::new(services), long_calls: LongCalls::new() }
     }
 
+    /// Runs what is asked of a tool, once it is decided and recorded, for as long as somebody waits for it.
     async fn run(
         &self,
-        entry: &'static Entry,
-        caller: Caller,
-        request: CallToolRequestParams,
+        call: Call<'_>,
         context: &RequestContext<RoleServer>,
-    ) -> CallToolResult {
-        let observed = Observed::begin(&self.services, entry, &caller, context);
-        let call = self.decide_and_call(entry, caller.clone(), request, observed.usage.clone());
-        let call = call.instrument(observed.span.clone());
+        work: impl FnOnce(Usage) -> BoxFuture<'static, Result<CallToolResult, Failure>>,
+    ) -> Result<CallToolResult, Failure> {
+        let observed = Observed::begin(&self.services, call.method, call.entry, call.caller, context);
+        let work = work(observed.usage.clone());
+        let call = self.decide_and_call(call, &observed.usage, work).instrument(observed.span.clone());
         // rmcp runs this in a task of its own, which outlives the request: left alone it would ask Azure on and on for
         // somebody who hung up, or who has had the answer that it took too long.
         let outcome = tokio::select! {
@@ -100,15 +114,14 @@ impl CostServer {
             outcome = call => outcome,
         };
         observed.end(&outcome);
-        outcome.unwrap_or_else(|failure| failure.answer(&caller))
+        outcome
     }
 
     async fn decide_and_call(
         &self,
-        entry: &'static Entry,
-        caller: Caller,
-        request: CallToolRequestParams,
-        usage: Usage,
+        Call { method, entry, caller, arguments }: Call<'_>,
+        usage: &Usage,
+        work: BoxFuture<'static, Result<CallToolResult, Failure>>,
     ) -> Result<CallToolResult, Failure> {
         let decided = self.services.policies.current().decide(entry.name, &caller.principal);
         decided.map_err(|denied| {
@@ -116,29 +129,36 @@ impl CostServer {
             audited::refused(&self.services.audit, Some(&caller.principal), Some(entry.name), &refusal);
             Failure::Refused(refusal)
         })?;
-        let call = audited::call(&caller.principal, entry.name, request.arguments.as_ref());
+        let call = audited::call(method, &caller.principal, entry.name, arguments);
         let recorded = self.services.audit.decide(call).await;
         let recorded = recorded.map_err(|Unavailable| Failure::Refused(Refusal::AuditUnavailable))?;
-        let arguments = request.arguments.unwrap_or_default();
-        let result = if entry.slow {
-            self.long_calls.run(entry, &caller, &self.services, &arguments, &usage).await
-        } else {
-            let left = caller.deadline.saturating_duration_since(Instant::now());
-            let patience = Instant::now() + left.mul_f32(0.9).min(PATIENCE);
-            let context = ToolContext::new(caller, Arc::clone(&self.services), &usage, patience);
-            (entry.call)(context, arguments).await
-        };
+        let result = work.await;
         recorded.end(answer::recorded(&result, usage.request_ids()));
         result
     }
 }
 
+/// What is asked of a tool.
+struct Call<'a> {
+    method: &'static str,
+    entry: &'static Entry,
+    caller: &'a Caller,
+    arguments: Option<&'a JsonObject>,
+}
+
+/// Whose request it is.
+fn caller(context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
+    let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
+    // Only a route without the guard could lead here, and nothing may be done for nobody.
+    caller.cloned().ok_or_else(|| ErrorData::internal_error("the caller is not known", None))
+}
+
 impl ServerHandler for CostServer {
     fn get_info(&self) -> ServerConfig {
         let implementation = Implementation::new("mcp-cost-server", env!("CARGO_PKG_VERSION"));
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(implementation)
-            .with_instructions(INSTRUCTIONS)
+        let capabilities =
+            ServerCapabilities::builder().enable_tools().enable_prompts().enable_completions().build();
+        ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -167,16 +187,64 @@ impl ServerHandler for CostServer {
                 None,
             ));
         };
-        let caller = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Caller>());
-        let Some(caller) = caller.cloned() else {
-            // Only a route without the guard could lead here, and nothing may be done for nobody.
-            return Err(ErrorData::internal_error("the caller is not known", None));
-        };
-        Ok(self.run(entry, caller, request, &context).await.into())
+        let caller = caller(&context)?;
+        let arguments = request.arguments.unwrap_or_default();
+        let call = Call { method: "tools/call", entry, caller: &caller, arguments: Some(&arguments) };
+        let outcome = self.run(call, &context, |usage| self.work(entry, &caller, &arguments, usage)).await;
+        Ok(outcome.unwrap_or_else(|failure| failure.answer(&caller)).into())
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let prompts = prompts::listed(&self.services.policies.current(), &caller(&context)?.principal);
+        let listed = ListPromptsResult::with_all_items(prompts);
+        Ok(listed.with_cache_scope(CacheScope::Private).with_ttl_ms(300_000))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        self.prompt(&request, &caller(&context)?).map(Into::into)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.completed(&request, &caller(&context)?, &context).await.map(CompleteResult::new)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(SUPPORTED)
+    }
+}
+
+impl CostServer {
+    /// A tool at work. It begins when it is awaited.
+    fn work(
+        &self,
+        entry: &'static Entry,
+        caller: &Caller,
+        arguments: &JsonObject,
+        usage: Usage,
+    ) -> BoxFuture<'static, Result<CallToolResult, Failure>> {
+        let (server, caller, arguments) = (self.clone(), caller.clone(), arguments.clone());
+        async move {
+            if entry.slow {
+                return server.long_calls.run(entry, &caller, &server.services, &arguments, &usage).await;
+            }
+            let left = caller.deadline.saturating_duration_since(Instant::now());
+            let patience = Instant::now() + left.mul_f32(0.9).min(PATIENCE);
+            let context = ToolContext::new(caller, server.services, &usage, patience);
+            (entry.call)(context, arguments).await
+        }
+        .boxed()
     }
 }
 

@@ -73,9 +73,10 @@ impl Instruments {
         self.refusals.add(1, &[KeyValue::new(names::ERROR_TYPE, code.to_owned())]);
     }
 
-    /// Records a tool call: how it ended, and the code if it failed.
+    /// Records what was asked of a tool by a method of MCP: how it ended, and the code if it failed.
     pub(crate) fn tool_called(
         &self,
+        method: &'static str,
         tool: &'static str,
         outcome: &'static str,
         code: Option<&str>,
@@ -85,7 +86,7 @@ impl Instruments {
         let mut attributes = vec![KeyValue::new(names::TOOL_NAME, tool)];
         attributes.extend(code);
         let mut operation = attributes.clone();
-        operation.push(KeyValue::new(names::MCP_METHOD_NAME, "tools/call"));
+        operation.push(KeyValue::new(names::MCP_METHOD_NAME, method));
         self.operation_duration.record(duration.as_secs_f64(), &operation);
         attributes.push(KeyValue::new(names::OUTCOME, outcome));
         self.tool_duration.record(duration.as_secs_f64(), &attributes);

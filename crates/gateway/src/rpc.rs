@@ -204,6 +204,28 @@ impl Params {
                 })?;
                 Kind::Call { tool }
             }
+            "prompts/get" => {
+                if !params.get("name").is_some_and(Value::is_string) {
+                    return Err(invalid("`name` must be a string: the name of a prompt"));
+                }
+                changed |= object(&mut params, "arguments")
+                    .map_err(|()| invalid("`arguments` must be an object: a text for each argument"))?;
+                Kind::Request { method: method.to_owned() }
+            }
+            "completion/complete" => {
+                let text = |of: &str, member: &str| {
+                    params.get(of).and_then(|of| of.get(member)).is_some_and(Value::is_string)
+                };
+                if !text("ref", "type") || !(text("ref", "name") || text("ref", "uri")) {
+                    return Err(invalid("`ref` must be an object with `type` (ref/prompt) and `name`"));
+                }
+                if !text("argument", "name") || !text("argument", "value") {
+                    return Err(invalid(
+                        "`argument` must be an object with `name` and `value`, both strings",
+                    ));
+                }
+                Kind::Request { method: method.to_owned() }
+            }
             // The newer protocol has no such method, whatever its parameters: that is for MCP to say.
             "initialize" if era == Era::Legacy => {
                 if !params.get("protocolVersion").is_some_and(Value::is_string) {

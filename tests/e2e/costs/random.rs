@@ -289,6 +289,20 @@ fn right(row: &Value, figures: &Figures, all: &BTreeMap<Key, Figures>, asked: &A
         let price = row["unit_price"].as_str().map(|_| decimal(&row["unit_price"]));
         assert_eq!(price, quotient(figures.cost, figures.quantity), "{told}\n{row}");
         checked += 1;
+        // Tokens in millions, however the meter counts them.
+        if row["million_tokens"].is_string() {
+            let per_unit = match figures.meters.first().map(|(_, unit)| unit.as_str()) {
+                Some("1k") => Decimal::new(1, 3),
+                Some("1m") => Decimal::ONE,
+                unit => panic!("{told}\n{row}: {unit:?}"),
+            };
+            let tokens = figures.quantity * per_unit;
+            assert_eq!(decimal(&row["million_tokens"]), tokens, "{told}\n{row}");
+            let price =
+                row["price_per_million_tokens"].as_str().map(|_| decimal(&row["price_per_million_tokens"]));
+            assert_eq!(price, quotient(figures.cost, tokens), "{told}\n{row}");
+            checked += 2;
+        }
     }
     checked
 }

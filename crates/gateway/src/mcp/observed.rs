@@ -23,6 +23,7 @@ const MAX_ID: usize = 40;
 /// One tool call under way.
 pub(super) struct Observed<'a> {
     services: &'a Services,
+    method: &'static str,
     tool: &'static str,
     user: String,
     started: Instant,
@@ -34,6 +35,7 @@ pub(super) struct Observed<'a> {
 impl<'a> Observed<'a> {
     pub(super) fn begin(
         services: &'a Services,
+        method: &'static str,
         entry: &'static Entry,
         caller: &Caller,
         context: &RequestContext<RoleServer>,
@@ -42,9 +44,9 @@ impl<'a> Observed<'a> {
         let parts = context.extensions.get::<Parts>();
         let span = info_span!(
             names::SPAN_GATEWAY_TOOL_CALL,
-            otel.name = %format_args!("tools/call {tool}"),
+            otel.name = %format_args!("{method} {tool}"),
             otel.kind = "server",
-            mcp.method.name = "tools/call",
+            mcp.method.name = method,
             mcp.protocol.version = version(parts, context),
             gen_ai.operation.name = "execute_tool",
             gen_ai.tool.name = tool,
@@ -64,12 +66,12 @@ impl<'a> Observed<'a> {
             parts.map(|parts| &parts.headers),
             services.trace_context,
         );
-        Self { services, tool, user, started: Instant::now(), span, usage: Usage::default() }
+        Self { services, method, tool, user, started: Instant::now(), span, usage: Usage::default() }
     }
 
     /// Notes how it ended.
     pub(super) fn end<T>(self, outcome: &Result<T, Failure>) {
-        let Self { services, tool, user, started, span, usage } = self;
+        let Self { services, method, tool, user, started, span, usage } = self;
         let took = started.elapsed();
         // Who left was failed by nobody.
         let code = outcome
@@ -82,7 +84,7 @@ impl<'a> Observed<'a> {
             Err(Failure::Cancelled) => names::OUTCOME_CANCELLED,
             Err(_) => names::OUTCOME_ERROR,
         };
-        services.instruments.tool_called(tool, word, code.as_deref(), took);
+        services.instruments.tool_called(method, tool, word, code.as_deref(), took);
         // Whoever fetches an answer that was still to come tells what it took after this.
         let told = Usage::default();
         told.adopt(&usage);
@@ -93,6 +95,7 @@ impl<'a> Observed<'a> {
         }
         let _entered = span.enter();
         tracing::info!(
+            method,
             tool,
             outcome = word,
             code = code.as_deref(),

@@ -9,6 +9,8 @@ pub(super) use cost_query::CostQuery;
 pub(super) use list_budgets::ListBudgets;
 pub(super) use list_dimensions::ListDimensions;
 pub(super) use list_subscriptions::ListSubscriptions;
+pub(super) use scopes::{Scopes, subscriptions};
+pub(super) use takes::query_units;
 
 mod absent;
 #[cfg(test)]
@@ -33,5 +35,6 @@ mod shown;
 mod spark;
 mod subscription;
 mod table;
+mod takes;
 mod told;
 mod units;

@@ -26,6 +26,9 @@ fn a_fault_is_told_by_its_code_and_names_the_member() {
         |params: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{params}}}"#);
     let initialize =
         |params: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"initialize","params":{params}}}"#);
+    let of = |method: &str, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{params}}}"#)
+    };
     for (body, code, named) in [
         (String::new(), -32700, "line 1, column 0"),
         (r#"{"jsonrpc":"2.0","id":1,"meth"#.into(), -32700, "line 1, column 29"),
@@ -52,6 +55,18 @@ fn a_fault_is_told_by_its_code_and_names_the_member() {
         (call(r#"{"name":"a","arguments":"{}"}"#), -32602, "`arguments`"),
         (call(r#"{"name":"a","arguments":[1]}"#), -32602, "`arguments`"),
         (call(r#"{"name":"a","arguments":{},"arguments":{}}"#), -32602, "`params`"),
+        (of("prompts/get", "{}"), -32602, "`name`"),
+        (of("prompts/get", r#"{"name":"a","arguments":"x"}"#), -32602, "`arguments`"),
+        (of("completion/complete", r#"{"argument":{"name":"a","value":""}}"#), -32602, "`ref`"),
+        (of("completion/complete", r#"{"ref":{"type":"ref/prompt"}}"#), -32602, "`ref`"),
+        (
+            of(
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"a"},"argument":{"name":"a","value":7}}"#,
+            ),
+            -32602,
+            "`argument`",
+        ),
         (initialize("{}"), -32602, "`protocolVersion`"),
         (
             initialize(r#"{"protocolVersion":"2025-11-25","clientInfo":{"name":"a","version":"1"}}"#),

@@ -35,14 +35,7 @@ impl Definition for CostCompare {
         scopes.check_groups(std::slice::from_ref(&input.group_by))?;
         scopes::by_id(&context, &mut input.filter).await?;
         scopes::by_id(&context, &mut input.exclude).await?;
-        let comparison = Comparison {
-            metric: input.metric,
-            before: before.period,
-            after: after.period,
-            by: input.group_by.clone(),
-            filter: input.filter.clone(),
-            exclude: input.exclude.clone(),
-        };
+        let comparison = comparison(&input, (before, after));
         let names = names(&input);
         let plan = |known: Option<&[String]>| ComparePlan::new(&comparison, known);
         let Ran { parts, scopes: answered, mut partial, azure } =
@@ -68,8 +61,24 @@ impl Definition for CostCompare {
     }
 }
 
+/// What is asked of each scope.
+pub(super) fn comparison(input: &CompareInput, (before, after): (Days, Days)) -> Comparison {
+    Comparison {
+        metric: input.metric,
+        before: before.period,
+        after: after.period,
+        by: input.group_by.clone(),
+        filter: input.filter.clone(),
+        exclude: input.exclude.clone(),
+    }
+}
+
 /// The two periods: the one before as it is asked for, or by the one after.
-fn periods(input: &CompareInput, today: Date, now: jiff::Timestamp) -> Result<(Days, Days), Failure> {
+pub(super) fn periods(
+    input: &CompareInput,
+    today: Date,
+    now: jiff::Timestamp,
+) -> Result<(Days, Days), Failure> {
     let after = input.when.days(today)?;
     if let Some(word) = &input.baseline {
         return Ok((days_of(word, today)?, after));

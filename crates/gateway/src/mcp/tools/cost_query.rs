@@ -71,7 +71,8 @@ impl Definition for CostQuery {
 /// nothing is known of an agreement yet it is asked for, for quantities of two units have no sum.
 const UNIT: &str = "UnitOfMeasure";
 
-fn question(input: &QueryInput, period: cost::Period) -> Question {
+/// The question of each scope.
+pub(super) fn question(input: &QueryInput, period: cost::Period) -> Question {
     Question {
         metric: input.metric,
         period,

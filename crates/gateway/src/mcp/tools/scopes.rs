@@ -19,8 +19,8 @@ mod names;
 mod overlap;
 
 /// The scopes of a question.
-pub(super) struct Scopes {
-    pub(super) all: Vec<Scope>,
+pub(in crate::mcp) struct Scopes {
+    pub(in crate::mcp) all: Vec<Scope>,
     /// Names that mean no subscription that this person sees, or more than one.
     pub(super) unseen: Vec<Failed>,
     /// The names of subscriptions, where they are known.
@@ -36,7 +36,7 @@ impl Scopes {
     ///
     /// # Errors
     /// Says what is no scope, and what cannot be asked together.
-    pub(super) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
+    pub(in crate::mcp) async fn resolve(context: &ToolContext, asked: &[String]) -> Result<Self, Failure> {
         let named = Self::named(context, asked).await?;
         let (scopes, mut inside) = overlap::by_path(named.all);
         let members = members(context, &scopes).await?;
@@ -139,7 +139,7 @@ pub(super) const fn is_wide(scope: &Scope) -> bool {
 }
 
 /// The subscriptions that this person sees, by name.
-pub(super) async fn subscriptions(context: &ToolContext) -> Result<Vec<Subscription>, Failure> {
+pub(in crate::mcp) async fn subscriptions(context: &ToolContext) -> Result<Vec<Subscription>, Failure> {
     let list = |cost: cost::Client, token| async move { cost.subscriptions(&token).await };
     let mut seen = context.azure(list).await?;
     seen.sort_by(|a, b| a.display_name.cmp(&b.display_name).then_with(|| a.id.cmp(&b.id)));
