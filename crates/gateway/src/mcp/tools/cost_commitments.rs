@@ -46,7 +46,7 @@ impl Definition for CostCommitments {
             run::each(&context, &scopes, NAMES, plan).await?;
         let was_asked = azure.calls > 0;
         let beside = Beside::ask(&context, &scopes, (&answered, &parts), days.period).await?;
-        azure.join(&beside.azure);
+        azure.add(&beside.azure);
         partial.extend(beside.partial.iter().cloned());
         let committed = cost::committed(&Breakdown::merged(parts)?)?;
         scopes.tell_left_out(&context, (&answered, was_asked), &mut partial).await?;
