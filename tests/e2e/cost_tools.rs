@@ -165,6 +165,9 @@ async fn scopes_within_scopes_are_counted_once() {
     let groups =
         frank.told("list_dimensions", json!({"scopes": [factory], "dimension": "resource group"})).await;
     let group = format!("{factory}/resourceGroups/{}", list(&groups, "values")[0].as_str().unwrap());
+    let by_name = format!("contoso factory/resourceGroups/{}", list(&groups, "values")[0].as_str().unwrap());
+    let by_name = frank.told("cost_query", asked(json!([by_name]))).await;
+    assert_eq!(by_name["scopes"], json!([group]));
     let with_group = frank.told("cost_query", asked(json!([group, factory]))).await;
     assert_eq!((&with_group["totals"], &with_group["scopes"]), (&alone["totals"], &json!([factory])));
     assert!(
@@ -183,7 +186,10 @@ async fn scopes_within_scopes_are_counted_once() {
     };
     let [prod, dev, retail] =
         [PROD_SUBSCRIPTION, DEV_SUBSCRIPTION, RETAIL_SUBSCRIPTION].map(|id| format!("/subscriptions/{id}"));
-    let group = frank.told("cost_query", asked(json!([all]))).await;
+    let told = frank.ask("cost_query", asked(json!([all]))).await;
+    let named = "Not in it: Contoso Prod, Contoso Dev, Contoso Retail (left_out_by_azure).";
+    assert!(told.readable().contains(named), "{}", told.readable());
+    let group = told.data().clone();
     assert_eq!(left_out(&group), [prod.clone(), dev.clone(), retail.clone()]);
     let beside = frank.told("cost_query", asked(json!([all, prod]))).await;
     assert_eq!((list(&beside, "scopes").len(), left_out(&beside)), (2, vec![dev, retail]), "{beside}");

@@ -262,7 +262,7 @@ impl Scopes {
         partial: &mut Vec<Partial>,
     ) -> Result<(), Failure> {
         if was_asked {
-            partial.extend(left_out(context, answered).await?);
+            partial.extend(left_out(context, answered, &mut self.names).await?);
         } else {
             self.notes.extend(may_leave_out(answered));
         }
@@ -275,7 +275,11 @@ impl Scopes {
 ///
 /// # Errors
 /// A refusal: the person must do something first.
-async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<Vec<Partial>, Failure> {
+async fn left_out(
+    context: &ToolContext,
+    asked: &[Scope],
+    names: &mut BTreeMap<SubscriptionId, String>,
+) -> Result<Vec<Partial>, Failure> {
     let mut partial = Vec::new();
     for scope in asked {
         let Scope::ManagementGroup(group) = scope else { continue };
@@ -294,11 +298,20 @@ async fn left_out(context: &ToolContext, asked: &[Scope]) -> Result<Vec<Partial>
                  subscription as a scope of its own.",
                 called(scope)
             );
-            Partial::new(&one, "left_out_by_azure", &detail)
+            (one.clone(), Partial::new(&one, "left_out_by_azure", &detail))
         }));
     }
     partial.truncate(MOST_LEFT_OUT);
-    Ok(partial)
+    if !partial.is_empty() && names.is_empty() {
+        // They are no more than a convenience: without them the paths are shown.
+        match subscriptions(context).await {
+            Ok(seen) => names.extend(seen.into_iter().map(|one| (one.id, one.display_name))),
+            Err(Failure::Tool(_)) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    let name = |scope: &Scope| names.get(&scope.subscription()?).cloned();
+    Ok(partial.into_iter().map(|(scope, part)| part.called(name(&scope))).collect())
 }
 
 /// The same in a sentence.
@@ -384,7 +397,21 @@ fn title(found: &[(Scope, Option<String>)], unseen: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::names::tests::seen;
     use super::*;
+
+    #[tokio::test]
+    async fn of_more_subscriptions_than_a_question_takes_the_others_are_named() {
+        let names: Vec<_> = (1..=27).map(|number| format!("Sub {number:02}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let some = every(seen(&names[..20]).await).unwrap_or_else(|_| panic!());
+        assert_eq!((some.all.len(), some.title.as_str()), (20, "All 20 subscriptions you see"));
+        assert!(some.notes.is_empty());
+        let most = every(seen(&names).await).unwrap_or_else(|_| panic!());
+        assert_eq!((most.all.len(), most.title.as_str()), (20, "The first 20 of 27 subscriptions you see"));
+        let said = "7 subscriptions are not in it, for a question takes 20: Sub 21, Sub 22, Sub 23, Sub 24, Sub 25, and 2 more. Name";
+        assert!(most.notes[0].starts_with(said), "{:?}", most.notes);
+    }
 
     #[test]
     fn what_failed_is_called_by_its_name_where_it_is_known() {

@@ -56,6 +56,11 @@ impl Partial {
         let detail = cost::visible(detail, Self::MOST);
         Self { scope: foreign::exact(id), code: code.to_owned(), detail, name: None }
     }
+
+    /// The same, called by its name in a text.
+    pub(super) fn called(self, name: Option<String>) -> Self {
+        Self { name, ..self }
+    }
 }
 
 impl From<&Failed> for Partial {

@@ -72,13 +72,14 @@ pub(super) fn all_named<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use cost::Client;
     use serde_json::json;
     use wiremock::matchers::any;
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::mcp::tools::told::Partial;
 
     #[test]
     fn a_name_that_is_not_seen_fails_no_other_scope() {
@@ -92,7 +93,7 @@ mod tests {
     }
 
     /// Subscriptions of these names, as Azure lists them.
-    async fn seen(names: &[&str]) -> Vec<Subscription> {
+    pub(in crate::mcp::tools::scopes) async fn seen(names: &[&str]) -> Vec<Subscription> {
         let entry = |(number, name): (usize, &&str)| {
             let id = format!("10000000-0000-4000-8000-{:012}", number + 1);
             json!({"subscriptionId": id, "displayName": name, "state": "Enabled"})
@@ -110,12 +111,21 @@ mod tests {
     async fn a_group_is_found_in_the_subscription_of_a_name() {
         let all = seen(&["Prod", "Twin", "twin"]).await;
         let group = |subscription: &str| Form::Group(subscription.to_owned(), "web".parse().unwrap());
-        let (found, unseen) = look_up(vec![group("prod"), group("Twin"), group("Nope")], &all);
+        let forms = vec![group("prod"), group("Twin"), group("Nope"), Form::Name("TWIN".to_owned())];
+        let (found, unseen) = look_up(forms, &all);
         let found: Vec<_> = found.iter().map(|(scope, name)| (scope.to_string(), name.as_deref())).collect();
         let path = "/subscriptions/10000000-0000-4000-8000-000000000001/resourceGroups/web";
         assert_eq!(found, [(path.to_owned(), Some("Prod"))]);
         let told: Vec<_> = unseen.iter().map(|failed| (failed.scope.as_str(), failed.error.code())).collect();
         let (twin, nope) = ("Twin/resourceGroups/web", "Nope/resourceGroups/web");
-        assert_eq!(told, [(twin, "subscription_ambiguous"), (nope, "subscription_not_found")]);
+        let ambiguous = "subscription_ambiguous";
+        assert_eq!(told, [(twin, ambiguous), (nope, "subscription_not_found"), ("TWIN", ambiguous)]);
+        // In an answer they are told with what to do.
+        let partial = serde_json::to_value(Partial::from(&unseen[2])).unwrap();
+        assert_eq!((&partial["scope"], &partial["code"]), (&json!("TWIN"), &json!(ambiguous)));
+        assert!(
+            partial["detail"].as_str().unwrap().contains("ask again with one of their ids: 1000"),
+            "{partial}"
+        );
     }
 }
