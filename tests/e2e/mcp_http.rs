@@ -167,6 +167,30 @@ async fn any_accept_that_takes_json_is_served() {
     assert!(message.contains("application/json") && message.contains("text/event-stream"), "{message}");
 }
 
+/// Nothing is streamed: who would take a stream, and asks for progress, is told in one answer that the result is still to come.
+#[tokio::test]
+async fn what_is_still_to_come_is_told_whole_to_who_would_take_a_stream() {
+    let flags = ["--cost-scope-per-minute=1", "--cost-soft-deadline-seconds=1"];
+    let stack = Stack::builder().gateway(&flags).start().await;
+    let token = stack.token("alice");
+    let send = |month: &str| {
+        let arguments = json!({"scopes": ["Contoso Prod"], "period": month});
+        let params = json!({"name": "cost_query", "arguments": arguments, "_meta": {"progressToken": 7}});
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        let request = stack.caller.requesting(reqwest::Method::POST, &stack.public_url());
+        let request = request.header("Content-Type", "application/json").bearer_auth(&token);
+        let accept = "text/event-stream, application/json;q=0.1";
+        Caller::send(request.header("Accept", accept).body(call.to_string()))
+    };
+    let first = send("2026-10").await;
+    assert!(first.data()["rows"].is_array(), "{}", first.text);
+    // A question of a scope that had its one of this minute.
+    let second = send("2026-09").await;
+    assert_eq!((second.status, &second.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+    assert_eq!(second.data()["pending"], true, "{}", second.text);
+    assert!(second.data()["ready_in_seconds"].as_u64().is_some_and(|wait| wait > 0), "{}", second.text);
+}
+
 /// Version 2025-03-26 asks servers to take several messages at once.
 #[tokio::test]
 async fn each_message_of_a_batch_is_answered_and_decided_by_itself() {

@@ -102,6 +102,34 @@ pub(crate) async fn run_at(
     Run { code, printed }
 }
 
+/// The tools for any question about costs, with the member of the answer that cannot be empty.
+const COSTS: [([&str; 3], &str); 3] = [
+    (
+        [
+            "--call",
+            "cost_query",
+            r#"{"scopes": ["Contoso Dev"], "period": "2026-10", "group_by": ["service"]}"#,
+        ],
+        "rows",
+    ),
+    (["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#], "currencies"),
+    (["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#], "dimensions"),
+];
+
+/// The clients of the official libraries call them in `interop`.
+#[tokio::test]
+async fn inspector_and_mcp_remote_ask_any_question_about_costs() {
+    let stack = Stack::start().await;
+    for client in ["sign_in_inspector.mjs", "sign_in_mcp_remote.mjs"] {
+        let done = run(&stack, &[client], &[], "alice", &COSTS.map(|(call, _)| call)).await;
+        for (number, (_, member)) in COSTS.iter().enumerate() {
+            done.assert_answered(number);
+            let found = done.calls()[number]["structured"][member].as_array();
+            assert!(found.is_some_and(|found| !found.is_empty()), "{client}: {}", done.printed);
+        }
+    }
+}
+
 /// How long tokens live where one is to end: by the client's own clock, which nobody sets forward.
 pub(crate) const SHORT_LIFE: Duration = Duration::from_secs(6);
 
