@@ -13,6 +13,7 @@ mod crowd;
 mod dice;
 mod figures;
 mod investigation;
+mod listed;
 mod random;
 mod raw;
 mod rights;

@@ -19,8 +19,13 @@ use super::raw::{Raw, Rows};
 const QUESTIONS: u64 = 150;
 const SEED: u64 = 17;
 const PAGE_ROWS: usize = 60;
-/// Every how many-th question is for `cost_compare`.
+/// Every how many-th question is for `cost_compare`,
 const COMPARED: usize = 5;
+/// after how many one is for `list_dimensions`,
+const LISTED: usize = 6;
+/// and how many ask for a scope that lies within another.
+const OVERLAPPING: usize = 3;
+
 #[tokio::test]
 async fn random_questions_have_the_figures_of_the_raw_rows() {
     // Answers of many pages: none of their rows is lost.
@@ -44,6 +49,9 @@ async fn random_questions_have_the_figures_of_the_raw_rows() {
         } else {
             queried(&stack, &token, &asked, &told).await
         };
+        if number % LISTED == 0 {
+            figures += super::listed::check(&stack, &token, &world, &mut dice, &told).await;
+        }
     }
     assert!(figures > 10 * questions, "{figures} figures are not much of a proof");
 }
@@ -61,8 +69,8 @@ pub(super) struct World {
 }
 
 /// A scope with its rows, by metric.
-struct Place {
-    path: String,
+pub(super) struct Place {
+    pub(super) path: String,
     rows: BTreeMap<&'static str, Rows>,
 }
 
@@ -103,7 +111,7 @@ impl World {
     }
 
     /// One scope, or several subscriptions.
-    fn places(&self, dice: &mut Dice) -> Vec<&Place> {
+    pub(super) fn places(&self, dice: &mut Dice) -> Vec<&Place> {
         let is_whole = |place: &&Place| place.path.matches('/').count() == 2;
         if dice.one_of(3) {
             let whole: Vec<_> = self.scopes.iter().filter(is_whole).collect();
@@ -138,7 +146,11 @@ impl World {
         };
         let most = if dice.one_of(2) { 5 } else { 100 };
         let top = 1 + dice.below(most);
-        let scopes: Vec<_> = places.iter().map(|place| &place.path).collect();
+        let mut scopes: Vec<_> = places.iter().map(|place| place.path.clone()).collect();
+        if dice.one_of(OVERLAPPING) {
+            let place = dice.below(scopes.len());
+            scopes.insert(place, places[place].rows["actual"].within(&places[place].path, dice));
+        }
         let mut arguments = json!({
             "scopes": scopes, "from": from, "to": to, "granularity": granularity,
             "group_by": question.group_by, "metric": metric, "measures": measures, "top": top,

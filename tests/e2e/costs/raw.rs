@@ -8,6 +8,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::dice::Dice;
+
 /// One charge.
 #[derive(Clone, Debug)]
 pub(super) struct Raw {
@@ -93,6 +95,18 @@ impl Rows {
             });
         }
         joined
+    }
+
+    /// A scope whose costs are all among those of the scope at `path`, whose rows these are; or that scope itself.
+    pub(super) fn within(&self, path: &str, dice: &mut Dice) -> String {
+        let row = &self.all[dice.below(self.all.len())];
+        let group = row.value("ResourceGroupName").filter(|_| path.matches('/').count() == 2);
+        let subscription = row.value("SubscriptionId").filter(|_| path.contains("managementGroups"));
+        match (group, subscription) {
+            (Some(group), _) => format!("{path}/resourceGroups/{group}"),
+            (None, Some(id)) => format!("/subscriptions/{id}"),
+            (None, None) => path.to_owned(),
+        }
     }
 
     fn note_dimensions(&mut self, row: &Value) {
