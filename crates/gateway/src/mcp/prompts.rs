@@ -61,6 +61,8 @@ enum Units {
     /// As it is planned: it depends on the period.
     Planned,
     AtMost(u32),
+    /// At most so many for each 31 days of its period.
+    ByPeriod(u32),
 }
 
 /// The prompts that this person may have.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cost::visible;
 use jiff::Timestamp;
 use rmcp::model::JsonObject;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Prompt, Step, Units};
 use crate::mcp::answer::Failure;
@@ -45,14 +45,16 @@ impl Values {
                 values.insert(argument.name, text);
             }
         }
-        for argument in prompt.arguments.iter().filter(|argument| !values_has(&values, argument.name)) {
+        for argument in prompt.arguments {
+            if values.contains_key(argument.name) {
+                continue;
+            }
             if argument.is_required {
                 return Err(format!("'{}' is missing: {}", argument.name, argument.description));
             }
-        }
-        let others = prompt.arguments.iter().filter(|argument| !argument.otherwise.is_empty());
-        for argument in others {
-            values.entry(argument.name).or_insert_with(|| argument.otherwise.to_owned());
+            if !argument.otherwise.is_empty() {
+                values.insert(argument.name, argument.otherwise.to_owned());
+            }
         }
         Ok(Self(values))
     }
@@ -88,10 +90,6 @@ impl Values {
     }
 }
 
-fn values_has(values: &BTreeMap<&'static str, String>, name: &str) -> bool {
-    values.contains_key(name)
-}
-
 /// The plan: each call with what it takes, and what to make of the answers. A call that the person may not make is left out.
 ///
 /// # Errors
@@ -113,7 +111,7 @@ pub(super) fn text(
         let units = step.units(&arguments, now)?;
         sum += units;
         lines.push(format!("{}. {} {arguments}", number + 1, step.tool));
-        lines.push(format!("   {} {}", step.why, in_words(units, matches!(step.units, Units::AtMost(_)))));
+        lines.push(format!("   {} {}", step.why, in_words(units, !matches!(step.units, Units::Planned))));
     }
     lines.push(String::new());
     lines.push(format!(
@@ -144,12 +142,18 @@ impl Step {
     }
 
     fn units(&self, arguments: &Value, now: Timestamp) -> Result<u32, String> {
-        match self.units {
-            Units::AtMost(units) => Ok(units),
-            Units::Planned => query_units(self.tool, arguments, now).map_err(|failure| match failure {
+        let planned = |tool, arguments| {
+            query_units(tool, arguments, now).map_err(|failure| match failure {
                 Failure::Tool(error) => error.detail().to_owned(),
                 other => other.code().into_owned(),
-            }),
+            })
+        };
+        match self.units {
+            Units::AtMost(units) => Ok(units),
+            Units::Planned => planned(self.tool, arguments),
+            Units::ByPeriod(times) => {
+                Ok(times * planned("cost_query", &json!({"period": arguments["period"]}))?)
+            }
         }
     }
 }

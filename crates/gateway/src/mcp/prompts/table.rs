@@ -30,12 +30,12 @@ const fn compare(arguments: &'static str, why: &'static str) -> Step {
     Step { tool: "cost_compare", arguments, why, units: Units::Planned, is_extra: false }
 }
 
-const fn needed(tool: &'static str, units: u32, arguments: &'static str, why: &'static str) -> Step {
-    Step { tool, arguments, why, units: Units::AtMost(units), is_extra: false }
+const fn needed(tool: &'static str, units: Units, arguments: &'static str, why: &'static str) -> Step {
+    Step { tool, arguments, why, units, is_extra: false }
 }
 
-const fn extra(tool: &'static str, units: u32, arguments: &'static str, why: &'static str) -> Step {
-    Step { tool, arguments, why, units: Units::AtMost(units), is_extra: true }
+const fn extra(tool: &'static str, units: Units, arguments: &'static str, why: &'static str) -> Step {
+    Step { tool, arguments, why, units, is_extra: true }
 }
 
 pub(super) const PROMPTS: &[Prompt] = &[
@@ -58,14 +58,14 @@ pub(super) const PROMPTS: &[Prompt] = &[
             ),
             extra(
                 "cost_anomalies",
-                12,
+                Units::AtMost(8),
                 r#"{"scopes": ["{scope}"], "days": 60}"#,
                 "What was out of the ordinary.",
             ),
-            extra("list_budgets", 0, r#"{"scopes": ["{scope}"]}"#, "How the budgets stand."),
+            extra("list_budgets", Units::AtMost(0), r#"{"scopes": ["{scope}"]}"#, "How the budgets stand."),
             extra(
                 "cost_commitments",
-                4,
+                Units::ByPeriod(2),
                 r#"{"scopes": ["{scope}"], "period": "{period}"}"#,
                 "How far commitments were used.",
             ),
@@ -85,7 +85,7 @@ pub(super) const PROMPTS: &[Prompt] = &[
         steps: &[
             extra(
                 "cost_anomalies",
-                12,
+                Units::AtMost(6),
                 r#"{"scopes": ["{scope}"], "days": 30}"#,
                 "What was out of the ordinary, with its causes.",
             ),
@@ -139,13 +139,13 @@ pub(super) const PROMPTS: &[Prompt] = &[
         steps: &[
             needed(
                 "list_budgets",
-                5,
+                Units::AtMost(12),
                 r#"{"scopes": ["{scope}"], "live": true}"#,
                 "Each budget with what is spent, by Azure and now.",
             ),
             extra(
                 "cost_forecast",
-                4,
+                Units::AtMost(4),
                 r#"{"scopes": ["{scope}"], "period": "this_month"}"#,
                 "What the month will come to, with its range.",
             ),
@@ -164,7 +164,7 @@ pub(super) const PROMPTS: &[Prompt] = &[
         ],
         steps: &[needed(
             "cost_commitments",
-            4,
+            Units::ByPeriod(2),
             r#"{"scopes": ["{scope}"], "period": "{period}"}"#,
             "Coverage, use, what was paid and not used, by kind.",
         )],
