@@ -233,7 +233,7 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 // Each holds what it gets against the tool's schema.
                 .args(&["--call", "cost_query", r#"{"scopes": "Contoso Dev", "granularity": "daily", "group_by": "service", "measures": "usd"}"#])
                 .args(&["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#])
-                .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"], "days": 7}"#])
+                .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_budgets", r#"{"scopes": ["Contoso Dev"], "live": true}"#])
                 .args(&["--call", "cost_commitments", r#"{"scopes": "Contoso Prod", "period": "2026-10"}"#])
@@ -253,9 +253,8 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
             assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
-            for (call, member) in
-                [(3, "rows"), (4, "currencies"), (6, "dimensions"), (7, "budgets"), (8, "currencies")]
-            {
+            let members = ["rows", "currencies", "events", "dimensions", "budgets", "currencies"];
+            for (call, member) in (3..).zip(members) {
                 let found = calls[call]["structured"][member].as_array();
                 assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");
             }

@@ -192,101 +192,80 @@ async fn purchases_and_refunds_stand_apart() {
     assert!(checked > 0, "the factory's machines come and go with the months: {data}");
 }
 
-/// Resources by subscription that have a meter and a place of their own. Where machines come and go by themselves, as in the factory,
-/// those are causes too, and larger ones.
-const RESOURCES: &[(&str, &str)] = &[
-    (PROD_SUBSCRIPTION, "vm-erp-app"),
-    (PROD_SUBSCRIPTION, "plan-shop"),
-    (PROD_SUBSCRIPTION, "sql-shop/orders"),
-    (PROD_SUBSCRIPTION, "sql-erp/ledger"),
-    (PROD_SUBSCRIPTION, "cosmos-catalogue"),
-    (PROD_SUBSCRIPTION, "stdatalake"),
-    (PROD_SUBSCRIPTION, "pip-shop"),
-    (PROD_SUBSCRIPTION, "agw-prod"),
-    (PROD_SUBSCRIPTION, "log-prod"),
-    (PROD_SUBSCRIPTION, "aif-assistant"),
-    (DEV_SUBSCRIPTION, "plan-dev"),
-    (DEV_SUBSCRIPTION, "sql-dev/orders"),
-    (DEV_SUBSCRIPTION, "aif-sandbox"),
-    (DEV_SUBSCRIPTION, "log-dev"),
-];
-/// What can be put on another meter.
-const MACHINES: &[(&str, &str)] = &[
-    (PROD_SUBSCRIPTION, "vm-shop-01"),
-    (PROD_SUBSCRIPTION, "vm-erp-app"),
-    (PROD_SUBSCRIPTION, "vm-shop-02"),
-];
-const CASES: usize = 200;
+/// Causes in the subscriptions of generated people, one in each; and those of coverage, in Prod, which has a reservation.
+const PEOPLE: usize = 180;
+const COVERAGES: usize = 20;
 const SEED: u64 = 18;
+/// What a generated person has.
+const OWN: [&str; 5] = ["vm-own", "stown", "sql-own/main", "pip-own", "log-own"];
+
+/// Some days of the last three weeks: one, three, or all from one on.
+fn days(dice: &mut Dice, until: Date) -> (Date, Option<Date>) {
+    let from = until.saturating_sub(dice.days(20));
+    let more = [Some(0_i64), Some(2), None][dice.below(3)];
+    (from, more.map(|days| from.saturating_add(days.days()).min(until)))
+}
 
 /// A cause, and the end of the id of the resource that it is of.
-fn case(dice: &mut Dice, until: Date) -> (Planted, String) {
-    let from = until.saturating_sub(dice.days(20));
-    let days = [Some(0_i64), Some(2), None][dice.below(3)];
-    let when = (from, days.map(|days| from.saturating_add(days.days()).min(until)));
-    let percent =
-        |dice: &mut Dice, least: usize, most: usize| i64::try_from(least + dice.below(most - least)).unwrap();
-    let (subscription, resource) = dice.pick(RESOURCES);
-    let (on, machine) = dice.pick(MACHINES);
-    let its = |planted: Planted| {
-        let end = planted.resource.clone();
-        (planted, end)
+fn cause(dice: &mut Dice, until: Date, subscription: &str) -> (Planted, String) {
+    let mut percent = |least: usize, most: usize| i64::try_from(least + dice.below(most - least)).unwrap();
+    let cause = match percent(0, 4) {
+        0 => PlantedCause::NewResource { percent: percent(100, 400) },
+        1 => PlantedCause::PriceChange { percent: percent(160, 400) },
+        2 => PlantedCause::Traffic { percent: percent(200, 600) },
+        _ => PlantedCause::Resize { to: ["vm-d8", "gpu"][dice.below(2)].to_owned(), percent: 200 },
     };
-    match dice.below(5) {
-        0 => {
-            let cause = PlantedCause::NewResource { percent: percent(dice, 200, 400) };
-            (plant(subscription, resource, when, cause), format!("{resource}-new"))
-        }
-        1 => {
-            let to = ["vm-d8", "gpu"][dice.below(2)].to_owned();
-            its(plant(on, machine, when, PlantedCause::Resize { to, percent: percent(dice, 300, 600) }))
-        }
-        2 => its(plant(
-            subscription,
-            resource,
-            when,
-            PlantedCause::PriceChange { percent: percent(dice, 200, 400) },
-        )),
-        3 => its(plant(PROD_SUBSCRIPTION, "ri-d4s-v5", when, PlantedCause::CoverageLost)),
-        _ => its(plant(
-            subscription,
-            resource,
-            when,
-            PlantedCause::Traffic { percent: percent(dice, 300, 600) },
-        )),
-    }
+    let resource = if matches!(cause, PlantedCause::Resize { .. }) { OWN[0] } else { dice.pick(&OWN) };
+    let end = match cause {
+        PlantedCause::NewResource { .. } => format!("/{resource}-new"),
+        _ => format!("/{resource}"),
+    };
+    (plant(subscription, resource, days(dice, until), cause), end)
+}
+
+/// The first cause of each event that has the planted days.
+fn first_causes(data: &Value, planted: &Planted, until: Date) -> Vec<String> {
+    let to = planted.to.unwrap_or(until);
+    let is_its = |event: &&Value| {
+        let day = |name: &str| event[name].as_str().unwrap().parse::<Date>().unwrap();
+        day("from") <= to && planted.from <= day("to") && event["causes"].is_array()
+    };
+    let first =
+        |event: &Value| event["causes"][0]["keys"]["ResourceId"].as_str().unwrap_or_default().to_owned();
+    events(data).iter().filter(is_its).map(first).collect()
 }
 
 #[tokio::test]
 async fn a_planted_cause_stands_first() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().people(PEOPLE).start().await;
     let (mut dice, until) = (Dice::new(SEED), judged_until());
-    let (mut first, mut unseen, mut wrong) = (0, Vec::new(), Vec::new());
-    for _ in 0..CASES {
-        let (planted, end) = case(&mut dice, until);
+    let people: Vec<String> = (1..=PEOPLE).map(|number| format!("person-{number:04}")).collect();
+    let of = |person: &String| stack.emulator.subscriptions_of(person).unwrap().remove(0);
+    let causes: Vec<_> = people.iter().map(|person| cause(&mut dice, until, &of(person))).collect();
+    stack.emulator.plant(causes.iter().map(|(planted, _)| planted.clone()).collect()).unwrap();
+    let (mut first, mut missed) = (0, Vec::new());
+    for (person, (planted, end)) in people.iter().zip(causes) {
+        let answer = ask(&stack, person, json!({})).await;
+        let found = first_causes(answer.data(), &planted, until);
+        if found.iter().any(|id| id.ends_with(&end)) { first += 1 } else { missed.push((planted, found)) }
+    }
+    let mut named = 0;
+    for _ in 0..COVERAGES {
+        let planted =
+            plant(PROD_SUBSCRIPTION, "ri-d4s-v5", days(&mut dice, until), PlantedCause::CoverageLost);
         stack.emulator.plant(vec![planted.clone()]).unwrap();
-        let answer = ask(&stack, "frank", json!({"scopes": [planted.subscription]})).await;
-        let to = planted.to.unwrap_or(until);
-        let is_its = |event: &&Value| {
-            let day = |name: &str| event[name].as_str().unwrap().parse::<Date>().unwrap();
-            day("from") <= to && planted.from <= day("to") && event["causes"].is_array()
-        };
-        let causes: Vec<_> = events(answer.data())
-            .iter()
-            .filter(is_its)
-            .map(|event| event["causes"][0]["keys"]["ResourceId"].as_str().unwrap_or_default().to_owned())
-            .collect();
-        let end = format!("/{end}").to_lowercase();
-        match causes.iter().any(|id| id.ends_with(&end)) {
-            true => first += 1,
-            false if causes.is_empty() => unseen.push(planted),
-            false => wrong.push((planted, causes)),
+        let answer = ask(&stack, "alice", json!({"scopes": [PROD_SUBSCRIPTION]})).await;
+        let found = first_causes(answer.data(), &planted, until);
+        // The reservation that is not used any more. What it covered is among the causes where its group is the event's.
+        named += usize::from(answer.text.contains("uncovered"));
+        if found.iter().any(|id| id.ends_with("/ri-d4s-v5")) {
+            first += 1
+        } else {
+            missed.push((planted, found))
         }
     }
-    println!(
-        "of {CASES} causes {first} stand first; {} events are not told, {} have another cause",
-        unseen.len(),
-        wrong.len()
-    );
-    assert!(first * 100 >= CASES * 95, "not told: {unseen:#?}\nanother cause: {wrong:#?}");
+    let all = PEOPLE + COVERAGES;
+    println!("of {all} causes {first} stand first; in {named} of {COVERAGES} coverage is named");
+    assert!(named * 2 >= COVERAGES, "{named}");
+    assert!(first * 100 >= all * 95, "of {all} causes {first} stand first; not these: {missed:#?}");
 }
