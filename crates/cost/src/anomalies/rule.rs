@@ -28,8 +28,6 @@ table! {
     TREND_DAYS: f64 = 42.0;
     /// The factor below which a weekday has no cost.
     IDLE: f64 = 0.05;
-    /// How many standard deviations the level must have moved within the first days of the history, to be taken as moved.
-    SETTLE_CUT: f64 = 6.0;
     /// The score from which a day is odd, for one series at normal sensitivity.
     CUT: f64 = 3.7;
     /// The score from which the mean of two or three days running is odd.

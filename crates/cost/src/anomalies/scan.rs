@@ -6,10 +6,10 @@ use super::judge::{Bounds, Series, known_from};
 use super::level::Level;
 use super::month;
 use super::pattern::Pattern;
-use super::robust::{float, mean, median, scatter};
+use super::robust::{float, mean, median};
 use super::rule::{
     ADOPT_DAYS, JOIN_DAYS, LEAST_HISTORY, LEAST_NONZERO, LEAST_PART, LEAST_PART_RUN, LEVEL_DAYS, NOTHING,
-    RUN_DAYS, SETTLE_CUT, TIMES_LARGEST,
+    RUN_DAYS, TIMES_LARGEST,
 };
 use super::run::{Kind, Run};
 use crate::series::Day;
@@ -73,30 +73,7 @@ impl<'a> Scan<'a> {
         if !self.pattern.is_idle(day) {
             self.normal.push(day);
         }
-        if self.normal.len() == LEAST_HISTORY {
-            self.knows = true;
-            self.settle();
-        }
-    }
-
-    /// Where the level moved within the first days, what came before is put at the level after it.
-    fn settle(&mut self) {
-        const SIDE: usize = 10;
-        let values: Vec<f64> = self.normal.iter().map(|day| self.plain[*day]).collect();
-        let mut best = (SETTLE_CUT, None);
-        for split in SIDE..values.len().saturating_sub(SIDE) {
-            let (before, after) = values.split_at(split);
-            let (old, new) = (median(before.iter().copied()), median(after.iter().copied()));
-            let off: Vec<f64> = before.iter().map(|v| v - old).chain(after.iter().map(|v| v - new)).collect();
-            let unsure = scatter(&off) * (1.6 / float(before.len()) + 1.6 / float(after.len())).sqrt();
-            let moved = (new - old).abs();
-            if old > 0.0 && new > 0.0 && moved > LEAST_PART * old && moved > best.0 * unsure {
-                best = (moved / unsure.max(f64::MIN_POSITIVE), Some((self.normal[split], new / old)));
-            }
-        }
-        if let (_, Some((split, ratio))) = best {
-            self.rebase(split, ratio);
-        }
+        self.knows = self.normal.len() == LEAST_HISTORY;
     }
 
     /// Puts the days before one at another level.

@@ -79,7 +79,18 @@ fn a_level_that_moved_within_the_history_is_not_odd_later() {
 }
 
 #[test]
+fn a_level_that_moved_within_the_history_hides_nothing_later() {
+    let both = office_with(|day, v| match day {
+        0..15 => v / 1.5,
+        43 => v * 1.3,
+        _ => v,
+    });
+    assert_eq!(told(&both), [(Shape::Spike, 43, 43, false)]);
+}
+
+#[test]
 fn what_was_found_early_is_not_told_again() {
+    assert_eq!(told(&office_with(|day, v| if day > 19 { 0.0 } else { v })), []);
     // It began before the judged days, and is what is expected by then.
     assert_eq!(told(&office_with(|day, v| if day > 22 { v * 1.5 } else { v })), []);
 }
