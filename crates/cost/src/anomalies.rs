@@ -8,12 +8,13 @@
 //!
 //! Statistics are figures of floating point. Actual costs are exact; what was expected is rounded once, to two decimals.
 
-pub use causes::{Cause, CauseKind, CausePlan, Suspect};
+pub use causes::{Cause, CauseKind, CausePlan};
 pub use coverage::CoveragePlan;
 pub use events::{Event, Key, Odds, Unjudged};
 pub use judge::Shape;
 pub use plan::{AnomalyPlan, AnomalyQuestion, Daily, OneOff};
 pub use rule::Sensitivity;
+pub use suspect::Suspect;
 
 mod causes;
 mod coverage;
@@ -30,3 +31,4 @@ mod run;
 mod scan;
 #[cfg(test)]
 mod statistics;
+mod suspect;

@@ -5,127 +5,26 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::ToSpan;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::events::{Event, Place};
 use super::plan::{AnomalyQuestion, charge_type, dimension, group, service};
+use super::suspect::{Suspect, hull};
 use crate::breakdown::{Cell, Cells, Figures, values};
 use crate::caseless;
 use crate::compare::{Change, Effects, less, priced};
 use crate::error::Error;
 use crate::invalid::InvalidQuery;
-use crate::money::{AmountOverflow, Currency, Money};
-use crate::period::Period;
+use crate::money::{AmountOverflow, Money};
 use crate::plan::{Asked, Common, Selection};
 use crate::query::{Beside, Granularity, Grouping, Query, QueryResult};
 use crate::question::Condition;
 
-/// The most days of an event that are compared: those of its first week.
-const MOST_DAYS: i32 = 7;
 /// The most days that one query has.
 const MOST_ASKED: i32 = 31;
-/// How far back days are looked for that were not odd themselves, in weeks.
-const MOST_WEEKS: i32 = 3;
 /// The most causes of an event.
 const MOST_CAUSES: usize = 5;
 /// The part of a meter's cost at which a resource has left it, or was not there yet, in per cent.
 const LEFT: i64 = 20;
-
-/// An event whose cause is looked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Suspect {
-    /// Which event it is, by its place.
-    pub event: usize,
-    /// What the event's days are compared with: the first day and the last one.
-    pub before: (Date, Date),
-    /// The event's days, at most a week.
-    pub after: (Date, Date),
-    currency: Currency,
-    /// 1 where the event is more, -1 where it is less.
-    sign: Decimal,
-    /// Where it arose; without any, anywhere.
-    places: Vec<Place>,
-}
-
-impl Suspect {
-    /// An event; `others` are all events that there are.
-    pub fn of(place: usize, event: &Event, others: &[Event]) -> Self {
-        let last = event.to.min(event.from.saturating_add((MOST_DAYS - 1).days()));
-        let back = |day: Date, weeks: i32| day.saturating_sub((7 * weeks).days());
-        let is_quiet = |weeks: &i32| {
-            let (from, to) = (back(event.from, *weeks), back(last, *weeks));
-            !others.iter().any(|other| {
-                let is_its = other.scope == event.scope && other.currency == event.currency;
-                is_its && shares_place(event, other) && other.from <= to && from <= other.to
-            })
-        };
-        let weeks = (1..=MOST_WEEKS).find(is_quiet).unwrap_or(1);
-        Self {
-            event: place,
-            before: (back(event.from, weeks), back(last, weeks)),
-            after: (event.from, last),
-            currency: event.currency,
-            sign: if event.excess.is_sign_negative() { Decimal::NEGATIVE_ONE } else { Decimal::ONE },
-            places: event.places.clone(),
-        }
-    }
-
-    /// The resource groups that it arose in; `None` where it may be any.
-    fn groups(&self) -> Option<Vec<&str>> {
-        self.places
-            .iter()
-            .map(|(_, group)| group.as_deref())
-            .collect::<Option<Vec<_>>>()
-            .filter(|all| !all.is_empty())
-    }
-
-    fn services(&self) -> Option<Vec<&str>> {
-        self.places
-            .iter()
-            .map(|(service, _)| service.as_deref())
-            .collect::<Option<Vec<_>>>()
-            .filter(|all| !all.is_empty())
-    }
-
-    /// Whether the rows of two events cannot be told apart: the days of both, in a group of both, of other services.
-    fn is_mixed_with(&self, other: &Self, tells_groups: bool) -> bool {
-        let is_apart = self.before.0 > other.after.1 || other.before.0 > self.after.1;
-        let has_same = match (self.groups(), other.groups()) {
-            (Some(its), Some(others)) if tells_groups => {
-                its.iter().any(|one| others.iter().any(|other| caseless::same(one, other)))
-            }
-            _ => true,
-        };
-        !is_apart && has_same && self.services() != other.services()
-    }
-
-    /// Which side of the comparison a day is on.
-    pub(super) fn side(&self, day: Date) -> Option<usize> {
-        let is_in = |(from, to): (Date, Date)| (from..=to).contains(&day);
-        if is_in(self.before) { Some(0) } else { is_in(self.after).then_some(1) }
-    }
-
-    pub(super) const fn currency(&self) -> Currency {
-        self.currency
-    }
-
-    /// Whether a resource lies where the event arose.
-    fn may_be(&self, resource: &str) -> bool {
-        let parts: Vec<&str> = resource.split('/').collect();
-        let at = parts.iter().position(|part| part.eq_ignore_ascii_case("resourcegroups"));
-        let group = at.and_then(|at| parts.get(at + 1));
-        match (self.groups(), group) {
-            (Some(groups), Some(group)) => groups.iter().any(|one| caseless::same(one, group)),
-            _ => true,
-        }
-    }
-}
-
-fn shares_place(one: &Event, other: &Event) -> bool {
-    one.places.iter().any(|place| other.places.contains(place))
-}
 
 /// What Azure is to be asked about the causes of some events of one scope: one query, if they lie within 31 days.
 #[derive(Clone, Debug)]
@@ -229,13 +128,6 @@ fn condition(
     Some(Condition { by, values })
 }
 
-/// The days that all events are compared on.
-pub(super) fn hull(suspects: &[Suspect], today: Date) -> Result<Period, InvalidQuery> {
-    let first = suspects.iter().map(|suspect| suspect.before.0).min().unwrap_or(today);
-    let last = suspects.iter().map(|suspect| suspect.after.1).max().unwrap_or(today);
-    Period::new(first, last, today)
-}
-
 /// A resource on a meter whose cost changed. The three effects add up to its change, as in [`crate::Driver`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -304,7 +196,7 @@ impl Suspect {
                 causes.push(cause(&resource, meter)?);
             }
         }
-        causes.retain(|cause| cause.change.change * self.sign > Decimal::ZERO);
+        causes.retain(|cause| cause.change.change * self.sign() > Decimal::ZERO);
         causes.sort_by_key(|cause| Reverse(cause.change.change.abs()));
         causes.truncate(MOST_CAUSES);
         Ok(causes)
@@ -313,7 +205,7 @@ impl Suspect {
     /// Its rows before and on its days, each side added up.
     fn sides(&self, cells: &Cells) -> Result<[Cells; 2], AmountOverflow> {
         let mut sides = [Cells::default(), Cells::default()];
-        for cell in cells.iter().filter(|cell| cell.currency == self.currency) {
+        for cell in cells.iter().filter(|cell| cell.currency == self.currency()) {
             let Some(side) = cell.date.and_then(|date| self.side(date)) else { continue };
             let keys = cells.keys(cell);
             if !keys.first().is_some_and(|resource| self.may_be(resource.as_deref().unwrap_or_default())) {
@@ -343,13 +235,12 @@ fn meters_of(sides: &[Cells; 2]) -> BTreeMap<String, Vec<Both<'_>>> {
             let known = meters
                 .iter_mut()
                 .find(|(other, _)| caseless::same(other.as_deref().unwrap_or_default(), name));
-            match known {
-                Some((_, both)) => both[side] = Some(cell),
-                None => {
-                    let mut both = [None, None];
-                    both[side] = Some(cell);
-                    meters.push((meter.clone(), both));
-                }
+            if let Some((_, both)) = known {
+                both[side] = Some(cell);
+            } else {
+                let mut both = [None, None];
+                both[side] = Some(cell);
+                meters.push((meter.clone(), both));
             }
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::causes::{Cause, CauseKind, Suspect, Uncovered, hull};
+use super::causes::{Cause, CauseKind, Uncovered};
 use super::plan::{AnomalyQuestion, charge_type, dimension};
+use super::suspect::{Suspect, hull};
 use crate::breakdown::{Cells, Figures, values};
 use crate::caseless;
 use crate::compare::{Coverage, usage};

@@ -1,5 +1,6 @@
 //! The events of all series of all scopes.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -121,10 +122,10 @@ impl Odds {
                 events.push(one.event(&odd)?);
             }
         }
-        let mut events = folded(events, scopes)?;
+        let mut events = folded(&events, scopes)?;
         events.sort_by(|a, b| b.excess.abs().cmp(&a.excess.abs()).then(a.from.cmp(&b.from)));
         let mut unjudged: Vec<_> = unknown.iter().map(One::unjudged).collect::<Result<_, _>>()?;
-        unjudged.sort_by(|a, b| b.amount.abs().cmp(&a.amount.abs()));
+        unjudged.sort_by_key(|one| Reverse(one.amount.abs()));
         Ok(Self { events, unjudged, series: known.len(), cut: cuts.day })
     }
 }
@@ -216,3 +217,6 @@ fn sum(days: &[Day]) -> Result<Decimal, AmountOverflow> {
     days.iter().try_for_each(|day| sum.add(day.amount))?;
     sum.amount()
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ const MOST_PLACES: usize = 5;
 const ENOUGH: i64 = 80;
 
 /// The events, each with its places, and one for each incident.
-pub(super) fn folded(events: Vec<Event>, scopes: &[Daily]) -> Result<Vec<Event>, Error> {
+pub(super) fn folded(events: &[Event], scopes: &[Daily]) -> Result<Vec<Event>, Error> {
     let mut located = Vec::new();
     for (scope, daily) in scopes.iter().enumerate() {
         let its: Vec<_> = events.iter().filter(|event| event.scope == scope).cloned().collect();

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::rule::LEAST_HISTORY;
-use crate::breakdown::Breakdown;
+use crate::breakdown::{Breakdown, Line};
 use crate::compare::priced;
 use crate::error::Error;
 use crate::invalid::InvalidQuery;
@@ -103,7 +103,7 @@ impl AnomalyPlan {
         let one_offs = self.one_offs.as_ref().map(|plan| plan.join(at_once)).transpose()?;
         let tells_one_offs = one_offs.is_some();
         let mut one_offs: Vec<OneOff> =
-            one_offs.unwrap_or_default().lines.into_iter().filter_map(OneOff::of).collect();
+            one_offs.unwrap_or_default().lines.iter().filter_map(OneOff::of).collect();
         one_offs.sort_by(|a, b| b.cost.amount.abs().cmp(&a.cost.amount.abs()).then(a.date.cmp(&b.date)));
         Ok(Daily { question: self.question, span: self.span, costs, one_offs, tells_one_offs })
     }
@@ -136,7 +136,7 @@ pub struct OneOff {
 }
 
 impl OneOff {
-    fn of(line: crate::breakdown::Line) -> Option<Self> {
+    fn of(line: &Line) -> Option<Self> {
         let [service, kind] = &line.keys[..] else { return None };
         let kind = kind.clone().unwrap_or_default();
         (!line.cost.amount.is_zero()).then_some(Self {

@@ -296,6 +296,6 @@ impl Run {
     /// Whether another run is the same event.
     fn is_joined_by(&self, other: &Self) -> bool {
         let is_near = other.from <= self.to + 1 + JOIN_DAYS || self.kind == Kind::New;
-        self.adopted.is_none() && self.kind == other.kind && self.sign == other.sign && is_near
+        self.adopted.is_none() && self.kind == other.kind && self.sign * other.sign > 0.0 && is_near
     }
 }

@@ -2,7 +2,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::anomalies::coverage::CoveragePlan;
-use crate::anomalies::events::Key;
+use crate::anomalies::events::{Event, Key};
 use crate::anomalies::judge::Shape;
 use crate::query::{Metric, Row};
 
