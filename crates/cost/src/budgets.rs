@@ -77,6 +77,13 @@ pub struct BudgetList {
     pub pages: u32,
 }
 
+impl BudgetList {
+    /// Whether nothing at all is in it.
+    pub fn is_empty(&self) -> bool {
+        self.budgets.is_empty() && self.unread.is_empty()
+    }
+}
+
 /// An entry of the list that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadBudget {

@@ -26,14 +26,23 @@ use crate::pages::Pages;
 use crate::query::API_VERSION;
 use crate::scope::Scope;
 
-const TEMPLATE: &str = "/{scope}/providers/Microsoft.CostManagement/budgets";
+/// A provider that lists budgets: its name, its version, and the path of the list.
+type Provider = (&'static str, &'static str, &'static str);
+
+const COST_MANAGEMENT: Provider =
+    ("Microsoft.CostManagement", API_VERSION, "/{scope}/providers/Microsoft.CostManagement/budgets");
+const CONSUMPTION: Provider =
+    ("Microsoft.Consumption", "2024-08-01", "/{scope}/providers/Microsoft.Consumption/budgets");
 
 impl Client {
     /// The budgets of a scope; of a subscription those of its resource groups too.
     pub fn budget_pages(&self, scope: &Scope) -> BudgetPages {
-        let url = self.cost_management(scope, "budgets", &[("api-version", API_VERSION)]);
-        let pages = Pages::starting_at(&url);
-        BudgetPages { client: self.clone(), kind: scope.kind(), url, pages, found: BudgetList::default() }
+        BudgetPages::new(self, scope, COST_MANAGEMENT)
+    }
+
+    /// The same of the older provider. Whether each has what was made at the other is written nowhere.
+    pub fn older_budget_pages(&self, scope: &Scope) -> BudgetPages {
+        BudgetPages::new(self, scope, CONSUMPTION)
     }
 }
 
@@ -41,12 +50,21 @@ impl Client {
 pub struct BudgetPages {
     client: Client,
     kind: &'static str,
+    template: &'static str,
     url: Url,
     pages: Pages,
     found: BudgetList,
 }
 
 impl BudgetPages {
+    fn new(client: &Client, scope: &Scope, (provider, version, template): Provider) -> Self {
+        let mut segments = scope.segments();
+        segments.extend(["providers", provider, "budgets"].map(str::to_owned));
+        let url = client.endpoint(segments, &[("api-version", version)]);
+        let (kind, pages) = (scope.kind(), Pages::starting_at(&url));
+        Self { client: client.clone(), kind, template, url, pages, found: BudgetList::default() }
+    }
+
     async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
         let (kind, page) = (self.kind, self.found.pages + 1);
         let span = tracing::info_span!("cost.budgets", scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
@@ -54,7 +72,7 @@ impl BudgetPages {
     }
 
     async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let request = ArmRequest::get(&self.url, TEMPLATE).metered();
+        let request = ArmRequest::get(&self.url, self.template).metered();
         let asked = self.client.arm(request, token, self.client.deadline()).await;
         let answer = asked.map_err(|error| error.after_pages(self.found.pages))?;
         let quota = answer.quota(self.client.now());

@@ -79,6 +79,26 @@ async fn the_specifications_list_is_read_with_equal_names_apart() {
 }
 
 #[tokio::test]
+async fn the_older_providers_list_is_read_too() {
+    let azure = MockServer::start().await;
+    let id = format!("/subscriptions/{PROD}/resourceGroups/web/providers/Microsoft.Consumption/budgets/b");
+    let properties =
+        json!({"amount": 5.0, "timeGrain": "Monthly", "timePeriod": {"startDate": "2026-01-01T00:00:00Z"}});
+    always(&azure, ok(&json!({"value": [{"id": id, "name": "b", "properties": properties}]}))).await;
+    let mut pages = client(&azure).older_budget_pages(&prod_scope());
+    assert!(matches!(pages.next_page(&token()).await.unwrap(), Page::Last(_)));
+    let found = pages.whole();
+    assert_eq!(
+        found.budgets[0].scope.as_ref().unwrap().to_string(),
+        format!("/subscriptions/{PROD}/resourceGroups/web")
+    );
+    assert!(!found.is_empty() && BudgetList::default().is_empty());
+    let seen = requests(&azure).await;
+    assert!(seen[0].url.path().ends_with("/providers/Microsoft.Consumption/budgets"));
+    assert_eq!(seen[0].url.query(), Some("api-version=2024-08-01"));
+}
+
+#[tokio::test]
 async fn one_that_watches_reservations_has_no_amount() {
     let entries = [
         include_str!("../data/2026-06-01.Get-Cost-Budget.json"),

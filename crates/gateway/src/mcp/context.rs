@@ -162,7 +162,18 @@ impl ToolContext {
         &self,
         scope: &cost::Scope,
     ) -> Result<(cost::BudgetList, Timestamp), Failure> {
-        self.listed(scope, self.azure.cost.budget_pages(scope)).await
+        let newer = self.listed(scope, self.azure.cost.budget_pages(scope)).await?;
+        if !newer.0.is_empty() {
+            return Ok(newer);
+        }
+        // What was made with the older provider may show there alone.
+        match self.listed(scope, self.azure.cost.older_budget_pages(scope)).await {
+            Ok((older, as_of)) => {
+                Ok((cost::BudgetList { pages: older.pages + newer.0.pages, ..older }, as_of))
+            }
+            Err(Failure::Tool(_)) => Ok(newer),
+            Err(refused) => Err(refused),
+        }
     }
 
     /// A list of a scope's that takes a role of its own, or that the caller has not the role; `None` where the scope has no such

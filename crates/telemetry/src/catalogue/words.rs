@@ -11,6 +11,7 @@ pub(super) const TEMPLATES: &[&str] = &[
     "/subscriptions",
     "/{container}/{blob}",
     "/{scope}/providers/Microsoft.Authorization/permissions",
+    "/{scope}/providers/Microsoft.Consumption/budgets",
     "/{scope}/providers/Microsoft.Consumption/tags",
     "/{scope}/providers/Microsoft.CostManagement/budgets",
     "/{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{operationId}",
