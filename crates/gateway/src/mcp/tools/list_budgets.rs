@@ -1,7 +1,5 @@
 //! `list_budgets`: what was planned, what of it is spent, and when it will be used up.
 
-use std::collections::BTreeSet;
-
 use cost::{Budget, BudgetList, Scope};
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -21,6 +19,8 @@ mod empty;
 mod live;
 mod output;
 mod standing;
+#[cfg(test)]
+mod testing;
 mod text;
 
 /// The tool.
@@ -46,7 +46,7 @@ impl Definition for ListBudgets {
         for (budget, as_of) in budgets {
             all.push(Standing::of(budget, as_of, days).map_err(cost::Error::from)?);
         }
-        all.sort_by(Standing::worst_first);
+        standing::in_order(&mut all);
         let live = if input.live {
             let shown = all.get_mut(input.skip..).unwrap_or_default();
             Some(live::ask(&context, shown, days, (&mut partial, &mut used)).await?)
@@ -59,7 +59,7 @@ impl Definition for ListBudgets {
 
 /// What the scopes' lists hold.
 struct Listed {
-    /// Each once, with when Azure gave it.
+    /// With when Azure gave each.
     budgets: Vec<(Budget, Timestamp)>,
     answered: Vec<Scope>,
     partial: Vec<Partial>,
@@ -69,7 +69,7 @@ struct Listed {
 /// Lists the budgets of each scope. What one scope refuses fails nothing else.
 async fn list(context: &ToolContext, scopes: &Scopes) -> Result<Listed, Failure> {
     let (mut budgets, mut answered, mut unread) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut failed, mut used, mut seen) = (scopes.unseen.clone(), Used::default(), BTreeSet::new());
+    let (mut failed, mut used) = (scopes.unseen.clone(), Used::default());
     for some in scopes.all.chunks(AT_ONCE) {
         let asked = join_all(some.iter().map(|scope| context.budgets(scope))).await;
         for (scope, outcome) in some.iter().zip(asked) {
@@ -77,8 +77,7 @@ async fn list(context: &ToolContext, scopes: &Scopes) -> Result<Listed, Failure>
                 Ok((listed, as_of)) => {
                     used.count_list(listed.pages, as_of);
                     unread.extend(unread_of(scope, &listed));
-                    let new = listed.budgets.into_iter().filter(|one| seen.insert(one.id.to_lowercase()));
-                    budgets.extend(new.map(|one| (one, as_of)));
+                    budgets.extend(listed.budgets.into_iter().map(|one| (one, as_of)));
                     answered.push(scope.clone());
                 }
                 Err(Failure::Tool(error)) => failed.push(scopes.failed(scope, *error)),

@@ -10,7 +10,7 @@ use crate::mcp::context::ToolContext;
 use crate::mcp::tools::run::{Used, one};
 use crate::mcp::tools::told::Partial;
 
-/// The most query units of one call; the first budget is asked for whatever it takes. Azure allows a directory as many in ten seconds.
+/// The most query units of one call: Azure allows a directory as many in ten seconds.
 pub(super) const MOST_UNITS: u32 = 12;
 /// How many budgets are asked for at once.
 const AT_ONCE: usize = 4;
@@ -30,26 +30,17 @@ pub(super) async fn ask(
     days: Days,
     (partial, used): (&mut Vec<Partial>, &mut Used),
 ) -> Result<Asked, Failure> {
-    let (mut chosen, mut units) = (Vec::new(), 0);
-    let mut asked = Asked { next: None, left: 0 };
+    let mut questions = Vec::new();
     for (place, standing) in all.iter().enumerate().filter(|(_, one)| one.can_be_live()) {
-        let question = match Question::of(standing, days) {
-            Ok(question) => question,
-            Err(why) => {
-                partial.push(not_known(standing, "live_not_possible", why));
-                continue;
-            }
-        };
-        let takes = question.units().unwrap_or_default();
-        if asked.next.is_some() || (units + takes > MOST_UNITS && !chosen.is_empty()) {
-            asked.next = asked.next.or(Some(place));
-            asked.left += 1;
-        } else {
-            units += takes;
-            chosen.push((place, question));
+        match Question::of(standing, days) {
+            Ok(question) => questions.push((place, question)),
+            Err(why) => partial.push(not_known(standing, "live_not_possible", why)),
         }
     }
-    for some in chosen.chunks(AT_ONCE) {
+    let takes = questions.iter().map(|(_, question)| question.units().unwrap_or_default());
+    let left = questions.split_off(enough_for(takes));
+    let asked = Asked { next: left.first().map(|(place, _)| *place), left: left.len() };
+    for some in questions.chunks(AT_ONCE) {
         let outcomes = join_all(some.iter().map(|(_, question)| question.ask(context))).await;
         for ((place, _), outcome) in some.iter().zip(outcomes) {
             let Some(standing) = all.get_mut(*place) else { continue };
@@ -66,6 +57,16 @@ pub(super) async fn ask(
         }
     }
     Ok(asked)
+}
+
+/// How many of the first of these a call's units are enough for: one at least, so that the next call gets on.
+fn enough_for(takes: impl Iterator<Item = u32>) -> usize {
+    let sums = takes.scan(0_u32, |sum, takes| {
+        *sum = sum.saturating_add(takes);
+        Some(*sum)
+    });
+    let units: Vec<u32> = sums.collect();
+    units.iter().filter(|sum| **sum <= MOST_UNITS).count().max(units.len().min(1))
 }
 
 /// Takes an answer in; what of it is not in the figures.
@@ -125,3 +126,6 @@ pub(super) fn units(all: &[Standing], days: Days) -> u32 {
     let of = |standing: &Standing| Question::of(standing, days).ok()?.units();
     all.iter().filter(|one| one.can_be_live()).filter_map(of).sum()
 }
+
+#[cfg(test)]
+mod tests;

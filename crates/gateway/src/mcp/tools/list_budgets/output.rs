@@ -1,6 +1,6 @@
 //! What `list_budgets` answers, for programs.
 
-use cost::{Phase, Threshold};
+use cost::Threshold;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -145,7 +145,7 @@ impl BudgetOutput {
             filter: filtered(budget).map(|filter| foreign::exact(&filter)),
             evaluated_spend: evaluated,
             live_spend: live,
-            elapsed_days: if period.phase == Phase::NotBegun { 0 } else { burn.elapsed_days },
+            elapsed_days: burn.elapsed_days,
             days: burn.days,
             needed_per_day: burn.needed_per_day.map(exact),
             spent_per_day: burn.spent_per_day.map(exact),

@@ -1,6 +1,7 @@
 //! How each budget stands, by Azure's last evaluation or by what was spent since.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
 
 use cost::{
     AmountOverflow, Budget, BudgetFilter, BudgetPeriod, BurnDown, Condition, Currency, Money, Outlook, Phase,
@@ -134,6 +135,13 @@ impl Standing {
         };
         place(self).cmp(&place(other))
     }
+}
+
+/// Each budget once, by its id, the worst first. The lists of two scopes may have the same one.
+pub(super) fn in_order(all: &mut Vec<Standing>) {
+    let mut seen = BTreeSet::new();
+    all.retain(|one| seen.insert(one.budget.id.to_lowercase()));
+    all.sort_by(Standing::worst_first);
 }
 
 fn planned(budget: &Budget) -> Option<Planned> {

@@ -1,51 +1,25 @@
-use cost::{Client, Page, Paged};
-use jiff::civil::date;
 use rmcp::model::CallToolResult;
 use serde_json::Value;
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-
-const PROD: &str = "10000000-0000-4000-8000-000000000001";
-const DAYS: Days = Days { today: date(2026, 11, 12), complete: date(2026, 11, 10) };
-
-/// A budget of November as Azure lists it.
-fn entry(name: &str, amount: f64, spent: &Value, more: &Value) -> Value {
-    let mut properties = json!({
-        "category": "Cost", "amount": amount, "timeGrain": "Monthly", "filter": {}, "notifications": {},
-        "timePeriod": {"startDate": "2026-01-01T00:00:00Z", "endDate": "2030-12-31T00:00:00Z"},
-        "currentSpend": {"amount": spent, "unit": "EUR"},
-    });
-    properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let id = format!("/subscriptions/{PROD}/providers/Microsoft.CostManagement/budgets/{name}");
-    json!({"id": id, "name": name, "properties": properties})
-}
-
-/// What stands in the list, as it stands.
-async fn standing(entries: &[Value]) -> Vec<Standing> {
-    let azure = MockServer::start().await;
-    let body = ResponseTemplate::new(200).set_body_json(json!({"value": entries}));
-    Mock::given(any()).respond_with(body).mount(&azure).await;
-    let http = identity::outbound::local_client().unwrap();
-    let client = Client::new(http, azure.uri().parse().unwrap(), Vec::new());
-    let mut pages = client.budget_pages(&Scope::Subscription(PROD.parse().unwrap()));
-    assert!(matches!(pages.next_page(&"token".into()).await.unwrap(), Page::Last(_)));
-    let as_of = "2026-11-12T09:00:00Z".parse().unwrap();
-    let budgets = pages.whole().budgets;
-    assert_eq!(budgets.len(), entries.len());
-    let mut all: Vec<_> = budgets.into_iter().map(|one| Standing::of(one, as_of, DAYS).unwrap()).collect();
-    all.sort_by(Standing::worst_first);
-    all
-}
+use crate::mcp::tools::list_budgets::testing::{DAYS, PROD, entry, standing};
 
 /// Text and data.
 fn answered(all: Vec<Standing>, arguments: &Value, live: Option<Asked>) -> (String, Value) {
+    answered_with(all, arguments, live, Vec::new())
+}
+
+fn answered_with(
+    all: Vec<Standing>,
+    arguments: &Value,
+    live: Option<Asked>,
+    partial: Vec<Partial>,
+) -> (String, Value) {
     let input: BudgetsInput = serde_json::from_value(arguments.clone()).unwrap();
     let scopes = Scopes::of_subscription(PROD.parse().unwrap(), "Contoso Prod");
     let answered = scopes.all.clone();
     let azure = AzureUse { calls: 1, ..AzureUse::default() };
-    let known = Known { input: &input, scopes, answered, days: DAYS, all, partial: Vec::new(), azure, live };
+    let known = Known { input: &input, scopes, answered, days: DAYS, all, partial, azure, live };
     let result = known.answer().into_result().unwrap_or_else(|failure| panic!("{}", failure.code()));
     let CallToolResult { content, structured_content, .. } = result;
     (content[0].as_text().unwrap().text.clone(), structured_content.unwrap())
@@ -74,7 +48,9 @@ async fn the_worst_stands_first_with_what_to_do() {
         })),
         entry("over", 1_000.0, &json!(1_100), &json!({"filter": filter, "notifications": notices(&[("Actual", 100)])})),
         entry("new", 10.0, &json!(null), &json!({})),
-        entry("ended", 10.0, &json!(20), &json!({"timePeriod": {"startDate": "2026-01-01", "endDate": "2026-03-31"}})),
+        entry("ended", 10.0, &json!(20), &json!({
+            "timePeriod": {"startDate": "2026-01-01", "endDate": "2026-03-31"}, "notifications": notices(&[("Actual", 100)]),
+        })),
         entry("reservations", 0.0, &json!(null), &json!({
             "category": "ReservationUtilization", "amount": null, "currentSpend": null, "timeGrain": "Last30Days",
         })),
@@ -147,4 +123,27 @@ fn no_budgets_is_an_answer_that_says_where_they_may_be() {
     assert_eq!((&data["empty"]["reason"], &data["budgets"]), (&json!("no_budgets"), &json!([])));
     assert!(text.starts_with("Contoso Prod: 0 budgets.\nNobody made a budget there"), "{text}");
     assert!(text.contains("billing profiles"), "{text}");
+}
+
+#[tokio::test]
+async fn one_budget_in_two_lists_is_one() {
+    let one = entry("same", 10.0, &json!(20), &json!({}));
+    let mut other = one.clone();
+    other["id"] = one["id"].as_str().unwrap().to_uppercase().into();
+    let (_, data) = answered(standing(&[one, other]).await, &json!({}), None);
+    assert_eq!(data["total"], 1);
+}
+
+#[test]
+fn of_much_that_is_not_in_it_some_is_named_and_the_rest_counted() {
+    let partial: Vec<_> =
+        (0..200).map(|n| Partial::named(&format!("b{n}"), "unreadable_budget", "x")).collect();
+    let (text, data) = answered_with(Vec::new(), &json!({}), None, partial);
+    let both = text.len() + data.to_string().len();
+    assert!(both < 6_000 && text.contains("188 more things are not in it"), "{both}: {text}");
+    assert_eq!(
+        (data["partial"].as_array().unwrap().len(), &data["empty"]),
+        (12, &Value::Null),
+        "one that cannot be read is one"
+    );
 }
