@@ -268,3 +268,67 @@ fn left((scope, lot): &(Scope, Lot)) -> String {
         readable(lot.original)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use cost::{Breakdown, Line, Quantity};
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// Benefits of long names that act on whatever shows them, and no figures but their waste.
+    fn known(benefits: usize) -> Known {
+        let (from, to) = (date(2026, 10, 1), date(2026, 10, 31));
+        let line = |number: usize| Line {
+            keys: Arc::new([
+                Some(format!(
+                    "/providers/microsoft.capacity/reservationorders/{number}/reservations/{number}"
+                )),
+                Some(format!("{number:04} {}", "[x](y)|`<b>`".repeat(9))),
+            ]),
+            date: None,
+            cost: Money::new(Decimal::from(number), "EUR".parse().unwrap()),
+            quantity: Quantity::NotAsked,
+            usd: None,
+        };
+        let unused = Breakdown { lines: (1..=benefits).map(line).collect(), without_figure: 0 };
+        Known {
+            title: "Contoso".to_owned(),
+            answered: vec!["/subscriptions/10000000-0000-4000-8000-000000000001".parse().unwrap()],
+            notes: Vec::new(),
+            days: Days::between(from, to, date(2026, 11, 22)).unwrap_or_else(|_| panic!("no days")),
+            committed: Vec::new(),
+            complete_until: date(2026, 11, 20),
+            beside: Beside { unused, ..Beside::default() },
+            partial: Vec::new(),
+            azure: AzureUse::default(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_in_is_the_least_waste_and_is_counted() {
+        for (benefits, fits) in [(3, true), (500, false)] {
+            let Answer { text, data } = known(benefits).answer();
+            let data = serde_json::to_value(&data).unwrap();
+            let (shown, bytes) = (data["benefits"].as_array().unwrap(), data.to_string().len());
+            assert!(text.len() <= MOST_TEXT && text.len() + bytes <= MOST_BYTES, "{} + {bytes}", text.len());
+            assert_eq!(shown[0]["unused"]["amount"], benefits.to_string(), "the dearest is the first");
+            assert_eq!(shown.len() == benefits, fits);
+            let left =
+                format!("{} benefits, those with the least waste, did not fit in", benefits - shown.len());
+            assert_eq!(data["notes"].to_string().contains(&left), !fits, "{}", data["notes"]);
+            assert_eq!(text.contains("more are in the data."), !fits, "{text}");
+            assert!(!text.contains("[x](y)"), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_says_why() {
+        let told = |known: Known| known.answer().text;
+        assert!(told(known(0)).contains("There are no costs: nothing was used there"));
+        let early = Known { complete_until: date(2026, 9, 30), ..known(0) };
+        assert!(told(early).contains("There are no costs yet: they are complete up to 2026-09-30"));
+    }
+}
