@@ -249,6 +249,24 @@ async fn requests_are_few_and_what_was_refused_is_not_asked_again() {
 }
 
 #[tokio::test]
+async fn what_is_beside_the_figures_is_of_few_scopes_and_holds_nothing_up() {
+    let stack = Stack::builder().gateway(&["--cost-scope-per-minute=2"]).start().await;
+    let scopes =
+        [PROD_SUBSCRIPTION, LAB_SUBSCRIPTION, RETAIL_SUBSCRIPTION, FACTORY_SUBSCRIPTION].map(subscription);
+    let data = told(&stack, "frank", json!({"scopes": scopes, "period": final_period()})).await;
+    // A question of each; of the three that waste something one more, which is all that two of the first three may have.
+    assert_eq!(
+        (&data["azure"]["query_units"], requests(&stack)["Microsoft.CostManagement/query"]),
+        (&json!(7), 7)
+    );
+    let lists = requests(&stack)["Microsoft.CostManagement/benefitRecommendations"];
+    assert_eq!(lists, 1, "that of the scope that wastes nothing");
+    let throttled = |part: &&Value| part["code"] == "throttled";
+    assert_eq!(data["partial"].as_array().unwrap().iter().filter(throttled).count(), 2, "{data}");
+    assert!(data["notes"].to_string().contains("are of the first 3 scopes"), "{data}");
+}
+
+#[tokio::test]
 async fn what_fails_beside_the_figures_is_said_and_fails_nothing() {
     let stack = Stack::start().await;
     stack.emulator.faults().update(|faults| {
