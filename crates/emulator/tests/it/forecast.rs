@@ -156,7 +156,7 @@ async fn a_day_is_forecast_from_the_raw_rows() {
             let row = rows.next().unwrap();
             let number: i64 = day.strftime("%Y%m%d").to_string().parse().unwrap();
             assert_eq!(row[1..], [json!(number), json!("Forecast"), json!(currency)]);
-            assert_eq!(units(&row[0].to_string()), (same[1] + same[2]) / 2, "{day} {currency}");
+            assert_eq!(units(&row[0].to_string()), same[1].midpoint(same[2]), "{day} {currency}");
         }
     }
     assert_eq!(rows.next(), None);

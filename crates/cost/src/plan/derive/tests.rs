@@ -129,6 +129,15 @@ fn other_sums_are_not_served() {
     assert!(serves(&usd, &build(Metric::Actual, Some(Beside::Usd), date(2026, 11, 25))));
 }
 
+#[test]
+fn a_forecast_serves_nothing_and_is_served_by_nothing() {
+    let days = |last: i32| Period::new(TODAY + 1.days(), TODAY + last.days(), TODAY).unwrap();
+    let forecast = |last| Query::forecast(Metric::Actual, days(last), Granularity::Daily).unwrap();
+    let costs = Query::builder(Metric::Actual, days(9)).granularity(Granularity::Daily).build().unwrap();
+    assert!(!serves(&forecast(9), &forecast(5)));
+    assert!(!serves(&forecast(9), &costs) && !serves(&costs, &forecast(9)));
+}
+
 fn any_query() -> impl Strategy<Value = Query> {
     let by = || {
         proptest::sample::subsequence(
