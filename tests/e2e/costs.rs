@@ -12,6 +12,7 @@ mod compared;
 mod crowd;
 mod dice;
 mod figures;
+mod foreseen;
 mod investigation;
 mod listed;
 mod random;

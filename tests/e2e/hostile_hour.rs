@@ -143,6 +143,7 @@ fn given(what: Given) -> Vec<String> {
             "list_budgets",
             "cost_anomalies",
             "cost_commitments",
+            "cost_forecast",
             "list_dimensions",
             "cost_by_service",
             "cost_export",

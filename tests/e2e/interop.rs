@@ -196,6 +196,11 @@ async fn microsofts_own_libraries_read_every_answer_about_costs() {
             assert_eq!(costs, summed(&stack, scope, is_amortized), "{scope} {kind}");
             assert!(answer["costs"][kind]["pages"].as_u64().unwrap() > 1, "{scope}: {answer}");
         }
+        let forecast = &answer["forecast"];
+        assert_eq!(forecast["columns"], json!(["Cost", "UsageDate", "CostStatus", "Currency"]), "{scope}");
+        assert_eq!(forecast["status"], json!(["Forecast"]), "{scope}");
+        assert!(forecast["next_link"].as_str().is_none_or(str::is_empty), "{scope}: {forecast}");
+        assert!(!forecast["costs"].as_object().unwrap().is_empty(), "{scope}: {forecast}");
         assert!(answer["dimensions"]["total"].as_u64().unwrap() > 2, "{scope}: {answer}");
         assert!(answer["tags"].to_string().contains("team"), "{scope}: {answer}");
         budgets(scope, &answer["budgets"]);
@@ -234,6 +239,7 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .args(&["--call", "cost_query", r#"{"scopes": "Contoso Dev", "granularity": "daily", "group_by": "service", "measures": "usd"}"#])
                 .args(&["--call", "cost_compare", r#"{"scopes": ["Contoso Dev"], "period": "2026-10"}"#])
                 .args(&["--call", "cost_anomalies", r#"{"scopes": ["Contoso Dev"]}"#])
+                .args(&["--call", "cost_forecast", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_budgets", r#"{"scopes": ["Contoso Dev"], "live": true}"#])
                 .args(&["--call", "cost_commitments", r#"{"scopes": "Contoso Prod", "period": "2026-10"}"#])
@@ -241,7 +247,7 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .run()
                 .await;
             assert_eq!(code, 0, "{script} {mode}: {printed}");
-            assert_eq!(printed["tools"].as_array().unwrap().len(), 9, "{printed}");
+            assert_eq!(printed["tools"].as_array().unwrap().len(), 10, "{printed}");
             let prompts = printed["prompts"].as_array().unwrap();
             assert!(prompts.len() >= 3, "{script} {mode}: {printed}");
             for prompt in prompts {
@@ -253,7 +259,8 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
             let names = calls[0]["structured"]["subscriptions"].to_string();
             assert!(names.contains("Contoso Prod"), "{script} {mode}: {printed}");
             assert!(!calls[1]["structured"]["services"].as_array().unwrap().is_empty(), "{printed}");
-            let members = ["rows", "currencies", "events", "dimensions", "budgets", "currencies"];
+            let members =
+                ["rows", "currencies", "events", "currencies", "dimensions", "budgets", "currencies"];
             for (call, member) in (3..).zip(members) {
                 let found = calls[call]["structured"][member].as_array();
                 assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");

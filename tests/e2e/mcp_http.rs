@@ -40,6 +40,7 @@ async fn every_tool_is_listed_for_everybody() {
                 "list_budgets",
                 "cost_anomalies",
                 "cost_commitments",
+                "cost_forecast",
                 "list_dimensions",
                 "cost_by_service",
                 "cost_export"

@@ -59,8 +59,8 @@ pub const METHODS: &[&str] = &[
 
 /// What the assistant is told about this server as a whole.
 const INSTRUCTIONS: &str = "Azure cost data of the signed-in person. Every answer is limited to what that person \
-may see in Azure. Ask cost_query for costs, cost_compare for why they changed, cost_anomalies for what is odd, list_budgets for budgets, \
-cost_commitments for reservations and savings plans, list_dimensions for names to group and filter by, \
+may see in Azure. Ask cost_query for costs, cost_compare for why they changed, cost_anomalies for what is odd, cost_forecast for \
+what is to come, list_budgets for budgets, cost_commitments for reservations and savings plans, list_dimensions for names to group and filter by, \
 list_subscriptions for subscriptions. Ask coarsely first, then narrow down: what was answered once is quick to filter and to roll \
 up. If an answer says pending, wait and make the same call again; if it says more, its arguments get the rest. Amounts are per \
 currency and are never added across currencies. \

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use cost::{Query, QueryResult};
+use cost::{Operation, Query, QueryResult};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use moka::ops::compute::Op;
@@ -19,6 +19,8 @@ const MOST_OF_ONE: usize = 48;
 const SETTLED_AFTER: i8 = 5;
 /// How much longer an answer is good that no longer changes.
 const SETTLED: u32 = 6;
+/// A forecast is good for this part of it: it changes with each update of the costs.
+const FORECAST: u32 = 4;
 
 /// All answers that are kept. Clones share them.
 #[derive(Clone)]
@@ -101,10 +103,10 @@ impl Answers {
     }
 
     fn is_fresh(&self, kept: &Kept, now: Timestamp) -> bool {
-        let most = if is_settled(&kept.query, kept.as_of) {
-            self.settings.data * SETTLED
-        } else {
-            self.settings.data
+        let most = match kept.query.operation() {
+            Operation::Forecast => self.settings.data / FORECAST,
+            Operation::Query if is_settled(&kept.query, kept.as_of) => self.settings.data * SETTLED,
+            Operation::Query => self.settings.data,
         };
         let most = SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX);
         now.duration_since(kept.as_of) < most

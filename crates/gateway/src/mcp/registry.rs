@@ -16,8 +16,8 @@ use super::answer::{Answer, Failure, ToolError};
 use super::context::ToolContext;
 use super::pending::Pending;
 use super::tools::{
-    CostAnomalies, CostByService, CostCommitments, CostCompare, CostExport, CostQuery, ListBudgets,
-    ListDimensions, ListSubscriptions,
+    CostAnomalies, CostByService, CostCommitments, CostCompare, CostExport, CostForecast, CostQuery,
+    ListBudgets, ListDimensions, ListSubscriptions,
 };
 
 /// Every tool. Who may call which is in the policy, which must have an entry for each.
@@ -29,6 +29,7 @@ pub(super) static TOOLS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         entry::<ListBudgets>(),
         entry::<CostAnomalies>(),
         entry::<CostCommitments>(),
+        entry::<CostForecast>(),
         entry::<ListDimensions>(),
         entry::<CostByService>(),
         entry::<CostExport>(),

@@ -22,6 +22,8 @@ scopes = ["cost.read"]
 scopes = ["cost.read"]
 [tools.cost_commitments]
 scopes = ["cost.read"]
+[tools.cost_forecast]
+scopes = ["cost.read"]
 [tools.list_dimensions]
 scopes = ["cost.read"]
 "#;

@@ -156,7 +156,7 @@ async fn days_ahead_are_not_answered_as_if_they_were_spent() {
         let Err(Failure::Tool(refused)) = input.days(date(2026, 11, 26)) else { panic!("asked") };
         let (text, data) = parts(refused.into_result());
         assert_eq!(data["code"], "invalid_period");
-        for words in [words, "no forecast", "eave `to` out for today"] {
+        for words in [words, "cost_forecast tells", "eave `to` out for today"] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }

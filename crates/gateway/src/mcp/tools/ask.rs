@@ -1,6 +1,7 @@
 //! What the cost tools are asked, read forgivingly: one text where a list is meant, JSON within a text, names in any case, null
 //! for left out. A word that is wrong is answered with those that are right, the nearest first. Knows nothing of Azure.
 
+mod ahead;
 mod arguments;
 pub(super) mod conditions;
 pub(super) mod dimension;

@@ -15,6 +15,12 @@ use crate::mcp::answer::{Failure, ToolError};
 #[schemars(with = "Date")]
 pub(super) struct Day(Date);
 
+impl Day {
+    pub(super) const fn date(self) -> Date {
+        self.0
+    }
+}
+
 impl From<Date> for Day {
     fn from(day: Date) -> Self {
         Self(day)
@@ -55,7 +61,7 @@ impl PeriodInput {
     pub(super) fn resolve(self, today: Date) -> Result<Days, Failure> {
         if let Some(Day(from)) = self.from.filter(|from| from.0 > today) {
             return Err(invalid(format!(
-                "`from` {from} is in the future: today is {today} (UTC), and this server has no forecast. Choose a `from` up \
+                "`from` {from} is in the future: today is {today} (UTC). cost_forecast tells what is to come. Choose a `from` up \
                  to today, and leave `to` out for today."
             )));
         }
@@ -63,7 +69,7 @@ impl PeriodInput {
         let from = self.from.map_or_else(|| to.first_of_month(), |day| day.0);
         if from <= to && from > today {
             return Err(invalid(format!(
-                "`to` {to} is in the future: today is {today} (UTC), and this server has no forecast. Leave `to` out for \
+                "`to` {to} is in the future: today is {today} (UTC). cost_forecast tells what is to come. Leave `to` out for \
                  today, and `from` as well for this month to date."
             )));
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use cost::{
-    AnomalyPlan, Breakdown, Cause, CausePlan, ComparePlan, Compared, CoveragePlan, Daily, InvalidQuery, Plan,
-    Query, QueryResult, Scope, Spend, SpendPlan, Suspect, query_units,
+    Ahead, AnomalyPlan, Breakdown, Cause, CausePlan, ComparePlan, Compared, CoveragePlan, Daily,
+    ForecastPlan, InvalidQuery, NoForecast, Plan, Query, QueryResult, Scope, Spend, SpendPlan, Suspect,
+    query_units,
 };
 use futures::future::{join_all, try_join_all};
 
@@ -37,6 +38,18 @@ impl Planned for Plan {
     }
 
     fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Breakdown, cost::Error> {
+        self.join(answers)
+    }
+}
+
+impl Planned for ForecastPlan {
+    type Part = Result<Ahead, NoForecast>;
+
+    fn queries(&self) -> &[Query] {
+        self.queries()
+    }
+
+    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
         self.join(answers)
     }
 }
@@ -126,11 +139,26 @@ where
     P: Planned,
     F: Fn(Option<&[String]>) -> Result<P, InvalidQuery> + Send + Sync,
 {
+    over(scopes, names, |scope| one(context, scope, &plan)).await
+}
+
+/// Asks each scope in some way of its own, a few at once.
+///
+/// # Errors
+/// As [`each`].
+pub(super) async fn over<'a, T, F>(
+    scopes: &'a Scopes,
+    names: &[&str],
+    ask: impl Fn(&'a Scope) -> F,
+) -> Result<Ran<T>, Failure>
+where
+    F: Future<Output = Result<(T, Used), Failure>>,
+{
     let mut ran =
         Ran { parts: Vec::new(), scopes: Vec::new(), partial: Vec::new(), azure: AzureUse::default() };
     let (mut answers, mut failed) = (Used::default(), scopes.unseen.clone());
     for some in scopes.all.chunks(SCOPES_AT_ONCE) {
-        let asked = join_all(some.iter().map(|scope| one(context, scope, &plan))).await;
+        let asked = join_all(some.iter().map(&ask)).await;
         for (scope, outcome) in some.iter().zip(asked) {
             match outcome {
                 Ok((part, used)) => {
@@ -188,7 +216,12 @@ where
     }
 }
 
-async fn ask<P: Planned>(context: &ToolContext, scope: &Scope, plan: &P) -> Result<(P::Part, Used), Failure> {
+/// Asks one scope what is planned.
+pub(super) async fn ask<P: Planned>(
+    context: &ToolContext,
+    scope: &Scope,
+    plan: &P,
+) -> Result<(P::Part, Used), Failure> {
     let (mut results, mut used) = (Vec::new(), Used::default());
     for some in plan.queries().chunks(QUERIES_AT_ONCE) {
         let answers = try_join_all(some.iter().map(|query| context.costs(scope, query))).await?;
@@ -231,6 +264,12 @@ impl Used {
     /// When the oldest part was given.
     pub(super) const fn as_of(&self) -> Option<jiff::Timestamp> {
         self.azure.as_of
+    }
+
+    /// A query that Azure refused: it was asked all the same.
+    pub(super) fn refused(&mut self, query: &Query) {
+        self.azure.calls += 1;
+        self.azure.query_units += u64::from(query_units(query));
     }
 
     pub(super) fn add(&mut self, other: &Self) {

@@ -104,6 +104,26 @@ pub(in crate::mcp::tools) const TO: Field = Field {
     schema: || text("Last day, included. Left out: today."),
 };
 
+pub(in crate::mcp::tools) const AHEAD: Field = Field {
+    name: "period",
+    also: PERIOD.also,
+    schema: || {
+        text("this_month (default), next_month, this_quarter, next_quarter, this_year, 2026-12. Or to.")
+    },
+};
+
+pub(in crate::mcp::tools) const AHEAD_TO: Field = Field {
+    name: "to",
+    also: &["end", "end_date", "to_date", "until"],
+    schema: || text("Last day (UTC), at most a year ahead; from this month's first day."),
+};
+
+pub(in crate::mcp::tools) const AHEAD_GRANULARITY: Field = Field {
+    name: "granularity",
+    also: &["interval", "resolution", "grain"],
+    schema: || one_of(&["daily", "monthly"], "Default: daily up to a month, else monthly."),
+};
+
 pub(in crate::mcp::tools) const BASELINE: Field = Field {
     name: "baseline",
     also: &["baseline_period", "compare_to", "compare_with", "before", "against", "previous"],

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use cost::{CalendarUnit, Condition, Granularity, Grouping, Measures, Metric, Sensitivity};
+use cost::{CalendarUnit, Condition, Granularity, Grouping, Horizon, Measures, Metric, Sensitivity};
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -11,11 +13,12 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::fields::{
-    AMORTIZED_FIRST, BASELINE, COMMITTED_PERIOD, COMPARE_BY, DAYS, DIMENSION, EXCLUDE, FILTER, FROM, Field,
-    GRANULARITY, GROUP_BY, JUDGED, LIVE, MEASURES, METRIC, MOST_JUDGED, MOST_SCOPES, MOST_SKIP, MOST_TOP,
-    PERIOD, SCOPES, SEARCH, SENSITIVITY, SKIP, SKIP_GROUPS, TO, TOP, TOP_FIELD, object,
+    AHEAD, AHEAD_GRANULARITY, AHEAD_TO, AMORTIZED_FIRST, BASELINE, COMMITTED_PERIOD, COMPARE_BY, DAYS,
+    DIMENSION, EXCLUDE, FILTER, FROM, Field, GRANULARITY, GROUP_BY, JUDGED, LIVE, MEASURES, METRIC,
+    MOST_JUDGED, MOST_SCOPES, MOST_SKIP, MOST_TOP, PERIOD, SCOPES, SEARCH, SENSITIVITY, SKIP, SKIP_GROUPS,
+    TO, TOP, TOP_FIELD, object,
 };
-use super::{conditions, dimension, when, words};
+use super::{ahead, conditions, dimension, when, words};
 use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::foreign;
 use crate::mcp::tools::period::{Day, Days, PeriodInput};
@@ -68,6 +71,15 @@ pub(in crate::mcp) struct AnomaliesInput {
 pub(in crate::mcp) struct CommitmentsInput {
     pub(in crate::mcp::tools) scopes: Vec<String>,
     pub(in crate::mcp::tools) when: When,
+}
+
+/// A question of `cost_forecast`.
+pub(in crate::mcp) struct ForecastInput {
+    pub(in crate::mcp::tools) scopes: Vec<String>,
+    period: Option<String>,
+    to: Option<String>,
+    granularity: Granularity,
+    pub(in crate::mcp::tools) metric: Metric,
 }
 
 /// A question of `list_dimensions`.
@@ -186,6 +198,48 @@ impl Asked for CommitmentsInput {
     fn read(mut arguments: Arguments, _given: Map<String, Value>) -> Result<Self, String> {
         let a = &mut arguments;
         Ok(Self { scopes: scopes(a)?, when: When::read(a)? })
+    }
+}
+
+impl Asked for ForecastInput {
+    const NAME: &'static str = "CostForecast";
+    const FIELDS: &'static [Field] = &[SCOPES, AHEAD, AHEAD_TO, AHEAD_GRANULARITY, METRIC];
+    const LIKE: Option<(&'static str, &'static [Field])> = Some(("cost_query", QueryInput::FIELDS));
+
+    fn read(mut arguments: Arguments, _given: Map<String, Value>) -> Result<Self, String> {
+        let a = &mut arguments;
+        let input = Self {
+            scopes: scopes(a)?,
+            period: span(a.take("period"), "period")?,
+            to: a.text("to")?,
+            granularity: words::granularity(a.text("granularity")?.as_deref())?,
+            metric: words::metric(a.text("metric")?.as_deref())?,
+        };
+        if input.period.is_some() && input.to.is_some() {
+            return Err("give either 'period' or 'to', not both".to_owned());
+        }
+        Ok(input)
+    }
+}
+
+impl ForecastInput {
+    /// The days that are asked about, seen from a moment.
+    ///
+    /// # Errors
+    /// Says what is wrong and what would do.
+    pub(in crate::mcp::tools) fn horizon(&self, now: Timestamp) -> Result<Horizon, Failure> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let span = match &self.to {
+            Some(to) => Day::try_from(to.clone()).and_then(|to| ahead::until(to.date(), today)),
+            None => ahead::read(self.period.as_deref().unwrap_or("this_month"), today),
+        };
+        let (from, to) = span.map_err(|said| invalid(&said))?;
+        let by = match self.granularity {
+            Granularity::None if (to - from).get_days() < 31 => Granularity::Daily,
+            Granularity::None => Granularity::Monthly,
+            asked => asked,
+        };
+        Ok(Horizon::new(from, to, by, now).map_err(cost::Error::from)?)
     }
 }
 
@@ -353,7 +407,15 @@ macro_rules! asked {
     )*};
 }
 
-asked!(QueryInput, CompareInput, AnomaliesInput, CommitmentsInput, DimensionsInput, BudgetsInput);
+asked!(
+    QueryInput,
+    CompareInput,
+    AnomaliesInput,
+    ForecastInput,
+    CommitmentsInput,
+    DimensionsInput,
+    BudgetsInput
+);
 
 #[cfg(test)]
 mod tests;

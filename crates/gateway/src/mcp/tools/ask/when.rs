@@ -78,29 +78,34 @@ const MONTHS: [&str; 12] = [
 /// Says which words there are, the nearest first; or that the days lie ahead.
 pub(in crate::mcp::tools) fn read(word: &str, today: Date) -> Result<Span, String> {
     const MOST: usize = 6;
-    let plain = plain(word);
-    let span = if word.contains("..") { range(word, today) } else { None };
-    let is_range = word.contains("..");
-    let span = span.or_else(|| counted(&plain, today).filter(|_| !is_range));
-    let span = span.or_else(|| one(&plain, today).filter(|_| !is_range)).or_else(|| range(word, today));
+    let found = span(word, today);
     let end = word.trim().strip_prefix("..").map(|end| end.trim_start_matches('.').trim());
-    if let Some(end) = end.filter(|end| span.is_none() && !end.is_empty()) {
+    if let Some(end) = end.filter(|end| found.is_none() && !end.is_empty()) {
         return Err(format!(
             "'{word:.40}' has no beginning: write one in front of it, such as '2026-01..{end:.40}', or '{end:.40}' alone for \
              no more than that"
         ));
     }
-    let (from, to) = span.ok_or_else(|| {
+    let (from, to) = found.ok_or_else(|| {
         let nearest = quoted(nearest(word, WORDS.iter().copied(), MOST));
         format!("'{word:.40}' is no period; the nearest are {nearest}; or give 'from' and 'to'")
     })?;
     if from > today {
         return Err(format!(
-            "'{word:.40}' is in the future: today is {today} (UTC), and this server has no forecast. Choose a period that has \
-             begun, such as 'month_to_date' or 'year_to_date'; what lies ahead of it is left out"
+            "'{word:.40}' is in the future: today is {today} (UTC). cost_forecast tells what is to come. Choose a period that \
+             has begun, such as 'month_to_date' or 'year_to_date'; what lies ahead of it is left out"
         ));
     }
     Ok((from, to))
+}
+
+/// The days of a word, wherever they lie.
+pub(super) fn span(word: &str, today: Date) -> Option<Span> {
+    let plain = plain(word);
+    let is_range = word.contains("..");
+    let span = if is_range { range(word, today) } else { None };
+    let span = span.or_else(|| counted(&plain, today).filter(|_| !is_range));
+    span.or_else(|| one(&plain, today).filter(|_| !is_range)).or_else(|| range(word, today))
 }
 
 /// The unit of the calendar that a word names, so that its first days are not taken for those of a shorter one.
@@ -127,7 +132,7 @@ pub(super) fn unit(word: &str) -> Option<CalendarUnit> {
 }
 
 /// In small letters, with `_` for what stands between words and numbers.
-fn plain(word: &str) -> String {
+pub(super) fn plain(word: &str) -> String {
     let word = word.trim().to_lowercase();
     let parts: Vec<_> = word.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
     parts.join("_")
@@ -227,11 +232,11 @@ fn days_ending(last: Date, count: i32) -> Span {
     (last.saturating_sub((count - 1).days()), last)
 }
 
-fn whole_months(from: Date, count: i32) -> Span {
+pub(super) fn whole_months(from: Date, count: i32) -> Span {
     (from, from.saturating_add(count.months()).saturating_sub(1.day()))
 }
 
-fn quarter_of(day: Date) -> Date {
+pub(super) fn quarter_of(day: Date) -> Date {
     in_year(day.first_of_year(), (day.month() - 1) / 3 * 3 + 1)
 }
 
@@ -249,7 +254,7 @@ fn month(text: &str) -> Option<i8> {
     text.parse().ok().filter(|month| (1..=12).contains(month) && text.len() <= 2)
 }
 
-fn month_of_name(text: &str) -> Option<i8> {
+pub(super) fn month_of_name(text: &str) -> Option<i8> {
     const LEAST: usize = 3;
     let is = |name: &&str| name.starts_with(text) || (text == "sept" && **name == *"september");
     if text.len() < LEAST {

@@ -153,3 +153,38 @@ fn a_wrong_day_is_corrected_in_words() {
         );
     }
 }
+
+#[test]
+fn a_forecast_is_asked_for_by_a_word_or_a_last_day() {
+    let read = |arguments: &Value| -> Result<String, String> {
+        let input: ForecastInput =
+            serde_json::from_value(arguments.clone()).map_err(|error| error.to_string())?;
+        let now = "2026-11-27T12:00:00Z".parse().unwrap();
+        let horizon = input.horizon(now).map_err(|failure| match failure {
+            Failure::Tool(error) => error.detail().to_owned(),
+            other => other.code().into_owned(),
+        })?;
+        Ok(format!("{} {} {:?} {:?}", horizon.from(), horizon.to(), horizon.by(), input.metric))
+    };
+    for (arguments, expected) in [
+        (json!({}), "2026-11-01 2026-11-30 Daily Actual"),
+        (json!({"period": null, "metric": "AmortizedCost"}), "2026-11-01 2026-11-30 Daily Amortized"),
+        (json!({"when": "next month"}), "2026-12-01 2026-12-31 Daily Actual"),
+        (json!({"period": "this_quarter"}), "2026-10-01 2026-12-31 Monthly Actual"),
+        (json!({"period": "this_quarter", "grain": "day"}), "2026-10-01 2026-12-31 Daily Actual"),
+        (json!({"period": {"from": "2026-11-20", "to": "2026-12-05"}}), "2026-11-20 2026-12-05 Daily Actual"),
+        (json!({"end_date": "2026-12-05T00:00:00Z"}), "2026-11-01 2026-12-05 Monthly Actual"),
+    ] {
+        assert_eq!(read(&arguments).as_deref(), Ok(expected), "{arguments}");
+    }
+    for (arguments, expected) in [
+        (json!({"period": "this_month", "to": "2026-12-01"}), "either 'period' or 'to'"),
+        (json!({"to": "2026-11-26"}), "cost_query tells what it cost"),
+        (json!({"to": "soon"}), "is not a day"),
+        (json!({"period": "last_month"}), "is over on 2026-10-31"),
+        (json!({"group_by": "service"}), "there is no 'group_by'"),
+    ] {
+        let said = read(&arguments).unwrap_err();
+        assert!(said.contains(expected), "{arguments}: {said}");
+    }
+}
