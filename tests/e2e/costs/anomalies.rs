@@ -259,9 +259,9 @@ async fn a_planted_cause_stands_first() {
         // The reservation that is not used any more. What it covered is among the causes where its group is the event's.
         named += usize::from(answer.text.contains("uncovered"));
         if found.iter().any(|id| id.ends_with("/ri-d4s-v5")) {
-            first += 1
+            first += 1;
         } else {
-            missed.push((planted, found))
+            missed.push((planted, found));
         }
     }
     let all = PEOPLE + COVERAGES;

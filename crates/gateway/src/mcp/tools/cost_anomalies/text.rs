@@ -3,6 +3,7 @@
 use cost::{Cause, Event, Grouping, Key, Money, Unjudged};
 
 use super::answer::{Known, MOST_ONE_OFFS, MOST_UNJUDGED};
+use super::explained::Explained;
 use super::output::{confidence, kind, shape};
 use crate::mcp::foreign;
 use crate::mcp::tools::ask::words::metric_word;
@@ -57,7 +58,7 @@ impl Known<'_> {
         let also: Vec<_> = event.also.iter().map(name).collect();
         let also =
             if also.is_empty() { String::new() } else { format!(", seen in {} too", also.join(" and ")) };
-        let mut line = format!(
+        let line = format!(
             "\n\n{}. {}{}: {}, {days}{lasts}{also}: {sign}{} ({} instead of {}).",
             place + 1,
             name(&event.key),
@@ -67,20 +68,8 @@ impl Known<'_> {
             money(event.actual),
             money(event.expected)
         );
-        line += &self.sureness(event);
-        if let Some(explained) = self.explained(place) {
-            let (from, to) = explained.suspect.before;
-            let before = if from == to { from.to_string() } else { format!("{from} to {to}") };
-            match &explained.causes {
-                Ok(causes) if causes.is_empty() => line += "\nNo single resource explains it.",
-                Ok(causes) => {
-                    line += &format!("\nCauses, against {before}:");
-                    causes.iter().take(MOST_CAUSES).for_each(|one| line += &cause(one, event));
-                }
-                Err(why) => line += &format!("\nIts causes could not be asked: {}", foreign::message(why)),
-            }
-        }
-        line
+        let causes = self.explained(place).map(|explained| causes(explained, event)).unwrap_or_default();
+        format!("{line}{}{causes}", self.sureness(event))
     }
 
     fn of_scope(&self, event: &Event) -> String {
@@ -148,6 +137,19 @@ fn name(key: &Key) -> String {
 
 fn young(one: &Unjudged) -> String {
     format!("{} ({} since {})", name(&one.key), readable(Money::new(one.amount, one.currency)), one.since)
+}
+
+fn causes(explained: &Explained, event: &Event) -> String {
+    let (from, to) = explained.suspect.before;
+    let before = if from == to { from.to_string() } else { format!("{from} to {to}") };
+    match &explained.causes {
+        Ok(causes) if causes.is_empty() => "\nNo single resource explains it.".to_owned(),
+        Ok(causes) => {
+            let lines: String = causes.iter().take(MOST_CAUSES).map(|one| cause(one, event)).collect();
+            format!("\nCauses, against {before}:{lines}")
+        }
+        Err(why) => format!("\nIts causes could not be asked: {}", foreign::message(why)),
+    }
 }
 
 fn cause(cause: &Cause, event: &Event) -> String {
