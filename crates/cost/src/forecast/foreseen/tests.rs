@@ -159,11 +159,21 @@ fn what_has_no_complete_day_is_not_guessed() {
 #[test]
 fn what_never_cost_less_than_nothing_will_not() {
     let mut known = scope(since_september(), Err(NoForecast::Failed));
+    let count = known.daily.lines.len();
     for (place, line) in known.daily.lines.iter_mut().enumerate() {
-        line.cost.amount = if place % 7 == 3 { decimal("700") } else { Decimal::ZERO };
+        let costs = place % 9 == 0 && place + 20 < count;
+        line.cost.amount = if costs { decimal("700") } else { Decimal::ZERO };
     }
-    known.daily.lines.iter_mut().rev().take(20).for_each(|line| line.cost.amount = Decimal::ZERO);
     let foreseen = one(&november(Granularity::Daily), &[known]);
     let (low, high) = foreseen.range.unwrap();
-    assert!(low >= foreseen.actual && high > low, "{foreseen:?}");
+    assert_eq!(low, foreseen.actual, "{foreseen:?}");
+    assert!(high > foreseen.actual + foreseen.remaining.unwrap(), "{foreseen:?}");
+}
+
+#[test]
+fn the_range_holds_azures_point_below_it_too() {
+    let little = azure(&[(date(2026, 11, 28), "5"), (date(2026, 11, 30), "5")]);
+    let foreseen = one(&november(Granularity::Daily), &[scope(since_september(), Ok(little))]);
+    // 2630 were, 70 arrive, and 10 are to come where our rate says 300.
+    assert_eq!(foreseen.range, Some((decimal("2710"), decimal("3000"))));
 }
