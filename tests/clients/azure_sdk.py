@@ -194,7 +194,24 @@ def benefits(clients: Clients, scope: str, start: str, end: str) -> dict:
     advice = list(clients.costs.benefit_recommendations.list(scope, filter=asked, expand=every))
     reserved = clients.consumption.reservations_summaries.list(scope, grain="daily", **summaries)
     detailed = clients.consumption.reservations_details.list(scope, **summaries)
+    period = {"start_date": datetime.fromisoformat(f"{start}T00:00:00+00:00"), "end_date": datetime.fromisoformat(f"{end}T00:00:00+00:00")}
+    order = models.BenefitUtilizationSummariesRequest(
+        kind="Reservation", grain="Daily", billing_account_id=account, billing_profile_id=next(iter(profile), None), **period
+    )
+    summary, detail = clients.costs.generate_benefit_utilization_summaries_report, clients.costs.generate_reservation_details_report
+    if profile:
+        reports = [
+            summary.begin_generate_by_billing_profile(account, *profile, order),
+            detail.begin_by_billing_profile_id(account, *profile, start_date=start, end_date=end),
+        ]
+    else:
+        reports = [
+            summary.begin_generate_by_billing_account(account, order),
+            detail.begin_by_billing_account_id(account, start_date=start, end_date=end),
+        ]
+    done = [report.result() for report in reports]
     return {
+        "reports": [[one.status, urlsplit((getattr(one, "properties", None) or one).report_url).path] for one in done],
         "plans": [
             [one.kind, one.properties.benefit_id, one.properties.usage_date.date().isoformat(), plain(one.properties.avg_utilization_percentage)]
             for one in plans

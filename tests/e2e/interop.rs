@@ -157,6 +157,8 @@ fn assert_benefits(stack: &Stack, scope: &str, read: &Value) {
     }
     assert!(read["details"].as_u64().unwrap() >= of("reservations").len() as u64, "{read}");
     assert_eq!(of("recommendations"), json!([["SavingsPlan", "P1Y", 10, 168]]).as_array().unwrap(), "{read}");
+    let statuses: Vec<_> = of("reports").iter().map(|report| &report[0]).collect();
+    assert_eq!(statuses, ["Complete", "Completed"], "{read}");
     let [lot] = &of("lots")[..] else { panic!("{read}") };
     let organization = if scope.contains("billingProfiles") { Value::Null } else { json!("Primary") };
     assert_eq!(lot[1], organization, "{read}");

@@ -13,8 +13,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use uuid::Uuid;
 
 use self::auth::Caller;
+use self::benefits::report::Report;
 use self::benefits::reservations::Listed;
-use self::benefits::{lots, recommendations, reservations, utilization};
+use self::benefits::{lots, recommendations, report, reservations, utilization};
 use self::budgets::Provider;
 use self::errors::ArmError;
 use self::query::QueryScope;
@@ -259,6 +260,18 @@ fn cost_management(
             count(state, "Microsoft.CostManagement/budgets");
             of_budgets(state, caller, (&named, Provider::CostManagement), name, request)
         }
+        (["generatebenefitutilizationsummariesreport"], &Method::POST) => {
+            count(state, "Microsoft.CostManagement/generateBenefitUtilizationSummariesReport");
+            report::generate(state, caller, &named, Report::Utilization, request)
+        }
+        (["generatereservationdetailsreport"], &Method::POST) => {
+            count(state, "Microsoft.CostManagement/generateReservationDetailsReport");
+            report::generate(state, caller, &named, Report::Reservations, request)
+        }
+        (
+            ["benefitutilizationsummariesoperationresults" | "reservationdetailsoperationresults", operation],
+            &Method::GET,
+        ) => report::poll(state, caller, operation, request),
         (["generatecostdetailsreport"], &Method::POST) => {
             count(state, "Microsoft.CostManagement/generateCostDetailsReport");
             cost_details::generate(state, caller, &below()?, request)

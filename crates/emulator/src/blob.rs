@@ -63,9 +63,14 @@ fn serve(state: &State, operation: &str, part: &str) -> Response {
     let missing = || error(StatusCode::NOT_FOUND, "BlobNotFound", "The specified blob does not exist.");
     let at =
         part.strip_prefix("part_").and_then(|rest| rest.strip_suffix(".csv")).and_then(|at| at.parse().ok());
-    let report = state.reports().get(operation);
-    let (Some(at), Some(report)) = (at, report) else { return missing() };
-    let text = cost_details::part(&report, &state.view(), at, state.world.config.report_rows_per_blob);
+    let (report, order) = (state.reports().get(operation), state.benefit_reports().get(operation));
+    let text = match (at, report, order) {
+        (Some(at), Some(report), _) => {
+            cost_details::part(&report, &state.view(), at, state.world.config.report_rows_per_blob)
+        }
+        (Some(0), None, Some(order)) => order.csv(state),
+        _ => return missing(),
+    };
     let etag = format!("\"{}\"", jwt::sha256(text.as_bytes()));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),

@@ -24,6 +24,7 @@ use crate::tenant::billing::BILLING_SCOPES;
 
 pub(crate) mod lots;
 pub(crate) mod recommendations;
+pub(crate) mod report;
 pub(crate) mod reservations;
 pub(crate) mod utilization;
 

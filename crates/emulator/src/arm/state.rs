@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use serde_json::Value;
 
+use super::benefits::report::Orders;
 use super::budgets::{BudgetError, Budgets};
 use super::cost_details::Reports;
 use super::costs::{Inheritance, NothingToPlant, Planted, Subscriptions, View};
@@ -26,6 +27,7 @@ pub(crate) struct State {
     /// The settings that usage rows are made with; its moment is of no account.
     settings: RwLock<View>,
     reports: Mutex<Reports>,
+    benefit_reports: Mutex<Orders>,
     tables: Mutex<Tables>,
 }
 
@@ -44,6 +46,7 @@ impl State {
                 View::at(world.data_moment()).with_unused_above(world.config.unused_at_billing_scopes),
             ),
             reports: Mutex::new(Reports::default()),
+            benefit_reports: Mutex::new(Orders::default()),
             tables: Mutex::new(Tables::default()),
             world,
         })
@@ -89,6 +92,10 @@ impl State {
 
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn benefit_reports(&self) -> MutexGuard<'_, Orders> {
+        self.benefit_reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn reports(&self) -> MutexGuard<'_, Reports> {

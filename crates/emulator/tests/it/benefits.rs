@@ -7,7 +7,7 @@ use emulator::{
     RETAIL_SUBSCRIPTION,
 };
 use jiff::civil::{Date, date};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::Stand;
 
@@ -267,6 +267,52 @@ async fn reservations_are_used_as_the_rows_say() {
         let none = refused(asked(&stand, "alice", &path, SUMMARIES, "&grain=monthly").await);
         assert_eq!(none, (403, "AuthorizationFailed".to_owned()));
     }
+}
+
+#[tokio::test]
+async fn a_report_is_ordered_polled_and_fetched_by_its_link() {
+    let stand = Stand::start().await;
+    let token = stand.arm_token("frank").await;
+    let order = json!({"kind": "Reservation", "grain": "Daily", "startDate": "2026-10-01T00:00:00Z",
+                       "endDate": "2026-10-31T00:00:00Z"});
+    let rows = of_rows(&stand, PROFILE, OCTOBER);
+    let expected = rows.keys().filter(|(id, _)| id.contains("microsoft.capacity")).count();
+    let days = "&startDate=2026-10-01&endDate=2026-10-31";
+    for (report, parameters, status, head) in [
+        ("generateBenefitUtilizationSummariesReport", "", "Complete", "Kind,BenefitOrderId,"),
+        (
+            "generateReservationDetailsReport",
+            days,
+            "Completed",
+            "InstanceFlexibilityGroup,InstanceFlexibilityRatio,",
+        ),
+    ] {
+        let path = format!(
+            "{PROFILE}/providers/Microsoft.CostManagement/{report}?api-version=2025-03-01{parameters}"
+        );
+        let alice = stand.arm_post(&stand.arm_token("alice").await, &path, &order).await;
+        assert_eq!(alice.status(), 400);
+        let accepted = stand.arm_post(&token, &path, &order).await;
+        assert_eq!(accepted.status(), 202);
+        let place = accepted.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(stand.arm_get(&token, &place).await.status(), 202);
+        assert_eq!(stand.arm_get(&stand.arm_token("alice").await, &place).await.status(), 404);
+        let done: Value = stand.arm_get(&token, &place).await.json().await.unwrap();
+        assert_eq!(done["status"], status, "{done}");
+        let link = done["properties"]["reportUrl"].as_str().unwrap();
+        let file = stand.http.get(link).send().await.unwrap().text().await.unwrap();
+        assert!(file.starts_with(head), "{file}");
+        let lines = file.lines().count() - 1;
+        assert!(
+            if status == "Complete" { lines == expected } else { lines > expected },
+            "{lines}, {expected}"
+        );
+    }
+    let path =
+        format!("{PROFILE}/providers/Microsoft.CostManagement/generateBenefitUtilizationSummariesReport");
+    let wrong = json!({"kind": "Other", "startDate": "2026-10-01", "endDate": "2026-10-31"});
+    let refused = stand.arm_post(&token, &format!("{path}?api-version=2025-03-01"), &wrong).await;
+    assert_eq!(refused.status(), 400);
 }
 
 #[tokio::test]
