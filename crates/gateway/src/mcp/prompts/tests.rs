@@ -75,7 +75,7 @@ fn templates_are_json_and_name_no_argument_that_is_not_there() {
             let _: Value = serde_json::from_str(step.arguments).unwrap();
             let mut rest = step.arguments;
             let mut named = BTreeSet::new();
-            while let Some((_, behind)) = rest.split_once("{") {
+            while let Some((_, behind)) = rest.split_once('{') {
                 let end = behind.find(|letter: char| !letter.is_ascii_lowercase()).unwrap();
                 named.extend((behind[end..].starts_with('}')).then(|| behind[..end].to_owned()));
                 rest = behind;
