@@ -22,8 +22,8 @@ fn a_call_asks_for_what_its_units_are_enough_for_and_for_one_at_least() {
 
 /// What is told of a budget whose unit Azure names, or not, where its costs are these.
 async fn counted(unit: &Value, rows: &Value) -> (Standing, Vec<String>) {
-    let spent = json!({"currentSpend": {"amount": null, "unit": unit}});
-    let mut all = standing(&[entry("b", 100.0, &json!(null), &spent)]).await;
+    let unnamed = json!({"currentSpend": {"amount": null, "unit": unit}});
+    let mut all = standing(&[entry("b", 100.0, &json!(null), &unnamed)]).await;
     let columns = ["Cost", "UsageDate", "Currency"].map(|name| json!({"name": name}));
     let (_azure, client) =
         azure(&json!({"properties": {"columns": columns, "rows": rows, "nextLink": null}})).await;
