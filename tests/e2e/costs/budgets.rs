@@ -84,7 +84,7 @@ fn period(properties: &Value, today: Date) -> (Date, Date) {
     let (start, end) =
         (day(&properties["timePeriod"]["startDate"]), day(&properties["timePeriod"]["endDate"]));
     let begin = |step: i32| start.checked_add((step * months).months()).unwrap();
-    let step = (0..).find(|step| begin(step + 1) > today).unwrap();
+    let step = (0..1_000).find(|step| begin(step + 1) > today).unwrap();
     (begin(step), begin(step + 1).yesterday().unwrap().min(end))
 }
 
@@ -364,6 +364,16 @@ async fn a_budget_takes_one_unit_a_month_and_none_for_what_is_known() {
     assert_eq!(queries(&stack), asked);
 }
 
+/// Azure whose providers do not share their budgets, with one of the older.
+async fn older() -> Stack {
+    let stack = Stack::builder().emulator(|azure| azure.budgets_are_shared = false).start().await;
+    let prod = format!("/subscriptions/{PROD_SUBSCRIPTION}");
+    let made = json!({"scope": prod, "name": "made-there", "provider": "Microsoft.Consumption", "properties": {"category": "Cost",
+        "amount": 100, "timeGrain": "Monthly", "timePeriod": {"startDate": "2026-01-01T00:00:00Z"}}});
+    stack.emulator.set_budgets(vec![made]).unwrap();
+    stack
+}
+
 #[tokio::test]
 async fn what_cannot_be_counted_is_named_and_costs_no_other_budget() {
     let (stack, today) = stack(&[]).await;
@@ -399,6 +409,17 @@ async fn what_cannot_be_counted_is_named_and_costs_no_other_budget() {
     let wrong: Vec<_> =
         partial.iter().filter(|part| text(part, "scope").ends_with("/budgets/wrong")).collect();
     assert!(!wrong.is_empty() && text(wrong[0], "detail").starts_with("Live spend: "), "{partial:?}");
+    assert!(partial.iter().all(|part| text(part, "scope").ends_with("/budgets/wrong")), "{partial:?}");
+    // What was made with the older provider, where the newer one does not show it.
+    let apart = older().await;
+    let told_of = told(&apart, "alice", json!({"scopes": prod, "live": true})).await;
+    assert_eq!(
+        (text(&told_of["budgets"][0], "name"), budgets(&told_of).len()),
+        ("made-there", 1),
+        "{told_of}"
+    );
+    assert!(told_of["budgets"][0]["live_spend"]["amount"].is_string(), "{told_of}");
+    assert!(told_of["notes"].to_string().contains("USD too, which is not counted"), "{told_of}");
     // Nowhere a budget.
     stack.emulator.set_budgets(Vec::new()).unwrap();
     let none = ask(&stack, "alice", &json!({"scopes": prod})).await;
