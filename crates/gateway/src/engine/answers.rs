@@ -32,6 +32,7 @@ pub(crate) struct Answers {
 /// Whose answers, and about what.
 pub(crate) type Place = (Person, ScopeKey);
 
+/// The oldest answer first.
 type Shelf = Arc<[Arc<Kept>]>;
 
 /// An answer that is kept.
@@ -65,13 +66,12 @@ impl Answers {
     /// The person's own answer to a query, or what one of theirs makes of it, if it is fresh.
     pub(crate) fn find(&self, place: &Place, query: &Query, now: Timestamp) -> Option<Found> {
         let own = self.shelves.get(place)?;
-        let mut fresh: Vec<_> = own.iter().filter(|kept| self.is_fresh(kept, now)).collect();
         // The newest answer counts.
-        fresh.sort_by_key(|kept| std::cmp::Reverse(kept.as_of));
-        if let Some(kept) = fresh.iter().find(|kept| kept.query == *query) {
+        let mut fresh = own.iter().rev().filter(|kept| self.is_fresh(kept, now));
+        if let Some(kept) = fresh.clone().find(|kept| kept.query == *query) {
             return Some(Found { result: Arc::clone(&kept.result), as_of: kept.as_of, derived: false });
         }
-        fresh.into_iter().find_map(|kept| {
+        fresh.find_map(|kept| {
             let result = Arc::new(cost::derive(&kept.query, &kept.result, query)?);
             Some(Found { result, as_of: kept.as_of, derived: true })
         })
@@ -92,7 +92,9 @@ impl Answers {
             if all.len() == MOST_OF_ONE {
                 all.remove(0);
             }
-            all.push(kept);
+            // One that was asked earlier may come later.
+            let place = all.partition_point(|other| other.as_of <= kept.as_of);
+            all.insert(place, kept);
             Op::Put(all.into())
         });
     }
@@ -136,6 +138,8 @@ fn bytes_of(result: &QueryResult) -> u32 {
 mod tests {
     use std::time::Duration;
 
+    use cost::{Granularity, Metric};
+
     use super::*;
     use crate::engine::tests::azure::{of, query, subscription};
 
@@ -153,6 +157,27 @@ mod tests {
 
     fn settings(data: u64, bytes: u64) -> CacheSettings {
         CacheSettings { data: Duration::from_secs(data), rights: Duration::from_secs(300), bytes }
+    }
+
+    /// The days up to this one, day by day.
+    fn daily(days: i8) -> Query {
+        let by_day = Query::builder(Metric::Actual, query(days).period()).granularity(Granularity::Daily);
+        by_day.build().unwrap()
+    }
+
+    #[test]
+    fn the_newest_answer_counts_in_whatever_order_they_came() {
+        let kept = Answers::new(settings(14_400, 1 << 20));
+        let place = (of(1), ScopeKey::from(&subscription(1)));
+        let at = |minute: i8| format!("2026-11-26T12:0{minute}:00Z").parse().unwrap();
+        // Each holds what the question of the first day takes.
+        for (days, minute) in [(3, 5), (4, 7), (2, 6)] {
+            kept.keep(place.clone(), &daily(days), &Arc::default(), at(minute));
+        }
+        let found = kept.find(&place, &daily(1), at(9)).unwrap();
+        assert_eq!((found.as_of, found.derived), (at(7), true));
+        let own = kept.find(&place, &daily(3), at(9)).unwrap();
+        assert_eq!((own.as_of, own.derived), (at(5), false));
     }
 
     #[test]
