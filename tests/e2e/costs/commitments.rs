@@ -59,12 +59,11 @@ fn check(figures: &Value, rows: &[&Raw], models: &[&str], unused: &[&str]) {
         assert_eq!(decimal(&figures[name]), expected, "{name} of {figures}");
     }
     for (name, other) in [("coverage", on_demand), ("utilization", wasted)] {
-        match quotient(used, used + other) {
-            Some(expected) => assert_eq!(decimal(&figures[name]), expected, "{name} of {figures}"),
-            None => {
-                assert!(figures[name].is_null(), "{figures}");
-                assert!(figures[format!("{name}_reason")].is_string(), "{figures}");
-            }
+        if let Some(expected) = quotient(used, used + other) {
+            assert_eq!(decimal(&figures[name]), expected, "{name} of {figures}");
+        } else {
+            assert!(figures[name].is_null(), "{figures}");
+            assert!(figures[format!("{name}_reason")].is_string(), "{figures}");
         }
     }
 }

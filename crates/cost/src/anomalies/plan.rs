@@ -201,7 +201,7 @@ mod tests {
         let plan = AnomalyPlan::new(question(30), Some(&names)).unwrap();
         assert_eq!(plan.queries().len(), 2);
         assert!(plan.queries().iter().all(|query| query.filter().is_none()));
-        let nothing = vec![Arc::new(QueryResult::default()); 2];
+        let nothing: Vec<Arc<QueryResult>> = vec![Arc::default(), Arc::default()];
         assert!(!plan.join(&nothing).unwrap().tells_one_offs);
         assert!(plan.join(&nothing[..1]).is_err());
     }

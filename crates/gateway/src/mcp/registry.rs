@@ -101,51 +101,60 @@ fn entry<D: Definition>() -> Entry {
 }
 
 /// The answer, that it is still to come, or the error: some clients hold the content of an error against the schema too. It says
-/// types; what they mean is in docs/tools.md, for a list of tools is read anew in each conversation.
+/// an answer's members and their types; what the parts hold and what it all means is in docs/tools.md, for a list of tools is read
+/// anew in each conversation.
 fn output_schema<T: JsonSchema + 'static>(slow: bool) -> Arc<JsonObject> {
-    let mut schemas = vec![schema_for_output::<T>().as_ref().clone()];
-    schemas.extend(slow.then(|| schema_for_output::<Pending>().as_ref().clone()));
-    let mut definitions = JsonObject::new();
-    for schema in &mut schemas {
-        if let Some(Value::Object(own)) = schema.remove("$defs") {
-            definitions.extend(own);
-        }
-        for member in ["$schema", "title"] {
-            schema.remove(member);
-        }
+    let mut answer = schema_for_output::<T>().as_ref().clone();
+    let parts = match answer.remove("$defs") {
+        Some(Value::Object(parts)) => parts,
+        _ => JsonObject::new(),
+    };
+    // The type is the schema's own.
+    for member in ["$schema", "title", "type"] {
+        answer.remove(member);
     }
-    let mut choices: Vec<_> = schemas.into_iter().map(Value::from).collect();
-    choices.push(json!({"type": "object", "required": ["code", "detail"]}));
-    let mut schema = JsonObject::new();
-    schema.insert("type".into(), json!("object"));
-    schema.insert("anyOf".into(), choices.into());
-    if !definitions.is_empty() {
-        // What a part always has is seen when it is there; an answer's own members are what a reader counts on.
-        definitions
-            .values_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(|part| drop(part.remove("required")));
-        schema.insert("$defs".into(), definitions.into());
-    }
-    types_only(schema.values_mut());
-    Arc::new(schema)
+    types_only(answer.values_mut(), &parts);
+    let mut choices = vec![Value::from(answer)];
+    choices.extend(slow.then(|| json!({"required": required_of::<Pending>()})));
+    choices.push(json!({"required": ["code", "detail"]}));
+    let schema = [("type", json!("object")), ("anyOf", choices.into())];
+    Arc::new(schema.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
 }
 
-/// Leaves of a schema which members there are, and of which types.
-fn types_only<'a>(values: impl Iterator<Item = &'a mut Value>) {
+/// The members that each value of a type has.
+fn required_of<T: JsonSchema + 'static>() -> Value {
+    schema_for_output::<T>().get("required").cloned().unwrap_or_default()
+}
+
+/// Leaves of a schema which members there are, and of which types. A part that is described elsewhere becomes its type.
+fn types_only<'a>(values: impl Iterator<Item = &'a mut Value>, parts: &JsonObject) {
     const SAID: [&str; 4] = ["description", "format", "minimum", "maximum"];
     for value in values {
+        if let Some(of_part) = type_of_part(value, parts) {
+            *value = json!({"type": of_part});
+        }
         match value {
             Value::Object(members) => {
                 // A member of that name has a schema, which is an object.
                 members.retain(|name, value| value.is_object() || !SAID.contains(&name.as_str()));
                 // Which is so where nothing is said.
                 members.retain(|name, value| name != "additionalProperties" || *value != Value::Bool(true));
-                types_only(members.values_mut());
+                types_only(members.values_mut(), parts);
             }
-            Value::Array(items) => types_only(items.iter_mut()),
+            Value::Array(items) => types_only(items.iter_mut(), parts),
             _ => {}
         }
+    }
+}
+
+/// The type of a part, or of one that may be null.
+fn type_of_part(schema: &Value, parts: &JsonObject) -> Option<Value> {
+    if let Some(name) = schema["$ref"].as_str() {
+        return parts.get(name.strip_prefix("#/$defs/")?)?.get("type").cloned();
+    }
+    match schema["anyOf"].as_array()?.as_slice() {
+        [part, null] if null["type"] == "null" => Some(json!([type_of_part(part, parts)?, "null"])),
+        _ => None,
     }
 }
 
@@ -215,8 +224,9 @@ mod tests {
             let output_schema = tool.output_schema.unwrap();
             let forms = output_schema["anyOf"].as_array().unwrap();
             assert_eq!(forms.len(), if entry.slow { 3 } else { 2 }, "{}", entry.name);
-            let may_wait = forms.iter().any(|form| form["properties"].get("ready_in_seconds").is_some());
+            let may_wait = forms.iter().any(|form| form["required"].to_string().contains("ready_in_seconds"));
             assert_eq!(may_wait, entry.slow, "{}", entry.name);
+            assert!(!json!(output_schema).to_string().contains("$ref"), "{}", entry.name);
             for schema in [&tool.input_schema, &output_schema] {
                 let text = serde_json::to_string(schema).unwrap();
                 assert!(

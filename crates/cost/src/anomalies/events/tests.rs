@@ -20,8 +20,10 @@ fn on(day: usize) -> Date {
     FIRST + i64::try_from(day).unwrap().days()
 }
 
-/// Service, group, currency, and what it costs on each of 62 days, of which the last 30 are judged.
-fn daily(costs: &[(&str, &str, &str, &dyn Fn(usize) -> i64)]) -> Daily {
+/// Service, resource group, currency, and what it costs on each of 62 days, of which the last 30 are judged.
+type Costs<'a> = (&'a str, &'a str, &'a str, &'a dyn Fn(usize) -> i64);
+
+fn daily(costs: &[Costs<'_>]) -> Daily {
     let mut lines = Vec::new();
     for (service, group, currency, cost) in costs {
         for day in 0..62 {
@@ -94,7 +96,7 @@ fn incidents_in_two_places_are_two_and_the_larger_is_first() {
 fn a_group_of_many_small_services_is_an_event_of_its_own() {
     let small: Vec<String> = (0..8).map(|number| format!("Service {number}")).collect();
     let spike = at(50, 5, 8);
-    let mut costs: Vec<(&str, &str, &str, &dyn Fn(usize) -> i64)> = vec![("VM", "rg-b", "EUR", &|_| 400)];
+    let mut costs: Vec<Costs<'_>> = vec![("VM", "rg-b", "EUR", &|_| 400)];
     costs.extend(small.iter().map(|name| (name.as_str(), "rg-a", "EUR", &spike as &dyn Fn(usize) -> i64)));
     let odds = told(&[daily(&costs)]);
     let keys: Vec<_> = odds.events.iter().map(|event| event.key.clone()).collect();
