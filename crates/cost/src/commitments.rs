@@ -3,7 +3,7 @@
 //!
 //! | what | asked as | who may |
 //! |---|---|---|
-//! | coverage, utilization, waste | a question about amortized costs ([`commitment_question`], [`committed`]) | who reads costs |
+//! | coverage, utilization, waste | a question about amortized costs ([`commitment_question`], [`committed()`]) | who reads costs |
 //! | which benefit wastes | one more question ([`unused_question`]) | who reads costs |
 //! | each benefit's utilization | two lists of a billing scope ([`benefit_uses`]) | billing roles |
 //! | recommendations | a list of most scopes ([`Recommendation`]) | who reads costs there |
@@ -58,7 +58,7 @@ impl CommitmentKind {
     }
 }
 
-/// What is asked to know how far usage is covered and commitments are used; [`committed`] reads the answer.
+/// What is asked to know how far usage is covered and commitments are used; [`committed()`] reads the answer.
 pub fn commitment_question(period: Period) -> Question {
     amortized(period, &["PricingModel", "ChargeType"], Vec::new())
 }
