@@ -77,7 +77,7 @@ async fn a_right_installation_has_nothing_to_show() {
         for name in ["settings", "policy", "clock", "discovery", "challenge", "authorization", "exchange"] {
             assert!(report.findings.iter().any(|finding| finding.name == name), "{name}");
         }
-        assert_eq!(report.findings.iter().filter(|finding| finding.name == "tool").count(), 7);
+        assert_eq!(report.findings.iter().filter(|finding| finding.name == "tool").count(), 10);
     }
 }
 

@@ -22,7 +22,7 @@ async fn each_wrong_token_is_explained() {
         (alice().kind(TokenKind::Id), &["token_audience", "token_kind"], "ID token"),
         (alice().signed_by(SignedBy::Broken), &["token_signature"], "whole"),
         (TokenSpec::app_only(), &["tool"], "app_only_token"),
-        (alice().scopes(&["elsewhere"]), &["tool"; 7], "missing_scope:cost.export"),
+        (alice().scopes(&["elsewhere"]), &["tool"; 10], "missing_scope:cost.export"),
     ] {
         let report = doctor(&stack, &[], Some(&stack.mint(&spec))).await;
         assert_eq!(missing(&report), names, "{}", report.table(false));
