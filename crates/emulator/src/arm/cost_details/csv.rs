@@ -141,11 +141,11 @@ mod tests {
         assert_eq!(
             digests,
             [
-                "UJ4ZaSffCPf4poGaudAaaZdx42s87divBczEh-qqKFg",
+                "8_klaDbGvufUHOgRTymn3WV7dl1IPd_PsTpWHflV2S0",
                 "bvYyFVGbxoPkX6gWzAog6ntzGJIoV3HMPp8dkJ2johU",
-                "zzANkkoCFGz3g6e-0zyPHevXTbdxbWRsViB5xdVS3k4",
-                "0CnwZclYU07shHO2nX9EJZEkKBUFpiygR-JQMI467Rc",
-                "sb3nlEcWVKnSB_il1HeCsphSBdrqQjDQd627Vf-DYUY",
+                "t5ctAy4rndKX5YBzoJME84jFVUU6od7HDfMBzTxOR7I",
+                "1AZ_z2WTxCAqtTe-vEGc3394BvNI7uwayQRyOus5rBk",
+                "xjMB8F57M1Ha-78DCwPNM7jpXLVIxouM0rcwuU6HXsw",
                 "cPVXNXdHrcq0v1LsOYnUFX3wHcJTWRm7-F3kdMsvwRQ",
             ]
         );
