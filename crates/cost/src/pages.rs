@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use url::Url;
 
+use crate::client::Client;
 use crate::error::Error;
 
 /// The pages of one list so far. Only their digests are kept: a link can have 10 kB, and there may be hundreds.
@@ -32,6 +33,26 @@ impl Pages {
         } else {
             Err(Error::incomplete("it leads back to a page that was there before"))
         }
+    }
+
+    /// Where the link of a list leads that is read to its end or not at all: half a list is not a list.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] where as many pages were read as one may have; and as [`Self::follow`].
+    pub(crate) fn next(
+        &mut self,
+        client: &Client,
+        link: &str,
+        (pages, next_page): (&'static str, &'static str),
+        read: u32,
+    ) -> Result<Url, Error> {
+        let most = client.settings().most_pages;
+        if read >= most {
+            return Err(Error::TooMany { what: pages, limit: most.into() });
+        }
+        let next = client.arm_link(link, next_page)?;
+        self.follow(&next)?;
+        Ok(next)
     }
 
     fn is_new(&mut self, url: &Url) -> bool {

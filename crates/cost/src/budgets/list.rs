@@ -102,14 +102,10 @@ impl BudgetPages {
         Ok(list.next_link.filter(|link| !link.trim().is_empty()))
     }
 
-    /// Half a list is not a list: what is beyond the bound is an error.
     fn follow(&mut self, link: &str) -> Result<(), Error> {
-        let most = self.client.settings().most_pages;
-        if self.found.pages >= most {
-            return Err(Error::TooMany { what: "pages of budgets", limit: most.into() });
-        }
-        self.url = self.client.arm_link(link, "next page of budgets")?;
-        self.pages.follow(&self.url)
+        const OF: (&str, &str) = ("pages of budgets", "next page of budgets");
+        self.url = self.pages.next(&self.client, link, OF, self.found.pages)?;
+        Ok(())
     }
 }
 

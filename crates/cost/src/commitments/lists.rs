@@ -103,13 +103,8 @@ impl<T> ListPages<T> {
     }
 
     fn follow(&mut self, link: &str) -> Result<(), Error> {
-        let limit = self.client.settings().most_pages;
-        if self.listing.pages >= limit {
-            return Err(Error::TooMany { what: "pages of a list", limit: limit.into() });
-        }
-        let next = self.client.arm_link(link, "next page of a list")?;
-        self.pages.follow(&next)?;
-        self.url = next;
+        const OF: (&str, &str) = ("pages of a list", "next page of a list");
+        self.url = self.pages.next(&self.client, link, OF, self.listing.pages)?;
         Ok(())
     }
 }

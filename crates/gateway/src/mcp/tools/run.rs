@@ -30,76 +30,30 @@ pub(super) trait Planned: Sized + Send + Sync {
     fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error>;
 }
 
-impl Planned for Plan {
-    type Part = Breakdown;
+/// Plans that are asked and joined as `cost` has it, and what each makes of the answers.
+macro_rules! planned {
+    ($($plan:ty => $part:ty,)*) => {$(
+        impl Planned for $plan {
+            type Part = $part;
 
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
+            fn queries(&self) -> &[Query] {
+                self.queries()
+            }
 
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Breakdown, cost::Error> {
-        self.join(answers)
-    }
+            fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
+                self.join(answers)
+            }
+        }
+    )*};
 }
 
-impl Planned for ForecastPlan {
-    type Part = Result<Ahead, NoForecast>;
-
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
-
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
-        self.join(answers)
-    }
-}
-
-impl Planned for ComparePlan {
-    type Part = Compared;
-
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
-
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Compared, cost::Error> {
-        self.join(answers)
-    }
-}
-
-impl Planned for SpendPlan {
-    type Part = Spend;
-
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
-
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Spend, cost::Error> {
-        self.join(answers)
-    }
-}
-
-impl Planned for AnomalyPlan {
-    type Part = Daily;
-
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
-
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Daily, cost::Error> {
-        self.join(answers)
-    }
-}
-
-impl Planned for CausePlan {
-    type Part = Vec<(Suspect, Vec<Cause>)>;
-
-    fn queries(&self) -> &[Query] {
-        self.queries()
-    }
-
-    fn join(&self, answers: &[Arc<QueryResult>]) -> Result<Self::Part, cost::Error> {
-        self.join(answers)
-    }
+planned! {
+    Plan => Breakdown,
+    ForecastPlan => Result<Ahead, NoForecast>,
+    ComparePlan => Compared,
+    SpendPlan => Spend,
+    AnomalyPlan => Daily,
+    CausePlan => Vec<(Suspect, Vec<Cause>)>,
 }
 
 impl Planned for CoveragePlan {
