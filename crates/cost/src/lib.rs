@@ -13,6 +13,7 @@
 //! | `breakdown` | what a question's answers come to: lines, totals, the dearest groups and the rest |
 //! | `budgets` | budgets, what was spent of them by now, and when they will be used up |
 //! | `details` | the cost details report: start, poll, download, join |
+//! | `export` | the raw costs at any size, from Azure's reports into a file |
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
@@ -69,6 +70,7 @@ pub use compare::{
 pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
+pub use export::{Cell, Column, Kind as ColumnKind};
 pub use forecast::{
     Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,
 };
@@ -102,6 +104,7 @@ mod compare;
 mod details;
 mod dimensions;
 mod error;
+mod export;
 mod forecast;
 mod foreign;
 #[cfg(any(test, fuzzing))]
