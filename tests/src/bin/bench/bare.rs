@@ -1,5 +1,6 @@
 //! The server to compare with: axum and reqwest, the same request to Azure, the same answer, and nothing else. It
-//! asks nobody who they are, and holds one token for whoever calls.
+//! asks nobody who they are, and holds one token for whoever calls; or, as one half of two processes, asks a broker for it that
+//! answers a constant.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,30 +8,33 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use axum::{Json, Router};
-use reqwest::{Certificate, Client, Url};
+use proto::v1::ExchangeRequest;
+use proto::v1::token_broker_client::TokenBrokerClient;
+use reqwest::{Certificate, Client, Response, Url};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tonic::transport::{Channel, Endpoint};
 
 use super::child;
 
-/// Runs the server until stdin ends.
+/// Runs the server until stdin ends. With a broker's address it holds no token of its own.
 ///
 /// # Errors
 /// When it cannot be set up.
-pub(crate) async fn serve(arm: Url, ca: &Path) -> anyhow::Result<()> {
-    let token = child::told()?;
-    #[expect(clippy::disallowed_methods, reason = "a bare server uses reqwest as it comes")]
-    let http = Client::builder()
-        .no_proxy()
-        .tcp_nodelay(true)
-        .tls_certs_merge([Certificate::from_pem(&std::fs::read(ca)?)?])
-        .build()?;
-    let azure = Arc::new(Azure { http, arm, token });
+pub(crate) async fn serve(arm: Url, ca: &Path, broker: Option<String>) -> anyhow::Result<()> {
+    let held = child::told()?;
+    let token = match broker {
+        Some(broker) => Token::Asked(TokenBrokerClient::new(
+            Endpoint::from_shared(broker)?.tcp_nodelay(true).connect_lazy(),
+        )),
+        None => Token::Held(held),
+    };
+    let azure = Arc::new(Azure { asked: Asked::new(arm, ca)?, token });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     child::tell(listener.local_addr()?);
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -41,9 +45,69 @@ pub(crate) async fn serve(arm: Url, ca: &Path) -> anyhow::Result<()> {
 }
 
 struct Azure {
+    asked: Asked,
+    token: Token,
+}
+
+/// Where the token for Azure comes from.
+enum Token {
+    Held(String),
+    Asked(TokenBrokerClient<Channel>),
+}
+
+impl Token {
+    async fn get(&self, headers: &HeaderMap) -> anyhow::Result<String> {
+        let client = match self {
+            Self::Held(token) => return Ok(token.clone()),
+            Self::Asked(client) => client,
+        };
+        let bearer = headers.get(header::AUTHORIZATION).ok_or_else(|| anyhow!("no token"))?.to_str()?;
+        let assertion = bearer.trim_start_matches("Bearer ").to_owned();
+        let request = ExchangeRequest { assertion, resource: "arm".to_owned(), claims: String::new() };
+        Ok(client.clone().exchange(request).await?.into_inner().access_token.clone())
+    }
+}
+
+/// Azure Resource Manager, and how it is asked.
+pub(crate) struct Asked {
     http: Client,
     arm: Url,
-    token: String,
+}
+
+impl Asked {
+    /// # Errors
+    /// When the authorities cannot be read.
+    pub(crate) fn new(arm: Url, ca: &Path) -> anyhow::Result<Self> {
+        let authorities = Certificate::from_pem_bundle(&std::fs::read(ca)?)?;
+        #[expect(clippy::disallowed_methods, reason = "a bare server uses reqwest as it comes")]
+        let http = Client::builder().no_proxy().tcp_nodelay(true).tls_certs_merge(authorities).build()?;
+        Ok(Self { http, arm })
+    }
+
+    /// The costs of a subscription by service.
+    ///
+    /// # Errors
+    /// When it does not answer, or refuses.
+    pub(crate) async fn query(
+        &self,
+        token: &str,
+        subscription: &str,
+        [from, to]: [&str; 2],
+    ) -> anyhow::Result<Response> {
+        let path = format!(
+            "subscriptions/{subscription}/providers/Microsoft.CostManagement/query?api-version=2025-03-01&$top=5000"
+        );
+        let body = json!({
+            "type": "ActualCost", "timeframe": "Custom",
+            "timePeriod": {"from": format!("{from}T00:00:00Z"), "to": format!("{to}T23:59:59Z")},
+            "dataset": {
+                "granularity": "None", "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
+                "grouping": [{"type": "Dimension", "name": "ServiceName"}],
+            },
+        });
+        let request = self.http.post(self.arm.join(&path)?).bearer_auth(token).json(&body);
+        Ok(request.send().await?.error_for_status()?)
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,12 +122,19 @@ struct Params {
     arguments: Value,
 }
 
-async fn answer(State(azure): State<Arc<Azure>>, Json(call): Json<Call>) -> Result<Json<Value>, StatusCode> {
-    let result = match call.params.name.as_str() {
-        "cost_by_service" => cost_by_service(&azure, &call.params.arguments).await,
-        _ => subscriptions(&azure).await,
+async fn answer(
+    State(azure): State<Arc<Azure>>,
+    headers: HeaderMap,
+    Json(call): Json<Call>,
+) -> Result<Json<Value>, StatusCode> {
+    let answered = async {
+        let token = azure.token.get(&headers).await?;
+        match call.params.name.as_str() {
+            "cost_by_service" => cost_by_service(&azure.asked, &token, &call.params.arguments).await,
+            _ => subscriptions(&azure.asked, &token).await,
+        }
     };
-    let (text, data) = result.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    let (text, data) = answered.await.map_err(|_| StatusCode::BAD_GATEWAY)?;
     let result =
         json!({"content": [{"type": "text", "text": text}], "structuredContent": data, "isError": false});
     Ok(Json(json!({"jsonrpc": "2.0", "id": call.id, "result": result})))
@@ -85,22 +156,10 @@ struct Column {
     name: String,
 }
 
-async fn cost_by_service(azure: &Azure, arguments: &Value) -> anyhow::Result<(String, Value)> {
+async fn cost_by_service(azure: &Asked, token: &str, arguments: &Value) -> anyhow::Result<(String, Value)> {
     let text = |name: &str| arguments[name].as_str().ok_or_else(|| anyhow!("no {name}"));
     let (subscription, from, to) = (text("subscription")?, text("from")?, text("to")?);
-    let path = format!(
-        "subscriptions/{subscription}/providers/Microsoft.CostManagement/query?api-version=2025-03-01&$top=5000"
-    );
-    let body = json!({
-        "type": "ActualCost", "timeframe": "Custom",
-        "timePeriod": {"from": format!("{from}T00:00:00Z"), "to": format!("{to}T23:59:59Z")},
-        "dataset": {
-            "granularity": "None", "aggregation": {"totalCost": {"name": "Cost", "function": "Sum"}},
-            "grouping": [{"type": "Dimension", "name": "ServiceName"}],
-        },
-    });
-    let request = azure.http.post(azure.arm.join(&path)?).bearer_auth(&azure.token).json(&body);
-    let costs: Costs = request.send().await?.error_for_status()?.json().await?;
+    let costs: Costs = azure.query(token, subscription, [from, to]).await?.json().await?;
     let mut services = services(&costs.properties)?;
     services.sort_by(|a, b| (&a.currency, b.cost).cmp(&(&b.currency, a.cost)));
     Ok((table(&services, from, to), structured(&services, subscription, from, to)))
@@ -191,11 +250,11 @@ struct Subscription {
     state: String,
 }
 
-async fn subscriptions(azure: &Azure) -> anyhow::Result<(String, Value)> {
+async fn subscriptions(azure: &Asked, token: &str) -> anyhow::Result<(String, Value)> {
     let mut value = Vec::new();
     let mut next = Some(azure.arm.join("subscriptions?api-version=2022-12-01")?);
     while let Some(url) = next {
-        let response = azure.http.get(url).bearer_auth(&azure.token).send().await?.error_for_status()?;
+        let response = azure.http.get(url).bearer_auth(token).send().await?.error_for_status()?;
         let page: Subscriptions = response.json().await?;
         value.extend(page.value);
         next = page.next_link;

@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::load::Paced;
-use super::report::{self, Comparison};
+use super::report::{self, Aims, Comparison};
 use super::tool_call::{Question, ToolCall};
-use super::{Args, Bench, NO_AIMS, PERSON};
+use super::{Args, Bench, PERSON};
 
 /// More at the 99th percentile, at most, in milliseconds.
 const MORE: f64 = 3.0;
@@ -35,7 +35,7 @@ pub(super) async fn compare(args: &Args) -> anyhow::Result<()> {
     let load = format!("{rate} calls a second, {rounds} rounds of {seconds} s");
     report::head(&load, "an answer that is kept", "a call that ends before");
     let turn = Duration::from_secs_f64(seconds);
-    let mut comparison = Comparison::new("cost_query", NO_AIMS, kept.answer_bytes());
+    let mut comparison = Comparison::new("cost_query", Aims::NONE, kept.answer_bytes());
     for _ in 0..rounds {
         comparison.ours.push(bench.round(Paced { target: &kept, callers: 16, rate }.run(turn)).await?);
         comparison.theirs.push(bench.round(Paced { target: &stopped, callers: 16, rate }.run(turn)).await?);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is this program's output")]
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::load::Sample;
@@ -29,20 +30,26 @@ pub(crate) struct Round {
 pub(crate) struct Aims {
     pub(crate) throughput: Aim,
     pub(crate) p99: Aim,
+    pub(crate) processor: Aim,
+}
+
+impl Aims {
+    /// Nothing was promised.
+    pub(crate) const NONE: Self = Self { throughput: Aim::None, p99: Aim::None, processor: Aim::None };
 }
 
 /// The turns of both servers at one question.
 pub(crate) struct Comparison {
     pub(crate) ours: Vec<Round>,
     pub(crate) theirs: Vec<Round>,
-    question: &'static str,
+    question: Cow<'static, str>,
     aims: Aims,
     answer_bytes: usize,
 }
 
 impl Comparison {
-    pub(crate) fn new(question: &'static str, aims: Aims, answer_bytes: usize) -> Self {
-        Self { ours: Vec::new(), theirs: Vec::new(), question, aims, answer_bytes }
+    pub(crate) fn new(question: impl Into<Cow<'static, str>>, aims: Aims, answer_bytes: usize) -> Self {
+        Self { ours: Vec::new(), theirs: Vec::new(), question: question.into(), aims, answer_bytes }
     }
 
     /// The lines of one question.
@@ -50,7 +57,7 @@ impl Comparison {
         self.line("calls per second", Summary::throughput, 0, self.aims.throughput);
         self.line("p50, ms", |summary| summary.quantile(0.50), 2, Aim::None);
         self.line("p99, ms", |summary| summary.quantile(0.99), 2, self.aims.p99);
-        self.line("processor time of a call, µs", Summary::processor, 1, Aim::None);
+        self.line("processor time of a call, µs", Summary::processor, 1, self.aims.processor);
     }
 
     /// The lines of calls that come at a fixed rate: how long they took.
@@ -92,7 +99,7 @@ impl Comparison {
         let rounds = self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| one(ours) / one(theirs));
         let ratios: Vec<f64> = rounds.collect();
         let rounds: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        let (question, ratio) = (self.question, median(ratios));
+        let (question, ratio) = (&self.question, median(ratios));
         println!(
             "| {question} | {measure} | {ours:.digits$} | {theirs:.digits$} | {ratio:.2} | {} | {} |",
             rounds.join(" "),
@@ -164,6 +171,16 @@ pub(crate) fn memory(processes: &[(&str, Option<Memory>)]) {
         println!("| all | resident memory of {service}, MiB | {ours} | {bare} | {ratio} | | {aim} |");
     }
     println!();
+}
+
+/// The resident memory of a service, in a state that it is said to be in.
+pub(crate) fn resident(what: &str, service: &str, memory: Option<Memory>, aim: Aim) {
+    let Some(memory) = memory else { return };
+    let resident = mib(memory.resident);
+    println!(
+        "| {what} | resident memory of {service}, MiB | {resident:.1} | | | | {} |",
+        aim.judge(resident)
+    );
 }
 
 /// How much more memory a service took at its peak, by what it was started with.

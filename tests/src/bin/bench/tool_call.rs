@@ -1,12 +1,16 @@
 //! The tools over MCP: who is asked, what, and what the answer must be.
 
+use std::cell::Cell;
+
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use e2e::{Caller, Era};
 use emulator::PROD_SUBSCRIPTION;
+use futures::future::try_join_all;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper_util::rt::TokioIo;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -40,11 +44,17 @@ impl Question {
         }
     }
 
+    /// The days of [`Self::CostByService`]: those of the last full month.
+    pub(crate) fn days(today: Date) -> [Date; 2] {
+        let to = today.first_of_month().saturating_sub(1.day());
+        [to.first_of_month(), to]
+    }
+
     fn arguments(self, today: Date) -> Value {
         match self {
             Self::CostByService => {
-                let to = today.first_of_month().saturating_sub(1.day());
-                json!({"subscription": PROD_SUBSCRIPTION, "from": to.first_of_month(), "to": to})
+                let [from, to] = Self::days(today);
+                json!({"subscription": PROD_SUBSCRIPTION, "from": from, "to": to})
             }
             Self::ListSubscriptions => json!({}),
             Self::CostQuery => {
@@ -70,7 +80,9 @@ impl Question {
 /// A server, the message it is sent, and the answer it gave.
 pub(crate) struct ToolCall {
     address: String,
-    request: Request<Full<Bytes>>,
+    /// One for each person, sent in turn.
+    requests: Vec<Request<Full<Bytes>>>,
+    next: Cell<usize>,
     document: Value,
     answer: Bytes,
 }
@@ -96,7 +108,40 @@ impl ToolCall {
         let answer = Caller::send(prepared).await;
         let is_right = answer.status == 200 && answer.is_tool_error() == question.is_wrong();
         ensure!(is_right, "{url} answers {}", answer.text);
-        Ok(Self { address: address(url), request, document: answer.document, answer: answer.text.into() })
+        let (requests, next) = (vec![request], Cell::new(0));
+        let (document, answer) = (answer.document, answer.text.into());
+        Ok(Self { address: address(url), requests, next, document, answer })
+    }
+
+    /// The same of these people, in turn.
+    ///
+    /// # Errors
+    /// When a token is none that a header can hold.
+    pub(crate) fn of(mut self, tokens: &[String]) -> anyhow::Result<Self> {
+        let first = self.requests.first().context("one is there from the start")?.clone();
+        let of_one = |token: &String| {
+            let mut request = first.clone();
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
+            anyhow::Ok(request)
+        };
+        self.requests = tokens.iter().map(of_one).collect::<anyhow::Result<_>>()?;
+        self.next.set(0);
+        Ok(self)
+    }
+
+    /// Asks once for each person: after this all caches are warm.
+    ///
+    /// # Errors
+    /// At the first call that fails.
+    pub(crate) async fn warm(&self, callers: usize) -> anyhow::Result<()> {
+        let ask_on = |mut connection| async move {
+            while self.next.get() < self.requests.len() {
+                self.ask(&mut connection).await?;
+            }
+            anyhow::Ok(())
+        };
+        try_join_all(self.connect(callers).await?.into_iter().map(ask_on)).await?;
+        Ok(())
     }
 
     /// How long an answer is.
@@ -133,7 +178,10 @@ impl Target for ToolCall {
 
     async fn ask(&self, connection: &mut Self::Connection) -> anyhow::Result<()> {
         connection.ready().await?;
-        let response = connection.send_request(self.request.clone()).await?;
+        let turn = self.next.get();
+        self.next.set(turn + 1);
+        let request = self.requests.get(turn % self.requests.len()).context("one for each person")?;
+        let response = connection.send_request(request.clone()).await?;
         let status = response.status();
         let answer = response.into_body().collect().await?.to_bytes();
         ensure!(
