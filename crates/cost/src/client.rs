@@ -17,17 +17,20 @@ use url::Url;
 use uuid::Uuid;
 
 pub(crate) use answer::Answer;
+pub(crate) use download::{Download, Resume};
 pub(crate) use exchange::Deadline;
 pub use settings::Settings;
 
 use crate::error::Error;
 use crate::error::from_answer;
+use crate::export::Encoders;
 use crate::links::{self, BlobHost};
 use crate::usage::Usage;
 use exchange::{Partial, Target};
 use traced::Place;
 
 mod answer;
+mod download;
 mod exchange;
 mod settings;
 mod traced;
@@ -55,6 +58,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     observer: Observer,
+    encoders: Encoders,
 }
 
 impl Client {
@@ -66,7 +70,8 @@ impl Client {
     pub fn new(http: reqwest::Client, arm: Url, blob_hosts: Vec<String>) -> Self {
         let blob_hosts = blob_hosts.into_iter().map(|pattern| BlobHost::new(&pattern)).collect();
         let (settings, clock, observer) = (Settings::default(), Clock::default(), Observer::default());
-        let inner = Inner { http, arm, blob_hosts, settings, clock, observer };
+        let encoders = Encoders::default();
+        let inner = Inner { http, arm, blob_hosts, settings, clock, observer, encoders };
         Self { inner: Arc::new(inner), usage: Usage::default() }
     }
 
@@ -110,6 +115,11 @@ impl Client {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Who may encode: one count for all clones.
+    pub(crate) fn encoders(&self) -> Encoders {
+        self.inner.encoders.clone()
     }
 
     /// The time a call that starts now may take.
@@ -175,7 +185,7 @@ impl Client {
         Err(from_answer(*status, headers, body, quota, self.inner.settings.throttled_wait))
     }
 
-    /// Fetches a report file. Its link is the permission: no token goes along. Where the connection breaks, the rest is
+    /// Fetches a report file as a whole. Its link is the permission: no token goes along. Where the connection breaks, the rest is
     /// asked for.
     pub(crate) async fn blob(&self, url: &Url, most_bytes: u64, deadline: Deadline) -> Result<Bytes, Error> {
         const PLAIN: HeaderValue = HeaderValue::from_static("identity");
@@ -245,6 +255,7 @@ impl fmt::Debug for Clock {
 }
 
 /// A request to Azure Resource Manager.
+#[derive(Clone)]
 pub(crate) struct ArmRequest<'a> {
     method: Method,
     url: &'a Url,

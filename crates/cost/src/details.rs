@@ -20,16 +20,15 @@ use url::Url;
 use crate::client::Client;
 use crate::client::{Answer, ArmRequest, Deadline, observed};
 use crate::error::Error;
+use crate::export::{Manifest, Report};
 use crate::invalid::InvalidQuery;
 use crate::period::Period;
 use crate::query::API_VERSION;
 use crate::query::Metric;
 use crate::scope::Scope;
-use manifest::{Manifest, Report};
 
 mod csv;
 mod gzip;
-mod manifest;
 
 /// Where a report is asked for, without the ids.
 const ASKED: &str = "/{scope}/providers/Microsoft.CostManagement/generateCostDetailsReport";

@@ -125,6 +125,12 @@ pub enum Error {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The file that an export is written into takes no more.
+    #[error("the export cannot be written: {0}")]
+    Unwritable(#[source] std::io::Error),
+    /// The thread that writes an export ended without a word.
+    #[error("the thread that wrote the export is gone")]
+    WriterEnded,
     /// The answer is larger than this call may fetch.
     #[error("the answer has {bytes} bytes or more; the limit is {limit}")]
     TooLarge {
@@ -219,6 +225,7 @@ impl Error {
             Self::ReportNotReady { .. } => "report_not_ready",
             Self::ReportLinkExpired(_) => "report_link_expired",
             Self::DamagedReport { .. } => "report_damaged",
+            Self::Unwritable(_) | Self::WriterEnded => "export_unwritable",
             Self::TooLarge { .. }
             | Self::ReportTooLarge { .. }
             | Self::TooLargeForAzure(_)

@@ -82,6 +82,23 @@ pub enum InvalidQuery {
         /// The last day whose costs are complete.
         complete: Date,
     },
+    /// A report of a management group.
+    #[error("Azure builds no report of a management group: export its subscriptions, or a billing scope")]
+    NoReportOfGroups,
+    /// Columns that cannot be a file's.
+    #[error("the columns of an export are 1 to {most} names, each once")]
+    BadColumns {
+        /// Most columns.
+        most: usize,
+    },
+    /// An option for spreadsheets, and a format that none opens as text.
+    #[error(
+        "`spreadsheet_safe` is for csv, csv.gz and focus.csv; {format} has no cells that a spreadsheet runs"
+    )]
+    NoSpreadsheet {
+        /// The format asked for.
+        format: &'static str,
+    },
     /// A filter tree beyond every real use.
     #[error("the filter is too large: at most {nodes} conditions, {depth} levels and {values} values")]
     FilterTooLarge {

@@ -70,7 +70,10 @@ pub use compare::{
 pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
-pub use export::{Cell, Column, Kind as ColumnKind};
+pub use export::{
+    Cell, Column, ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format,
+    Kind as ColumnKind, ReportBounds,
+};
 pub use forecast::{
     Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,
 };

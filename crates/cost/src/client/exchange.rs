@@ -50,7 +50,7 @@ impl Deadline {
         wait < self.end.saturating_duration_since(Instant::now())
     }
 
-    async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+    pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         timeout_at(self.end, work).await.map_err(|_| Error::DeadlineExceeded(self.allowed))
     }
 }
@@ -77,7 +77,7 @@ impl Client {
             let exchanged = deadline.bound(exchanged).await.inspect_err(|late| asked.failed(late))?;
             let (pause, outcome) = match exchanged {
                 Ok(answer) => {
-                    asked.answered(&answer);
+                    asked.answered(answer.status, &answer.headers);
                     self.usage().answered(&answer.headers);
                     Span::current().record("status", answer.status.as_u16());
                     (self.pause_after(&answer, target, tries), Ok(answer))
@@ -154,7 +154,7 @@ impl Partial {
     /// Makes room for the answer's body behind what is there, or in its place.
     fn begin(&mut self, response: &Response) -> Result<(), Failed> {
         if response.status() == StatusCode::PARTIAL_CONTENT {
-            if first_byte(response.headers()) == Some(self.body.len()) {
+            if first_byte(response.headers()) == Some(self.body.len() as u64) {
                 return Ok(());
             }
             let error = Error::unexpected("another part of a file than was asked for");
@@ -169,7 +169,7 @@ impl Partial {
 }
 
 /// The first of the bytes that an answer has: `bytes 20-99/100` (RFC 9110 §14.4).
-fn first_byte(headers: &HeaderMap) -> Option<usize> {
+pub(super) fn first_byte(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes ")?;
     range.split_once('-')?.0.parse().ok()
 }
@@ -208,25 +208,32 @@ async fn exchange(
     Ok(Answer { status, headers, body: std::mem::take(&mut partial.body).freeze() })
 }
 
-/// The HTTP client has one kind of error for a body that breaks off and one that cannot be decompressed; the cause tells.
 fn failed(error: reqwest::Error, response: &Response) -> Failed {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        if matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
-            return Failed::Undecodable(Box::new(described(response)));
-        }
-        cause = error.source();
+    if is_undecodable(&error) {
+        return Failed::Undecodable(Box::new(described(response)));
     }
     Failed::Broken(error)
 }
 
-fn described(response: &Response) -> AzureError {
+/// The HTTP client has one kind of error for a body that breaks off and one that cannot be decompressed; the cause tells.
+pub(super) fn is_undecodable(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+pub(super) fn described(response: &Response) -> AzureError {
     AzureError::new(response.status(), response.headers(), None)
 }
 
 /// The address goes: that of a report file is a secret.
-fn unreachable(error: reqwest::Error) -> Error {
+pub(super) fn unreachable(error: reqwest::Error) -> Error {
     Error::Unreachable(error.without_url())
 }
 

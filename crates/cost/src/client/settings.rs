@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::export::ReportBounds;
+
 /// The bounds of every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     pub unavailable_wait: Duration,
     /// The pause after a connection that broke, a 408 or a 502; it doubles with each. 250 ms.
     pub broken_pause: Duration,
+    /// How reports of an export are waited for.
+    pub reports: ReportBounds,
 }
 
 impl Default for Settings {
@@ -35,6 +39,7 @@ impl Default for Settings {
             throttled_wait: Duration::from_secs(10),
             unavailable_wait: Duration::from_secs(1),
             broken_pause: Duration::from_millis(250),
+            reports: ReportBounds::default(),
         }
     }
 }

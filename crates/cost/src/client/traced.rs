@@ -1,15 +1,15 @@
 //! A span for each request, by the semantic conventions of HTTP clients. `url.full` is left out: it holds ids, and a report's
 //! link is a secret. The template says where the request went.
 
-use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Span, field};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Answer, Client, Sent};
+use super::{Client, Sent};
 use crate::error::Error;
 
 /// Azure's own id of a request.
@@ -39,10 +39,10 @@ impl<'a> Asked<'a> {
     }
 
     /// Notes what came.
-    pub(super) fn answered(&self, answer: &Answer) {
-        let (span, status) = (&self.span, answer.status);
+    pub(super) fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        let span = &self.span;
         span.record("http.response.status_code", status.as_u16());
-        if let Some(id) = service_request_id(&answer.headers) {
+        if let Some(id) = service_request_id(headers) {
             span.record("azure.service.request.id", id);
             self.client.usage().has_id(id);
         }

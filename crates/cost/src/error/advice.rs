@@ -81,6 +81,10 @@ impl Error {
             Self::ReportLinkExpired(_) => {
                 "The storage no longer hands out the report file: its link has ended. Ask again: Azure gives a new link."
             }
+            Self::Unwritable(_) | Self::WriterEnded => {
+                "This server could not write the export: none of it was kept. Ask for fewer days; if it repeats, tell the \
+                 server's operator, whose log has the reason."
+            }
             Self::UntrustedLink { .. } => {
                 "Azure's answer points to a place this server does not trust, so it was not followed. Tell the server's \
                  operator, with the request id."

@@ -28,6 +28,21 @@ impl Error {
         Self::AzureUnavailable { retry_after: None, azure }
     }
 
+    /// The same about a report that Azure lost: what its answer says of places is not about the scope.
+    #[must_use]
+    pub(crate) fn of_report(self) -> Self {
+        match self {
+            Self::NotFound(mut azure)
+            | Self::SubscriptionNotFound(mut azure)
+            | Self::ResourceGroupNotFound(mut azure)
+            | Self::UnexpectedStatus(mut azure) => {
+                azure.advice = None;
+                Self::ReportFailed(azure)
+            }
+            other => other,
+        }
+    }
+
     /// An answer of somebody else: Azure's have a request id, and its errors are JSON.
     /// <https://github.com/Azure/azure-cli/issues/33744>
     pub(crate) fn not_azure(mut azure: Box<AzureError>) -> Self {

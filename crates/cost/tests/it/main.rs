@@ -7,6 +7,7 @@ mod budgets;
 mod commitments;
 mod details;
 mod dimensions;
+mod export;
 mod forecast;
 mod leaks;
 mod management_groups;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use cost::{Client, Grouping, Metric, Period, Query, Scope, Settings, SubscriptionId};
+use cost::{Client, Grouping, Metric, Period, Query, ReportBounds, Scope, Settings, SubscriptionId};
 use jiff::civil::date;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -47,6 +47,11 @@ pub(crate) fn settings() -> Settings {
         throttled_wait: Duration::from_millis(1),
         unavailable_wait: Duration::from_millis(1),
         broken_pause: Duration::from_millis(1),
+        reports: ReportBounds {
+            shortest_pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(5),
+            ..ReportBounds::default()
+        },
         ..Settings::default()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here has a `Debug`: the links are permissions.
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
@@ -14,14 +15,14 @@ use crate::json;
 const MOST_FILES: usize = 64;
 
 /// The state of a report.
-pub(super) enum Report {
+pub(crate) enum Report {
     Building,
     NoData,
     Ready(Manifest),
 }
 
 impl Report {
-    pub(super) fn read(answer: &Answer) -> Result<Self, Error> {
+    pub(crate) fn read(answer: &Answer) -> Result<Self, Error> {
         match answer.status {
             StatusCode::NO_CONTENT => return Ok(Self::NoData),
             // What it says beside that does not matter, and often there is nothing.
@@ -33,7 +34,8 @@ impl Report {
     }
 
     fn of(body: Body, answer: &Answer) -> Result<Self, Error> {
-        let Body { status, manifest, error } = body;
+        let Body { status, manifest, error, valid_till } = body;
+        let manifest = manifest.map(|manifest| Manifest { valid_till, ..manifest });
         match (Status::of(status.as_deref()), manifest) {
             (Status::NoDataFound, _) => Ok(Self::NoData),
             (Status::Failed, _) => {
@@ -57,7 +59,7 @@ impl Report {
 /// themselves tell.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     #[serde(default, deserialize_with = "json::text")]
     data_format: Option<String>,
     #[serde(default, deserialize_with = "json::parsed")]
@@ -66,16 +68,30 @@ pub(super) struct Manifest {
     blob_count: Option<usize>,
     #[serde(default, deserialize_with = "json::or_default")]
     blobs: Vec<Option<Blob>>,
+    /// It stands beside the manifest.
+    #[serde(skip)]
+    valid_till: Option<Timestamp>,
 }
 
 impl Manifest {
     /// The links to the files, not yet checked.
-    pub(super) fn links(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn links(&self) -> impl Iterator<Item = &str> {
         self.blobs.iter().flatten().filter_map(|blob| blob.blob_link.as_deref())
     }
 
+    /// The sizes that Azure says they have, in the same order.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = Option<u64>> {
+        let there = self.blobs.iter().flatten().filter(|blob| blob.blob_link.is_some());
+        there.map(|blob| blob.byte_count)
+    }
+
+    /// When the links end, if Azure says.
+    pub(crate) const fn valid_till(&self) -> Option<Timestamp> {
+        self.valid_till
+    }
+
     /// What Azure says the files amount to.
-    pub(super) fn announced_bytes(&self) -> Option<u64> {
+    pub(crate) fn announced_bytes(&self) -> Option<u64> {
         let each = self.blobs.iter().flatten().map(|blob| blob.byte_count.unwrap_or(0));
         let each = each.fold(0, u64::saturating_add);
         Some(self.byte_count.unwrap_or(0).max(each)).filter(|bytes| *bytes > 0)
@@ -105,6 +121,8 @@ struct Body {
     status: Option<String>,
     manifest: Option<Manifest>,
     error: Option<ErrorBody>,
+    #[serde(default, rename = "validTill", deserialize_with = "json::parsed")]
+    valid_till: Option<Timestamp>,
 }
 
 /// A state, in each of the words that Azure's services have for it, in any case. Microsoft itself wavered between Completed and

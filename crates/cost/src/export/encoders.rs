@@ -1,0 +1,59 @@
+//! How many exports are encoded at a time. It is work for the processors, and interactive calls come first.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Gives exports their turns at the processors, in the order they come. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub(crate) struct Encoders(Arc<Desk>);
+
+struct Desk {
+    numbers: Mutex<Numbers>,
+    given_back: Condvar,
+}
+
+/// As where one draws a number: whoever holds one that was called has a turn.
+struct Numbers {
+    drawn: u64,
+    called: u64,
+}
+
+/// A turn, until it is dropped.
+pub(super) struct Turn(Arc<Desk>);
+
+impl Encoders {
+    /// So many at a time, at least one.
+    fn new(most: usize) -> Self {
+        let numbers = Mutex::new(Numbers { drawn: 0, called: most.max(1) as u64 });
+        Self(Arc::new(Desk { numbers, given_back: Condvar::new() }))
+    }
+
+    /// Waits for a turn. Whoever has one gives it back before waiting for anything but the sink.
+    pub(super) fn turn(&self) -> Turn {
+        let mut numbers = self.0.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = numbers.drawn;
+        numbers.drawn += 1;
+        drop(self.0.given_back.wait_while(numbers, |numbers| numbers.called <= own));
+        Turn(Arc::clone(&self.0))
+    }
+}
+
+impl Default for Encoders {
+    /// Half of the processors.
+    fn default() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from) / 2)
+    }
+}
+
+impl fmt::Debug for Encoders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encoders")
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.numbers.lock().unwrap_or_else(PoisonError::into_inner).called += 1;
+        self.0.given_back.notify_all();
+    }
+}

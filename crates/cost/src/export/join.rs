@@ -1,0 +1,70 @@
+//! The files of all reports into one. Runs on the thread that writes.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::format::Format;
+use super::intake::{unmarked, unpacked, unreadable};
+use super::output::Output;
+use super::pipe::Inlet;
+use super::plan::ExportPlan;
+use super::progress::ExportProgress;
+use super::records::{Header, Records};
+use super::verbatim::Verbatim;
+use crate::error::Error;
+
+/// Writes all files that come into the sink, and gives it back with the count of rows.
+pub(super) fn write<W: Write>(
+    plan: &ExportPlan,
+    mut inlet: Inlet,
+    sink: W,
+    progress: &Arc<ExportProgress>,
+) -> Result<(u64, W), Error> {
+    if !plan.is_verbatim() {
+        return Err(Error::unexpected("a form of export that is not written yet"));
+    }
+    let mut body = Verbatim::new(Output::new(sink, plan.format == Format::CsvGz));
+    let mut joined = Joined { records: Records::new(), first: None, rows: 0, progress };
+    while inlet.next_file().map_err(unreadable)?.is_some() {
+        joined.file(&mut inlet, &mut body)?;
+    }
+    Ok((joined.rows, body.finish()?))
+}
+
+/// What is known of the files so far.
+struct Joined<'a> {
+    records: Records,
+    first: Option<Header>,
+    rows: u64,
+    progress: &'a Arc<ExportProgress>,
+}
+
+impl Joined<'_> {
+    /// Adds a file. Its header must be that of the first, upper and lower case aside: columns that differ cannot be put below
+    /// each other. Some of Azure's exporters begin a file with a byte order mark, and the first charge with another, which
+    /// would be a part of its first cell: <https://github.com/Azure/azure-sdk-for-net/issues/34129>.
+    fn file<W: Write>(&mut self, inlet: &mut Inlet, body: &mut Verbatim<W>) -> Result<(), Error> {
+        let file = unpacked(inlet).map_err(unreadable)?;
+        let (marked, mut file) = unmarked(file).map_err(unreadable)?;
+        let Some(header) = self.records.header(&mut *file)? else { return Ok(()) };
+        let cells = header.names.len();
+        match &self.first {
+            None => {
+                body.header(&header, marked)?;
+                self.first = Some(header);
+            }
+            Some(first) if first.is_like(&header) => {}
+            Some(_) => return Err(Error::DamagedReport { what: "its files have different columns" }),
+        }
+        body.begin_lines();
+        let (_, mut lines) = unmarked(file).map_err(unreadable)?;
+        while self.records.next(&mut *lines, &mut |raw| body.lines(raw))? {
+            if self.records.row()?.len() != cells {
+                return Err(Error::DamagedReport { what: "a line has more or fewer cells than the header" });
+            }
+            self.rows += 1;
+            self.progress.row();
+        }
+        Ok(())
+    }
+}
