@@ -15,6 +15,7 @@ use telemetry::TelemetryArgs;
 use telemetry::http::TraceContext;
 
 use crate::engine::CostSettings;
+use crate::exports::ExportSettings;
 use crate::mcp::tool_names;
 use crate::policy::{Policies, Policy};
 use crate::proxies::Proxies;
@@ -102,6 +103,8 @@ pub struct Config {
     pub max_export_bytes: usize,
     /// What is asked of Azure when, and which answers are kept.
     pub costs: CostSettings,
+    /// What exports are kept in.
+    pub exports: ExportSettings,
     /// What the trace that a client names is to this server's.
     pub trace_context: TraceContext,
     /// What people are hashed with in traces and in the log.
@@ -193,6 +196,7 @@ impl TryFrom<Args> for Config {
             calls_per_minute: args.calls_per_minute,
             max_export_bytes: args.max_export_bytes,
             costs: args.costs.into(),
+            exports: args.exports.into(),
             trace_context: args.trace_context,
             users: match &args.user_key_file {
                 Some(path) => UserKey::read(path)?,

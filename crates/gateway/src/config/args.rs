@@ -16,6 +16,7 @@ use telemetry::http::TraceContext;
 use super::TlsPair;
 use super::public_url::PublicUrl;
 use crate::engine::CostArgs;
+use crate::exports::ExportArgs;
 use crate::health::HealthArgs;
 use crate::proxies::ProxyArgs;
 use crate::sign_in::SignInArgs;
@@ -206,6 +207,10 @@ pub struct Args {
     /// What is asked of Azure when, and which answers are kept.
     #[command(flatten)]
     pub costs: CostArgs,
+
+    /// What exports are kept in.
+    #[command(flatten)]
+    pub exports: ExportArgs,
 }
 
 impl Args {
