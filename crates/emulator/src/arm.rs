@@ -233,8 +233,6 @@ fn cost_management(
         count(state, "Microsoft.CostManagement, refused");
         return Ok(refusals::response(&kind, &named));
     }
-    // Reports are of subscriptions and resource groups alone.
-    let below = || CostScope::parse(scope, &state.subscriptions);
     match (operation, request.method) {
         (["query"], _) => {
             count(state, "Microsoft.CostManagement/query");
@@ -274,11 +272,11 @@ fn cost_management(
         ) => report::poll(state, caller, operation, request),
         (["generatecostdetailsreport"], &Method::POST) => {
             count(state, "Microsoft.CostManagement/generateCostDetailsReport");
-            cost_details::generate(state, caller, &below()?, request)
+            cost_details::generate(state, caller, named, request)
         }
         (["costdetailsoperationresults", operation], &Method::GET) => {
             count(state, "Microsoft.CostManagement/costDetailsOperationResults");
-            cost_details::poll(state, caller, &below()?, operation, request)
+            cost_details::poll(state, caller, &named, operation, request)
         }
         _ => Err(ArmError::not_found(request.uri.path())),
     }

@@ -17,10 +17,12 @@ pub use cost_refusal::{CostRefusal, CostRefusalKind};
 pub use forecast_form::ForecastForm;
 pub(crate) use odd_answer::Foreign;
 pub use odd_answer::{Answering, OddAnswer};
+pub use reports::ReportFaults;
 
 mod cost_refusal;
 mod forecast_form;
 mod odd_answer;
+mod reports;
 
 /// What can be made to fail. Everything off is `FaultSettings::default()`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,8 @@ pub struct FaultSettings {
     pub odd_answer: Option<OddAnswer>,
     /// How Cost Management's forecast answers where that was seen in more than one way.
     pub forecast: ForecastForm,
+    /// Reports of cost details.
+    pub reports: ReportFaults,
 }
 
 /// A fault of one endpoint.
@@ -238,6 +242,18 @@ impl Faults {
         let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
         let refusal = settings.cost_refusal.as_mut()?;
         refusal.take(operation).then(|| refusal.kind.clone())
+    }
+
+    /// Whether that fault of reports hits; if so, it is one less.
+    pub(crate) fn take_report_fault(&self, named: impl FnOnce(&mut ReportFaults) -> &mut u32) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let left = named(&mut settings.reports);
+        let hits = *left > 0;
+        *left = left.saturating_sub(1);
+        hits
     }
 
     /// Counts a failure of the request `key`; whether it is now a loop.

@@ -29,7 +29,7 @@ pub use entra::mint::{MintError, SignedBy, TokenKind, TokenSpec};
 pub use error::StartError;
 pub use faults::{
     Answering, ArmChallenge, CaeDialect, CostRefusal, CostRefusalKind, EndpointFault, FaultSettings, Faults,
-    ForecastForm, OddAnswer,
+    ForecastForm, OddAnswer, ReportFaults,
 };
 pub use keys::Rollover;
 pub use tenant::UnknownRole;

@@ -48,16 +48,27 @@ impl Links {
         format!("{}{path}?{query}", world.endpoints.blob_url())
     }
 
-    /// Whether `query` holds a signature of `path` that is still good.
-    pub(crate) fn is_signed(&self, path: &str, query: &str, now: Timestamp) -> bool {
+    /// Whether `query` holds a signature of `path`, and one that is still good.
+    pub(crate) fn prove(&self, path: &str, query: &str, now: Timestamp) -> Proof {
         let get = |name: &str| {
             url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, v)| v)
         };
-        let (Some(expires), Some(signature)) = (get("se"), get("sig")) else { return false };
-        let alive = expires.parse::<Timestamp>().is_ok_and(|expires| expires > now);
+        let (Some(expires), Some(signature)) = (get("se"), get("sig")) else { return Proof::Unsigned };
         let given = STANDARD.decode(signature.as_bytes()).unwrap_or_default();
-        alive && hmac::verify(&self.key, signed_text(path, &expires).as_bytes(), &given).is_ok()
+        match hmac::verify(&self.key, signed_text(path, &expires).as_bytes(), &given) {
+            Err(_) => Proof::Unsigned,
+            Ok(()) if expires.parse::<Timestamp>().is_ok_and(|expires| expires > now) => Proof::Good,
+            Ok(()) => Proof::Expired,
+        }
     }
+}
+
+/// What a link is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Good,
+    Expired,
+    Unsigned,
 }
 
 fn signed_text(path: &str, expires: &str) -> String {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use self::definition::Definition;
 pub(crate) use self::definition::day;
 pub(crate) use self::filter::Filter;
-pub(crate) use self::scope::QueryScope;
+pub(crate) use self::scope::{QueryScope, Start};
 use self::table::Table;
 pub(crate) use self::table::number;
 use super::auth::Caller;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use super::super::agreement::Agreement;
 use super::super::auth::Caller;
 use super::super::costs::{Line, Row, Subscription, Subscriptions, Wanted, rows};
@@ -18,6 +20,16 @@ pub(crate) struct QueryScope {
     pub(super) subscriptions: Vec<Arc<Subscription>>,
     /// The one resource group that counts.
     pub(super) resource_group: Option<String>,
+}
+
+/// Where among the rows of a scope to begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// Number of the subscription.
+    pub(crate) subscription: usize,
+    pub(crate) day: Date,
+    /// Rows of that day in it that are left out.
+    pub(crate) skip: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -75,10 +87,34 @@ impl QueryScope {
 
     /// The usage rows of the scope.
     pub(crate) fn rows<'a>(&'a self, wanted: Wanted<'a>) -> impl Iterator<Item = Row<'a>> {
+        self.rows_from(Start { subscription: 0, day: wanted.from, skip: 0 }, wanted)
+    }
+
+    /// The same from one of them on.
+    pub(crate) fn rows_from<'a>(&'a self, start: Start, wanted: Wanted<'a>) -> impl Iterator<Item = Row<'a>> {
         let hides_unused = wanted.view.has_unused_above() && !matches!(self.kind, Kind::Billing(_));
-        let all = self.subscriptions.iter();
-        let all = all.flat_map(move |one| rows(one, self.resource_group.as_deref(), wanted));
-        all.filter(move |row| !(hides_unused && row.is_unused()))
+        let all = self.subscriptions.iter().enumerate().skip(start.subscription);
+        let all = all.flat_map(move |(at, one)| {
+            let from = if at == start.subscription { start.day } else { wanted.from };
+            rows(one, self.resource_group.as_deref(), Wanted { from, ..wanted })
+        });
+        all.filter(move |row| !(hides_unused && row.is_unused())).skip(start.skip)
+    }
+
+    /// The number of a subscription whose rows are among those of the scope.
+    pub(crate) fn position(&self, subscription: &Subscription) -> usize {
+        let is_it = |one: &Arc<Subscription>| std::ptr::eq(Arc::as_ptr(one), subscription);
+        self.subscriptions.iter().position(is_it).unwrap_or_default()
+    }
+
+    /// How many things are charged in it.
+    pub(crate) fn lines(&self) -> usize {
+        self.subscriptions.iter().map(|one| one.lines.len()).sum()
+    }
+
+    /// How what lies in it was bought.
+    pub(crate) fn agreement(&self) -> Agreement {
+        self.agreement
     }
 
     /// Whether something in it is charged by such a line.
@@ -135,6 +171,27 @@ impl QueryScope {
             }
             _ => self.authorize(caller),
         }
+    }
+
+    /// The same for reports of cost details: there are some of subscriptions and below, of an enrolment and its parts, and of a
+    /// billing profile; of nothing else.
+    pub(crate) fn authorize_details(&self, caller: &Caller) -> Result<(), ArmError> {
+        let action = "Microsoft.CostManagement/generateCostDetailsReport/action";
+        match self.kind {
+            Kind::Subscription => self.authorize(caller).map_err(|_| {
+                ArmError::authorization_failed(caller.display(), caller.oid(), action, &self.path)
+            }),
+            Kind::Billing(_) if self.agreement == Agreement::Enterprise || self.is_profile() => {
+                self.authorize(caller)
+            }
+            Kind::Billing(_) | Kind::ManagementGroup(_) => Err(ArmError::not_found(&self.path)),
+        }
+    }
+
+    /// Whether it is a billing profile, and no section of one.
+    fn is_profile(&self) -> bool {
+        let segments: Vec<_> = self.path.split('/').collect();
+        matches!(segments.as_slice(), [.., kind, _] if kind.eq_ignore_ascii_case("billingProfiles"))
     }
 
     pub(crate) fn authorize(&self, caller: &Caller) -> Result<(), ArmError> {
