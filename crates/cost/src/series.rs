@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+pub(crate) use edges::{Edges, place as edge};
 pub use spread::{mad, median, quantile};
 pub use weekly::Weekly;
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::money::{Currency, Sum};
 use crate::period::Period;
 
+mod edges;
 #[cfg(test)]
 pub(crate) mod seeded;
 mod spread;

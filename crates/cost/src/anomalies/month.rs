@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use super::level::Level;
 use super::robust::median;
 use super::rule::{MONTH_CUT, MONTH_END, MONTH_MORE, MONTH_START};
+use crate::series::edge;
 
 /// How far a day at a month's edge may be off because the same day of the month before was: as much as that was off its
 /// neighbours, if that was no chance.
@@ -25,14 +26,9 @@ pub(super) fn excuse(
     if most >= MONTH_CUT * level.sigma { MONTH_MORE * most } else { 0.0 }
 }
 
-/// Days from the month's first: 0 is the first, -1 the last of the month before. `None` away from the edges.
+/// Days from the month's first; `None` away from the edges.
 fn place(date: Date) -> Option<i8> {
-    let from_end = date.day() - date.days_in_month() - 1;
-    if date.day() <= MONTH_START {
-        Some(date.day() - 1)
-    } else {
-        (from_end >= -MONTH_END).then_some(from_end)
-    }
+    edge(date, (MONTH_START, MONTH_END))
 }
 
 #[cfg(test)]

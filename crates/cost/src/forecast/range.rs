@@ -2,9 +2,11 @@
 //!
 //! The series is cut at each of its last days, the days after it are forecast from those before, and what they cost is known. Such
 //! misses overlap, and so say less than their number does: the fewer of them stand apart, the wider the range is made.
+//!
+//! A month's edges are known from all days: at most cuts, one month was over, and what the rate knows now was not to be known then.
 
 use super::run_rate::RunRate;
-use crate::series::Day;
+use crate::series::{Day, Edges};
 
 /// The days before the first cut.
 const LEARNED: usize = 28;
@@ -21,7 +23,8 @@ pub(super) fn margin(history: &[Day], ahead: usize) -> Option<f64> {
     let tested = history.len().checked_sub(LEARNED).filter(|tested| *tested >= LEAST_CUTS)?;
     let length = ahead.clamp(1, tested - (LEAST_CUTS - 1));
     let cuts = LEARNED..=history.len() - length;
-    let missed: Vec<f64> = cuts.filter_map(|cut| missed(history, cut, length)).collect();
+    let edges = RunRate::of(history)?.edges();
+    let missed: Vec<f64> = cuts.filter_map(|cut| missed((history, edges), cut, length)).collect();
     let squares = missed.iter().map(|miss| miss.powi(2)).sum::<f64>();
     let (length, tested) = (number(length), number(tested));
     let overlap = 1.0 + OVERLAP * length / tested;
@@ -31,9 +34,9 @@ pub(super) fn margin(history: &[Day], ahead: usize) -> Option<f64> {
 }
 
 /// By how much more a day cost than was forecast at a cut, on average over the days after it.
-fn missed(history: &[Day], cut: usize, length: usize) -> Option<f64> {
+fn missed((history, edges): (&[Day], Edges), cut: usize, length: usize) -> Option<f64> {
     let (before, after) = history.split_at_checked(cut)?;
-    let rate = RunRate::of(before)?;
+    let rate = RunRate::with(edges, before)?;
     let misses = after.iter().take(length).map(|day| day.value - rate.on(day.date));
     Some(misses.sum::<f64>() / number(length))
 }

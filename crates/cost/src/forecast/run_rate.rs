@@ -1,8 +1,8 @@
-//! Our own run rate: what a day costs at the present level, by weekday.
+//! Our own run rate: what a day costs at the present level, by weekday, and at the edges of a month where each month has one.
 
 use jiff::civil::Date;
 
-use crate::series::{Day, Weekly, mad, median};
+use crate::series::{Day, Edges, Weekly, mad, median};
 
 /// The days that the level is taken from.
 const LEVEL_DAYS: usize = 28;
@@ -15,6 +15,7 @@ const DEVIATION: f64 = 1.4826;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RunRate {
     weekly: Weekly,
+    edges: Edges,
     level: f64,
 }
 
@@ -22,8 +23,19 @@ impl RunRate {
     /// The rate of complete days that follow each other; `None` of none.
     pub fn of(days: &[Day]) -> Option<Self> {
         let weekly = Weekly::of(days);
+        let edges = Edges::of(&levels(&weekly, days));
+        Self::at(weekly, edges, days)
+    }
+
+    /// The rate of days of which it is known what a month's edges are like.
+    pub(super) fn with(edges: Edges, days: &[Day]) -> Option<Self> {
+        Self::at(Weekly::of(days), edges, days)
+    }
+
+    fn at(weekly: Weekly, edges: Edges, days: &[Day]) -> Option<Self> {
         let last = days.get(days.len().saturating_sub(LEVEL_DAYS)..)?;
-        let mut levels: Vec<f64> = last.iter().filter_map(|day| weekly.level(day)).collect();
+        let mut levels: Vec<f64> =
+            levels(&weekly, last).iter().map(|(date, level)| level / edges.factor(*date)).collect();
         let (middle, distance) = (median(&levels)?, FAR * DEVIATION * mad(&levels)?);
         if distance > 0.0 {
             for level in &mut levels {
@@ -31,13 +43,23 @@ impl RunRate {
             }
         }
         let count = u32::try_from(levels.len()).ok()?;
-        Some(Self { weekly, level: levels.iter().sum::<f64>() / f64::from(count) })
+        Some(Self { weekly, edges, level: levels.iter().sum::<f64>() / f64::from(count) })
     }
 
     /// What a day will cost.
     pub fn on(&self, date: Date) -> f64 {
-        self.level * self.weekly.factor(date)
+        self.level * self.weekly.factor(date) * self.edges.factor(date)
     }
+
+    /// What a month's edges are like.
+    pub(super) const fn edges(&self) -> Edges {
+        self.edges
+    }
+}
+
+/// The days without their weekdays.
+fn levels(weekly: &Weekly, days: &[Day]) -> Vec<(Date, f64)> {
+    days.iter().filter_map(|day| Some((day.date, weekly.level(day)?))).collect()
 }
 
 #[cfg(test)]
