@@ -23,13 +23,13 @@ table! {
     /// The least scatter, as a part of the level.
     LEAST_SCATTER: f64 = 0.05;
     /// How many standard deviations a trend must be, to be one.
-    TREND_CUT: f64 = 2.5;
+    TREND_CUT: f64 = 3.5;
     /// Days that a trend is believed for, from the middle of the days that it is of.
     TREND_DAYS: f64 = 42.0;
     /// The factor below which a weekday has no cost.
     IDLE: f64 = 0.05;
     /// The score from which a day is odd, for one series at normal sensitivity.
-    CUT: f64 = 3.7;
+    CUT: f64 = 3.4;
     /// The score from which the mean of two or three days running is odd.
     CUT_RUN: f64 = 3.7;
     /// Most days running whose mean is looked at.
