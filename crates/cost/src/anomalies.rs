@@ -10,6 +10,7 @@
 
 pub use causes::{Cause, CauseKind, CausePlan};
 pub use coverage::CoveragePlan;
+pub use drill::{drilled, drills};
 pub use events::{Event, Key, Odds, Unjudged};
 pub use judge::Shape;
 pub use plan::{AnomalyPlan, AnomalyQuestion, Daily, OneOff};
@@ -18,6 +19,7 @@ pub use suspect::Suspect;
 
 mod causes;
 mod coverage;
+mod drill;
 mod events;
 mod fold;
 mod judge;

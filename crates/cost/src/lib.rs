@@ -50,7 +50,7 @@
 
 pub use anomalies::{
     AnomalyPlan, AnomalyQuestion, Cause, CauseKind, CausePlan, CoveragePlan, Daily, Event, Key, Odds, OneOff,
-    Sensitivity, Shape, Suspect, Unjudged,
+    Sensitivity, Shape, Suspect, Unjudged, drilled, drills,
 };
 pub use breakdown::{Breakdown, Line, OfOneMeter, Other, Quantity, Ranked};
 pub use budgets::{

@@ -149,6 +149,38 @@ async fn the_default_call_takes_three_units_and_one_for_the_causes() {
     assert!(told.data()["azure"]["calls"].as_u64().unwrap() <= 4, "{}", told.data()["azure"]);
 }
 
+/// Above subscriptions the first question tells subscriptions, and the second one the resources of the dearest of them.
+#[tokio::test]
+async fn a_wide_scope_names_the_resource_to_whom_may_see_its_subscription() {
+    const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD";
+    let stack = Stack::start().await;
+    let day = judged_until().saturating_sub(2.days());
+    let asked = json!({"scopes": [PROFILE]});
+    let first = |answer: &Answer| {
+        let is_its = |event: &&Value| event["from"] == day.to_string() && event["causes"].is_array();
+        let found: Vec<_> = events(answer.data()).iter().filter(is_its).cloned().collect();
+        let [event, ..] = &found[..] else { panic!("{}", answer.readable()) };
+        event["causes"][0].clone()
+    };
+    let units = |answer: &Answer| answer.data()["azure"]["query_units"].as_u64().unwrap();
+    let quiet = ask(&stack, "frank", asked.clone()).await;
+    let cause = PlantedCause::Traffic { percent: 2_000 };
+    stack.emulator.plant(vec![plant(PROD_SUBSCRIPTION, "pip-shop", (day, Some(day)), cause)]).unwrap();
+    let told = ask(&stack, "frank", asked.clone()).await;
+    let cause = first(&told);
+    assert!(cause["keys"]["ResourceId"].as_str().unwrap().ends_with("/pip-shop"), "{cause}");
+    assert!(told.readable().contains("pip-shop"), "{}", told.readable());
+    let explained = events(told.data()).iter().take(3).filter(|event| event["causes"].is_array()).count();
+    assert!(units(&told) <= 3 + 2 * u64::try_from(explained).unwrap(), "{}", told.data()["azure"]);
+    assert!(units(&quiet) >= 3, "{}", quiet.data()["azure"]);
+    // Who may see the bill and not the subscription is told the subscription.
+    stack.emulator.take_azure_role("frank", None, &format!("/subscriptions/{PROD_SUBSCRIPTION}")).unwrap();
+    let told = ask(&stack, "frank", asked).await;
+    let cause = first(&told);
+    assert_eq!(cause["keys"]["SubscriptionId"], PROD_SUBSCRIPTION, "{cause}");
+    assert!(!told.text.contains("pip-shop"), "{}", told.text);
+}
+
 #[tokio::test]
 async fn purchases_and_refunds_stand_apart() {
     let stack = Stack::start().await;

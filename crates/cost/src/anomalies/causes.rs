@@ -22,7 +22,7 @@ use crate::question::Condition;
 /// The most days that one query has.
 const MOST_ASKED: i32 = 31;
 /// The most causes of an event.
-const MOST_CAUSES: usize = 5;
+pub(super) const MOST_CAUSES: usize = 5;
 /// The part of a meter's cost at which a resource has left it, or was not there yet, in per cent.
 const LEFT: i64 = 20;
 
@@ -131,7 +131,7 @@ fn condition(
 /// A resource on a meter whose cost changed. The three effects add up to its change, as in [`crate::Driver`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// The id of the resource; at a management group or a billing scope of the subscription.
+    /// The id of the resource; at a management group or a billing scope of the subscription, unless that was asked for its own.
     pub resource: Option<String>,
     /// The meter; of a resized resource the one that it is on now.
     pub meter: Option<String>,

@@ -69,9 +69,13 @@ async fn of_plan(
         }
         Err(refused) => return Err(refused),
     };
+    if is_wide(scope) {
+        ask_subscriptions(context, question, &mut found, azure).await?;
+        return Ok(all(found));
+    }
     let known = context.known_dimensions(scope);
     let coverage = CoveragePlan::of(question, &found, known.as_deref()).map_err(cost::Error::from)?;
-    if let Some(coverage) = coverage.filter(|_| !is_wide(scope)) {
+    if let Some(coverage) = coverage {
         // Without it a price is a price: nothing else of the answer is missing.
         match run::further(context, scope, &coverage, azure).await {
             Ok(answers) => coverage.name(&answers, &mut found)?,
@@ -79,10 +83,36 @@ async fn of_plan(
             Err(refused) => return Err(refused),
         }
     }
+    Ok(all(found))
+}
+
+fn all(found: Vec<(Suspect, Vec<Cause>)>) -> Vec<Explained> {
     let one = |(suspect, causes): (Suspect, Vec<Cause>)| Explained {
         event: suspect.event,
         suspect,
         causes: Ok(causes),
     };
-    Ok(found.into_iter().map(one).collect())
+    found.into_iter().map(one).collect()
+}
+
+/// Asks the subscription that each event arose in most for its resources. Where the person may not, it stays the cause itself.
+async fn ask_subscriptions(
+    context: &ToolContext,
+    question: AnomalyQuestion,
+    found: &mut [(Suspect, Vec<Cause>)],
+    azure: &mut AzureUse,
+) -> Result<(), Failure> {
+    for (subscription, suspects) in cost::drills(found) {
+        let scope = Scope::Subscription(subscription);
+        let known = context.known_dimensions(&scope);
+        let plans = CausePlan::all(question, suspects, false, known.as_deref()).map_err(cost::Error::from)?;
+        for plan in plans {
+            match run::further(context, &scope, &plan, azure).await {
+                Ok(within) => cost::drilled(found, subscription, within),
+                Err(Failure::Tool(_)) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+    Ok(())
 }

@@ -155,8 +155,7 @@ impl EventOutput {
             history_days: event.history_days,
             weekday_factor: event.weekday_factor.map(hundredth),
             lasts: event.lasts,
-            causes: causes
-                .map(|all| all.iter().flatten().map(|cause| CauseOutput::new(cause, scope)).collect()),
+            causes: causes.map(|all| all.iter().flatten().map(CauseOutput::new).collect()),
             causes_reason: causes.and_then(|all| all.as_ref().err().cloned()),
             compared: explained.map(|one| compared(&one.suspect)),
         }
@@ -168,8 +167,10 @@ fn compared(suspect: &Suspect) -> [Date; 4] {
 }
 
 impl CauseOutput {
-    fn new(cause: &Cause, scope: &str) -> Self {
-        let by = if scope.starts_with("/subscriptions/") { "ResourceId" } else { "SubscriptionId" };
+    fn new(cause: &Cause) -> Self {
+        // Above subscriptions some are subscriptions, which have an id and no path.
+        let is_path = |id: &String| id.starts_with('/');
+        let by = if cause.resource.as_ref().is_none_or(is_path) { "ResourceId" } else { "SubscriptionId" };
         let exactly = |text: &Option<String>| text.as_deref().map(foreign::exact);
         Self {
             keys: Keys::from([(by, exactly(&cause.resource)), ("Meter", exactly(&cause.meter))]),
