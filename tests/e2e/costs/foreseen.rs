@@ -147,6 +147,8 @@ async fn where_azure_has_none_the_run_rate_says_so() {
         (refused(CostRefusalKind::NotSupported), usual(), "offer_not_supported", "no costs of this offer"),
         (None, none(false), "too_little_history", "28 days of history"),
         (None, none(true), "too_little_history", "28 days of history"),
+        // It ends before the period does: half a forecast is none.
+        (None, ForecastForm { most_days: Some(5), ..usual() }, "forecast_incomplete", "ends too early"),
     ] {
         stack.emulator.faults().update(|faults| (faults.cost_refusal, faults.forecast) = (refusal, form));
         let answer = ask(&stack, "bob", question(&[DEV_SUBSCRIPTION])).await;

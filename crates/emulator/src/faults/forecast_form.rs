@@ -14,10 +14,12 @@ pub struct ForecastForm {
     pub pages: bool,
     /// Days of history that it needs of a currency. Default: 28, as in life.
     pub least_history: u32,
+    /// It ends after so many days, whatever was asked. Default: never; nobody has written that it does.
+    pub most_days: Option<u32>,
 }
 
 impl Default for ForecastForm {
     fn default() -> Self {
-        Self { pretax_column: false, empty_page: false, pages: false, least_history: 28 }
+        Self { pretax_column: false, empty_page: false, pages: false, least_history: 28, most_days: None }
     }
 }

@@ -91,6 +91,7 @@ struct Forecast<'a> {
     /// The last day of which all costs are known.
     complete: Date,
     least_history: i32,
+    most_days: usize,
     days: BTreeMap<&'static str, BTreeMap<Date, Sums>>,
 }
 
@@ -110,7 +111,8 @@ impl<'a> Forecast<'a> {
             }
         }
         let least_history = i32::try_from(form.least_history).unwrap_or(i32::MAX);
-        Self { definition, today: view.today(), complete, least_history, days }
+        let most_days = form.most_days.and_then(|days| usize::try_from(days).ok()).unwrap_or(usize::MAX);
+        Self { definition, today: view.today(), complete, least_history, most_days, days }
     }
 
     fn table(&self, form: &ForecastForm) -> Table {
@@ -146,6 +148,7 @@ impl<'a> Forecast<'a> {
         let begins = if includes.fresh_partial { self.today.saturating_add(1.day()) } else { self.today };
         if let Some(history) = self.history(days) {
             let ahead = from.max(begins).series(Span::new().days(1)).take_while(|date| *date <= to);
+            let ahead = ahead.take(self.most_days);
             told.extend(ahead.map(|date| (date, "Forecast", of_weekday(&history, date))));
         }
         told
