@@ -53,7 +53,7 @@ pub struct Config {
     pub record_secrets: bool,
     /// Cost Management's limits. Default: none.
     pub quotas: Quotas,
-    /// Most rows of one page of a query, whatever `$top` asks. Default 5000, as in life.
+    /// Most rows of one page of a query, and values of one of a dimension, whatever `$top` asks. Default 5000, as in life.
     pub max_page_rows: usize,
     /// Subscriptions on one page of `GET /subscriptions`. Default 1, so that paging is met early.
     pub subscriptions_page: usize,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use e2e::Stack;
+use emulator::PROD_SUBSCRIPTION;
 use identity::clock::{Clock as _, SystemClock};
 use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
@@ -59,4 +60,28 @@ fn some_letters(values: &BTreeSet<String>, dice: &mut Dice) -> String {
     let letters: Vec<char> = dice.pick(&values).chars().collect();
     let from = dice.below(letters.len());
     letters[from..].iter().take(3).collect::<String>().trim().to_owned()
+}
+
+/// The bound of the client, in pages.
+const MOST_PAGES: usize = 40;
+
+#[tokio::test]
+async fn a_list_that_azure_does_not_end_says_that_it_is_cut() {
+    // A value on each page, and more values than pages are read.
+    let big = MOST_PAGES + 5;
+    let stack = Stack::builder()
+        .emulator(|config| (config.max_page_rows, config.big_subscription) = (1, big))
+        .start()
+        .await;
+    let ask = async |scope: &str, dimension: &str| {
+        let arguments = json!({"scopes": [scope], "dimension": dimension});
+        stack.caller.call(&stack.token("frank"), "list_dimensions", arguments).await
+    };
+    let cut = ask(emulator::BIG_SUBSCRIPTION, "ResourceId").await;
+    let data = cut.data();
+    assert_eq!((&data["truncated"], &data["total"]), (&json!(true), &json!(MOST_PAGES)), "{}", cut.text);
+    assert!(data["notes"].to_string().contains("goes on after what is here"), "{data}");
+    assert!(cut.readable().contains("some are missing"), "{}", cut.readable());
+    let whole = ask(PROD_SUBSCRIPTION, "ServiceName").await;
+    assert!(whole.data().get("truncated").is_none_or(Value::is_null), "{}", whole.text);
 }

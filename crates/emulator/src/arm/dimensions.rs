@@ -42,7 +42,7 @@ pub(crate) fn list(
     request: &ArmRequest<'_>,
 ) -> Result<Response, ArmError> {
     scope.authorize(caller)?;
-    let order = Order::parse(request)?;
+    let order = Order::parse(request, state.world.config.max_page_rows)?;
     let headers = throttle::admit(state, caller, scope.path(), request, 1)?;
     let view = state.view();
     let (from, to) = period(&view);
@@ -71,7 +71,8 @@ pub(super) fn distinct<'a>(rows: impl Iterator<Item = Row<'a>>) -> Vec<Row<'a>> 
 }
 
 impl Order {
-    fn parse(request: &ArmRequest<'_>) -> Result<Self, ArmError> {
+    /// Of `most` values on a page, whatever is asked for.
+    fn parse(request: &ArmRequest<'_>, most: usize) -> Result<Self, ArmError> {
         let invalid = |what: &str| ArmError::bad_request(format!("Invalid query parameter: {what}."));
         let category = request.parameter("$filter").map(|filter| {
             let value = filter.trim().strip_prefix("properties/category eq '");
@@ -89,7 +90,7 @@ impl Order {
         Ok(Self {
             category: category.transpose()?,
             has_values,
-            top: top.ok_or_else(|| invalid("$top"))?,
+            top: top.ok_or_else(|| invalid("$top"))?.min(most.max(1)),
             page: page.ok_or_else(|| invalid("$skiptoken"))?,
         })
     }
