@@ -138,3 +138,24 @@ impl OpenError {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The kernel calls this one a file, takes what is written to it, and cannot bring it to a disk. So it tells who asks for that.
+    const WITHOUT_A_DISK: &str = "/proc/self/comm";
+
+    #[test]
+    fn what_does_not_reach_the_disk_is_not_written() {
+        let mut sink = Sink::append_to(Path::new(WITHOUT_A_DISK)).unwrap();
+        assert!(sink.regular, "to the kernel it is a file as any");
+        let mut written = 0;
+        let outcome = sink.write(b"audit\n", &mut written);
+        assert_eq!(written, 6, "all of it was taken");
+        assert_eq!(outcome.map_err(|error| error.kind()), Err(io::ErrorKind::InvalidInput));
+        // What is no file is not brought to a disk.
+        let mut sink = Sink { regular: false, ..sink };
+        assert!(sink.write(b"audit\n", &mut written).is_ok());
+    }
+}
