@@ -27,7 +27,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::serving::served;
-use crate::support::{ALICE, Broker, Entra, admin};
+use crate::support::{ALICE, BOB, Broker, Entra, admin};
 
 #[tokio::test]
 async fn a_unix_socket_is_served_and_removed() {
@@ -209,8 +209,12 @@ async fn until_connections_are_refused_health_says_that_it_does_not_serve() {
     broker.shutdown.cancel();
     eventually("it does not serve", async || health(&broker).await == ServingStatus::NotServing).await;
     assert!(broker.admin("/readyz").await.starts_with("HTTP/1.1 503"));
-    // Who has not noticed yet is still answered.
+    // Who has not noticed yet is still answered, over a connection of before and over a new one.
     broker.exchange(&entra.token(ALICE)).await.unwrap();
+    let request =
+        ExchangeRequest { assertion: entra.token(BOB), resource: "arm".into(), claims: String::new() };
+    let mut late = TokenBrokerClient::connect(broker.url.clone()).await.unwrap();
+    late.exchange(request).await.unwrap();
     assert!(!broker.task.is_finished());
 }
 
