@@ -117,10 +117,20 @@ def codes() -> list[str]:
     return faults
 
 
+def tools() -> list[str]:
+    """Each tool is on the front page, on that for people who ask, and has a question with its answer."""
+    found = re.findall(r"^\[tools\.(\w+)\]", read("crates/gateway/src/policy/default.toml"), re.M)
+    pages = ["README.md", "docs/use.md", "docs/tools.md"]
+    faults = [f"{page} does not say what `{tool}` is for" for page in pages for tool in found if f"`{tool}`" not in read(page)]
+    if len(found) < 10:
+        faults.append(f"only {len(found)} tools were understood")
+    return faults
+
+
 def main() -> int:
     in_code = metrics_in_code()
-    faults = threats() + sentences(in_code) + metrics(in_code) + codes()
-    print("\n".join(faults) or f"names: tests, {len(in_code)} metrics and all codes are as the documents say")
+    faults = threats() + sentences(in_code) + metrics(in_code) + codes() + tools()
+    print("\n".join(faults) or f"names: tests, {len(in_code)} metrics, all codes and tools are as the documents say")
     return 1 if faults else 0
 
 
