@@ -8,16 +8,16 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 pub(crate) use cells::{Cell, Cells, Figures, values};
-pub(crate) use groups::Groups;
+pub(crate) use groups::{Groups, Keys};
 pub(crate) use rolled::{Rolled, Used};
 
 use crate::caseless;
+use crate::chunks::Chunks;
 use crate::error::Error;
 use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money, Totals};
 
 mod cells;
-mod chunks;
 mod groups;
 mod rolled;
 
@@ -25,7 +25,7 @@ mod rolled;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breakdown {
     /// One for each day or month, currency and group.
-    pub lines: Vec<Line>,
+    pub lines: Chunks<Line>,
     /// How many rows Azure sent without a figure, which are in no sum.
     pub without_figure: u64,
 }

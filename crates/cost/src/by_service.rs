@@ -128,7 +128,7 @@ mod tests {
             row("Backup", "25", "EUR"),
             row("Refund", "-5", "GBP"),
         ];
-        let result = QueryResult { rows, pages: 1, ..QueryResult::default() };
+        let result = QueryResult { rows: rows.into(), pages: 1, ..QueryResult::default() };
         let period = Period::new(date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 22)).unwrap();
         let query = CostByService::query(period, Metric::Actual).unwrap();
         let costs = CostByService::of(&query, result).unwrap();

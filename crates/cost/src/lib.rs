@@ -23,6 +23,7 @@
 //! | `forecast` | what is to come: Azure's forecast, our run rate where it has none, our range |
 //! | `commitments` | reservations and savings plans: how far they cover and are used, what more would save, what is left of money that was promised |
 //! | `anomalies` | which days are odd, by how much and why: costs day by day, held against the days before |
+//! | `chunks` | long lists that never move what they hold |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
@@ -58,6 +59,7 @@ pub use budgets::{
     SpendPlan, Spending, Threshold, ThresholdKind, UnreadBudget, Watches,
 };
 pub use by_service::{CostByService, ServiceCost};
+pub use chunks::Chunks;
 pub use client::{Client, Sent, Settings};
 pub use commitments::{
     BenefitDay, BenefitUse, CommitmentKind, Committed, CommittedFigures, ListPages, Listing, Lot,
@@ -101,6 +103,7 @@ mod budgets;
 mod by_service;
 mod caseless;
 mod challenge;
+mod chunks;
 mod client;
 mod commitments;
 mod compare;

@@ -17,6 +17,7 @@ pub use request::{Beside, CostColumn, Granularity, Grouping, Metric, Operation, 
 pub use response::Row;
 
 use self::response::KnownGroups;
+use crate::chunks::Chunks;
 use crate::client::{ArmRequest, observed};
 use crate::client::{Client, Settings};
 use crate::error::Error;
@@ -40,7 +41,7 @@ const PAGE_ROWS: &str = "5000";
 #[non_exhaustive]
 pub struct QueryResult {
     /// The rows, in Azure's order.
-    pub rows: Vec<Row>,
+    pub rows: Chunks<Row>,
     /// How many pages they came on.
     pub pages: u32,
     /// How many rows had no figure, and are not among the rows.

@@ -97,7 +97,7 @@ pub(crate) fn answer(raws: &[Raw], query: &Query) -> QueryResult {
             None => answered.push(Row { cost, beside, date, groups: groups.into() }),
         }
     }
-    QueryResult { rows: answered, pages: 1, ..QueryResult::default() }
+    QueryResult { rows: answered.into(), pages: 1, ..QueryResult::default() }
 }
 
 /// Costs in the 13 months up to today, of few names.

@@ -159,7 +159,7 @@ mod tests {
             line("vm", 7, "100", "EUR"),
             Line { date: None, ..line("vm", 3, "100", "EUR") },
         ];
-        Breakdown { lines, without_figure: 0 }
+        Breakdown { lines: lines.into(), without_figure: 0 }
     }
 
     fn period() -> Period {

@@ -1,12 +1,13 @@
 //! Rows of equal groups, date and currency as one sum.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::chunks::Chunks;
 use super::groups::{Groups, Keys};
+use crate::chunks::Chunks;
 use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money};
 
@@ -14,16 +15,21 @@ use crate::money::{AmountOverflow, Currency, Money};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
     groups: Groups,
-    places: HashMap<(u32, Option<Date>, Currency), usize>,
+    /// Where the sum of a key is, by the key's hash; the key itself is in the sum.
+    places: HashTable<u32>,
     sums: Chunks<Cell>,
+    state: RandomState,
 }
+
+/// What makes rows one.
+type Key = (u32, Option<Date>, Currency);
 
 /// One of the sums. An answer may have 200 000, so it is kept small.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     pub(crate) cost: Sum,
-    /// Of no meaning where a part has no figure.
-    beside: Sum,
+    /// None is nothing. Of no meaning where a part has no figure. Apart: most answers have no second sum.
+    beside: Option<Box<Sum>>,
     group: u32,
     pub(crate) date: Option<Date>,
     pub(crate) currency: Currency,
@@ -54,7 +60,7 @@ impl Cells {
         cell.lessened |= taken;
         cell.cost.add(signed(cost.amount))?;
         match beside {
-            Some(figure) if cell.has_beside => cell.beside.add(signed(figure))?,
+            Some(figure) if cell.has_beside => cell.beside.get_or_insert_default().add(signed(figure))?,
             Some(_) => {}
             None => cell.has_beside = false,
         }
@@ -68,7 +74,7 @@ impl Cells {
             let Some(held) = self.cell(values(&keys), cell.date, cell.currency) else { continue };
             held.cost.join(cell.cost)?;
             match cell.beside() {
-                Some(more) if held.has_beside => held.beside.join(more)?,
+                Some(more) if held.has_beside => held.beside.get_or_insert_default().join(more)?,
                 Some(_) => {}
                 None => held.has_beside = false,
             }
@@ -79,11 +85,6 @@ impl Cells {
     /// The cells that are left. Of which all was taken off, nothing is.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Cell> {
         self.sums.iter().filter(|cell| cell.is_left())
-    }
-
-    /// How many there are at most.
-    pub(crate) fn len(&self) -> usize {
-        self.sums.len()
     }
 
     /// The same, each with its group values; what only finds them is let go of first.
@@ -100,13 +101,29 @@ impl Cells {
         currency: Currency,
     ) -> Option<&mut Cell> {
         let group = self.groups.number(values);
-        let place = *self.places.entry((group, date, currency)).or_insert(self.sums.len());
-        if place == self.sums.len() {
-            let zero = Sum::default();
-            let (cost, beside) = (zero, zero);
-            self.sums.push(Cell { cost, beside, group, date, currency, has_beside: true, lessened: false });
-        }
+        let key = (group, date, currency);
+        let place = match self.place(key) {
+            Some(known) => known,
+            None => self.begin(key),
+        };
         self.sums.get_mut(place)
+    }
+
+    fn place(&self, key: Key) -> Option<usize> {
+        let is_it = |place: &u32| self.sums.get(*place as usize).is_some_and(|cell| cell.key() == key);
+        self.places.find(self.state.hash_one(Some(key)), is_it).map(|place| *place as usize)
+    }
+
+    /// Makes the cell of a key that has none.
+    fn begin(&mut self, key: Key) -> usize {
+        let (place, (group, date, currency)) = (self.sums.len(), key);
+        let (cost, beside) = (Sum::default(), None);
+        self.sums.push(Cell { cost, beside, group, date, currency, has_beside: true, lessened: false });
+        let Self { places, sums, state, .. } = self;
+        let hash = |place: &u32| state.hash_one(sums.get(*place as usize).map(Cell::key));
+        // Rows are bounded, and far fewer.
+        places.insert_unique(state.hash_one(Some(key)), u32::try_from(place).unwrap_or(u32::MAX), hash);
+        place
     }
 
     /// The cell of a key, if it is left.
@@ -137,7 +154,7 @@ impl Cells {
         currency: Currency,
     ) -> Option<&Cell> {
         let group = self.groups.find(values)?;
-        self.sums.get(*self.places.get(&(group, date, currency))?)
+        self.sums.get(self.place((group, date, currency))?)
     }
 
     pub(crate) fn keys(&self, cell: &Cell) -> Keys {
@@ -148,7 +165,11 @@ impl Cells {
 impl Cell {
     /// What was summed beside the cost; `None` where a part has no figure.
     pub(crate) fn beside(&self) -> Option<Sum> {
-        self.has_beside.then_some(self.beside)
+        self.has_beside.then(|| self.beside.as_deref().copied().unwrap_or_default())
+    }
+
+    fn key(&self) -> Key {
+        (self.group, self.date, self.currency)
     }
 
     fn is_left(&self) -> bool {

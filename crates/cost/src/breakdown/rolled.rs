@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::groups::{Groups, Keys};
 use super::{Line, OfOneMeter, Quantity, values};
 use crate::caseless;
+use crate::chunks::Chunks;
 use crate::money::Sum;
 use crate::money::{AmountOverflow, Currency, Money};
 
@@ -16,7 +17,7 @@ use crate::money::{AmountOverflow, Currency, Money};
 pub(crate) struct Rolled {
     groups: Groups,
     places: HashMap<(u32, Option<Date>, Currency), usize>,
-    sums: Vec<LineSum>,
+    sums: Chunks<LineSum>,
 }
 
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Rolled {
         self.add(values(&line.keys), line.date, line.cost, quantity, line.usd)
     }
 
-    pub(crate) fn lines(self) -> Result<Vec<Line>, AmountOverflow> {
+    pub(crate) fn lines(self) -> Result<Chunks<Line>, AmountOverflow> {
         let line = |sum: LineSum| {
             let quantity = match sum.quantity {
                 Used::Of { meter, unit, amount } => {

@@ -29,7 +29,7 @@ fn the_dearest_groups_of_each_currency_stay() {
         line("c", first, "-9", "EUR"),
         line("c", first, "7", "USD"),
     ];
-    let ranked = Breakdown { lines, without_figure: 0 }.ranked(2).unwrap();
+    let ranked = Breakdown { lines: lines.into(), without_figure: 0 }.ranked(2).unwrap();
     let lines: Vec<_> = ranked.lines.iter().map(words).collect();
     // a and b cost the same: by name.
     let expected = [
@@ -46,7 +46,7 @@ fn the_dearest_groups_of_each_currency_stay() {
 #[test]
 fn everything_is_in_the_rest_of_nothing() {
     let lines = vec![line("a", None, "1", "EUR"), line("b", None, "2", "USD")];
-    let ranked = Breakdown { lines, without_figure: 0 }.ranked(0).unwrap();
+    let ranked = Breakdown { lines: lines.into(), without_figure: 0 }.ranked(0).unwrap();
     assert!(ranked.lines.is_empty());
     assert_eq!(ranked.other.iter().map(|other| other.groups).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(Breakdown::default().ranked(5).unwrap(), Ranked::default());
@@ -61,7 +61,7 @@ fn sums_are_by_currency_and_date() {
         line("b", first, "4", "USD"),
         line("b", first, "8", "EUR"),
     ];
-    let breakdown = Breakdown { lines, without_figure: 0 };
+    let breakdown = Breakdown { lines: lines.into(), without_figure: 0 };
     let totals: Vec<_> = breakdown.totals().unwrap().iter().map(|money| money.to_string()).collect();
     assert_eq!(totals, ["11 EUR", "4 USD"]);
     let days: Vec<_> =
@@ -78,7 +78,7 @@ fn used(meter: &str, unit: Option<&str>, amount: i64) -> Quantity {
 fn scopes_are_added_up_and_quantities_of_one_meter() {
     let of = |key: &str, quantity: Quantity, usd: Option<i64>| {
         let lines = vec![Line { quantity, usd: usd.map(Decimal::from), ..line(key, None, "1", "EUR") }];
-        Breakdown { lines, without_figure: 1 }
+        Breakdown { lines: lines.into(), without_figure: 1 }
     };
     for (one, other, both) in [
         (used("D2", Some("1 Hour"), 2), used("d2", Some("1 hour"), 3), used("D2", Some("1 Hour"), 5)),

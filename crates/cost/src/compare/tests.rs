@@ -160,7 +160,7 @@ fn compared(meters: [&[(&str, &str, &str, &str)]; 2], groups: [&[(&str, &str)]; 
         date,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
     };
-    let result = |rows: Vec<Row>| Arc::new(QueryResult { rows, ..QueryResult::default() });
+    let result = |rows: Vec<Row>| Arc::new(QueryResult { rows: rows.into(), ..QueryResult::default() });
     let months = [date(2026, 9, 1), date(2026, 10, 1)].into_iter().zip(meters);
     let meters = months.flat_map(|(month, rows)| {
         let row = |&(key, meter, cost, used): &_| row(&[key, meter], cost, Some(used), Some(month));

@@ -117,7 +117,8 @@ mod tests {
     }
 
     fn joined(plan: &ForecastPlan, answers: Vec<Vec<Row>>) -> Result<String, NoForecast> {
-        let result = |rows| Arc::new(QueryResult { rows, pages: 1, ..QueryResult::default() });
+        let result =
+            |rows: Vec<Row>| Arc::new(QueryResult { rows: rows.into(), pages: 1, ..QueryResult::default() });
         let answers: Vec<_> = answers.into_iter().map(result).collect();
         let ahead = plan.join(&answers).unwrap()?;
         let day = |(date, amount): (&Date, &Decimal)| format!("{date}={amount}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::caseless;
+use crate::chunks::Chunks;
 use crate::period::Period;
 use crate::plan::cut::coarser;
 use crate::query::{Filter, Granularity, Grouping, Operation, Query, QueryResult, Row};
@@ -33,7 +34,7 @@ pub fn derive(asked: &Query, answer: &QueryResult, wanted: &Query) -> Option<Que
     }
     let keeps_beside = wanted.beside().is_some();
     let regrouped = !places.iter().copied().eq(0..asked.grouping().len());
-    let mut rows = Vec::new();
+    let mut rows = Chunks::default();
     for row in &answer.rows {
         let counts = |condition: &&Filter| holds(condition, asked.grouping(), row);
         let conditions: Vec<bool> = conditions.iter().map(counts).collect::<Option<_>>()?;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Plan, meter, unit};
-use crate::breakdown::{Breakdown, Cells, Line, Quantity, Rolled, Used, values};
+use crate::breakdown::{Breakdown, Cell, Cells, Keys, Line, Quantity, Rolled, Used, values};
+use crate::chunks::Chunks;
 use crate::error::Error;
 use crate::money::{AmountOverflow, Money};
 use crate::query::{Beside, QueryResult};
@@ -54,21 +55,19 @@ impl Places {
     }
 }
 
-fn lines(cells: Cells, plan: &Plan) -> Result<Vec<Line>, AmountOverflow> {
+fn lines(cells: Cells, plan: &Plan) -> Result<Chunks<Line>, AmountOverflow> {
     let quantity = if plan.wants_quantity() { Quantity::NotAskable } else { Quantity::NotAsked };
     let in_usd = plan.costs.beside() == Some(Beside::Usd);
-    // At once: grown bit by bit, it would be there twice for a while.
-    let mut lines = Vec::with_capacity(cells.len());
-    for (keys, cell) in cells.into_left() {
-        lines.push(Line {
+    let line = |(keys, cell): (Keys, Cell)| {
+        Ok(Line {
             keys,
             date: cell.date,
             cost: Money::new(cell.cost.amount()?, cell.currency),
             quantity: quantity.clone(),
             usd: cell.beside().filter(|_| in_usd).map(|sum| sum.amount()).transpose()?,
-        });
-    }
-    Ok(lines)
+        })
+    };
+    cells.into_left().map(line).collect()
 }
 
 /// Cells of one meter each as lines, which have a quantity where they are of one.
@@ -76,7 +75,7 @@ fn lines_with_quantity(
     cells: &Cells,
     places: &Places,
     usd: Option<&Cells>,
-) -> Result<Vec<Line>, AmountOverflow> {
+) -> Result<Chunks<Line>, AmountOverflow> {
     let mut rolled = Rolled::default();
     for cell in cells.iter() {
         let keys = cells.keys(cell);
@@ -89,7 +88,7 @@ fn lines_with_quantity(
         rolled.add(values(&keys).take(places.shown), cell.date, cost, quantity, None)?;
     }
     let mut lines = rolled.lines()?;
-    for line in &mut lines {
+    for line in lines.iter_mut() {
         // Of a line that is left because something was used, all dollars may have been taken off.
         let sum = usd.and_then(|usd| usd.beside(&values(&line.keys), line.date, line.cost.currency));
         line.usd = sum.map(|sum| sum.amount()).transpose()?;

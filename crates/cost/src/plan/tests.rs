@@ -224,22 +224,23 @@ fn any_question() -> impl Strategy<Value = Question> {
     )
 }
 
+fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<String, Decimal> {
+    lines.into_iter().fold(BTreeMap::new(), |mut sums, line| {
+        *sums.entry(line.cost.currency.to_string()).or_default() += line.cost.amount;
+        sums
+    })
+}
+
 /// Whatever is shown and whatever is left out, it is all there is.
 fn check_sums(breakdown: &Breakdown) {
-    let sum = |lines: &[Line]| -> BTreeMap<String, Decimal> {
-        lines.iter().fold(BTreeMap::new(), |mut sums, line| {
-            *sums.entry(line.cost.currency.to_string()).or_default() += line.cost.amount;
-            sums
-        })
-    };
-    let all = sum(&breakdown.lines);
+    let all = sums(&breakdown.lines);
     let totals = breakdown.totals().unwrap();
     assert_eq!(
         totals.iter().map(|money| (money.currency.to_string(), money.amount)).collect::<BTreeMap<_, _>>(),
         all
     );
     let ranked = breakdown.ranked(2).unwrap();
-    let mut shown = sum(&ranked.lines);
+    let mut shown = sums(&ranked.lines);
     for other in &ranked.other {
         *shown.entry(other.currency.to_string()).or_default() += other.amount;
     }

@@ -70,7 +70,6 @@ fn read_rows(
         return Ok(());
     }
     let layout = Layout::new(columns, query)?;
-    result.rows.reserve(rows.len());
     for row in rows {
         match layout.read(row.as_deref().unwrap_or_default(), known)? {
             Cells::Row(row) => result.rows.push(row),

@@ -60,7 +60,7 @@ mod tests {
         };
         let rows =
             vec![with("a", Some("0.1")), with("a", Some("0.2")), with("b", Some("1")), with("b", None)];
-        let result = QueryResult { rows, ..QueryResult::default() }.summed().unwrap();
+        let result = QueryResult { rows: rows.into(), ..QueryResult::default() }.summed().unwrap();
         let sums: Vec<_> = result.rows.iter().map(|row| row.beside.map(|sum| sum.to_string())).collect();
         assert_eq!(sums, [Some("0.3".to_owned()), None]);
     }
@@ -76,7 +76,7 @@ mod tests {
             row("Ärger", "1", "EUR", None),
             row("ärger", "-1", "EUR", None),
         ];
-        let result = QueryResult { rows, ..QueryResult::default() }.summed().unwrap();
+        let result = QueryResult { rows: rows.into(), ..QueryResult::default() }.summed().unwrap();
         let lines: Vec<_> = result.rows.iter().map(|row| format!("{} {}", row.groups[0], row.cost)).collect();
         assert_eq!(lines, ["Web 1.5 EUR", "web 2 USD", "WEB 3 EUR", "Ärger 0 EUR"]);
     }

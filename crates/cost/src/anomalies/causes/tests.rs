@@ -185,7 +185,7 @@ fn a_price_that_is_one_of_coverage_is_named() {
         (13, other.as_str(), "OnDemand", "6"),
         (20, other.as_str(), "OnDemand", "8"),
     ];
-    let answer = QueryResult { rows: models.map(row).to_vec(), ..QueryResult::default() };
+    let answer = QueryResult { rows: models.map(row).into_iter().collect(), ..QueryResult::default() };
     plan.name(&[Arc::new(answer)], &mut explained).unwrap();
     let of = |place: usize| (explained[0].1[place].kind, explained[0].1[place].coverage);
     assert_eq!(of(0), (CauseKind::Uncovered, Some((Decimal::ONE, Decimal::ZERO))));

@@ -88,7 +88,8 @@ fn months_have_one_point_of_each_kind() {
     let horizon = horizon(date(2026, 7, 1), date(2026, 12, 31), Granularity::Monthly);
     let ahead = azure(&[(date(2026, 11, 1), "306"), (date(2026, 12, 1), "3100")]);
     let mut known = scope(since_september(), Ok(ahead));
-    known.monthly.lines = vec![line(date(2026, 7, 1), "3000", "EUR"), line(date(2026, 8, 1), "3050", "EUR")];
+    known.monthly.lines =
+        vec![line(date(2026, 7, 1), "3000", "EUR"), line(date(2026, 8, 1), "3050", "EUR")].into();
     let foreseen = one(&horizon, &[known]);
     let word = |point: &Point| format!("{}{:?}={}", point.date.month(), point.kind, point.amount);
     let words: Vec<_> = foreseen.points.iter().map(word).collect();

@@ -61,7 +61,7 @@ fn a_finer_answer_serves_coarser_questions() {
     ] {
         // With a row, for conditions are looked at where there is one.
         let rows = vec![Row { groups: vec!["a".to_owned(); asked.grouping().len()].into(), ..row() }];
-        let answer = QueryResult { rows, ..QueryResult::default() };
+        let answer = QueryResult { rows: rows.into(), ..QueryResult::default() };
         assert_eq!(derive(&asked, &answer, &wanted), None, "{asked:?} {wanted:?}");
     }
 }

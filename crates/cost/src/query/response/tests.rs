@@ -30,7 +30,8 @@ fn answer(body: &[u8]) -> Answer {
 fn read(body: &[u8], query: QueryBuilder) -> Result<Vec<Row>, Error> {
     let mut result = QueryResult::default();
     let mut known = KnownGroups::default();
-    read_page(&answer(body), &query.build().unwrap(), &mut known, &mut result).map(|_| result.rows)
+    read_page(&answer(body), &query.build().unwrap(), &mut known, &mut result)?;
+    Ok(result.rows.into_iter().collect())
 }
 
 /// An example file, with the body's raw text: parsing it and writing it again would round the numbers.

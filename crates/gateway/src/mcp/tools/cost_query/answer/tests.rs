@@ -27,7 +27,7 @@ fn answered(arguments: Value, lines: Vec<Line>, partial: Vec<Partial>) -> (Strin
         scopes: vec!["/subscriptions/10000000-0000-4000-8000-000000000001".to_owned()],
         notes: Vec::new(),
         days,
-        costs: Breakdown::merged([Breakdown { lines, without_figure: 0 }]).unwrap(),
+        costs: Breakdown::merged([Breakdown { lines: lines.into(), without_figure: 0 }]).unwrap(),
         complete_until: date(2026, 11, 25),
         partial,
         azure: AzureUse { calls: 1, query_units: 1, cached: false, as_of: None },
@@ -160,7 +160,7 @@ fn parts(arguments: &Value, lines: &[Line], partial: &[Partial]) -> Vec<Value> {
 /// The text lists the groups one after the other until the next would not fit in.
 fn groups_are_listed(arguments: &Value, lines: &[Line], partial: &[Partial]) {
     let input: QueryInput = serde_json::from_value(arguments.clone()).unwrap();
-    let costs = Breakdown::merged([Breakdown { lines: lines.to_vec(), without_figure: 0 }]).unwrap();
+    let costs = Breakdown::merged([Breakdown { lines: lines.to_vec().into(), without_figure: 0 }]).unwrap();
     let (totals, window) =
         (costs.totals().unwrap(), Window::of(&costs, input.skip_groups, input.top).ok().unwrap());
     let period = input.when.days(TODAY).ok().unwrap().period;
@@ -222,7 +222,7 @@ proptest! {
             groups_are_listed(&arguments, &lines, &partial);
         }
         let parts = parts(&arguments, &lines, &partial);
-        let costs = Breakdown::merged([Breakdown { lines, without_figure: 0 }]).unwrap();
+        let costs = Breakdown::merged([Breakdown { lines: lines.into(), without_figure: 0 }]).unwrap();
         for total in parts[0]["totals"].as_array().unwrap() {
             let currency = &total["currency"];
             let other = sum(parts[0]["other"].as_array().unwrap().iter(), currency);
