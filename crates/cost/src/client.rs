@@ -19,12 +19,12 @@ use uuid::Uuid;
 pub(crate) use answer::Answer;
 pub(crate) use download::{Download, Resume};
 pub(crate) use exchange::Deadline;
-pub use settings::Settings;
+pub use settings::{ReportBounds, Settings};
 
 use crate::error::Error;
 use crate::error::from_answer;
-use crate::export::Encoders;
 use crate::links::{self, BlobHost};
+use crate::turns::Turns;
 use crate::usage::Usage;
 use exchange::{Partial, Target};
 use traced::Place;
@@ -58,7 +58,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     observer: Observer,
-    encoders: Encoders,
+    turns: Turns,
 }
 
 impl Client {
@@ -70,8 +70,8 @@ impl Client {
     pub fn new(http: reqwest::Client, arm: Url, blob_hosts: Vec<String>) -> Self {
         let blob_hosts = blob_hosts.into_iter().map(|pattern| BlobHost::new(&pattern)).collect();
         let (settings, clock, observer) = (Settings::default(), Clock::default(), Observer::default());
-        let encoders = Encoders::default();
-        let inner = Inner { http, arm, blob_hosts, settings, clock, observer, encoders };
+        let turns = Turns::default();
+        let inner = Inner { http, arm, blob_hosts, settings, clock, observer, turns };
         Self { inner: Arc::new(inner), usage: Usage::default() }
     }
 
@@ -118,8 +118,8 @@ impl Client {
     }
 
     /// Who may encode: one count for all clones.
-    pub(crate) fn encoders(&self) -> Encoders {
-        self.inner.encoders.clone()
+    pub(crate) fn turns(&self) -> Turns {
+        self.inner.turns.clone()
     }
 
     /// The time a call that starts now may take.

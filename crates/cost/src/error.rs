@@ -49,6 +49,9 @@ pub enum Error {
     /// Cost Management does not cover this type of subscription.
     #[error("the subscription's type is not supported ({0})")]
     SubscriptionTypeNotSupported(Box<AzureError>),
+    /// Azure builds no report of this offer.
+    #[error("azure builds no report of the offer ({0})")]
+    NoReportOfOffer(Box<AzureError>),
     /// Cost Management has nothing about this subscription yet: it is new.
     #[error("cost management has no data of the subscription yet ({0})")]
     NoDataYet(Box<AzureError>),
@@ -124,6 +127,22 @@ pub enum Error {
     DamagedReport {
         /// What is wrong with it.
         what: &'static str,
+    },
+    /// There is no such column. The names are the caller's and Azure's, and not for a log.
+    #[error("the report has no such column")]
+    UnknownColumn {
+        /// The name that was asked for.
+        name: String,
+        /// The names that are most like it.
+        near: Vec<String>,
+    },
+    /// A value that the form of the file cannot hold as it is. It is never rounded.
+    #[error("the value of a column in row {row} does not fit")]
+    InexactValue {
+        /// The column.
+        column: String,
+        /// The row, counted from 1 behind the header.
+        row: u64,
     },
     /// The file that an export is written into takes no more.
     #[error("the export cannot be written: {0}")]
@@ -204,13 +223,14 @@ impl Error {
     /// The error's stable name: the same in logs, metrics and answers.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidQuery(_) | Self::QueryRefused(_) => "invalid_query",
+            Self::InvalidQuery(_) | Self::QueryRefused(_) | Self::UnknownColumn { .. } => "invalid_query",
             Self::NoAccess(_) => "no_access",
             Self::SubscriptionNotFound(_) => "subscription_not_found",
             Self::ResourceGroupNotFound(_) => "resource_group_not_found",
             Self::NotFound(_) => "not_found",
             Self::CostDataDisabled(_) => "cost_data_disabled",
             Self::SubscriptionTypeNotSupported(_) => "subscription_type_not_supported",
+            Self::NoReportOfOffer(_) => "no_report_of_offer",
             Self::NoDataYet(_) => "no_data_yet",
             Self::ProviderNotRegistered(_) => "provider_not_registered",
             Self::SubscriptionDisabled(_) => "subscription_disabled",
@@ -225,6 +245,7 @@ impl Error {
             Self::ReportNotReady { .. } => "report_not_ready",
             Self::ReportLinkExpired(_) => "report_link_expired",
             Self::DamagedReport { .. } => "report_damaged",
+            Self::InexactValue { .. } => "export_value",
             Self::Unwritable(_) | Self::WriterEnded => "export_unwritable",
             Self::TooLarge { .. }
             | Self::ReportTooLarge { .. }
@@ -265,6 +286,7 @@ impl Error {
             | Self::NotFound(azure)
             | Self::CostDataDisabled(azure)
             | Self::SubscriptionTypeNotSupported(azure)
+            | Self::NoReportOfOffer(azure)
             | Self::NoDataYet(azure)
             | Self::ProviderNotRegistered(azure)
             | Self::SubscriptionDisabled(azure)

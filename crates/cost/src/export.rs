@@ -19,10 +19,7 @@ pub use door::ExportDoor;
 pub use format::Format;
 pub use plan::ExportPlan;
 pub use progress::{ExportProgress, ExportSnapshot};
-pub use settings::ReportBounds;
-pub use table::{Cell, Column, Kind};
 
-pub(crate) use encoders::Encoders;
 pub(crate) use manifest::{Manifest, Report};
 
 use crate::client::Client;
@@ -31,21 +28,28 @@ use door::Fault;
 use files::Files;
 use pipe::Pipe;
 
+mod date;
+mod decimal;
+mod delimited;
 mod door;
-mod encoders;
+mod encoder;
 mod files;
 mod format;
 mod intake;
 mod join;
+mod jsonl;
+mod kinds;
 mod manifest;
 mod order;
 mod output;
+mod parquet;
 mod pipe;
 mod plan;
 mod progress;
 mod records;
-mod settings;
-mod table;
+mod rows;
+mod selection;
+mod sheet;
 mod thread;
 mod verbatim;
 
@@ -103,7 +107,7 @@ impl Client {
 impl<D: ExportDoor> Run<'_, D> {
     /// Reads and writes at the same time. Where writing fails, reading is told only that it did.
     async fn all<W: Write + Send + 'static>(&self, sink: W) -> Result<(Exported, W), Fault<D::Refused>> {
-        let (pipe, inlet) = pipe::pipe(self.client.encoders());
+        let (pipe, inlet) = pipe::pipe(self.client.turns());
         let (tell, told) = oneshot::channel();
         let (plan, progress) = (self.plan.clone(), Arc::clone(self.progress));
         thread::start(move || {
@@ -136,3 +140,6 @@ impl<D: ExportDoor> Run<'_, D> {
         Ok(pipe.end().await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

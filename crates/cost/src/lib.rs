@@ -14,6 +14,7 @@
 //! | `budgets` | budgets, what was spent of them by now, and when they will be used up |
 //! | `details` | the cost details report: start, poll, download, join |
 //! | `export` | the raw costs at any size, from Azure's reports into a file |
+//! | `table`, `turns` | what such a file is made of; how many are encoded at a time |
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
@@ -60,7 +61,7 @@ pub use budgets::{
 };
 pub use by_service::{CostByService, ServiceCost};
 pub use chunks::Chunks;
-pub use client::{Client, Sent, Settings};
+pub use client::{Client, ReportBounds, Sent, Settings};
 pub use commitments::{
     BenefitDay, BenefitUse, CommitmentKind, Committed, CommittedFigures, ListPages, Listing, Lot,
     Recommendation, benefit_uses, commitment_question, committed, unused_question,
@@ -72,10 +73,7 @@ pub use compare::{
 pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
-pub use export::{
-    Cell, Column, ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format,
-    Kind as ColumnKind, ReportBounds,
-};
+pub use export::{ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format};
 pub use forecast::{
     Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,
 };
@@ -94,6 +92,7 @@ pub use quota::{Quota, UnitsLeft, Waits};
 pub use scope::{BillingId, BillingPart, ManagementGroupId, ResourceGroupName, Scope, SubscriptionId};
 pub use series::{Day, Series, Weekly, mad, median, quantile};
 pub use subscriptions::{NameSearch, Subscription, SubscriptionState};
+pub use table::{Cell, Column, Kind as ColumnKind};
 pub use units::{counts_tokens, millions_of_tokens};
 pub use usage::Usage;
 
@@ -134,5 +133,7 @@ mod retry;
 mod scope;
 mod series;
 mod subscriptions;
+mod table;
+mod turns;
 mod units;
 mod usage;

@@ -45,6 +45,8 @@ pub const SPAN_COST_SUBSCRIPTIONS: &str = "cost.subscriptions";
 pub const SPAN_COST_REQUEST: &str = "cost.request";
 /// Span: one cost details report, from request to download (client).
 pub const SPAN_COST_DETAILS: &str = "cost.details";
+/// Span: one export, from the first report to the last byte of its file (client).
+pub const SPAN_COST_EXPORT: &str = "cost.export";
 
 // === Log records ===
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::export::ReportBounds;
-
 /// The bounds of every call.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -40,6 +38,27 @@ impl Default for Settings {
             unavailable_wait: Duration::from_secs(1),
             broken_pause: Duration::from_millis(250),
             reports: ReportBounds::default(),
+        }
+    }
+}
+
+/// The bounds of waiting for a report.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportBounds {
+    /// How often one report is asked for while it is built. 360: six hours at Azure's own pace.
+    pub most_polls: u32,
+    /// The shortest pause between two polls, whatever Azure asks for. 1 s.
+    pub shortest_pause: Duration,
+    /// The longest pause between two polls, also where Azure asks for more. 10 min; it asks for one.
+    pub longest_pause: Duration,
+}
+
+impl Default for ReportBounds {
+    fn default() -> Self {
+        Self {
+            most_polls: 360,
+            shortest_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(600),
         }
     }
 }

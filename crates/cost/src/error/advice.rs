@@ -2,6 +2,10 @@
 
 use super::meanings::Advice;
 use super::{AzureError, Error, seconds};
+use crate::foreign::visible;
+
+/// The most characters of a column's name that are told.
+const MOST_NAME: usize = 80;
 
 impl Error {
     /// What happened and what to do next, for the person who asked.
@@ -23,6 +27,17 @@ impl Error {
     fn counted(&self) -> Option<String> {
         Some(match self {
             Self::InvalidQuery(reason) => format!("Azure was not asked: {reason}."),
+            Self::UnknownColumn { name, near } => format!(
+                "The report has no column `{}`; near it are: {}.",
+                visible(name, MOST_NAME),
+                near.iter().map(|name| visible(name, MOST_NAME)).collect::<Vec<_>>().join(", ")
+            ),
+            Self::InexactValue { column, row } => format!(
+                "The value of {} in row {row} of Azure's report cannot be written exactly: numbers have up to 14 digits before \
+                 and 24 behind the point. None of it was kept. Ask for csv, which has every cell as Azure wrote it, or leave \
+                 that column out with `columns`.",
+                visible(column, MOST_NAME)
+            ),
             Self::TooLarge { limit, .. } => {
                 format!("The answer is larger than {limit} bytes. Ask for a shorter period.")
             }

@@ -9,26 +9,77 @@ use super::output::Output;
 use super::pipe::Inlet;
 use super::plan::ExportPlan;
 use super::progress::ExportProgress;
-use super::records::{Header, Records};
+use super::records::{Header, Records, Row};
+use super::sheet::Sheet;
 use super::verbatim::Verbatim;
 use crate::error::Error;
 
 /// Writes all files that come into the sink, and gives it back with the count of rows.
-pub(super) fn write<W: Write>(
+pub(super) fn write<W: Write + Send>(
     plan: &ExportPlan,
     mut inlet: Inlet,
     sink: W,
     progress: &Arc<ExportProgress>,
 ) -> Result<(u64, W), Error> {
-    if !plan.is_verbatim() {
-        return Err(Error::unexpected("a form of export that is not written yet"));
-    }
-    let mut body = Verbatim::new(Output::new(sink, plan.format == Format::CsvGz));
+    let mut body = Body::new(plan, sink);
     let mut joined = Joined { records: Records::new(), first: None, rows: 0, progress };
     while inlet.next_file().map_err(unreadable)?.is_some() {
         joined.file(&mut inlet, &mut body)?;
     }
     Ok((joined.rows, body.finish()?))
+}
+
+/// What is written.
+enum Body<'a, W: Write> {
+    /// Azure's lines as they are. They are read all the same: what is damaged must be found.
+    Verbatim(Verbatim<W>),
+    /// Rows.
+    Sheet(Sheet<'a, W>),
+}
+
+impl<'a, W: Write + Send + 'a> Body<'a, W> {
+    fn new(plan: &'a ExportPlan, sink: W) -> Self {
+        if plan.is_verbatim() {
+            Self::Verbatim(Verbatim::new(Output::new(sink, plan.format == Format::CsvGz)))
+        } else {
+            Self::Sheet(Sheet::new(plan, sink))
+        }
+    }
+
+    fn header(&mut self, header: &Header, marked: bool) -> Result<(), Error> {
+        match self {
+            Self::Verbatim(body) => body.header(header, marked),
+            Self::Sheet(body) => body.header(header, marked),
+        }
+    }
+
+    fn begin_lines(&mut self) {
+        if let Self::Verbatim(body) = self {
+            body.begin_lines();
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Verbatim(body) => body.lines(bytes),
+            Self::Sheet(_) => Ok(()),
+        }
+    }
+
+    /// A line; whether it is a row of the file.
+    fn line(&mut self, row: Row<'_>) -> Result<bool, Error> {
+        match self {
+            Self::Verbatim(_) => Ok(true),
+            Self::Sheet(body) => body.line(row),
+        }
+    }
+
+    fn finish(self) -> Result<W, Error> {
+        match self {
+            Self::Verbatim(body) => body.finish(),
+            Self::Sheet(body) => body.finish(),
+        }
+    }
 }
 
 /// What is known of the files so far.
@@ -43,7 +94,11 @@ impl Joined<'_> {
     /// Adds a file. Its header must be that of the first, upper and lower case aside: columns that differ cannot be put below
     /// each other. Some of Azure's exporters begin a file with a byte order mark, and the first charge with another, which
     /// would be a part of its first cell: <https://github.com/Azure/azure-sdk-for-net/issues/34129>.
-    fn file<W: Write>(&mut self, inlet: &mut Inlet, body: &mut Verbatim<W>) -> Result<(), Error> {
+    fn file<'a, W: Write + Send + 'a>(
+        &mut self,
+        inlet: &mut Inlet,
+        body: &mut Body<'a, W>,
+    ) -> Result<(), Error> {
         let file = unpacked(inlet).map_err(unreadable)?;
         let (marked, mut file) = unmarked(file).map_err(unreadable)?;
         let Some(header) = self.records.header(&mut *file)? else { return Ok(()) };
@@ -58,12 +113,15 @@ impl Joined<'_> {
         }
         body.begin_lines();
         let (_, mut lines) = unmarked(file).map_err(unreadable)?;
-        while self.records.next(&mut *lines, &mut |raw| body.lines(raw))? {
-            if self.records.row()?.len() != cells {
+        while self.records.next(&mut *lines, &mut |raw| body.bytes(raw))? {
+            let row = self.records.row()?;
+            if row.len() != cells {
                 return Err(Error::DamagedReport { what: "a line has more or fewer cells than the header" });
             }
-            self.rows += 1;
-            self.progress.row();
+            if body.line(row)? {
+                self.rows += 1;
+                self.progress.row();
+            }
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc;
 
 use super::door::Stopped;
-use super::encoders::{Encoders, Turn};
 use crate::query::Metric;
+use crate::turns::{Turn, Turns};
 
 /// How many pieces wait. A piece is what one read of a connection brought, up to some hundred kilobytes.
 const MOST_WAITING: usize = 4;
@@ -31,13 +31,13 @@ pub(super) struct Inlet {
     current: Bytes,
     /// What ended the file.
     next: Option<Piece>,
-    encoders: Encoders,
+    turns: Turns,
     turn: Option<Turn>,
 }
 
-pub(super) fn pipe(encoders: Encoders) -> (Pipe, Inlet) {
+pub(super) fn pipe(turns: Turns) -> (Pipe, Inlet) {
     let (sender, pieces) = mpsc::channel(MOST_WAITING);
-    (Pipe(sender), Inlet { pieces, current: Bytes::new(), next: None, encoders, turn: None })
+    (Pipe(sender), Inlet { pieces, current: Bytes::new(), next: None, turns, turn: None })
 }
 
 impl Pipe {
@@ -78,7 +78,7 @@ impl Inlet {
     fn receive(&mut self) -> io::Result<Piece> {
         self.turn = None;
         let piece = self.pieces.blocking_recv();
-        self.turn = Some(self.encoders.turn());
+        self.turn = Some(self.turns.turn());
         piece.ok_or_else(|| io::ErrorKind::ConnectionAborted.into())
     }
 }

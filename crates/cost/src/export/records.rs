@@ -143,9 +143,9 @@ impl<'a> Row<'a> {
 }
 
 impl Header {
-    /// How its line ends, and so the file's lines.
+    /// How its line ends, and so the file's lines: as Azure ends them, unless it ends otherwise.
     pub(super) fn line_end(&self) -> &'static [u8] {
-        if self.bytes.ends_with(b"\r\n") { b"\r\n" } else { b"\n" }
+        if self.bytes.ends_with(b"\n") && !self.bytes.ends_with(b"\r\n") { b"\n" } else { b"\r\n" }
     }
 
     /// <https://github.com/finopsfoundation/focus_converters/issues/331>: agreements write one header in two cases.

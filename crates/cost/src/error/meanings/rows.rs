@@ -13,7 +13,7 @@ pub(super) static ROWS: &[Row] = &[
     // By message.
     Row::says(
         &["unsupported request. offer type"],
-        Error::SubscriptionTypeNotSupported,
+        Error::NoReportOfOffer,
         NO_DETAILS,
         "https://github.com/microsoft/finops-toolkit/issues/1005",
     ),
@@ -168,7 +168,7 @@ const PORTAL_ONLY: Advice = Advice {
 const NO_DETAILS: Advice = Advice {
     happened: "Azure builds cost details for Enterprise and Customer Agreements only, not for the offer behind this \
                subscription.",
-    next: "Ask for sums instead, such as costs by service: the offer may have those.",
+    next: "Ask cost_query for sums: Azure gives the details of this offer by exports into a storage account only.",
 };
 const NEW: Advice = Advice {
     happened: "The subscription is there, but Cost Management has no data of it yet.",

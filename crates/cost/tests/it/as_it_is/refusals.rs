@@ -62,7 +62,7 @@ async fn an_offer_that_is_not_covered() {
         ("AIRS", said(404, "NotFound", "Given subscription S doesn't have valid WebDirect/AIRS offer type."), CODE, &["offer"], NOT),
         ("subscription(s)", said(404, "NotFound", "Cost management data is not supported for subscription(s) S"), CODE, &["offer"], NOT),
         ("provider", said(403, "DisallowedProvider", "The operation is not permitted for namespace 'Microsoft.CostManagement'. List of permitted provider namespaces is 'x'."), CODE, &["offer"], NOT),
-        ("WebDirect", said(422, "422", "Unsupported request. offer type: WebDirect is not supported"), CODE, &["cost details"], NOT),
+        ("WebDirect", said(422, "422", "Unsupported request. offer type: WebDirect is not supported"), "no_report_of_offer", &["cost details", "cost_query", "exports"], NOT),
         ("a management group", said(400, "BadRequest", "Management group MyMgId does not have any valid subscriptions. (Request ID: 1)"), CODE, &["management group", "billing account"], NOT),
         ("a real mistake", said(400, "BadRequest", "Invalid query definition: Missing dataset granularity"), "invalid_query", &[], &["offer"]),
         ("a real 404", said(404, "NotFound", "Nothing here"), "not_found", &[], &["offer"]),

@@ -102,8 +102,8 @@ async fn an_offer_without_reports_is_told() {
     let body = json!({"error": {"code": "422", "message": message}});
     let (result, _) = dance(|_| vec![status(422).set_body_json(body)]).await;
     let error = result.unwrap_err();
-    assert_eq!(error.code(), "subscription_type_not_supported");
-    assert!(error.detail().contains("sums"), "{}", error.detail());
+    assert_eq!(error.code(), "no_report_of_offer");
+    assert!(error.detail().contains("cost_query"), "{}", error.detail());
     let (result, _) = dance(|_| vec![refusal(413, "413")]).await;
     assert_eq!(result.unwrap_err().code(), "too_large");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Gives exports their turns at the processors, in the order they come. Cheap to clone; all clones count together.
 #[derive(Clone)]
-pub(crate) struct Encoders(Arc<Desk>);
+pub(crate) struct Turns(Arc<Desk>);
 
 struct Desk {
     numbers: Mutex<Numbers>,
@@ -19,9 +19,9 @@ struct Numbers {
 }
 
 /// A turn, until it is dropped.
-pub(super) struct Turn(Arc<Desk>);
+pub(crate) struct Turn(Arc<Desk>);
 
-impl Encoders {
+impl Turns {
     /// So many at a time, at least one.
     fn new(most: usize) -> Self {
         let numbers = Mutex::new(Numbers { drawn: 0, called: most.max(1) as u64 });
@@ -29,7 +29,7 @@ impl Encoders {
     }
 
     /// Waits for a turn. Whoever has one gives it back before waiting for anything but the sink.
-    pub(super) fn turn(&self) -> Turn {
+    pub(crate) fn turn(&self) -> Turn {
         let mut numbers = self.0.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let own = numbers.drawn;
         numbers.drawn += 1;
@@ -38,16 +38,16 @@ impl Encoders {
     }
 }
 
-impl Default for Encoders {
+impl Default for Turns {
     /// Half of the processors.
     fn default() -> Self {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from) / 2)
     }
 }
 
-impl fmt::Debug for Encoders {
+impl fmt::Debug for Turns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Encoders")
+        f.write_str("Turns")
     }
 }
 
