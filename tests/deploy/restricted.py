@@ -24,6 +24,9 @@ POD = {
     "no token of Kubernetes": lambda pod: pod["automountServiceAccountToken"] is False,
     "time to end": lambda pod: pod["terminationGracePeriodSeconds"] >= delay_and_drain(pod),
     "spread": lambda pod: pod["topologySpreadConstraints"],
+    "nothing mounted that can be written but room of the pod's own, with a limit": lambda pod: all(
+        mount.get("readOnly") or mount["name"] in rooms(pod) for one in pod["containers"] for mount in one.get("volumeMounts", [])
+    ),
 }
 CONTAINER = {
     "no more rights than it has": lambda one: one["securityContext"]["allowPrivilegeEscalation"] is False,
@@ -41,7 +44,6 @@ CONTAINER = {
     "processor asked for": lambda one: one["resources"]["requests"]["cpu"],
     "memory limited": lambda one: one["resources"]["limits"]["memory"],
     "three probes": lambda one: all(f"{kind}Probe" in one for kind in ("startup", "liveness", "readiness")),
-    "nothing mounted that can be written": lambda one: all(mount["readOnly"] for mount in one.get("volumeMounts", [])),
 }
 
 # What each rule is there for: a change that it must find. The path goes through the pod; 0 is the container.
@@ -68,7 +70,9 @@ TAMPERED = {
     "processor asked for": (["containers", 0, "resources"], {"requests": {}, "limits": {"memory": "1Gi"}}),
     "memory limited": (["containers", 0, "resources"], {"requests": {"cpu": 1}, "limits": {}}),
     "three probes": (["containers", 0, "livenessProbe"], None),
-    "nothing mounted that can be written": (["containers", 0, "volumeMounts"], [{"readOnly": False}]),
+    "nothing mounted that can be written but room of the pod's own, with a limit": (
+        ["containers", 0, "volumeMounts"], [{"name": "x", "readOnly": False}]
+    ),
 }
 RIGHT = {
     "automountServiceAccountToken": False,
@@ -85,6 +89,11 @@ RIGHT = {
         "startupProbe": {}, "livenessProbe": {}, "readinessProbe": {},
     }],
 }
+
+
+def rooms(pod):
+    """Volumes that are empty directories with a limit."""
+    return {volume["name"] for volume in pod.get("volumes", []) if volume.get("emptyDir", {}).get("sizeLimit")}
 
 
 def asked(container):

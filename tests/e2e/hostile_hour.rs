@@ -132,9 +132,12 @@ fn given(what: Given) -> Vec<String> {
         Given::Host => &["localhost", "127.0.0.1"],
         Given::Resource => &["arm", "graph"],
         Given::Client | Given::Role => &[],
-        Given::Route => {
-            &["/mcp", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
-        }
+        Given::Route => &[
+            "/mcp",
+            "/exports/{id}",
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/mcp",
+        ],
         Given::Scope => &["cost.read", "cost.export"],
         Given::Tool => &[
             "list_subscriptions",

@@ -8,7 +8,7 @@ use clap::Parser;
 use e2e::{BUILT_IN_POLICY, Caller, ShiftedClock, Stack};
 use emulator::DEV_SUBSCRIPTION;
 use gateway::config::{Args, Config};
-use gateway::server::METHODS;
+use gateway::server::{METHODS, Shared, cost_tools, router};
 use identity::clock::SharedClock;
 use serde_json::json;
 use telemetry::Metrics;
@@ -28,9 +28,8 @@ async fn gateway(stack: &Stack, folder: &tempfile::TempDir, of_guard: &str, of_t
     let (outer, inner) = (config("guard.toml", of_guard), config("tools.toml", of_tools));
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").unwrap();
-    let validator = gateway::server::validator(&outer, Arc::clone(&clock)).unwrap();
-    let tools = gateway::server::cost_tools(&inner, &clock, &metrics, &Audit::off()).unwrap();
-    let router = gateway::server::router(&outer, &validator, &clock, &metrics, &Audit::off(), tools, METHODS);
+    let shared = Shared::new(&outer, &clock, &metrics, &Audit::off()).unwrap();
+    let router = router(&outer, &shared, cost_tools(&inner, &shared), METHODS);
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     Caller::new(url)

@@ -21,6 +21,7 @@ use clap::Parser;
 use emulator::{Emulator, TokenSpec};
 use gateway::config::{Args, Config};
 use gateway::policy::{Policies, Policy};
+use gateway::server::Shared;
 use identity::clock::SharedClock;
 use telemetry::Metrics;
 use telemetry::testing::Captured;
@@ -136,14 +137,6 @@ fn policy() -> Policy {
 fn router(config: &Config) -> axum::Router {
     let clock: SharedClock = Arc::new(ShiftedClock::default());
     let metrics = Metrics::new("gateway").expect("metrics");
-    let validator = gateway::server::validator(config, Arc::clone(&clock)).expect("the audiences are usable");
-    gateway::server::router(
-        config,
-        &validator,
-        &clock,
-        &metrics,
-        &Audit::off(),
-        Fixtures::new(),
-        fixtures::METHODS,
-    )
+    let shared = Shared::new(config, &clock, &metrics, &Audit::off()).expect("settings that work");
+    gateway::server::router(config, &shared, Fixtures::new(), fixtures::METHODS)
 }

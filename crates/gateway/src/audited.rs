@@ -5,7 +5,7 @@
 //! is over their limit or sends what is no call.
 
 use audit::{Audit, Call, Outcome, Person};
-use identity::Principal;
+use identity::{ObjectId, Principal, TenantId};
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 
@@ -29,6 +29,12 @@ pub(crate) fn call(
     let subscription = argument("subscription").or_else(of_scopes).and_then(Value::as_str);
     // By name it would say what somebody called it.
     by(method, principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
+}
+
+/// What is done in the name of a person who need not be there, for its decision.
+pub(crate) fn of_person(method: &'static str, (tenant, oid): (TenantId, ObjectId), tool: &str) -> Call {
+    let person = Person { tenant: *tenant.as_uuid(), oid: *oid.as_uuid(), client: None };
+    Call::new(method).by(person).tool(tool).trace(telemetry::trace_id().as_deref())
 }
 
 /// How a call ended: its code, the length of the answer and of the longest list in it, and the ids that Azure gave its
@@ -58,12 +64,23 @@ pub(crate) fn turned_away(audit: &Audit, refusal: &Refusal) {
 
 /// Records a refusal of somebody whose requests are counted, or counts one of anybody else.
 pub(crate) fn refused(audit: &Audit, who: Option<&Principal>, tool: Option<&str>, refusal: &Refusal) {
+    refused_as(TOOL_CALL, audit, who, tool, refusal);
+}
+
+/// The same, of what is no call of a tool.
+pub(crate) fn refused_as(
+    method: &'static str,
+    audit: &Audit,
+    who: Option<&Principal>,
+    tool: Option<&str>,
+    refusal: &Refusal,
+) {
     match (who, refusal) {
         (None, _) | (_, Refusal::RateLimited { .. } | Refusal::Request(_)) => {
             audit.counted(&cause(refusal), None);
         }
         (Some(principal), _) => {
-            let call = by(TOOL_CALL, principal);
+            let call = by(method, principal);
             audit.refused(tool.map_or(call.clone(), |tool| call.tool(tool)), &refusal.code());
         }
     }

@@ -8,38 +8,51 @@
 //! | `draft` | an export while it is written |
 //! | `shelf` | what exports there are, and whose |
 //! | `fault` | why an export is not kept |
+//! | `door` | `GET /exports/{id}`: who is let in, and in which order that is asked |
+//! | `conditions`, `answer`, `sending` | which bytes, under which fields, and how they get there |
+//! | `links` | links that work once |
 //!
 //! This module must not know where costs come from, nor how they are written down.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::{self, SecureRandom as _};
 use identity::clock::SharedClock;
 use jiff::Timestamp;
+use opentelemetry::metrics::Meter;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::id::Maker;
+use self::links::Links;
+use self::metrics::Instruments;
 use self::place::Place;
 use self::sealed::{Room, Sealed};
 use self::shelf::{Export, Shelf};
 use crate::engine::Person;
 
+pub(crate) use door::{Vouch, routes};
 pub(crate) use draft::Draft;
 pub(crate) use fault::ExportFault;
 pub(crate) use id::ExportId;
 pub use place::PlaceError;
+pub(crate) use sending::LONGEST;
 pub use settings::{ExportArgs, ExportSettings};
 
+mod answer;
+mod conditions;
+mod door;
 mod draft;
 mod fault;
 mod id;
+mod links;
+mod metrics;
 mod place;
 mod seal;
 mod sealed;
+mod sending;
 mod settings;
 mod shelf;
 #[cfg(test)]
@@ -58,7 +71,9 @@ struct Store {
     place: Arc<Place>,
     room: Arc<Room>,
     shelf: Shelf,
+    links: Links,
     clock: SharedClock,
+    instruments: Instruments,
     /// Where exports are fetched, without a slash at the end.
     url: String,
 }
@@ -96,11 +111,22 @@ impl Exports {
         settings: ExportSettings,
         url: String,
         clock: SharedClock,
+        meter: &Meter,
     ) -> Result<Self, PlaceError> {
-        let place = Arc::new(Place::open(settings.dir.as_deref().map(Path::new))?);
-        let maker = Maker::new().ok_or(PlaceError::NoRandomness)?;
-        let room = Arc::new(Room::new(settings.bytes));
-        Ok(Self(Arc::new(Store { settings, maker, place, room, shelf: Shelf::default(), clock, url })))
+        let store = Store {
+            place: Arc::new(Place::open(settings.dir.as_deref())?),
+            maker: Maker::new().ok_or(PlaceError::NoRandomness)?,
+            room: Arc::new(Room::new(settings.bytes)),
+            shelf: Shelf::default(),
+            links: Links::default(),
+            instruments: Instruments::new(meter),
+            settings,
+            clock,
+            url,
+        };
+        let exports = Self(Arc::new(store));
+        exports.observe(meter);
+        Ok(exports)
     }
 
     /// The settings in force.
@@ -129,8 +155,9 @@ impl Exports {
     pub(crate) fn begin(&self, person: &Person, id: ExportId) -> Result<Draft, ExportFault> {
         let Store { settings, shelf, room, place, .. } = &*self.0;
         self.sweep();
-        let seat = shelf.seat(*person, id, settings.count, self.now())?;
-        let sealed = Sealed::create(id, room, place)?;
+        let seat = shelf.seat(*person, id, settings.count, self.now());
+        let begun = seat.and_then(|seat| Ok((seat, Sealed::create(id, room, place)?)));
+        let (seat, sealed) = begun.map_err(|fault| self.told(fault))?;
         Ok(Draft::new(self.clone(), seat, sealed))
     }
 
@@ -161,6 +188,14 @@ impl Exports {
             whole.extend_from_slice(&chunk.map_err(|error| sealed::failed(&error))?);
         }
         Ok(whole)
+    }
+
+    /// A link to an export of this person that works once, for whoever has it; `None` where there are no links, or no such
+    /// export.
+    pub(crate) fn link(&self, person: &Person, id: ExportId) -> Option<String> {
+        let life = self.0.settings.link?;
+        let secret = self.0.links.make(self.find(person, id)?.id, self.now(), life)?;
+        Some(format!("{}?once={secret}", self.url(id)))
     }
 
     /// Where an export is fetched.
@@ -198,8 +233,24 @@ impl Exports {
     }
 
     fn export(&self, person: &Person, id: ExportId) -> Option<Arc<Export>> {
-        let export = self.0.shelf.get(id)?;
-        (export.person == *person && export.kept.expires_at > self.now()).then_some(export)
+        self.ready(id).filter(|export| export.person == *person)
+    }
+
+    /// An export that is ready and not over, whoever asks.
+    fn ready(&self, id: ExportId) -> Option<Arc<Export>> {
+        self.0.shelf.get(id).filter(|export| export.kept.expires_at > self.now())
+    }
+
+    fn link_works(&self, id: ExportId, secret: &str) -> bool {
+        self.0.links.works(id, secret, self.now())
+    }
+
+    fn take_link(&self, id: ExportId, secret: &str) -> bool {
+        self.0.links.take(id, secret, self.now())
+    }
+
+    fn instruments(&self) -> Instruments {
+        self.0.instruments.clone()
     }
 
     fn now(&self) -> Timestamp {
@@ -211,8 +262,9 @@ impl Exports {
         self.now().saturating_add(self.0.settings.ttl).unwrap_or(Timestamp::MAX)
     }
 
-    /// A fault with what is known of when to come back.
+    /// Counts a fault, and adds what is known of when to come back.
     fn told(&self, fault: ExportFault) -> ExportFault {
+        self.0.instruments.refused(fault.code());
         match fault {
             ExportFault::NoRoom { .. } => {
                 ExportFault::NoRoom { retry_in_seconds: self.0.shelf.next_expiry(self.now()) }

@@ -23,6 +23,8 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+/// What a page may send beside that where exports are fetched: conditions and ranges.
+const FIELDS_OF_EXPORTS: [&str; 4] = ["if-match", "if-none-match", "if-range", "range"];
 /// What a page may send. Parameters that a tool asks to see in fields come as `mcp-param-…` (MCP 2026-07-28).
 const FIELDS: [&str; 9] = [
     "accept",
@@ -37,14 +39,19 @@ const FIELDS: [&str; 9] = [
 ];
 /// What a page may read of an answer, besides what every page may: where to sign in, and when to come back.
 const EXPOSED: &str = "WWW-Authenticate, Retry-After";
+/// And of an export's, which part it is and whether it is whole.
+const EXPOSED_OF_EXPORTS: &str =
+    "WWW-Authenticate, Retry-After, Accept-Ranges, Content-Disposition, Content-Range, ETag, Repr-Digest";
 /// How long a browser need not ask again, in seconds. Browsers take two hours at most.
 const MAX_AGE: &str = "7200";
 
 /// What this server is known by.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The paths of MCP. All else that is served is public.
+    /// The paths of MCP. All else that is served is public, but what stands below that of exports.
     pub(crate) paths: Vec<String>,
+    /// The path below which exports are fetched.
+    pub(crate) exports: String,
     /// Each `host` or `host:port`.
     pub(crate) hosts: Vec<String>,
     /// Pages that may call: each an origin, or one with `*` for its port.
@@ -55,6 +62,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Front {
     paths: Vec<String>,
+    exports: String,
     hosts: Vec<Host>,
     origins: Vec<Origin>,
     refusals: Arc<Refusals>,
@@ -76,6 +84,7 @@ impl Front {
     pub(crate) fn new(settings: Settings, refusals: Arc<Refusals>, audit: Audit) -> Self {
         Self {
             paths: settings.paths,
+            exports: settings.exports,
             hosts: settings.hosts.iter().filter_map(|host| Host::allowed(host)).collect(),
             origins: settings.origins.iter().filter_map(|origin| Origin::allowed(origin)).collect(),
             refusals,
@@ -89,7 +98,7 @@ impl Front {
             return Err(RequestFault::FieldsTooLarge);
         }
         let host = one_host(uri, headers)?;
-        if !self.paths.iter().any(|path| path == uri.path()) {
+        if !self.is_export(uri) && !self.paths.iter().any(|path| path == uri.path()) {
             return Ok(Pages::Any);
         }
         if !self.hosts.iter().any(|allowed| allowed.admits(&host)) {
@@ -101,6 +110,10 @@ impl Front {
             (Some(origin), None) if self.admits(origin) => Ok(Pages::Of(origin.clone())),
             _ => Err(RequestFault::OriginNotAllowed),
         }
+    }
+
+    fn is_export(&self, uri: &Uri) -> bool {
+        uri.path().strip_prefix(&self.exports).is_some_and(|id| id.starts_with('/'))
     }
 
     fn admits(&self, origin: &HeaderValue) -> bool {
@@ -115,11 +128,14 @@ pub(crate) async fn front(State(front): State<Arc<Front>>, request: Request, nex
         Ok(pages) => pages,
         Err(fault) => return refuse(&front, fault, &request),
     };
-    let mut response = match preflight(&request) {
-        Some(wanted) if pages != Pages::None => permission(&pages, &wanted),
+    let is_export = front.is_export(request.uri());
+    let mut response = match preflight(&request, is_export) {
+        Some(wanted) if pages != Pages::None => {
+            permission(if is_export || pages == Pages::Any { "GET, HEAD" } else { "POST" }, &wanted)
+        }
         _ => next.run(request).await,
     };
-    open(&pages, response.headers_mut());
+    open(&pages, if is_export { EXPOSED_OF_EXPORTS } else { EXPOSED }, response.headers_mut());
     response
 }
 
@@ -158,26 +174,26 @@ fn one_host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, RequestFault> {
 }
 
 /// The fields that a page wants to send, if the request is a browser's question whether it may.
-fn preflight(request: &Request) -> Option<Vec<String>> {
+fn preflight(request: &Request, is_export: bool) -> Option<Vec<String>> {
     let headers = request.headers();
     let asks = request.method() == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let wanted = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).and_then(|value| value.to_str().ok());
     let wanted = wanted.unwrap_or_default().split(',').map(|name| name.trim().to_ascii_lowercase());
-    asks.then(|| wanted.filter(|name| may_be_sent(name)).collect())
+    asks.then(|| wanted.filter(|name| may_be_sent(name, is_export)).collect())
 }
 
-fn may_be_sent(name: &str) -> bool {
+fn may_be_sent(name: &str, is_export: bool) -> bool {
     FIELDS.contains(&name)
+        || is_export && FIELDS_OF_EXPORTS.contains(&name)
         || name.strip_prefix("mcp-param-").is_some_and(|_| HeaderName::from_bytes(name.as_bytes()).is_ok())
 }
 
-fn permission(pages: &Pages, wanted: &[String]) -> Response<Body> {
+fn permission(methods: &'static str, wanted: &[String]) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    let methods = if *pages == Pages::Any { "GET, HEAD" } else { "POST" };
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     if let Ok(fields) = HeaderValue::try_from(wanted.join(", ")) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, fields);
@@ -188,7 +204,7 @@ fn permission(pages: &Pages, wanted: &[String]) -> Response<Body> {
 }
 
 /// Lets a page read the answer, be it a refusal: without that it learns neither where to sign in nor what is wrong.
-fn open(pages: &Pages, headers: &mut HeaderMap) {
+fn open(pages: &Pages, exposed: &'static str, headers: &mut HeaderMap) {
     if *pages != Pages::Any {
         // What is sent to a page differs from what is sent to all others, and caches must know.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -199,5 +215,5 @@ fn open(pages: &Pages, headers: &mut HeaderMap) {
         Pages::Of(origin) => origin.clone(),
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
 }

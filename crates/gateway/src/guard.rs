@@ -97,7 +97,8 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 impl Guard {
-    fn refuse(&self, refusal: &Refusal, asked: &Asked) -> Response {
+    /// Counts a refusal, and makes it an answer.
+    pub(crate) fn refuse(&self, refusal: &Refusal, asked: &Asked) -> Response {
         self.instruments.refused(&refusal.code());
         refusal.render(&self.refusals, asked)
     }
@@ -158,6 +159,25 @@ impl Guard {
         headers: &HeaderMap,
         person: &mut Option<Principal>,
     ) -> Result<Caller, Refusal> {
+        let caller = self.know(headers, person).await?;
+        if method != Method::POST {
+            return Err(RequestFault::MethodNotAllowed.into());
+        }
+        if !rpc::accepts_json(headers) {
+            return Err(RequestFault::NotAcceptable.into());
+        }
+        if !rpc::is_json(headers) {
+            return Err(RequestFault::NotJson.into());
+        }
+        Ok(caller)
+    }
+
+    /// Who asks, if this person may ask anything at all. `person` is them once they are proved and within their limit.
+    pub(crate) async fn know(
+        &self,
+        headers: &HeaderMap,
+        person: &mut Option<Principal>,
+    ) -> Result<Caller, Refusal> {
         let caller = self.authenticate(headers).await?;
         if caller.principal.is_app_only() {
             return Err(Refusal::AppOnlyToken);
@@ -168,15 +188,6 @@ impl Guard {
         // Before anything else is done for this person: what costs nothing to ask must cost something to repeat.
         self.rates.admit(&caller.principal, self.clock.now())?;
         *person = Some(caller.principal.clone());
-        if method != Method::POST {
-            return Err(RequestFault::MethodNotAllowed.into());
-        }
-        if !rpc::accepts_json(headers) {
-            return Err(RequestFault::NotAcceptable.into());
-        }
-        if !rpc::is_json(headers) {
-            return Err(RequestFault::NotJson.into());
-        }
         Ok(caller)
     }
 

@@ -202,7 +202,9 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
-            Self::BrokerUnavailable | Self::AuditUnavailable => Some(Duration::from_secs(5)),
+            Self::BrokerUnavailable
+            | Self::AuditUnavailable
+            | Self::Request(RequestFault::TooManyDownloads) => Some(Duration::from_secs(5)),
             Self::IdentityProviderUnavailable { retry_after } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(10)))
             }

@@ -24,6 +24,7 @@ use crate::broker::Broker;
 use crate::calls::Calls;
 use crate::config::{Config, PublicUrl};
 use crate::engine::Engine;
+use crate::exports::{Exports, PlaceError};
 use crate::front::front;
 use crate::guard::{Guard, guard};
 use crate::listen::{Listening, Places};
@@ -58,18 +59,20 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     metrics.observe_build(names::GATEWAY_BUILD_INFO);
-    let validator = validator(&config, Arc::clone(&clock))?;
+    let audit = parts::audit(&config, &clock, &metrics).await?;
+    let shared = Shared::new(&config, &clock, &metrics, &audit)?;
+    let (validator, exports) = (shared.validator.clone(), shared.exports.clone());
     let keys = validator.clone();
     metrics.observe_key_age(move || keys.keys_age_seconds());
     config.policies.observe(&metrics.meter("gateway"));
-    let audit = parts::audit(&config, &clock, &metrics).await?;
-    let server = cost_tools(&config, &clock, &metrics, &audit)?;
-    let app = router(&config, &validator, &clock, &metrics, &audit, server, METHODS);
+    let app = router(&config, &shared, cost_tools(&config, &shared), METHODS);
+    drop(shared);
     let ending = Ending::when(shutdown);
     let listening =
         parts::listening(&config, &metrics, ending.closing.clone()).map_err(ServeError::TlsFiles)?;
     let places = parts::places(&config, &metrics);
-    let background = background(&validator, &config, &listening);
+    let mut background = background(&validator, &config, &listening);
+    background.spawn(exports.clone().tend());
     let (of_end, recorded) = (ending.clone(), audit.clone());
     let ready = move || {
         let checks =
@@ -87,6 +90,7 @@ pub async fn serve(
     );
     drop(background);
     // Whoever was called is through by now.
+    exports.close().await;
     audit.close().await;
     outcome.map(|_| ()).map_err(ServeError::Listener)
 }
@@ -130,20 +134,51 @@ fn background(validator: &Validator, config: &Config, listening: &Listening) -> 
     tasks
 }
 
-/// All that clients reach: `server` behind the guard, and the metadata that says where to sign in.
+/// What there is one of, for all that clients reach.
+#[derive(Clone)]
+pub struct Shared {
+    validator: Validator,
+    clock: SharedClock,
+    metrics: Metrics,
+    audit: Audit,
+    broker: Broker,
+    exports: Exports,
+}
+
+impl Shared {
+    /// Makes what `config` asks for.
+    ///
+    /// # Errors
+    /// When the audiences are unusable, the connection to the broker cannot be set up, or exports cannot be kept.
+    pub fn new(
+        config: &Config,
+        clock: &SharedClock,
+        metrics: &Metrics,
+        audit: &Audit,
+    ) -> Result<Self, ServeError> {
+        Ok(Self {
+            validator: validator(config, Arc::clone(clock))?,
+            clock: Arc::clone(clock),
+            metrics: metrics.clone(),
+            audit: audit.clone(),
+            broker: Broker::new(config.broker.clone(), instruments(metrics))?,
+            exports: parts::exports(config, clock, &metrics.meter("gateway"))?,
+        })
+    }
+}
+
+/// All that clients reach: `server` behind the guard, exports, and the metadata that says where to sign in.
 ///
 /// The server is a parameter so that MCP's own conformance suite, which needs tools of its own, runs against the
 /// very layers and settings that stand in front of the cost tools. So are the methods that it has; its tools are those of
 /// the policy.
 pub fn router<H: ServerHandler + Clone>(
     config: &Config,
-    validator: &Validator,
-    clock: &SharedClock,
-    metrics: &Metrics,
-    audit: &Audit,
+    shared: &Shared,
     server: H,
     methods: &'static [&'static str],
 ) -> Router {
+    let Shared { validator, clock, metrics, audit, broker, exports } = shared;
     let refusals = Arc::new(parts::refusals(config, &config.public_url));
     let layer = Guard {
         validator: validator.clone(),
@@ -161,13 +196,14 @@ pub fn router<H: ServerHandler + Clone>(
     };
     layer.rates.observe(&metrics.meter("gateway"));
     let observed = ServerMetrics::new(&metrics.meter("http"));
-    let mut routes = Router::new();
+    let mut routes = parts::downloads(config, exports, layer.clone(), broker);
     if let Some(settings) = &config.sign_in {
         let url = config.public_url.at(&settings.path);
         let refusals = Arc::new(parts::refusals(config, &url));
         let layer = Guard { refusals: Arc::clone(&refusals), ..layer.clone() };
         let facade = parts::sign_in(config, settings, Arc::clone(&refusals), clock, metrics.meter("gateway"));
-        routes = guarded(&url, server.clone(), config.max_body_bytes, layer)
+        routes = routes
+            .merge(guarded(&url, server.clone(), config.max_body_bytes, layer))
             .merge(metadata::routes(parts::document_of_facade(&url, refusals), false))
             .merge(sign_in::routes(facade));
     }
@@ -212,19 +248,12 @@ pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, Valid
 }
 
 /// The cost tools as an MCP server, which decides by the policy of `config` itself: what stands behind the guard.
-///
-/// # Errors
-/// When the connection to the broker cannot be set up.
-pub fn cost_tools(
-    config: &Config,
-    clock: &SharedClock,
-    metrics: &Metrics,
-    audit: &Audit,
-) -> Result<impl ServerHandler + Clone + use<>, BrokerSetupError> {
+pub fn cost_tools(config: &Config, shared: &Shared) -> impl ServerHandler + Clone + use<> {
+    let Shared { clock, metrics, audit, broker, .. } = shared;
     let endpoints = &config.endpoints;
-    Ok(CostServer::new(Services {
+    CostServer::new(Services {
         policies: config.policies.clone(),
-        broker: Broker::new(config.broker.clone(), instruments(metrics))?,
+        broker: broker.clone(),
         cost: cost::Client::new(
             config.outbound.client.clone(),
             endpoints.arm.clone(),
@@ -239,7 +268,7 @@ pub fn cost_tools(
         soft_deadline: config.costs.soft_deadline,
         users: config.users.clone(),
         trace_context: config.trace_context,
-    }))
+    })
 }
 
 /// The same instruments however often they are asked for: the meter knows them by name.
@@ -267,6 +296,9 @@ pub enum ServeError {
     /// The broker connection cannot be set up.
     #[error(transparent)]
     Broker(#[from] BrokerSetupError),
+    /// There is no place for exports.
+    #[error(transparent)]
+    Exports(#[from] PlaceError),
     /// A listener failed.
     #[error("a listener failed")]
     Listener(#[source] io::Error),

@@ -171,6 +171,33 @@ pub const METRICS: &[Metric] = &[
         &[label(names::RESULT, &[Values::Words(&["derived", "hit", "miss", "refused"])])],
     ),
     counter(names::GATEWAY_COST_PENDING, &[label(names::RESULT, &[Values::Words(&["collected", "given"])])]),
+    gauge(names::GATEWAY_EXPORTS, "", &[label(names::KIND, &[Values::Words(&["ready", "written"])])]),
+    gauge(
+        names::GATEWAY_EXPORT_DISK,
+        UNIT_BYTES,
+        &[label(names::KIND, &[Values::Words(&["most", "taken"])])],
+    ),
+    counter(
+        names::GATEWAY_EXPORTS_REFUSED,
+        &[label(
+            names::ERROR_TYPE,
+            &[Values::Words(&[
+                "export_disk_full",
+                "export_no_room",
+                "export_store_unavailable",
+                "export_too_large",
+                "export_too_many",
+            ])],
+        )],
+    ),
+    counter(
+        names::GATEWAY_EXPORT_DOWNLOADS,
+        &[label(
+            names::OUTCOME,
+            &[Values::Words(&["cancelled", "export_store_unavailable", "ok", "too_slow"])],
+        )],
+    ),
+    Metric { name: names::GATEWAY_EXPORT_SENT, kind: Kind::Counter, unit: UNIT_BYTES, labels: &[] },
     counter(
         names::GATEWAY_SIGN_IN_REQUESTS,
         &[

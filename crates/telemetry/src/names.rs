@@ -92,6 +92,17 @@ pub const GATEWAY_COST_QUEUE: &str = "gateway.cost.queue";
 pub const GATEWAY_COST_CACHE_LOOKUPS: &str = "gateway.cost.cache.lookups";
 /// Counter, answers: that were still to come, by [`RESULT`]: `given` (the call was told so) or `collected` (a later call had it).
 pub const GATEWAY_COST_PENDING: &str = "gateway.cost.pending";
+/// Gauge, exports: that are kept, by [`KIND`]: `ready` or `written` (not ready yet).
+pub const GATEWAY_EXPORTS: &str = "gateway.exports";
+/// Gauge, bytes: on disk, of all exports, by [`KIND`]: `taken`, and the `most` that they may take.
+pub const GATEWAY_EXPORT_DISK: &str = "gateway.export.disk";
+/// Counter, exports: that could not be kept, by [`ERROR_TYPE`].
+pub const GATEWAY_EXPORTS_REFUSED: &str = "gateway.exports.refused";
+/// Counter, answers: with an export or a part of one, by [`OUTCOME`]: `ok`, `cancelled` (who fetched it left), `too_slow` or
+/// `export_store_unavailable`.
+pub const GATEWAY_EXPORT_DOWNLOADS: &str = "gateway.export.downloads";
+/// Counter, bytes: of exports that were sent to those who fetched them.
+pub const GATEWAY_EXPORT_SENT: &str = "gateway.export.sent";
 /// Counter, requests: to the sign-in facade, by [`OPERATION`] (`authorize`, `token` or `register`), [`CLIENT`] and, where it was
 /// refused, [`ERROR_TYPE`].
 pub const GATEWAY_SIGN_IN_REQUESTS: &str = "gateway.sign_in.requests";

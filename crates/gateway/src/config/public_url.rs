@@ -25,6 +25,12 @@ impl PublicUrl {
         Self(url)
     }
 
+    /// The same server, at this name beside the last part of the path: what a proxy hands on with MCP it hands on too.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let above = self.path().rsplit_once('/').map_or("", |(above, _)| above);
+        self.at(&format!("{above}/{name}"))
+    }
+
     /// The origin, e.g. `https://mcp.contoso.com`.
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()

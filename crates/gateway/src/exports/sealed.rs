@@ -95,8 +95,40 @@ impl Drop for Sealed {
     }
 }
 
-/// Tells the operator what failed, and whoever writes what that means for them.
+/// Tells the operator what failed, and the caller what that means for them.
 pub(super) fn failed(error: &io::Error) -> ExportFault {
-    tracing::error!(%error, "an export cannot be written: look at GATEWAY_EXPORT_DIR and its disk");
+    tracing::error!(%error, "the file of an export cannot be used: look at GATEWAY_EXPORT_DIR and its disk");
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use super::super::id::Maker;
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_said_to_be_and_keeps_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, room) = (Arc::new(Place::open(Some(dir.path())).unwrap()), Arc::new(Room::new(1 << 20)));
+        let of = ExportId::new(Maker::new().unwrap()).unwrap();
+        let mut sealed = Sealed::create(of, &room, &place).unwrap();
+        let chunk = |number| Chunk { number, is_last: false };
+        assert_eq!(sealed.append(chunk(0), &mut vec![1; CHUNK]), Ok(()));
+        // What a disk without room answers.
+        sealed.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(sealed.append(chunk(1), &mut vec![2; CHUNK]), Err(ExportFault::DiskFull));
+        drop(sealed);
+        assert_eq!(room.taken(), 0);
+        let files = walk(dir.path());
+        assert_eq!(files, 1, "the directory of this process, and nothing in it");
+    }
+
+    /// How many files and directories there are below.
+    fn walk(path: &std::path::Path) -> usize {
+        let below =
+            |entry: std::fs::DirEntry| if entry.path().is_dir() { 1 + walk(&entry.path()) } else { 1 };
+        std::fs::read_dir(path).unwrap().map(|entry| below(entry.unwrap())).sum()
+    }
 }

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use identity::clock::ManualClock;
 use jiff::SignedDuration;
+use telemetry::Metrics;
 use tempfile::TempDir;
 
 use super::seal::{CHUNK, TAG};
 use super::*;
 
 mod damage;
+mod http;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -39,9 +41,14 @@ fn shop_with(change: impl FnOnce(&mut ExportSettings)) -> Shop {
         link: None,
     };
     change(&mut settings);
-    let url = "https://mcp.contoso.com/exports".to_owned();
-    let exports = Exports::start(settings, url, Arc::new(clock.clone())).unwrap();
+    let exports = start(settings, &clock);
     Shop { exports, clock, dir }
+}
+
+fn start(settings: ExportSettings, clock: &ManualClock) -> Exports {
+    let url = "https://mcp.contoso.com/exports".to_owned();
+    let meter = Metrics::new("gateway").unwrap().meter("gateway");
+    Exports::start(settings, url, Arc::new(clock.clone()), &meter).unwrap()
 }
 
 fn person(n: u8) -> Person {
@@ -67,7 +74,8 @@ impl Shop {
 
     /// The files that there are, of all processes that use the directory.
     fn files(&self) -> Vec<PathBuf> {
-        let folders = fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let folders = entries.filter(|path| path.is_dir());
         folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())).collect()
     }
 
@@ -213,7 +221,7 @@ fn a_killed_process_leaves_what_the_next_one_deletes_and_a_living_one_keeps_its_
     fs::write(foreign.join("kept"), "theirs").unwrap();
 
     let settings = shop.exports.settings().clone();
-    let second = Exports::start(settings, String::new(), Arc::new(shop.clock.clone())).unwrap();
+    let second = start(settings, &shop.clock);
     assert!(!left.exists(), "nobody's");
     assert!(foreign.join("kept").exists(), "not ours");
     assert_eq!(shop.exports.read(&person(1), kept.id).unwrap(), b"alive");

@@ -66,6 +66,21 @@ fn a_page_calls_only_from_an_origin_of_the_list() {
 }
 
 #[test]
+fn exports_are_no_more_public_than_mcp() {
+    let (own, evil) = (("host", "mcp.contoso.com"), ("host", "evil.example"));
+    for (uri, host, origin, expected) in [
+        ("/exports/x", own, None, Ok(Pages::None)),
+        ("/exports/x", evil, None, Err(RequestFault::HostNotAllowed)),
+        ("/exports/x?once=y", evil, None, Err(RequestFault::HostNotAllowed)),
+        ("/exports/x", own, Some("https://evil.example"), Err(RequestFault::OriginNotAllowed)),
+        ("/exports", evil, None, Ok(Pages::Any)),
+    ] {
+        let fields: Vec<_> = [host].into_iter().chain(origin.map(|origin| ("origin", origin))).collect();
+        assert_eq!(look(uri, &fields), expected, "{uri} {fields:?}");
+    }
+}
+
+#[test]
 fn fields_are_counted_together() {
     let host = ("host", "mcp.contoso.com");
     let half = "x".repeat(MAX_FIELD_BYTES / 2 - 20);
@@ -85,19 +100,21 @@ fn a_page_is_told_of_the_fields_that_are_used_here_and_no_others() {
         .header("access-control-request-method", "POST")
         .header(
             "access-control-request-headers",
-            "Authorization,mcp-param-region, x-evil, mcp-protocol-version",
+            "Authorization,mcp-param-region, x-evil, mcp-protocol-version, If-Range",
         );
-    let wanted = preflight(&asked.body(Body::empty()).unwrap()).unwrap();
+    let asked = asked.body(Body::empty()).unwrap();
+    let wanted = preflight(&asked, false).unwrap();
     assert_eq!(wanted, ["authorization", "mcp-param-region", "mcp-protocol-version"]);
+    assert_eq!(preflight(&asked, true).unwrap().last().unwrap(), "if-range");
     let plain = Request::builder().method(Method::OPTIONS).header("origin", "https://app.contoso.com");
-    assert_eq!(preflight(&plain.body(Body::empty()).unwrap()), None);
+    assert_eq!(preflight(&plain.body(Body::empty()).unwrap(), false), None);
 }
 
 #[test]
 fn caches_are_told_that_an_answer_depends_on_the_page() {
     let opened = |pages: &Pages| {
         let mut headers = HeaderMap::new();
-        open(pages, &mut headers);
+        open(pages, EXPOSED, &mut headers);
         [header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS]
             .map(|name| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default())
     };

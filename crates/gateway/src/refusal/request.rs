@@ -15,6 +15,10 @@ pub(crate) enum RequestFault {
     BodyTimeout,
     /// The body is longer than allowed.
     BodyTooLarge { limit: usize },
+    /// The export is another process's, or was.
+    ExportElsewhere,
+    /// There is no such export, or it is another's, or it is over.
+    ExportNotFound,
     /// All fields together are longer than allowed.
     FieldsTooLarge,
     /// The server is not known by this name.
@@ -31,6 +35,8 @@ pub(crate) enum RequestFault {
     OriginNotAllowed,
     /// The token is longer than any that is looked at.
     TokenTooLarge,
+    /// This person, or all, are being sent as many exports as can be at a time.
+    TooManyDownloads,
     /// A client behind a proxy has too many requests under way.
     TooManyOfAddress,
     /// A list in the token is longer than any that is read.
@@ -65,6 +71,12 @@ impl RequestFault {
                 "body_too_large",
                 format!("the request body is longer than {limit} bytes; ask for less at once").into(),
             ),
+            Self::ExportElsewhere => (StatusCode::MISDIRECTED_REQUEST, "export_elsewhere", text(
+                "this export is another instance's of this server, or is gone with one that was started anew; send the request again over a new connection, which may reach that instance, or have cost_export make the export again",
+            )),
+            Self::ExportNotFound => (StatusCode::NOT_FOUND, "export_not_found", text(
+                "there is no such export of yours here: its time is over, or the address is wrong; have cost_export make it again",
+            )),
             Self::FieldsTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "headers_too_large",
@@ -87,6 +99,9 @@ impl RequestFault {
             )),
             Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "origin_not_allowed", text(
                 "pages of this origin may not call this server; its operator may add the origin to GATEWAY_ALLOWED_ORIGINS",
+            )),
+            Self::TooManyDownloads => (StatusCode::TOO_MANY_REQUESTS, "too_many_downloads", text(
+                "as many exports are on their way as this server sends at a time; wait until one of yours is here, then ask again",
             )),
             Self::TooManyOfAddress => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", text(
                 "too many requests from this network address are under way; wait for some to be answered, then send it again",

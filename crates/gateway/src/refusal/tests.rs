@@ -201,6 +201,9 @@ async fn whoever_is_at_fault_the_text_is_whole_and_the_code_stable() {
         (RequestFault::NotJson.into(), 415, "unsupported_media_type"),
         (RequestFault::NotFound.into(), 404, "not_found"),
         (RequestFault::TooManyOfAddress.into(), 429, "too_many_requests"),
+        (RequestFault::ExportNotFound.into(), 404, "export_not_found"),
+        (RequestFault::ExportElsewhere.into(), 421, "export_elsewhere"),
+        (RequestFault::TooManyDownloads.into(), 429, "too_many_downloads"),
         (Refusal::DeadlineExceeded, 504, "deadline_exceeded"),
     ] {
         let (found, challenge, body) = rendered(&refusal, &[]).await;

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use audit::{Audit, Origin, StartError};
+use axum::Router;
 use identity::clock::SharedClock;
 use opentelemetry::metrics::Meter;
 use telemetry::{Metrics, names};
 use tokio_util::sync::CancellationToken;
 use watched::WatchError;
 
+use crate::broker::Broker;
 use crate::config::{Config, PublicUrl, TlsPair};
+use crate::exports::{self, Exports, PlaceError, Vouch};
 use crate::front::{self, Front};
+use crate::guard::Guard;
 use crate::listen::{self, Limits, Listening, Patience, Places};
 use crate::metadata::Document;
 use crate::proxies::Proxies;
@@ -34,10 +38,34 @@ pub(crate) fn front(config: &Config, refusals: Arc<Refusals>, audit: Audit) -> F
     let connect = config.sign_in.as_ref().map(|settings| settings.path.clone());
     let settings = front::Settings {
         paths: [config.public_url.path().to_owned()].into_iter().chain(connect).collect(),
+        exports: exports_url(config).path().to_owned(),
         hosts: config.hosts.clone(),
         origins: config.origins.clone(),
     };
     Front::new(settings, refusals, audit)
+}
+
+/// Where exports are fetched: beside MCP.
+pub(super) fn exports_url(config: &Config) -> PublicUrl {
+    config.public_url.beside("exports")
+}
+
+/// What exports are kept in.
+///
+/// # Errors
+/// When the directory cannot be used.
+pub(super) fn exports(config: &Config, clock: &SharedClock, meter: &Meter) -> Result<Exports, PlaceError> {
+    Exports::start(config.exports.clone(), exports_url(config).to_string(), Arc::clone(clock), meter)
+}
+
+/// What hands exports out, to whom the guard would let call the tool that makes them.
+pub(super) fn downloads(config: &Config, exports: &Exports, guard: Guard, broker: &Broker) -> Router {
+    let broker = broker.clone();
+    let vouch: Vouch = Arc::new(move |assertion| {
+        let broker = broker.clone();
+        Box::pin(async move { broker.exchange(&assertion, None).await.map(drop) })
+    });
+    exports::routes(exports.clone(), guard, vouch, exports_url(config).path())
 }
 
 /// What clients discover at the public URL: that they sign in at Entra ID.
@@ -113,8 +141,9 @@ pub(super) fn listening(
         }
         None => None,
     };
-    let patience =
-        Patience { idle: config.idle, age: config.max_connection_age, last_request: config.request_timeout };
+    // A call has a deadline of its own; what is fetched takes longer than any.
+    let last_request = config.request_timeout.max(exports::LONGEST);
+    let patience = Patience { idle: config.idle, age: config.max_connection_age, last_request };
     let refusals = refusals(config, &config.public_url);
     let head_too_long = Refusal::from(RequestFault::FieldsTooLarge).body(&refusals).into();
     let too_many = Refusal::from(RequestFault::TooManyOfAddress).body(&refusals).into();

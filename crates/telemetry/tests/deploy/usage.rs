@@ -122,6 +122,39 @@ fn exports() -> Row {
                     &[EXPORTS[0], (names::OUTCOME, "=", names::OUTCOME_ERROR)],
                 )],
             ),
+            lines(
+                "Exports that are kept",
+                "Ready to be fetched, or still being written.",
+                Unit::Count,
+                [value("sum", names::GATEWAY_EXPORTS, &[names::KIND], &[])],
+            ),
+            lines(
+                "Room of exports",
+                "What they take on the disks of all gateways, and the most that they may.",
+                Unit::Bytes,
+                [value("sum", names::GATEWAY_EXPORT_DISK, &[names::KIND], &[])],
+            ),
+            panel(
+                Form::Bars,
+                "Exports that could not be kept",
+                "By code: the disk, the room for all, or that of one person is full.",
+                Unit::Count,
+                [times(names::GATEWAY_EXPORTS_REFUSED, &[names::ERROR_TYPE], &[])],
+            ),
+            panel(
+                Form::Bars,
+                "Exports fetched",
+                "Whole or in part, by how that ended.",
+                Unit::Count,
+                [times(names::GATEWAY_EXPORT_DOWNLOADS, &[names::OUTCOME], &[])],
+            ),
+            panel(
+                Form::Bars,
+                "What was fetched",
+                "Bytes of exports that left each gateway.",
+                Unit::Bytes,
+                [times(names::GATEWAY_EXPORT_SENT, &["instance"], &[])],
+            ),
         ],
     )
 }

@@ -18,6 +18,7 @@ param settings object
 var port = 8080
 var healthPort = 8081
 var files = '/run/mcp'
+var exports = '/run/exports'
 var publicHost = split(publicUrl, '/')[2]
 var environmentVariables = union({
   AZURE_TENANT_ID: tenant().tenantId
@@ -32,6 +33,9 @@ var environmentVariables = union({
   GATEWAY_BROKER_CA_FILE: '${files}/authority.pem'
   GATEWAY_BROKER_CERT_FILE: '${files}/gateway.pem'
   GATEWAY_BROKER_KEY_FILE: '${files}/gateway.pem'
+  GATEWAY_EXPORT_DIR: exports
+  // A container of half a core has 2 GiB of disk.
+  GATEWAY_EXPORT_BYTES: '1073741824'
   GATEWAY_SHUTDOWN_DELAY_SECONDS: '5'
   GATEWAY_SHUTDOWN_SECONDS: '30'
   LOG_FORMAT: 'json'
@@ -107,6 +111,10 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
               volumeName: 'files'
               mountPath: files
             }
+            {
+              volumeName: 'exports'
+              mountPath: exports
+            }
           ]
           probes: [
             {
@@ -154,6 +162,10 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
         ]
       }
       volumes: [
+        {
+          name: 'exports'
+          storageType: 'EmptyDir'
+        }
         {
           name: 'files'
           storageType: 'Secret'

@@ -94,13 +94,25 @@ spec:
             readOnlyRootFilesystem: true
             runAsNonRoot: true
             capabilities: { drop: [ALL] }
-          {{- with $service.files }}
+          {{- if or $service.files $service.exports }}
           volumeMounts:
+            {{- with $service.files }}
             {{- include "mcp.volumeMounts" . | trim | nindent 12 }}
+            {{- end }}
+            {{- with $service.exports }}
+            - { name: exports, mountPath: {{ .path }} }
+            {{- end }}
           {{- end }}
-      {{- with $service.files }}
+      {{- if or $service.files $service.exports }}
       volumes:
+        {{- with $service.files }}
         {{- include "mcp.volumes" (dict "root" $root "component" $component "files" .) | trim | nindent 8 }}
+        {{- end }}
+        {{- with $service.exports }}
+        # Sealed, and gone with the pod.
+        - name: exports
+          emptyDir: { sizeLimit: {{ .sizeLimit }} }
+        {{- end }}
       {{- end }}
 {{- end -}}
 

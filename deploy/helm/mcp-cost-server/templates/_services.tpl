@@ -1,4 +1,4 @@
-{{/* What each service is: YAML of {component, ports, shutdown, env, files}. All that is the same for both is made of these. */}}
+{{/* What each service is: YAML of {component, ports, shutdown, env, files, exports}. All that is the same for both is made of these. */}}
 
 {{- define "mcp.shared" -}}
 AZURE_TENANT_ID: {{ .Values.azure.tenantId | quote }}
@@ -25,6 +25,7 @@ GATEWAY_POLICY_FILE: { configMap: {{ include "mcp.fullname" . }}-policy, key: po
 {{- $env = set $env "GATEWAY_LISTEN" (printf "%s:8080" $bind) -}}
 {{- $env = set $env "GATEWAY_HEALTH_LISTEN" (printf "%s:8081" $bind) -}}
 {{- $env = set $env "GATEWAY_ADMIN_LISTEN" (printf "%s:9080" (ternary "127.0.0.1" $bind (eq $own "none"))) -}}
+{{- $env = set $env "GATEWAY_EXPORT_DIR" "/run/exports" -}}
 {{- $env = set $env "GATEWAY_BROKER_URL" (printf "https://%s:50051" (include "mcp.brokerHost" .)) -}}
 {{- $env = set $env "GATEWAY_SHUTDOWN_DELAY_SECONDS" .Values.gateway.shutdown.delaySeconds -}}
 {{- $env = set $env "GATEWAY_SHUTDOWN_SECONDS" .Values.gateway.shutdown.drainSeconds -}}
@@ -61,6 +62,7 @@ env:
   {{- toYaml $env | nindent 2 }}
 files:
   {{- toYaml $files | nindent 2 }}
+exports: { path: /run/exports, sizeLimit: {{ .Values.gateway.exports.sizeLimit | quote }} }
 {{- end -}}
 
 {{- define "mcp.broker" -}}

@@ -1,7 +1,5 @@
 //! What somebody else wrote into the files does not come out.
 
-use std::os::unix::fs::FileExt as _;
-
 use super::*;
 
 const SEALED: usize = CHUNK + TAG;
@@ -63,11 +61,4 @@ fn the_file_of_another_export_does_not_open() {
     fs::copy(&before[0], &after).unwrap();
     assert!(shop.exports.read(&person(1), one.id).is_ok());
     assert_eq!(shop.exports.read(&person(1), other.id), Err(ExportFault::Unavailable));
-}
-
-#[test]
-fn a_disk_that_is_full_is_said_to_be() {
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let error = full.write_at(b"x", 0).unwrap_err();
-    assert_eq!(ExportFault::from(&error), ExportFault::DiskFull);
 }

@@ -22,6 +22,9 @@ fn all() -> Vec<Refusal> {
         RequestFault::NotJson,
         RequestFault::NotFound,
         RequestFault::TooManyOfAddress,
+        RequestFault::ExportNotFound,
+        RequestFault::ExportElsewhere,
+        RequestFault::TooManyDownloads,
     ];
     let blocks = Block::ALL.map(|cause| Refusal::BlockedByPolicy {
         cause,
