@@ -81,7 +81,14 @@ files (subPath) would never be renewed.
 {{- define "mcp.environment" -}}
 {{- $all := dict -}}
 {{- range $name, $value := .env -}}
-{{- $_ := set $all $name (toString $value) -}}
+{{- $text := toString $value -}}
+{{- /* Helm reads numbers as floats, and writes large ones as 8.589934592e+09. */ -}}
+{{- if kindIs "float64" $value -}}
+{{- if eq (floor $value) $value -}}
+{{- $text = printf "%.0f" $value -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $all $name $text -}}
 {{- end -}}
 {{- range $name, $file := .files -}}
 {{- $_ := set $all $name (include "mcp.path" $file) -}}
