@@ -324,6 +324,41 @@ mod tests {
         }
     }
 
+    /// Reservations and savings plans in so many currencies: much text above the benefits.
+    fn in_currencies(count: u8) -> Vec<Committed> {
+        let line = |currency: &str, model: &str, charge: &str| Line {
+            keys: Arc::new([Some(model.to_owned()), Some(charge.to_owned())]),
+            date: None,
+            cost: Money::new(Decimal::from(1_234_567), currency.parse().unwrap()),
+            quantity: Quantity::NotAsked,
+            usd: None,
+        };
+        let lines = |number: u8| {
+            let currency = format!("AA{}", char::from(b'A' + number));
+            [
+                line(&currency, "Reservation", "Usage"),
+                line(&currency, "SavingsPlan", "Usage"),
+                line(&currency, "Reservation", "UnusedReservation"),
+            ]
+        };
+        cost::committed(&Breakdown { lines: (0..count).flat_map(lines).collect(), without_figure: 0 })
+            .unwrap()
+    }
+
+    #[test]
+    fn benefits_have_the_room_that_other_text_leaves() {
+        let shown = |currencies: u8| {
+            let text = Known { committed: in_currencies(currencies), ..known(500) }.answer().text;
+            assert!(text.len() <= MOST_TEXT, "{} with {currencies} currencies", text.len());
+            let rows = text.lines().filter(|line| line.starts_with("| 0")).count();
+            assert!(text.contains("more are in the data."), "{text}");
+            rows
+        };
+        let rows: Vec<usize> = (0..=10).map(shown).collect();
+        assert_eq!(rows[0], MOST_SHOWN);
+        assert!(rows.is_sorted_by(|fewer, more| fewer >= more) && rows[10] < MOST_SHOWN, "{rows:?}");
+    }
+
     #[test]
     fn nothing_says_why() {
         let told = |known: Known| known.answer().text;
