@@ -180,15 +180,19 @@ def benefits(clients: Clients, scope: str, start: str, end: str) -> dict:
     days = f"properties/usageDate ge {start} and properties/usageDate le {end}"
     used, lots = clients.costs.benefit_utilization_summaries, clients.consumption.lots
     if profile:
-        plans = used.list_by_billing_profile_id(account, *profile, filter=days, grain_parameter="Daily")
+        listed = used.list_by_billing_profile_id(account, *profile, filter=days, grain_parameter="Daily")
         summaries = {"start_date": start, "end_date": end}
         lots = lots.list_by_billing_profile(account, *profile)
         events = clients.consumption.events.list_by_billing_profile(account, *profile, start_date=start, end_date=end)
     else:
-        plans = used.list_by_billing_account_id(account, filter=days, grain_parameter="Daily")
+        listed = used.list_by_billing_account_id(account, filter=days, grain_parameter="Daily")
         summaries = {"filter": days}
         lots = lots.list_by_billing_account(account, filter="source eq 'ConsumptionCommitment'")
         events = clients.consumption.events.list_by_billing_account(account)
+    # The kind decides which class the library makes of an entry, and which figure it has.
+    all_used = list(listed)
+    plans = [one for one in all_used if one.kind == "SavingsPlan"]
+    included = [one for one in all_used if one.kind == "IncludedQuantity"]
     asked = "properties/lookBackPeriod eq 'Last7Days' AND properties/term eq 'P1Y'"
     every = "properties/usage,properties/allRecommendationDetails"
     advice = list(clients.costs.benefit_recommendations.list(scope, filter=asked, expand=every))
@@ -216,6 +220,7 @@ def benefits(clients: Clients, scope: str, start: str, end: str) -> dict:
             [one.kind, one.properties.benefit_id, one.properties.usage_date.date().isoformat(), plain(one.properties.avg_utilization_percentage)]
             for one in plans
         ],
+        "included": [[one.properties.benefit_id, plain(one.properties.utilization_percentage)] for one in included],
         "reservations": [
             [one.reservation_id, one.usage_date.isoformat(), plain(one.used_hours), plain(one.reserved_hours)] for one in reserved
         ],

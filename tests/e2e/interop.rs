@@ -151,6 +151,7 @@ fn assert_benefits(stack: &Stack, scope: &str, read: &Value) {
         let day = reserved[1].as_str().unwrap()[..10].to_owned();
         found.insert((known.0.clone(), day), 100.0 * figure(&reserved[2]) / figure(&reserved[3]));
     }
+    assert!(of("included").iter().all(|one| figure(&one[1]) > 0.0) && !of("included").is_empty(), "{read}");
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{scope}");
     for (key, percent) in found {
         assert!((percent - expected[&key]).abs() < 1e-5, "{scope} {key:?}: {percent}");
@@ -169,7 +170,7 @@ fn assert_benefits(stack: &Stack, scope: &str, read: &Value) {
 #[tokio::test]
 async fn microsofts_own_libraries_read_every_answer_about_costs() {
     const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/11112222:22223333_2019-05-31/billingProfiles/AAAA-BBBB-CCC-DDD";
-    let stack = Stack::start().await;
+    let stack = Stack::builder().faults(|faults| faults.included_quantities = true).start().await;
     let subscriptions =
         [emulator::RETAIL_SUBSCRIPTION, emulator::FACTORY_SUBSCRIPTION, emulator::LAB_SUBSCRIPTION]
             .map(|id| format!("/subscriptions/{id}"));

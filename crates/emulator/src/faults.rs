@@ -61,6 +61,9 @@ pub struct FaultSettings {
     pub forecast: ForecastForm,
     /// Reports of cost details.
     pub reports: ReportFaults,
+    /// Billing scopes list quantities that are included free of charge among their benefits: the specification has that kind, with
+    /// another member for its figure, and no example of it.
+    pub included_quantities: bool,
 }
 
 /// A fault of one endpoint.

@@ -22,6 +22,7 @@ use super::request::ArmRequest;
 use super::state::State;
 use crate::tenant::billing::BILLING_SCOPES;
 
+mod included;
 pub(crate) mod lots;
 pub(crate) mod recommendations;
 pub(crate) mod report;

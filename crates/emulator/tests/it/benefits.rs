@@ -278,15 +278,22 @@ async fn a_report_is_ordered_polled_and_fetched_by_its_link() {
     let rows = of_rows(&stand, PROFILE, OCTOBER);
     let expected = rows.keys().filter(|(id, _)| id.contains("microsoft.capacity")).count();
     let days = "&startDate=2026-10-01&endDate=2026-10-31";
-    for (report, parameters, status, head) in [
-        ("generateBenefitUtilizationSummariesReport", "", "Complete", "Kind,BenefitOrderId,"),
+    for (report, parameters, vector, head) in [
+        (
+            "generateBenefitUtilizationSummariesReport",
+            "",
+            include_str!("../data/2026-06-01.GenerateBenefitUtilizationSummariesReportByBillingProfile.json"),
+            "Kind,BenefitOrderId,",
+        ),
         (
             "generateReservationDetailsReport",
             days,
-            "Completed",
+            include_str!("../data/2026-06-01.GenerateReservationDetailsReportByBillingProfile.json"),
             "InstanceFlexibilityGroup,InstanceFlexibilityRatio,",
         ),
     ] {
+        let vector: Value = serde_json::from_str(vector).unwrap();
+        let (told, headers) = (&vector["responses"]["200"]["body"], &vector["responses"]["202"]["headers"]);
         let path = format!(
             "{PROFILE}/providers/Microsoft.CostManagement/{report}?api-version=2025-03-01{parameters}"
         );
@@ -295,10 +302,17 @@ async fn a_report_is_ordered_polled_and_fetched_by_its_link() {
         let accepted = stand.arm_post(&token, &path, &order).await;
         assert_eq!(accepted.status(), 202);
         let place = accepted.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(results(&place), results(headers["Location"].as_str().unwrap()));
+        assert_eq!(headers["Retry-After"], "60");
+        assert!(accepted.headers().contains_key("retry-after"));
         assert_eq!(stand.arm_get(&token, &place).await.status(), 202);
         assert_eq!(stand.arm_get(&stand.arm_token("alice").await, &place).await.status(), 404);
         let done: Value = stand.arm_get(&token, &place).await.json().await.unwrap();
-        assert_eq!(done["status"], status, "{done}");
+        // One of the two says "Complete" where all others say "Completed", and has a second link.
+        let status = told["status"].as_str().unwrap();
+        assert_eq!((&done["status"], members(&done)), (&told["status"], members(told)), "{done}");
+        assert_eq!(members(&done["properties"]), members(&told["properties"]), "{done}");
+        assert!(done["properties"]["validUntil"].as_str().unwrap().ends_with('Z'), "{done}");
         let link = done["properties"]["reportUrl"].as_str().unwrap();
         let file = stand.http.get(link).send().await.unwrap().text().await.unwrap();
         assert!(file.starts_with(head), "{file}");
@@ -313,6 +327,55 @@ async fn a_report_is_ordered_polled_and_fetched_by_its_link() {
     let wrong = json!({"kind": "Other", "startDate": "2026-10-01", "endDate": "2026-10-31"});
     let refused = stand.arm_post(&token, &format!("{path}?api-version=2025-03-01"), &wrong).await;
     assert_eq!(refused.status(), 400);
+}
+
+/// The segment of an address that says whose results it leads to.
+fn results(place: &str) -> Option<&str> {
+    place.split('/').find(|segment| segment.ends_with("OperationResults"))
+}
+
+/// The specification has the kind, and no example of it.
+#[tokio::test]
+async fn included_quantities_are_benefits_with_a_figure_of_another_name() {
+    let stand = Stand::start().await;
+    let daily = format!("&filter={IN_OCTOBER}&grainParameter=Daily");
+    let plans = listed(&stand, ENROLMENT, UTILIZATION, &daily).await;
+    stand.emulator.faults().update(|faults| faults.included_quantities = true);
+    let all = listed(&stand, ENROLMENT, UTILIZATION, &daily).await;
+    let (included, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|one| one["kind"] == "IncludedQuantity");
+    assert_eq!(others, plans, "they stand beside the plans");
+    let rows = stand.emulator.raw_rows(ENROLMENT, OCTOBER.0..=OCTOBER.1, false).unwrap();
+    let free = rows.iter().filter(|row| row["meter"] == "Standard Data Transfer In");
+    let mut used: BTreeMap<String, f64> = BTreeMap::new();
+    for row in free {
+        *used.entry(row["date"].as_str().unwrap().to_owned()).or_default() += figure(row, "quantity");
+    }
+    let largest = used.values().copied().fold(0.0, f64::max);
+    assert!(largest > 0.0 && included.len() == used.len(), "{} of {}", included.len(), used.len());
+    for one in &included {
+        let properties = &one["properties"];
+        assert_eq!(
+            members(properties),
+            [
+                "armSkuName",
+                "benefitId",
+                "benefitOrderId",
+                "benefitType",
+                "usageDate",
+                "utilizationPercentage"
+            ]
+        );
+        let day = &properties["usageDate"].as_str().unwrap()[..10];
+        near(&properties["utilizationPercentage"], 100.0 * used[day] / largest);
+    }
+    let monthly = format!("&filter={IN_OCTOBER}&grainParameter=Monthly");
+    assert_eq!(listed(&stand, ENROLMENT, UTILIZATION, &monthly).await.len(), 2);
+    // Who asks for one benefit gets that.
+    let own = plans[0]["properties"]["benefitId"].as_str().unwrap();
+    let one = format!("{daily}%20and%20properties/benefitId%20eq%20'{own}'");
+    let one = one.replace("&grainParameter=Daily", "");
+    assert_eq!(listed(&stand, ENROLMENT, UTILIZATION, &one).await.len(), plans.len());
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! How far savings plans are used: `benefitUtilizationSummaries`. Reservations are not among them: the older provider has theirs.
+//! Included quantities are where the switch for them is on.
 //!
 //! <https://learn.microsoft.com/rest/api/cost-management/benefit-utilization-summaries/list-by-billing-account-id>
 
@@ -6,7 +7,7 @@ use axum::response::Response;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::{Benefit, Day, Part, billing_part, found, page, scope_of_order};
+use super::{Benefit, Day, Part, billing_part, found, included, page, scope_of_order};
 use crate::arm::auth::Caller;
 use crate::arm::costs::{Charge, Line};
 use crate::arm::errors::ArmError;
@@ -102,11 +103,16 @@ fn answer(
     let (from, to) = odata::days(conditions, "usageDate")?;
     let days = (from.unwrap_or_else(|| today.first_of_month()), to.unwrap_or(today));
     let plans = found(scope, days, &view);
-    let value: Vec<Value> = plans
+    let mut value: Vec<Value> = plans
         .iter()
         .filter(|plan| !plan.is_reservation() && passes(plan, conditions))
         .flat_map(|plan| summaries(plan, path, grain))
         .collect();
+    let names_one = |name| odata::equal(conditions, name).is_some();
+    let has_others = !names_one("benefitId") && !names_one("benefitOrderId");
+    if has_others && state.world.faults.settings().included_quantities {
+        value.extend(included::summaries(scope, days, &view, (path, grain == Grain::Monthly)));
+    }
     page(state, request, &value, headers)
 }
 
