@@ -354,9 +354,9 @@ mod tests {
             assert!(text.contains("more are in the data."), "{text}");
             rows
         };
-        let rows: Vec<usize> = (0..=10).map(shown).collect();
+        let rows: Vec<usize> = (0..=13).map(shown).collect();
         assert_eq!(rows[0], MOST_SHOWN);
-        assert!(rows.is_sorted_by(|fewer, more| fewer >= more) && rows[10] < MOST_SHOWN, "{rows:?}");
+        assert!(rows.is_sorted_by(|fewer, more| fewer >= more) && rows[13] < MOST_SHOWN, "{rows:?}");
     }
 
     #[test]
