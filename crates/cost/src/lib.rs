@@ -15,6 +15,7 @@
 //! | `details` | the cost details report: start, poll, download, join |
 //! | `export` | the raw costs at any size, from Azure's reports into a file |
 //! | `table`, `turns` | what such a file is made of; how many are encoded at a time |
+//! | `focus` | the raw costs as FOCUS, the format that all clouds share |
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
@@ -74,6 +75,7 @@ pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
 pub use export::{ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format};
+pub use focus::{BadOpenData, Converter, OpenData, Source as FocusSource, VERSION as FOCUS_VERSION};
 pub use forecast::{
     Ahead, ForecastPlan, Foreseen, Horizon, Kind, NoForecast, Part, Point, RunRate, ScopeKnown, Source,
 };
@@ -110,6 +112,7 @@ mod details;
 mod dimensions;
 mod error;
 mod export;
+mod focus;
 mod forecast;
 mod foreign;
 #[cfg(any(test, fuzzing))]
