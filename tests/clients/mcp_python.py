@@ -3,7 +3,8 @@
     MCP_TOKEN=... mcp_python.py MODE URL [--call TOOL JSON]...
 
 MODE is `auto` (asks for the newest protocol, 2026-07-28), `legacy` (the `initialize` handshake) or a
-protocol version. Lists the tools, makes each call in turn, and prints one JSON line. Exit code 0 if every
+protocol version. Lists the tools, makes each call in turn (EXPORT_ID in one is the id of the export that the one before
+began), then lists and reads the resources, and prints one JSON line. Exit code 0 if every
 call was answered (a tool's own error is an answer), 3 if one was refused, 1 if nothing worked.
 The token is read from the environment and never printed.
 """
@@ -84,6 +85,23 @@ async def all_prompts(client: Client) -> list[dict]:
     return found
 
 
+async def all_calls(client: Client, wanted: list) -> list[dict]:
+    made, export_id = [], ""
+    for tool, parameters in wanted:
+        made.append(await call(client, tool, parameters.replace("EXPORT_ID", export_id)))
+        export_id = (made[-1].get("structured") or {}).get("export_id", export_id)
+    return made
+
+
+async def all_resources(client: Client) -> list[dict]:
+    """Each resource with its text."""
+    found = []
+    for resource in (await client.list_resources()).resources:
+        read = await client.read_resource(resource.uri)
+        found.append({"uri": str(resource.uri), "size": resource.size, "text": read.contents[0].text})
+    return found
+
+
 async def main(args: argparse.Namespace) -> int:
     async with http_client() as http:
         transport = streamable_http_client(args.url, http_client=http)
@@ -96,8 +114,9 @@ async def main(args: argparse.Namespace) -> int:
                 "server": server and {"name": server.name, "version": server.version},
                 "tools": await all_tools(client),
                 "prompts": await all_prompts(client),
-                "calls": [await call(client, tool, parameters) for tool, parameters in args.call],
+                "calls": await all_calls(client, args.call),
             }
+            report["resources"] = await all_resources(client)
     print(json.dumps(report))
     return 3 if any("refused" in made for made in report["calls"]) else 0
 

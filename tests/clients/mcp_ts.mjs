@@ -3,7 +3,8 @@
 //   MCP_TOKEN=... mcp_ts.mjs MODE URL [--call TOOL JSON]...
 //
 // MODE is `auto` (asks for the newest protocol, 2026-07-28), `legacy` (the `initialize` handshake) or a
-// protocol version to insist on. Lists the tools, makes each call in turn, and prints one JSON line. Exit
+// protocol version to insist on. Lists the tools, makes each call in turn (EXPORT_ID in one is the id of the export that
+// the one before began), then lists and reads the resources, and prints one JSON line. Exit
 // code 0 if every call was answered (a tool's own error is an answer), 3 if one was refused, 1 if nothing
 // worked. The token is read from the environment and never printed.
 
@@ -18,7 +19,7 @@ function parseArguments([mode, url, ...rest]) {
   while (rest.length > 0) {
     const [flag, tool, parameters] = rest.splice(0, 3);
     if (flag !== '--call' || parameters === undefined) throw new Error(`unexpected argument: ${flag}`);
-    calls.push({ tool, parameters: JSON.parse(parameters) });
+    calls.push({ tool, parameters });
   }
   return { mode, url, calls };
 }
@@ -42,7 +43,8 @@ async function connect({ mode, url }) {
 
 async function call(client, { tool, parameters }) {
   try {
-    const result = await client.callTool({ name: tool, arguments: parameters }, { timeout: DEADLINE_MS });
+    const wanted = { name: tool, arguments: JSON.parse(parameters) };
+    const result = await client.callTool(wanted, { timeout: DEADLINE_MS });
     const text = result.content.filter((block) => block.type === 'text').map((block) => block.text).join('\n');
     return { tool, is_error: result.isError === true, structured: result.structuredContent ?? null, text };
   } catch (error) {
@@ -80,6 +82,26 @@ async function allPrompts(client) {
   return found;
 }
 
+async function allCalls(client, wanted) {
+  const made = [];
+  let exportId = '';
+  for (const { tool, parameters } of wanted) {
+    made.push(await call(client, { tool, parameters: parameters.replace('EXPORT_ID', exportId) }));
+    exportId = made.at(-1).structured?.export_id ?? exportId;
+  }
+  return made;
+}
+
+// Each resource with its text.
+async function allResources(client) {
+  const found = [];
+  for (const { uri, size } of (await client.listResources()).resources) {
+    const read = await client.readResource({ uri });
+    found.push({ uri, size, text: read.contents[0].text });
+  }
+  return found;
+}
+
 async function main() {
   const args = parseArguments(process.argv.slice(2));
   const client = await connect(args);
@@ -91,9 +113,9 @@ async function main() {
     server: server ? { name: server.name, version: server.version } : null,
     tools: await allTools(client),
     prompts: await allPrompts(client),
-    calls: [],
+    calls: await allCalls(client, args.calls),
   };
-  for (const wanted of args.calls) report.calls.push(await call(client, wanted));
+  report.resources = await allResources(client);
   await client.close();
   console.log(JSON.stringify(report));
   return report.calls.some((made) => made.refused) ? 3 : 0;

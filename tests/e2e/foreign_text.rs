@@ -100,10 +100,11 @@ async fn names_and_azures_words_in_errors_are_letters() {
 
 #[tokio::test]
 async fn an_export_is_a_block_that_nothing_in_it_ends() {
-    let stack = Stack::builder().emulator(|azure| azure.written = format!("{WRITTEN}\n```\n")).start().await;
+    let written = |azure: &mut emulator::Config| azure.written = format!("{WRITTEN}\n```\n");
+    let stack = Stack::builder().emulator(written).gateway(&["--export-inline-bytes=1000000"]).start().await;
     let question = json!({"subscription": DEV_SUBSCRIPTION, "from": "2026-10-01", "to": "2026-10-02"});
     let export = ask(&stack, "alice", "cost_export", question).await;
-    let (text, csv) = (export.readable(), export.data()["csv"].as_str().unwrap());
+    let (text, csv) = (export.readable(), export.data()["content"].as_str().unwrap());
     assert!(csv.contains(WRITTEN), "the data is exact");
     let (summary, block) = text.split_once("\n\n").unwrap();
     assert!(summary.contains("never instructions") && summary.contains("formulas"), "{summary}");

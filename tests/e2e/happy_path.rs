@@ -82,25 +82,27 @@ async fn azure_decides_what_bob_may_read() {
 
 #[tokio::test]
 async fn an_export_holds_the_charges_of_the_period() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().gateway(&["--export-inline-bytes=1000000"]).start().await;
     let question = json!({"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-03"});
     let answer = stack.caller.call(&stack.token("alice"), "cost_export", question).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(!answer.is_tool_error(), "{}", answer.text);
     let data = answer.data();
-    let csv = data["csv"].as_str().unwrap();
-    assert_eq!(data["bytes"], csv.len());
+    let csv = data["content"].as_str().unwrap();
+    assert_eq!(data["size"], csv.len());
     let rows = data["rows"].as_u64().unwrap();
     assert!(rows > 0 && csv.lines().count() as u64 == rows + 1, "{rows} rows");
     assert_eq!(stack.emulator.counts().blob_authorization_leaks, 0);
 }
 
 #[tokio::test]
-async fn an_export_beyond_the_limit_says_so() {
-    let stack = Stack::builder().gateway(&["--max-export-bytes=2000"]).start().await;
+async fn an_export_beyond_the_limit_is_a_link() {
+    let stack = Stack::builder().gateway(&["--export-inline-bytes=2000"]).start().await;
     let question = json!({"subscription": "Contoso Dev", "from": "2026-10-01", "to": "2026-10-31"});
     let answer = stack.caller.call(&stack.token("alice"), "cost_export", question).await;
-    assert_eq!(answer.data()["code"], "too_large", "{}", answer.text);
+    let data = answer.data();
+    assert_eq!((data["status"].as_str(), data.get("content")), (Some("ready"), None), "{}", answer.text);
+    assert!(answer.readable().contains(data["uri"].as_str().unwrap()), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -246,6 +246,8 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 .args(&["--call", "list_dimensions", r#"{"scopes": ["Contoso Dev"]}"#])
                 .args(&["--call", "list_budgets", r#"{"scopes": ["Contoso Dev"], "live": true}"#])
                 .args(&["--call", "cost_commitments", r#"{"scopes": "Contoso Prod", "period": "2026-10"}"#])
+                .args(&["--call", "cost_export", r#"{"scope": "Contoso Dev", "period": "yesterday"}"#])
+                .args(&["--call", "cost_export", r#"{"export_id": "EXPORT_ID"}"#])
                 .env("MCP_TOKEN", &stack.token("alice"))
                 .run()
                 .await;
@@ -268,6 +270,12 @@ async fn official_mcp_clients_list_and_call_tools_in_both_eras() {
                 let found = calls[call]["structured"][member].as_array();
                 assert!(found.is_some_and(|found| !found.is_empty()), "{script} {mode}: {printed}");
             }
+            // An export is begun, asked for, listed and read.
+            let export = &calls[11]["structured"];
+            assert_eq!(export["status"], "ready", "{script} {mode}: {printed}");
+            let resources = printed["resources"].as_array().unwrap();
+            let own = resources.iter().find(|one| one["uri"] == export["uri"]).unwrap();
+            assert_eq!((&own["text"], &own["size"]), (&export["content"], &export["size"]), "{printed}");
             // A tool's error arrives whole, schema or no schema.
             assert_eq!(calls[2]["is_error"], true, "{script} {mode}: {printed}");
             assert_eq!(

@@ -26,7 +26,8 @@ pub(crate) fn call(
         Value::Array(scopes) => scopes.first().filter(|_| scopes.len() == 1),
         scope => Some(scope),
     };
-    let subscription = argument("subscription").or_else(of_scopes).and_then(Value::as_str);
+    let subscription =
+        argument("subscription").or_else(|| argument("scope")).or_else(of_scopes).and_then(Value::as_str);
     // By name it would say what somebody called it.
     by(method, principal).tool(tool).subscription(subscription.and_then(|id| id.parse().ok()))
 }
@@ -50,7 +51,7 @@ pub(crate) fn outcome(code: &str, result: Option<&CallToolResult>, requests: &[S
         let texts = result?.content.iter().filter_map(|part| part.as_text());
         Some(texts.map(|part| part.text.len() as u64).sum())
     };
-    let bytes = number("bytes").or_else(text);
+    let bytes = number("bytes").or_else(|| number("size")).or_else(text);
     Outcome::new(code)
         .bytes(bytes)
         .rows(number("rows").or_else(longest))

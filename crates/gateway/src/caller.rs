@@ -3,8 +3,10 @@
 //! This module must not know how a caller is proved, nor what is called.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use identity::{BearerToken, Principal};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::refusal::Refusal;
@@ -22,6 +24,11 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(principal: Principal, assertion: BearerToken, deadline: Instant) -> Self {
         Self { principal, assertion, deadline, refusal: Arc::default() }
+    }
+
+    /// How long the sign-in still lasts.
+    pub(crate) fn signed_in_for(&self, now: Timestamp) -> Duration {
+        Duration::try_from(self.principal.expires_at().duration_since(now)).unwrap_or_default()
     }
 
     /// Refuses the request from within a tool. The first refusal stands.

@@ -99,8 +99,6 @@ pub struct Config {
     pub drain: Duration,
     /// Requests each person may make in a minute; 0 means no limit.
     pub calls_per_minute: u32,
-    /// Largest cost export answered inline, in bytes.
-    pub max_export_bytes: usize,
     /// What is asked of Azure when, and which answers are kept.
     pub costs: CostSettings,
     /// What exports are kept in.
@@ -194,7 +192,6 @@ impl TryFrom<Args> for Config {
             shutdown_delay: Duration::from_secs(args.shutdown_delay_seconds),
             drain: Duration::from_secs(args.shutdown_seconds),
             calls_per_minute: args.calls_per_minute,
-            max_export_bytes: args.max_export_bytes,
             costs: args.costs.into(),
             exports: args.exports.into(),
             trace_context: args.trace_context,

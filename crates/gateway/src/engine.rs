@@ -280,6 +280,18 @@ impl Engine {
         Ok(true)
     }
 
+    /// Waits until something that is no question about costs may be asked of a scope. Azure counts it as one.
+    pub(crate) async fn turn(
+        &self,
+        person: Person,
+        scope: &Scope,
+        patience: Instant,
+    ) -> Result<(), Unanswered> {
+        let wanted = Wanted { person, scope: ScopeKey::from(scope), units: 1, patience };
+        self.0.governor.turn(wanted).await?.sends();
+        Ok(())
+    }
+
     /// Counts a call that was told that its answer is still to come.
     pub(crate) fn told_pending(&self) {
         self.0.instruments.pending_given();

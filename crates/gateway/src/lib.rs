@@ -23,7 +23,6 @@
 pub mod config;
 pub mod doctor;
 pub mod engine;
-#[cfg_attr(not(test), expect(dead_code, reason = "the tool that makes exports comes next"))]
 pub mod exports;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

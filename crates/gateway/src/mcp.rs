@@ -15,7 +15,8 @@ use futures::future::BoxFuture;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, GetPromptRequestParams, GetPromptResponse, Implementation, JsonObject, ListPromptsResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -37,12 +38,14 @@ pub(crate) use registry::tool_names;
 
 mod answer;
 pub(crate) mod context;
+pub(crate) mod exporting;
 mod foreign;
 mod observed;
 mod pending;
 mod prompted;
 mod prompts;
 mod registry;
+mod resources;
 mod tools;
 
 /// The methods that this server has. Others are refused before anything of them is read on.
@@ -52,6 +55,9 @@ pub const METHODS: &[&str] = &[
     "ping",
     "prompts/get",
     "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
     "server/discover",
     "tools/call",
     "tools/list",
@@ -156,9 +162,14 @@ fn caller(context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
 impl ServerHandler for CostServer {
     fn get_info(&self) -> ServerConfig {
         let implementation = Implementation::new("mcp-cost-server", env!("CARGO_PKG_VERSION"));
-        let capabilities =
-            ServerCapabilities::builder().enable_tools().enable_prompts().enable_completions().build();
-        ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(INSTRUCTIONS)
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_completions();
+        ServerConfig::new(capabilities.build())
+            .with_server_info(implementation)
+            .with_instructions(INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -210,6 +221,33 @@ impl ServerHandler for CostServer {
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         self.prompt(&request, &caller(&context)?).map(Into::into)
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let listed = ListResourcesResult::with_all_items(self.resources(&caller(&context)?, &context).await?);
+        Ok(listed.with_cache_scope(CacheScope::Private).with_ttl_ms(0))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let none = ListResourceTemplatesResult::with_all_items(Vec::new());
+        Ok(none.with_cache_scope(CacheScope::Private).with_ttl_ms(300_000))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let read = self.resource(request.uri, &caller(&context)?, &context).await?;
+        Ok(read.with_cache_scope(CacheScope::Private).with_ttl_ms(0).into())
     }
 
     async fn complete(

@@ -29,6 +29,7 @@ use crate::front::front;
 use crate::guard::{Guard, guard};
 use crate::listen::{Listening, Places};
 use crate::mcp::context::Services;
+use crate::mcp::exporting::ExportJobs;
 use crate::mcp::{self, CostServer};
 use crate::metadata;
 use crate::metrics::Instruments;
@@ -249,7 +250,7 @@ pub fn validator(config: &Config, clock: SharedClock) -> Result<Validator, Valid
 
 /// The cost tools as an MCP server, which decides by the policy of `config` itself: what stands behind the guard.
 pub fn cost_tools(config: &Config, shared: &Shared) -> impl ServerHandler + Clone + use<> {
-    let Shared { clock, metrics, audit, broker, .. } = shared;
+    let Shared { clock, metrics, audit, broker, exports, .. } = shared;
     let endpoints = &config.endpoints;
     CostServer::new(Services {
         policies: config.policies.clone(),
@@ -264,7 +265,8 @@ pub fn cost_tools(config: &Config, shared: &Shared) -> impl ServerHandler + Clon
         clock: Arc::clone(clock),
         instruments: instruments(metrics),
         audit: audit.clone(),
-        max_export_bytes: config.max_export_bytes,
+        exports: exports.clone(),
+        export_jobs: ExportJobs::default(),
         soft_deadline: config.costs.soft_deadline,
         users: config.users.clone(),
         trace_context: config.trace_context,

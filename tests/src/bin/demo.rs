@@ -59,6 +59,25 @@ impl Demo {
         let export = self.call(&token, "cost_export", json!({"subscription": DEV_SUBSCRIPTION})).await;
         ensure!(export.status == 403 && export.code() == "missing_scope:cost.export", "got {}", export.text);
         refusal(&export);
+        self.exports().await
+    }
+
+    /// An export is its owner's alone, whoever else may export.
+    async fn exports(&mut self) -> anyhow::Result<()> {
+        heading("alice exports, and bob cannot have her file, though he may export too");
+        let token = self.token("alice", json!({})).await?;
+        let days = json!({"scope": DEV_SUBSCRIPTION, "period": "last_month", "format": "csv.gz"});
+        let export = self.call(&token, "cost_export", days).await;
+        ensure!(export.data()["status"] == "ready", "expected a file, got {}", export.text);
+        show(export.readable());
+        let uri = export.data()["uri"].as_str().context("a ready export has a uri")?.to_owned();
+        let bob = self.token("bob", json!({"scopes": ["cost.read", "cost.export"]})).await?;
+        for (who, token, expected) in [("alice", token, 200), ("bob", bob, 404)] {
+            let request = self.caller.requesting(reqwest::Method::GET, &uri).bearer_auth(token);
+            let status = request.send().await?.status().as_u16();
+            say(&format!("> GET {uri} as {who}: HTTP {status}"));
+            ensure!(status == expected, "expected {expected} for {who}");
+        }
         Ok(())
     }
 

@@ -200,10 +200,6 @@ pub struct Args {
     #[arg(long, env = "GATEWAY_CALLS_PER_MINUTE", help_heading = "Limits", default_value_t = 120)]
     pub calls_per_minute: u32,
 
-    /// Largest cost export answered inline, in bytes.
-    #[arg(long, env = "GATEWAY_MAX_EXPORT_BYTES", help_heading = "Limits", default_value_t = 512 * 1024)]
-    pub max_export_bytes: usize,
-
     /// What is asked of Azure when, and which answers are kept.
     #[command(flatten)]
     pub costs: CostArgs,

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
 use super::fault::ExportFault;
-use super::id::{ExportId, hex};
+use super::id::hex;
 use super::seal::{CHUNK, Chunk, TAG};
 use super::sealed::Sealed;
 use super::shelf::Seat;
@@ -34,7 +34,8 @@ impl Draft {
     }
 
     /// The id that the export has when it is finished.
-    pub(crate) fn id(&self) -> ExportId {
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> super::ExportId {
         self.seat.id()
     }
 

@@ -56,6 +56,14 @@ impl ExportFault {
         }
     }
 
+    /// When it may be asked again, where that is known.
+    pub(crate) const fn retry_in_seconds(&self) -> Option<u64> {
+        match self {
+            Self::TooMany { retry_in_seconds, .. } | Self::NoRoom { retry_in_seconds } => *retry_in_seconds,
+            Self::TooLarge { .. } | Self::DiskFull | Self::Unavailable => None,
+        }
+    }
+
     /// The fault that stands behind an error, at whatever depth: those who write into a draft see an [`io::Error`].
     pub(crate) fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);

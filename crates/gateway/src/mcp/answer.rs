@@ -16,6 +16,7 @@ use super::foreign;
 use crate::audited;
 use crate::caller::Caller;
 use crate::engine::Unanswered;
+use crate::exports::{ExportFault, ExportId};
 use crate::refusal::Refusal;
 
 mod unforeseen;
@@ -89,6 +90,16 @@ impl From<ToolError> for Failure {
     }
 }
 
+impl From<ExportFault> for ToolError {
+    fn from(fault: ExportFault) -> Self {
+        let mut detail = fault.to_string();
+        if let Some(first) = detail.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self { retry_after_seconds: fault.retry_in_seconds(), ..Self::new(fault.code(), detail + ".") }
+    }
+}
+
 impl From<Unanswered> for Failure {
     fn from(why: Unanswered) -> Self {
         match why {
@@ -116,6 +127,9 @@ impl From<&cost::Error> for Failure {
                 claims: None,
             });
         }
+        if let Some(fault) = ExportFault::behind(error) {
+            return ToolError::from(fault).into();
+        }
         unforeseen::note(error);
         ToolError {
             code: error.code(),
@@ -123,6 +137,7 @@ impl From<&cost::Error> for Failure {
             retry_after_seconds: error.retry_after_seconds(),
             azure: error.azure().map(AzureSaid::from),
             subscriptions: Vec::new(),
+            export: None,
         }
         .into()
     }
@@ -144,6 +159,17 @@ pub(super) struct ToolError {
     /// Subscriptions to choose from, the first 20 of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subscriptions: Vec<Choice>,
+    /// The export that failed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    export: Option<OfExport>,
+}
+
+/// An export that failed.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+struct OfExport {
+    export_id: String,
+    /// "failed".
+    status: &'static str,
 }
 
 /// A subscription to choose.
@@ -187,7 +213,7 @@ impl From<&AzureError> for AzureSaid {
 
 impl ToolError {
     pub(super) fn new(code: &'static str, detail: String) -> Self {
-        Self { code, detail, retry_after_seconds: None, azure: None, subscriptions: Vec::new() }
+        Self { code, detail, retry_after_seconds: None, azure: None, subscriptions: Vec::new(), export: None }
     }
 
     /// The code.
@@ -235,7 +261,17 @@ impl ToolError {
         Self { retry_after_seconds: Some(seconds), ..Self::new("throttled", detail) }
     }
 
-    fn internal() -> Self {
+    /// The same error with the seconds after which it may be another answer.
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// The same error of an export that failed.
+    pub(super) fn of_export(self, id: ExportId) -> Self {
+        Self { export: Some(OfExport { export_id: id.to_string(), status: "failed" }), ..self }
+    }
+
+    pub(super) fn internal() -> Self {
         Self::new("internal", "The answer could not be written; this is a defect of the server.".to_owned())
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use audit::Audit;
-use cost::{DetailsLimits, ListPages, Listing, Paged, QueryPages, Usage};
+use cost::{ExportPlan, ListPages, Listing, Paged, QueryPages, Usage};
 use identity::BearerToken;
 use identity::clock::SharedClock;
 use jiff::Timestamp;
@@ -15,10 +15,12 @@ use secrecy::SecretString;
 use telemetry::http::TraceContext;
 use tokio::time::Instant;
 
-use super::answer::Failure;
+use super::answer::{Failure, ToolError};
+use super::exporting::{Door, ExportJobs, Making, Order, Waiting};
 use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::engine::{Answered, Asker, Counted, Engine, Known, Person, Token};
+use crate::exports::Exports;
 use crate::metrics::Instruments;
 use crate::policy::Policies;
 use crate::refusal::Refusal;
@@ -26,6 +28,8 @@ use crate::users::UserKey;
 
 /// How long what stands beside the figures may wait for its turn.
 const BESIDE: Duration = Duration::from_secs(10);
+/// How long a call waits for an export.
+const EXPORT_WAIT: Duration = Duration::from_secs(10);
 
 /// What the service as a whole gives its tools.
 pub(crate) struct Services {
@@ -36,7 +40,9 @@ pub(crate) struct Services {
     pub(crate) clock: SharedClock,
     pub(crate) instruments: Instruments,
     pub(crate) audit: Audit,
-    pub(crate) max_export_bytes: usize,
+    pub(crate) exports: Exports,
+    /// Those that are being made.
+    pub(crate) export_jobs: ExportJobs,
     /// When a call is told that its answer is still to come.
     pub(crate) soft_deadline: Duration,
     /// What people are called in traces and in the log.
@@ -220,12 +226,40 @@ impl ToolContext {
         self.now().to_zoned(TimeZone::UTC).date()
     }
 
-    /// How large an export may be, and how long it may still take: less than the request may, so that the tool's
-    /// own answer, which says when to ask again, comes first.
-    pub(super) fn export_limits(&self) -> DetailsLimits {
+    /// Whose call it is.
+    pub(super) fn person(&self) -> Person {
+        self.azure.person
+    }
+
+    /// The exports that are ready.
+    pub(super) fn exports(&self) -> &Exports {
+        &self.services.exports
+    }
+
+    /// Those that are being made, or were.
+    pub(super) fn export_jobs(&self) -> &ExportJobs {
+        &self.services.export_jobs
+    }
+
+    /// Begins an export as the caller, or joins the one of the same that is being made. It may go on after the call, for as long as
+    /// they are signed in.
+    pub(super) fn export(&self, plan: ExportPlan, title: String, note: String) -> Result<Waiting, Failure> {
+        let exports = self.services.exports.clone();
+        let id = exports.new_id().map_err(ToolError::from)?;
+        let end = Instant::now() + self.caller.signed_in_for(self.now());
+        // What it takes at Azure is not this call's: it may be over by then.
+        let azure = self.azure.counted_in(&Usage::default());
+        let cost = azure.cost.clone();
+        let door = Door { azure, engine: self.services.engine.clone(), end };
+        let making = Making { id, plan: plan.clone(), cost, door, exports };
+        let order = Order { person: self.azure.person, plan, title, note };
+        Ok(self.services.export_jobs.enter(order, id, end, |progress| making.made(progress))?)
+    }
+
+    /// Until when a call waits for an export: so long as nobody minds, and less than the request may take.
+    pub(super) fn export_wait(&self) -> Instant {
         let left = self.caller.deadline.saturating_duration_since(Instant::now());
-        let most_bytes = self.services.max_export_bytes as u64;
-        DetailsLimits { deadline: left.mul_f32(0.9), most_bytes, ..DetailsLimits::default() }
+        Instant::now() + left.mul_f32(0.8).min(EXPORT_WAIT)
     }
 }
 

@@ -99,8 +99,7 @@ fn joining(entry: &Entry, caller: &Caller, services: &Services, arguments: &Json
     let margin = (left / 10).max(Duration::from_secs(1));
     let soft = services.soft_deadline.min(left.saturating_sub(margin));
     let principal = &caller.principal;
-    let signed_in = principal.expires_at().duration_since(services.clock.now());
-    let signed_in = Duration::try_from(signed_in).unwrap_or_default();
+    let signed_in = caller.signed_in_for(services.clock.now());
     Joining {
         key: ((principal.tenant(), principal.oid()), fingerprint(entry.name, arguments)),
         sign_in: caller.assertion.digest(),

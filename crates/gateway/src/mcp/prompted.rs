@@ -90,7 +90,7 @@ impl CostServer {
 }
 
 /// Puts a refusal aside; what is returned is never seen.
-fn refused(refusal: Refusal, caller: &Caller) -> ErrorData {
+pub(super) fn refused(refusal: Refusal, caller: &Caller) -> ErrorData {
     let code = refusal.code();
     caller.refuse(refusal);
     ErrorData::invalid_request(code, None)

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rmcp::handler::server::common::{schema_for_input, schema_for_output};
-use rmcp::model::{CallToolResult, JsonObject, Tool, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Resource, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +60,11 @@ pub(super) trait Definition: 'static {
         context: ToolContext,
         input: Self::Input,
     ) -> impl Future<Output = Result<Answer<Self::Output>, Failure>> + Send;
+
+    /// What the answer leads to, for clients that fetch it.
+    fn link(_answer: &Self::Output) -> Option<Resource> {
+        None
+    }
 }
 
 /// A tool in the table.
@@ -93,7 +98,11 @@ fn entry<D: Definition>() -> Entry {
             async move {
                 let input = serde_json::from_value(Value::Object(arguments))
                     .map_err(|error| ToolError::invalid_arguments(D::NAME, &error))?;
-                D::call(context, input).await?.into_result()
+                let answer = D::call(context, input).await?;
+                let link = D::link(&answer.data).map(ContentBlock::resource_link);
+                let mut result = answer.into_result()?;
+                result.content.extend(link);
+                Ok(result)
             }
             .boxed()
         },

@@ -1,6 +1,7 @@
 //! The members of the tools' arguments: their names, what else they are called, and their schemas. The schemas show the plain
 //! form; more is understood.
 
+use cost::Format;
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -70,6 +71,43 @@ pub(in crate::mcp::tools) const SCOPES: Field = Field {
         schema["maxItems"] = json!(MOST_SCOPES);
         schema
     },
+};
+
+pub(in crate::mcp::tools) const SCOPE: Field = Field {
+    name: "scope",
+    also: &["scopes", "subscription", "subscriptions", "subscription_id"],
+    schema: || {
+        text(
+            "One of: a subscription's id or name, /subscriptions/ID/resourceGroups/NAME, the path of an enrolment or billing profile.",
+        )
+    },
+};
+
+pub(in crate::mcp::tools) const FORMAT: Field = Field {
+    name: "format",
+    also: &["file_format", "output", "output_format", "file_type"],
+    schema: || {
+        let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+        one_of(&names, "Default csv: Azure's file as it is. focus: FOCUS 1.2.")
+    },
+};
+
+pub(in crate::mcp::tools) const COLUMNS: Field = Field {
+    name: "columns",
+    also: &["column", "fields", "select"],
+    schema: || texts("Only these of the file's columns."),
+};
+
+pub(in crate::mcp::tools) const SPREADSHEET_SAFE: Field = Field {
+    name: "spreadsheet_safe",
+    also: &["excel_safe", "escape_formulas", "safe"],
+    schema: || json!({"type": "boolean", "description": "Of csv: cells that a spreadsheet would run as a formula get an apostrophe. Default false."}),
+};
+
+pub(in crate::mcp::tools) const EXPORT_ID: Field = Field {
+    name: "export_id",
+    also: &["id", "export"],
+    schema: || text("Of an export that was begun, and nothing else: how far it is, then the file."),
 };
 
 const PERIODS: &[&str] =

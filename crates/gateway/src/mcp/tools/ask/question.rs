@@ -23,6 +23,10 @@ use crate::mcp::answer::{Failure, ToolError};
 use crate::mcp::foreign;
 use crate::mcp::tools::period::{Day, Days, PeriodInput};
 
+pub(in crate::mcp) use export::{ExportInput, ExportOrder};
+
+mod export;
+
 /// A question of `cost_query`.
 pub(in crate::mcp) struct QueryInput {
     /// The scopes as they are written. None: every subscription.
@@ -414,7 +418,8 @@ asked!(
     ForecastInput,
     CommitmentsInput,
     DimensionsInput,
-    BudgetsInput
+    BudgetsInput,
+    ExportInput
 );
 
 #[cfg(test)]
