@@ -21,8 +21,6 @@ use crate::money::{Currency, Sum};
 use crate::period::Period;
 
 mod edges;
-#[cfg(test)]
-pub(crate) mod seeded;
 mod spread;
 mod weekly;
 

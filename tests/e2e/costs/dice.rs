@@ -1,26 +1,19 @@
 //! Choices that a seed decides.
 
 use jiff::{Span, ToSpan as _};
+use testkit::Seeded;
 
-/// A generator of numbers (SplitMix64): the same for the same seed.
-pub(super) struct Dice(u64);
+/// Dice that fall the same for the same seed.
+pub(super) struct Dice(Seeded);
 
 impl Dice {
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(Seeded::new(seed))
     }
 
     /// A number below `most`.
     pub(super) fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.next() % most as u64).unwrap()
+        usize::try_from(self.0.next_number() % most as u64).unwrap()
     }
 
     /// Less than so many days.

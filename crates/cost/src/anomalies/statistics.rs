@@ -7,11 +7,11 @@ use std::path::Path;
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
+use testkit::Seeded;
 
 use super::judge::{Bounds, Odd, Series, Shape, is_known, judge};
 use super::rule::{Cuts, LEAST_MONEY, Sensitivity, TABLE};
 use crate::series::Day;
-use crate::series::seeded::Seeded;
 
 const SEED: u64 = 20_261_127;
 /// Of each kind of noise.
@@ -231,13 +231,13 @@ impl Found {
 
     fn lines_by_noise(&self) -> String {
         let lines = BANDS.iter().zip(&self.by_noise);
-        lines.map(|((_, name), rates)| format!("{}\n", row(name, rates))).collect()
+        lines.map(|((_, name), rates)| row(name, rates) + "\n").collect()
     }
 }
 
 fn row(name: &str, rates: &[Rate]) -> String {
-    let cells: String = rates.iter().map(|rate| format!(" {:.1} % |", 100.0 * rate.part())).collect();
-    format!("| {name} |{cells}")
+    let cells: Vec<_> = rates.iter().map(|rate| format!(" {:.1} % |", 100.0 * rate.part())).collect();
+    format!("| {name} |{}", cells.concat())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number of days")]

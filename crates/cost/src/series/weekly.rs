@@ -113,9 +113,9 @@ mod tests {
     use jiff::ToSpan;
     use jiff::civil::date;
     use rust_decimal::Decimal;
+    use testkit::Seeded;
 
     use super::*;
-    use crate::series::seeded::Seeded;
 
     /// A Monday.
     const FIRST: Date = date(2026, 6, 1);

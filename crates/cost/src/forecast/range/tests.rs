@@ -1,9 +1,9 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use rust_decimal::Decimal;
+use testkit::Seeded;
 
 use super::*;
-use crate::series::seeded::Seeded;
 
 const FIRST: Date = date(2026, 6, 1);
 const AHEAD: [usize; 4] = [3, 7, 14, 31];

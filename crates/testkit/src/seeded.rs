@@ -1,16 +1,18 @@
-//! Numbers that a seed decides, for tests of statistics.
+//! Numbers that a seed decides.
 
 use std::f64::consts::TAU;
 
 /// A generator of numbers (SplitMix64): the same for the same seed.
-pub(crate) struct Seeded(u64);
+pub struct Seeded(u64);
 
 impl Seeded {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// Begins with a seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next number.
+    pub const fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,13 +21,13 @@ impl Seeded {
     }
 
     /// A number of at least `from` and below `to`, each as likely.
-    pub(crate) fn between(&mut self, from: f64, to: f64) -> f64 {
-        let bits = u32::try_from(self.next() >> 32).unwrap();
+    pub fn between(&mut self, from: f64, to: f64) -> f64 {
+        let bits = u32::try_from(self.next_number() >> 32).unwrap();
         from + (to - from) * f64::from(bits) / (f64::from(u32::MAX) + 1.0)
     }
 
     /// A number of the normal distribution of deviation 1 around 0 (Box and Muller's way).
-    pub(crate) fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         let length = (-2.0 * (1.0 - self.between(0.0, 1.0)).ln()).sqrt();
         length * (TAU * self.between(0.0, 1.0)).cos()
     }
