@@ -19,7 +19,7 @@
 //! | `money` | exact amounts that cannot be added across currencies |
 //! | `period`, `scope`, `invalid` | what is asked, checked before Azure sees it |
 //! | `error`, `challenge`, `retry` | what Azure answers when it does not answer |
-//! | `json`, `pages` | how Azure writes: what is null is absent; lists that must move on |
+//! | `json`, `pages`, `walk` | how Azure writes: what is null is absent; lists that must move on, and how one is read to its end |
 //! | `compare` | two periods as the fewest queries, and what drove the difference: usage, rate, other charges |
 //! | `series` | costs day by day for statistics: no day missing, the pattern of a week |
 //! | `forecast` | what is to come: Azure's forecast, our run rate where it has none, our range |
@@ -140,3 +140,4 @@ mod table;
 mod turns;
 mod units;
 mod usage;
+mod walk;

@@ -9,22 +9,20 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tracing::Span;
 use tracing::field::Empty;
-use url::Url;
 
 use super::filter::BudgetFilter;
 use super::period::Grain;
 use super::threshold::{Operator, Threshold, ThresholdKind};
 use super::{Budget, BudgetList, UnreadBudget, Watches};
-use crate::client::{Answer, ArmRequest, Client, observed};
+use crate::client::{Answer, Client, observed};
 use crate::error::Error;
 use crate::json;
 use crate::money::parse_amount;
 use crate::paged::{Page, Paged};
-use crate::pages::Pages;
 use crate::query::API_VERSION;
 use crate::scope::Scope;
+use crate::walk::{Taken, Walk};
 
 /// A provider that lists budgets: its name, its version, and the path of the list.
 type Provider = (&'static str, &'static str, &'static str);
@@ -48,65 +46,45 @@ impl Client {
 
 /// A list of budgets under way.
 pub struct BudgetPages {
-    client: Client,
-    kind: &'static str,
-    template: &'static str,
-    url: Url,
-    pages: Pages,
+    walk: Walk,
     found: BudgetList,
 }
 
 impl BudgetPages {
     fn new(client: &Client, scope: &Scope, (provider, version, template): Provider) -> Self {
-        let mut segments = scope.segments();
-        segments.extend(["providers", provider, "budgets"].map(str::to_owned));
-        let url = client.endpoint(segments, &[("api-version", version)]);
-        let (kind, pages) = (scope.kind(), Pages::starting_at(&url));
-        Self { client: client.clone(), kind, template, url, pages, found: BudgetList::default() }
+        let parameters = [("api-version", version)];
+        let walk = Walk::new(client, scope, ([provider, "budgets"], template), &parameters);
+        Self { walk, found: BudgetList::default() }
     }
 
     async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let (kind, page) = (self.kind, self.found.pages + 1);
+        const OF: (&str, &str) = ("pages of budgets", "next page of budgets");
+        let (kind, page) = (self.walk.kind(), self.walk.read() + 1);
         let span = tracing::info_span!("cost.budgets", scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
-        observed(span, self.ask(token)).await
+        let found = &mut self.found;
+        observed(span, self.walk.ask(token, OF, |answer| take(found, answer))).await
     }
+}
 
-    async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let request = ArmRequest::get(&self.url, self.template).metered();
-        let asked = self.client.arm(request, token, self.client.deadline()).await;
-        let answer = asked.map_err(|error| error.after_pages(self.found.pages))?;
-        let quota = answer.quota(self.client.now());
-        self.found.pages += 1;
-        let next = self.take(&answer)?;
-        Span::current().record("rows", self.found.budgets.len());
-        let Some(next) = next else { return Ok(Page::read(false, quota)) };
-        self.follow(&next).map_err(|error| error.in_answer(|| answer.described()))?;
-        Ok(Page::read(true, quota))
-    }
-
-    /// Takes a page's budgets; its link to the next page.
-    fn take(&mut self, answer: &Answer) -> Result<Option<String>, Error> {
-        if answer.status == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
+/// Takes a page's budgets.
+fn take(found: &mut BudgetList, answer: &Answer) -> Result<Taken, Error> {
+    found.pages += 1;
+    let list = if answer.status == StatusCode::NO_CONTENT {
+        List::default()
+    } else {
         let list: List<'_> = answer.read("a list of budgets in another form")?;
         if list.value.is_empty() && list.next_link.is_none() {
             answer.refusal_inside()?;
         }
-        for entry in list.value {
-            match read(entry.get()) {
-                Ok(budget) => self.found.budgets.push(budget),
-                Err(unread) => self.found.unread.push(unread),
-            }
+        list
+    };
+    for entry in list.value {
+        match read(entry.get()) {
+            Ok(budget) => found.budgets.push(budget),
+            Err(unread) => found.unread.push(unread),
         }
-        Ok(list.next_link.filter(|link| !link.trim().is_empty()))
     }
-
-    fn follow(&mut self, link: &str) -> Result<(), Error> {
-        const OF: (&str, &str) = ("pages of budgets", "next page of budgets");
-        self.url = self.pages.next(&self.client, link, OF, self.found.pages)?;
-        Ok(())
-    }
+    Ok(Taken { rows: found.budgets.len(), next: list.next_link })
 }
 
 impl Paged for BudgetPages {
@@ -122,7 +100,7 @@ impl Paged for BudgetPages {
 }
 
 /// Entries stay JSON text, in place: each is read by itself, and an amount must not pass through a double.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct List<'a> {
     #[serde(borrow, default, deserialize_with = "json::or_default")]

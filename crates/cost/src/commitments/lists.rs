@@ -6,17 +6,15 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tracing::Span;
 use tracing::field::Empty;
-use url::Url;
 
-use crate::client::{Answer, ArmRequest, Client, observed};
+use crate::client::{Answer, Client, observed};
 use crate::error::Error;
 use crate::json;
 use crate::money::parse_amount;
 use crate::paged::{Page, Paged};
-use crate::pages::Pages;
 use crate::scope::Scope;
+use crate::walk::{Taken, Walk};
 
 /// A list, its entries read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,71 +39,53 @@ pub(super) struct List<T> {
 
 /// A list under way.
 pub struct ListPages<T> {
-    client: Client,
+    walk: Walk,
     list: List<T>,
-    kind: &'static str,
-    url: Url,
-    pages: Pages,
     listing: Listing<T>,
 }
 
 impl<T> ListPages<T> {
     pub(super) fn new(client: &Client, scope: &Scope, list: List<T>, parameters: &[(&str, &str)]) -> Self {
-        let [provider, name] = list.path;
-        let mut segments = scope.segments();
-        segments.extend(["providers", provider, name].map(str::to_owned));
-        let url = client.endpoint(segments, parameters);
-        let pages = Pages::starting_at(&url);
-        let listing = Listing { items: Vec::new(), unread: 0, pages: 0 };
-        Self { client: client.clone(), list, kind: scope.kind(), url, pages, listing }
+        let walk = Walk::new(client, scope, (list.path, list.template), parameters);
+        Self { walk, list, listing: Listing { items: Vec::new(), unread: 0, pages: 0 } }
     }
 
     /// Where the list begins: no other list has the same address.
     pub fn address(&self) -> &str {
-        self.url.as_str()
+        self.walk.address()
     }
 
-    async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let (kind, page) = (self.kind, self.listing.pages + 1);
+    async fn next(&mut self, token: &SecretString) -> Result<Page, Error>
+    where
+        T: Send,
+    {
+        const OF: (&str, &str) = ("pages of a list", "next page of a list");
+        let (kind, page) = (self.walk.kind(), self.walk.read() + 1);
         let span = tracing::info_span!("cost.list", scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
-        observed(span, self.ask(token)).await
+        let (listing, read) = (&mut self.listing, self.list.read);
+        observed(span, self.walk.ask(token, OF, |answer| listing.take(answer, read))).await
     }
+}
 
-    async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let request = ArmRequest::get(&self.url, self.list.template).metered();
-        let asked = self.client.arm(request, token, self.client.deadline()).await;
-        let answer = asked.map_err(|error| error.after_pages(self.listing.pages))?;
-        let quota = answer.quota(self.client.now());
-        self.listing.pages += 1;
-        let next = self.take(&answer)?;
-        Span::current().record("rows", self.listing.items.len());
-        let Some(next) = next else { return Ok(Page::read(false, quota)) };
-        self.follow(&next).map_err(|error| error.in_answer(|| answer.described()))?;
-        Ok(Page::read(true, quota))
-    }
-
-    /// Takes a page's entries, and the link to the next page.
-    fn take(&mut self, answer: &Answer) -> Result<Option<String>, Error> {
-        if answer.status == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        let page: Body<'_> = answer.read("a list in another form")?;
-        if page.value.is_empty() {
-            answer.refusal_inside()?;
-        }
+impl<T> Listing<T> {
+    fn take(&mut self, answer: &Answer, read: fn(&RawValue) -> Option<T>) -> Result<Taken, Error> {
+        self.pages += 1;
+        let page = if answer.status == StatusCode::NO_CONTENT {
+            Body::default()
+        } else {
+            let page: Body<'_> = answer.read("a list in another form")?;
+            if page.value.is_empty() {
+                answer.refusal_inside()?;
+            }
+            page
+        };
         for item in page.value {
-            match item.and_then(self.list.read) {
-                Some(item) => self.listing.items.push(item),
-                None => self.listing.unread += 1,
+            match item.and_then(read) {
+                Some(item) => self.items.push(item),
+                None => self.unread += 1,
             }
         }
-        Ok(page.next_link.filter(|link| !link.trim().is_empty()))
-    }
-
-    fn follow(&mut self, link: &str) -> Result<(), Error> {
-        const OF: (&str, &str) = ("pages of a list", "next page of a list");
-        self.url = self.pages.next(&self.client, link, OF, self.listing.pages)?;
-        Ok(())
+        Ok(Taken { rows: self.items.len(), next: page.next_link })
     }
 }
 
@@ -121,7 +101,7 @@ impl<T: Send> Paged for ListPages<T> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     #[serde(borrow, default, deserialize_with = "json::or_default")]

@@ -5,16 +5,14 @@
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
-use tracing::Span;
 use tracing::field::Empty;
-use url::Url;
 
-use crate::client::{Answer, ArmRequest, Client, observed};
+use crate::client::{Answer, Client, observed};
 use crate::error::Error;
 use crate::json;
 use crate::paged::{Page, Paged};
-use crate::pages::Pages;
 use crate::scope::Scope;
+use crate::walk::{Taken, Walk};
 
 const API_VERSION: &str = "2024-08-01";
 const TEMPLATE: &str = "/{scope}/providers/Microsoft.Consumption/tags";
@@ -22,11 +20,9 @@ const TEMPLATE: &str = "/{scope}/providers/Microsoft.Consumption/tags";
 impl Client {
     /// The keys of a scope's tags, each once.
     pub fn tag_pages(&self, scope: &Scope) -> TagPages {
-        let mut segments = scope.segments();
-        segments.extend(["providers", "Microsoft.Consumption", "tags"].map(str::to_owned));
-        let url = self.endpoint(segments, &[("api-version", API_VERSION)]);
-        let pages = Pages::starting_at(&url);
-        TagPages { client: self.clone(), kind: scope.kind(), url, pages, read: 0, found: TagKeys::default() }
+        const PATH: [&str; 2] = ["Microsoft.Consumption", "tags"];
+        let walk = Walk::new(self, scope, (PATH, TEMPLATE), &[("api-version", API_VERSION)]);
+        TagPages { walk, found: TagKeys::default() }
     }
 }
 
@@ -41,47 +37,32 @@ pub struct TagKeys {
 
 /// A list of tags under way.
 pub struct TagPages {
-    client: Client,
-    kind: &'static str,
-    url: Url,
-    pages: Pages,
-    read: u32,
+    walk: Walk,
     found: TagKeys,
 }
 
 impl TagPages {
     async fn next(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let (kind, page) = (self.kind, self.read + 1);
+        const OF: (&str, &str) = ("pages of tags", "next page of tags");
+        let (kind, page) = (self.walk.kind(), self.walk.read() + 1);
         let span = tracing::info_span!("cost.tags", scope.kind = kind, page, rows = Empty, status = Empty, error.type = Empty);
-        observed(span, self.ask(token)).await
+        let (found, is_at_bound) = (&mut self.found, self.walk.is_at_bound());
+        observed(span, self.walk.ask(token, OF, |answer| found.take(answer, is_at_bound))).await
     }
+}
 
-    async fn ask(&mut self, token: &SecretString) -> Result<Page, Error> {
-        let request = ArmRequest::get(&self.url, TEMPLATE).metered();
-        let asked = self.client.arm(request, token, self.client.deadline()).await;
-        let answer = asked.map_err(|error| error.after_pages(self.read))?;
-        let quota = answer.quota(self.client.now());
-        self.read += 1;
-        let list = List::read(&answer)?;
+impl TagKeys {
+    /// Takes a page's keys. At the bound of pages the list ends, and says so.
+    fn take(&mut self, answer: &Answer, is_at_bound: bool) -> Result<Taken, Error> {
+        let list = List::read(answer)?;
         for key in list.tags.into_iter().flatten().filter_map(|tag| tag.key) {
-            if !self.found.keys.contains(&key) {
-                self.found.keys.push(key);
+            if !self.keys.contains(&key) {
+                self.keys.push(key);
             }
         }
-        Span::current().record("rows", self.found.keys.len());
-        let Some(next) = list.next_link.filter(|link| !link.trim().is_empty()) else {
-            return Ok(Page::read(false, quota));
-        };
-        if self.read >= self.client.settings().most_pages {
-            self.found.truncated = true;
-            return Ok(Page::read(false, quota));
-        }
-        let follow = self.client.arm_link(&next, "next page of tags").and_then(|next| {
-            self.pages.follow(&next)?;
-            Ok(next)
-        });
-        self.url = follow.map_err(|error| error.in_answer(|| answer.described()))?;
-        Ok(Page::read(true, quota))
+        let next = list.next_link.filter(|link| !link.trim().is_empty());
+        self.truncated = is_at_bound && next.is_some();
+        Ok(Taken { rows: self.keys.len(), next: next.filter(|_| !is_at_bound) })
     }
 }
 
