@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 mod anomalies;
 mod budgets;
+mod burn_down;
 mod commitments;
 mod compared;
 mod crowd;
