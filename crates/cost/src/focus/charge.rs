@@ -3,7 +3,7 @@
 /// A type of charge.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Charge {
-    /// Azure's word; empty for all others.
+    /// Azure's word.
     azure: &'static str,
     /// FOCUS's ChargeCategory.
     pub(super) category: &'static str,
@@ -19,7 +19,7 @@ pub(super) const USAGE: &str = "Usage";
 pub(super) const PURCHASE: &str = "Purchase";
 pub(super) const TAX: &str = "Tax";
 
-const CHARGES: [Charge; 8] = [
+const CHARGES: [Charge; 7] = [
     charge("Usage", USAGE, None, true, Some("Used")),
     charge("UnusedReservation", USAGE, None, false, Some("Unused")),
     charge("UnusedSavingsPlan", USAGE, None, false, Some("Unused")),
@@ -27,8 +27,10 @@ const CHARGES: [Charge; 8] = [
     charge("Refund", PURCHASE, Some("Correction"), false, None),
     charge("Credit", "Credit", None, false, None),
     charge("Tax", TAX, None, false, None),
-    charge("", "Adjustment", None, false, None),
 ];
+
+/// All others.
+const ADJUSTMENT: Charge = charge("", "Adjustment", None, false, None);
 
 const fn charge(
     azure: &'static str,
@@ -42,8 +44,12 @@ const fn charge(
 
 impl Charge {
     pub(super) fn of(azure: &str) -> &'static Self {
-        let others = &CHARGES[CHARGES.len() - 1];
-        CHARGES.iter().find(|charge| charge.azure.eq_ignore_ascii_case(azure)).unwrap_or(others)
+        let same = |charge: &&Self| charge.azure.eq_ignore_ascii_case(azure);
+        CHARGES.iter().find(same).unwrap_or_else(Self::adjustment)
+    }
+
+    pub(super) const fn adjustment() -> &'static Self {
+        &ADJUSTMENT
     }
 
     /// What the actual report has beside covered usage, the same way the amortized report spreads it.
@@ -67,24 +73,25 @@ pub(super) struct Model {
     pub(super) is_committed: bool,
 }
 
-const MODELS: [Model; 5] = [
+const MODELS: [Model; 4] = [
     Model { azure: "OnDemand", category: "Standard", is_committed: false },
     Model { azure: "Spot", category: "Dynamic", is_committed: false },
     Model { azure: "Reservation", category: "Committed", is_committed: true },
     Model { azure: "SavingsPlan", category: "Committed", is_committed: true },
-    Model { azure: "", category: "Other", is_committed: false },
 ];
+
+/// All others, and what Azure does not say.
+const OTHER: Model = Model { azure: "", category: "Other", is_committed: false };
 
 impl Model {
     /// Blanks aside: Microsoft's pages write `Savings Plan` too.
     pub(super) fn of(azure: &str) -> &'static Self {
-        let others = &MODELS[MODELS.len() - 1];
         let same = |model: &&Self| {
             let letters =
                 azure.bytes().filter(|letter| *letter != b' ').map(|letter| letter.to_ascii_lowercase());
             letters.eq(model.azure.bytes().map(|letter| letter.to_ascii_lowercase()))
         };
-        MODELS.iter().find(same).unwrap_or(others)
+        MODELS.iter().find(same).unwrap_or(&OTHER)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Source;
-use super::charge::{Charge, Kind, Model, PURCHASE, SPEND, TAX};
+use super::charge::{Charge, Kind, Model, PURCHASE, SPEND, TAX, USAGE};
 use super::input::{Agreement, In, Input, unread};
 use super::number::{self, Number};
 use super::open_data::{OpenData, Region, Service};
@@ -38,9 +38,13 @@ impl<'a> Row<'a> {
         scratch: &'a Scratch,
         unit: &'a Unit,
     ) -> Result<Self, Error> {
-        let charge = Charge::of(input.text(In::ChargeType));
+        let mut charge = Charge::of(input.text(In::ChargeType));
         let model = Model::of(input.text(In::PricingModel));
-        let quantity = input.number(In::Quantity)?;
+        let mut quantity = input.number(In::Quantity)?;
+        if source == Source::Actual && charge.category == USAGE {
+            // What was used is counted by the amortized report; this is money beside it.
+            (charge, quantity) = (Charge::adjustment(), None);
+        }
         let commitment = match (input.some(In::BenefitId), input.some(In::ReservationId)) {
             (Some(id), _) => Kind::of(id).map(|kind| (id, kind)),
             // Before savings plans there were no benefits.
@@ -159,7 +163,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn consumed(&self) -> bool {
-        self.charge.consumes && self.source == Source::Amortized && self.quantity.is_some()
+        self.charge.consumes && self.quantity.is_some()
     }
 
     pub(super) fn pricing_category(&self) -> Cell<'a> {

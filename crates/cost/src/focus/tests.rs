@@ -4,6 +4,10 @@ use super::{Converter, OpenData, Source};
 use crate::error::Error;
 use crate::table::Cell;
 
+mod conformance;
+mod page;
+mod sums;
+
 /// A line of a report: by column, all others are empty.
 pub(super) type Line = BTreeMap<&'static str, String>;
 

@@ -8,7 +8,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::{Region, Service, Tables, region_key, service_key};
 use crate::caseless::small;
-use crate::focus::category::{self, OTHER};
+use crate::focus::category;
 use crate::focus::unit::Unit;
 
 /// No file is larger: that of the types of resources has 0.6 MB.
@@ -108,7 +108,7 @@ fn service(tables: &mut Tables, cells: &[&str]) -> Result<(), String> {
     let mut key = String::new();
     service_key(consumed, kind, "", &mut key);
     tables.services.insert(key.clone(), service.clone());
-    if service.category != OTHER && !kind.is_empty() {
+    if !kind.is_empty() {
         service_key("", kind, "", &mut key);
         tables.services.entry(key).or_insert(service);
     }
