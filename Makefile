@@ -143,11 +143,11 @@ release: setup-release ## What a release consists of, in dist/: binaries, SBOMs,
 
 .PHONY: setup setup-build setup-test setup-check setup-fuzz setup-mutants setup-release
 setup: ## Install everything any target needs (each target does its own part by itself)
-	@tests/setup.sh build clients services azure deploy nextest checks fuzz mutants release
+	@tests/setup.sh build clients services azure deploy readers nextest checks fuzz mutants release
 setup-build:
 	@tests/setup.sh build
 setup-test:
-	@tests/setup.sh nextest clients services azure deploy
+	@tests/setup.sh nextest clients services azure deploy readers
 setup-check:
 	@tests/setup.sh checks deploy
 setup-fuzz:
@@ -161,7 +161,7 @@ setup-release:
 .PHONY: clean
 clean: ## Remove what was built and installed inside this folder
 	$(CARGO) clean
-	rm -rf tests/.tools tests/.envoy tests/.hadolint tests/.rotel tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv tests/deploy/.venv .local dist
+	rm -rf tests/.tools tests/.envoy tests/.hadolint tests/.rotel tests/clients/.venv tests/clients/.stubs tests/clients/.wheels tests/clients/node_modules tests/clients/.setup.lock tests/azure/.venv tests/deploy/.venv tests/readers/.venv .local dist
 
 .PHONY: help
 help: ## Show this list

@@ -5,6 +5,7 @@
 #   tests/setup.sh clients   the real MCP and Microsoft clients the end-to-end tests run
 #   tests/setup.sh azure     the Azure CLI, which the test of docs/real-tenant.md runs
 #   tests/setup.sh deploy    what checks deploy/: Helm, the schemas of Kubernetes, readers of Bicep and of compose files
+#   tests/setup.sh readers   pyarrow and DuckDB, which read the exported Parquet files
 #   tests/setup.sh services  the real servers the tests start: Redis, nginx, Caddy, Envoy, Prometheus, Rotel; and bubblewrap
 #   tests/setup.sh nextest   cargo-nextest, the test runner
 #   tests/setup.sh checks    rustfmt, clippy, cargo-deny, cargo-machete, buf, hadolint
@@ -119,6 +120,9 @@ azure() {
 # Helm as a library, Kubernetes' schemas, readers of Bicep and of compose files, Azure's models: about 450 MB.
 deploy() { requirements_into deploy "Helm, the schemas of Kubernetes, readers of Bicep and of compose files"; }
 
+# Readers of Parquet that share nothing with what writes it: about 250 MB.
+readers() { requirements_into readers "pyarrow and DuckDB"; }
+
 # On a machine with systemd, Debian's packages start servers of their own (ports 6379, 80, 2019), which no test uses.
 services() {
   have redis-server || apt_install "the shared cache" redis-server
@@ -187,10 +191,10 @@ release() {
   cargo_install cargo-cyclonedx "$CYCLONEDX_VERSION"
 }
 
-[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|deploy|services|nextest|checks|fuzz|mutants|release..."
+[ $# -gt 0 ] || fail "usage: setup.sh build|clients|azure|deploy|readers|services|nextest|checks|fuzz|mutants|release..."
 for part in "$@"; do
   case "$part" in
-  build | clients | azure | deploy | services | nextest | checks | fuzz | mutants | release) "$part" ;;
+  build | clients | azure | deploy | readers | services | nextest | checks | fuzz | mutants | release) "$part" ;;
   *) fail "unknown part: $part" ;;
   esac
 done

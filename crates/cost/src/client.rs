@@ -23,6 +23,7 @@ pub use settings::{ReportBounds, Settings};
 
 use crate::error::Error;
 use crate::error::from_answer;
+use crate::focus::OpenData;
 use crate::links::{self, BlobHost};
 use crate::turns::Turns;
 use crate::usage::Usage;
@@ -59,6 +60,7 @@ struct Inner {
     clock: Clock,
     observer: Observer,
     turns: Turns,
+    open_data: OpenData,
 }
 
 impl Client {
@@ -70,8 +72,8 @@ impl Client {
     pub fn new(http: reqwest::Client, arm: Url, blob_hosts: Vec<String>) -> Self {
         let blob_hosts = blob_hosts.into_iter().map(|pattern| BlobHost::new(&pattern)).collect();
         let (settings, clock, observer) = (Settings::default(), Clock::default(), Observer::default());
-        let turns = Turns::default();
-        let inner = Inner { http, arm, blob_hosts, settings, clock, observer, turns };
+        let (turns, open_data) = (Turns::default(), OpenData::default());
+        let inner = Inner { http, arm, blob_hosts, settings, clock, observer, turns, open_data };
         Self { inner: Arc::new(inner), usage: Usage::default() }
     }
 
@@ -97,6 +99,12 @@ impl Client {
         }
     }
 
+    /// The same client with other names of regions, services and units for FOCUS than the small table of our own.
+    #[must_use]
+    pub fn with_open_data(self, open_data: OpenData) -> Self {
+        Self { inner: Arc::new(Inner { open_data, ..(*self.inner).clone() }), ..self }
+    }
+
     /// The same client, whose calls are counted in `usage`.
     #[must_use]
     pub fn counted_in(&self, usage: &Usage) -> Self {
@@ -120,6 +128,10 @@ impl Client {
     /// Who may encode: one count for all clones.
     pub(crate) fn turns(&self) -> Turns {
         self.inner.turns.clone()
+    }
+
+    pub(crate) fn open_data(&self) -> &OpenData {
+        &self.inner.open_data
     }
 
     /// The time a call that starts now may take.

@@ -110,9 +110,10 @@ impl<D: ExportDoor> Run<'_, D> {
         let (pipe, inlet) = pipe::pipe(self.client.turns());
         let (tell, told) = oneshot::channel();
         let (plan, progress) = (self.plan.clone(), Arc::clone(self.progress));
+        let open_data = self.client.open_data().clone();
         thread::start(move || {
             // Nobody listens any more where the export was given up.
-            let _ = tell.send(join::write(&plan, inlet, sink, &progress));
+            let _ = tell.send(join::write((&plan, &open_data), inlet, sink, &progress));
         })?;
         let read = self.read(pipe).await;
         let written = told.await;

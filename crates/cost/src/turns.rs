@@ -57,3 +57,38 @@ impl Drop for Turn {
         self.0.given_back.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_comes_later_waits_for_a_turn_that_is_given_back() {
+        let turns = Turns::new(2);
+        let (first, second) = (turns.turn(), turns.turn());
+        let (tell, told) = mpsc::channel();
+        let other = turns.clone();
+        let waiting = std::thread::spawn(move || {
+            let turn = other.turn();
+            tell.send(()).unwrap();
+            turn
+        });
+        while turns.0.numbers.lock().unwrap().drawn < 3 {
+            std::thread::yield_now();
+        }
+        assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "there are two");
+        drop(second);
+        told.recv().unwrap();
+        drop((first, waiting.join().unwrap()));
+        // All were given back.
+        drop((turns.turn(), turns.turn()));
+    }
+
+    #[test]
+    fn there_is_always_one() {
+        drop(Turns::new(0).turn());
+    }
+}

@@ -111,9 +111,12 @@ impl Download {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let deadline: Deadline = self.client.deadline();
         let next = deadline.bound(self.response.chunk()).await?;
-        let next = next.map_err(|error| match is_undecodable(&error) {
-            true => Error::DamagedReport { what: "a file cannot be decompressed" },
-            false => unreachable(error),
+        let next = next.map_err(|error| {
+            if is_undecodable(&error) {
+                Error::DamagedReport { what: "a file cannot be decompressed" }
+            } else {
+                unreachable(error)
+            }
         })?;
         self.at += next.as_ref().map_or(0, |bytes| bytes.len() as u64);
         Ok(next)

@@ -103,7 +103,7 @@ impl<D: ExportDoor> Run<'_, D> {
         loop {
             let at = download.at();
             let Some(bytes) = download.next().await? else { return Ok(()) };
-            let bytes = place.unread(at, bytes);
+            let bytes = place.unread(at, &bytes);
             if bytes.is_empty() {
                 continue;
             }
@@ -152,7 +152,7 @@ impl Place {
     }
 
     /// The part of these bytes, which stand at `at`, that has not come before: a server may begin anew.
-    fn unread(&self, at: u64, bytes: Bytes) -> Bytes {
+    fn unread(&self, at: u64, bytes: &Bytes) -> Bytes {
         let known = usize::try_from(self.at.saturating_sub(at)).unwrap_or(usize::MAX);
         bytes.slice(known.min(bytes.len())..)
     }

@@ -35,11 +35,11 @@ pub(super) fn unmarked(file: Text<'_>) -> io::Result<(bool, Text<'_>)> {
     Ok((marked, Box::new(file)))
 }
 
-/// The first bytes of a file, which still has them.
-fn peeked<'a, R: BufRead + 'a>(
-    mut file: R,
-    count: usize,
-) -> io::Result<(Vec<u8>, io::Chain<Cursor<Vec<u8>>, R>)> {
+/// A file that was looked into, and still has all its bytes.
+type Whole<R> = io::Chain<Cursor<Vec<u8>>, R>;
+
+/// The first bytes of a file.
+fn peeked<'a, R: BufRead + 'a>(mut file: R, count: usize) -> io::Result<(Vec<u8>, Whole<R>)> {
     let mut start = Vec::with_capacity(count);
     file.by_ref().take(count as u64).read_to_end(&mut start)?;
     Ok((start.clone(), Cursor::new(start).chain(file)))

@@ -13,18 +13,20 @@ use super::records::{Header, Records, Row};
 use super::sheet::Sheet;
 use super::verbatim::Verbatim;
 use crate::error::Error;
+use crate::focus::OpenData;
+use crate::query::Metric;
 
 /// Writes all files that come into the sink, and gives it back with the count of rows.
 pub(super) fn write<W: Write + Send>(
-    plan: &ExportPlan,
+    (plan, open_data): (&ExportPlan, &OpenData),
     mut inlet: Inlet,
     sink: W,
     progress: &Arc<ExportProgress>,
 ) -> Result<(u64, W), Error> {
-    let mut body = Body::new(plan, sink);
+    let mut body = Body::new(plan, open_data, sink);
     let mut joined = Joined { records: Records::new(), first: None, rows: 0, progress };
-    while inlet.next_file().map_err(unreadable)?.is_some() {
-        joined.file(&mut inlet, &mut body)?;
+    while let Some(metric) = inlet.next_file().map_err(unreadable)? {
+        joined.file((&mut inlet, metric), &mut body)?;
     }
     Ok((joined.rows, body.finish()?))
 }
@@ -38,11 +40,11 @@ enum Body<'a, W: Write> {
 }
 
 impl<'a, W: Write + Send + 'a> Body<'a, W> {
-    fn new(plan: &'a ExportPlan, sink: W) -> Self {
+    fn new(plan: &'a ExportPlan, open_data: &'a OpenData, sink: W) -> Self {
         if plan.is_verbatim() {
             Self::Verbatim(Verbatim::new(Output::new(sink, plan.format == Format::CsvGz)))
         } else {
-            Self::Sheet(Sheet::new(plan, sink))
+            Self::Sheet(Sheet::new(plan, open_data, sink))
         }
     }
 
@@ -67,10 +69,10 @@ impl<'a, W: Write + Send + 'a> Body<'a, W> {
     }
 
     /// A line; whether it is a row of the file.
-    fn line(&mut self, row: Row<'_>) -> Result<bool, Error> {
+    fn line(&mut self, row: Row<'_>, metric: Metric) -> Result<bool, Error> {
         match self {
             Self::Verbatim(_) => Ok(true),
-            Self::Sheet(body) => body.line(row),
+            Self::Sheet(body) => body.line(row, metric),
         }
     }
 
@@ -96,7 +98,7 @@ impl Joined<'_> {
     /// would be a part of its first cell: <https://github.com/Azure/azure-sdk-for-net/issues/34129>.
     fn file<'a, W: Write + Send + 'a>(
         &mut self,
-        inlet: &mut Inlet,
+        (inlet, metric): (&mut Inlet, Metric),
         body: &mut Body<'a, W>,
     ) -> Result<(), Error> {
         let file = unpacked(inlet).map_err(unreadable)?;
@@ -118,7 +120,7 @@ impl Joined<'_> {
             if row.len() != cells {
                 return Err(Error::DamagedReport { what: "a line has more or fewer cells than the header" });
             }
-            if body.line(row)? {
+            if body.line(row, metric)? {
                 self.rows += 1;
                 self.progress.row();
             }

@@ -13,11 +13,14 @@ use super::plan::ExportPlan;
 use super::records::{Header, Row};
 use super::rows::Rows;
 use crate::error::Error;
+use crate::focus::OpenData;
+use crate::query::Metric;
 use crate::table::Column;
 
 /// A file that is encoded row by row.
 pub(super) struct Sheet<'a, W> {
     plan: &'a ExportPlan,
+    open_data: &'a OpenData,
     /// Until there is a header.
     sink: Option<W>,
     open: Option<(Rows, Box<dyn Encoder<W> + 'a>)>,
@@ -26,30 +29,30 @@ pub(super) struct Sheet<'a, W> {
 }
 
 impl<'a, W: Write + Send + 'a> Sheet<'a, W> {
-    pub(super) const fn new(plan: &'a ExportPlan, sink: W) -> Self {
-        Self { plan, sink: Some(sink), open: None, lines: 0 }
+    pub(super) const fn new(plan: &'a ExportPlan, open_data: &'a OpenData, sink: W) -> Self {
+        Self { plan, open_data, sink: Some(sink), open: None, lines: 0 }
     }
 
     /// The first file's header.
     pub(super) fn header(&mut self, header: &Header, marked: bool) -> Result<(), Error> {
-        let rows = Rows::new(&header.names, self.plan.columns.as_deref(), self.plan.format.is_csv())?;
-        self.open(rows, marked, header.line_end() == b"\r\n")
+        let rows = Rows::new(&header.names, self.plan, self.open_data)?;
+        // The mark is a part of Azure's file. One of FOCUS is ours.
+        self.open(rows, marked && !self.plan.format.is_focus(), header.line_end() == b"\r\n")
     }
 
-    /// A line of Azure's.
-    pub(super) fn line(&mut self, row: Row<'_>) -> Result<bool, Error> {
+    /// A line of Azure's, from a report of this metric; whether it became a row.
+    pub(super) fn line(&mut self, row: Row<'_>, metric: Metric) -> Result<bool, Error> {
         let Some((rows, encoder)) = &mut self.open else { return Ok(false) };
         self.lines += 1;
-        encoder.row(self.lines, &rows.cells(row, self.lines)?)?;
+        let Some(cells) = rows.row(row, self.lines, metric)? else { return Ok(false) };
+        encoder.row(self.lines, &cells)?;
         Ok(true)
     }
 
-    /// Writes what is left. Without any report the columns are those that were asked for, or the usual ones.
+    /// Writes what is left.
     pub(super) fn finish(mut self) -> Result<W, Error> {
         if self.open.is_none() {
-            let usual = || OF_NO_REPORT.iter().map(ToString::to_string).collect();
-            let names: Vec<String> = self.plan.columns.clone().unwrap_or_else(usual);
-            self.open(Rows::new(&names, None, self.plan.format.is_csv())?, false, true)?;
+            self.open(Rows::of_no_report(OF_NO_REPORT, self.plan)?, false, true)?;
         }
         match self.open {
             Some((_, encoder)) => encoder.finish(),

@@ -15,6 +15,7 @@ use super::plan::ExportPlan;
 use super::progress::ExportProgress;
 use super::{join, pipe};
 use crate::error::Error;
+use crate::focus::{Converter, OpenData};
 use crate::period::Period;
 use crate::query::Metric;
 use crate::turns::Turns;
@@ -31,12 +32,21 @@ fn names(names: &[&str]) -> Vec<String> {
 
 /// Sends files through the pipe, each in its pieces.
 fn sent(plan: &ExportPlan, files: &[Vec<&[u8]>]) -> Result<(u64, Vec<u8>), Error> {
+    let files: Vec<_> = files.iter().map(|file| (Metric::Actual, file.clone())).collect();
+    sent_of(plan, &files)
+}
+
+/// The same with the metric of the report that each is of.
+fn sent_of(plan: &ExportPlan, files: &[(Metric, Vec<&[u8]>)]) -> Result<(u64, Vec<u8>), Error> {
     let (pipe, inlet) = pipe::pipe(Turns::default());
     let (plan, progress) = (plan.clone(), Arc::new(ExportProgress::default()));
-    let thread = std::thread::spawn(move || join::write(&plan, inlet, Vec::new(), &progress));
+    let thread = std::thread::spawn(move || {
+        let open_data = OpenData::default();
+        join::write((&plan, &open_data), inlet, Vec::new(), &progress)
+    });
     let send = async {
-        for file in files {
-            pipe.file(Metric::Actual).await?;
+        for (metric, file) in files {
+            pipe.file(*metric).await?;
             for piece in file {
                 pipe.bytes(Bytes::copy_from_slice(piece)).await?;
             }
@@ -214,7 +224,10 @@ fn a_sink_that_is_full_ends_the_export_with_its_own_words() {
     for format in [Format::Csv, Format::CsvGz, Format::Jsonl, Format::Parquet] {
         let (pipe, inlet) = pipe::pipe(Turns::default());
         let (plan, progress) = (plan(format), Arc::new(ExportProgress::default()));
-        let thread = std::thread::spawn(move || join::write(&plan, inlet, Full, &progress).map(|_| ()));
+        let thread = std::thread::spawn(move || {
+            let open_data = OpenData::default();
+            join::write((&plan, &open_data), inlet, Full, &progress).map(|_| ())
+        });
         let send = async {
             pipe.file(Metric::Actual).await?;
             pipe.bytes(Bytes::from_static(b"a\n1\n")).await?;
@@ -226,6 +239,70 @@ fn a_sink_that_is_full_ends_the_export_with_its_own_words() {
             other => panic!("{format:?}: {other:?}"),
         }
     }
+}
+
+/// A Customer Agreement's report of one charge that belongs to a reservation.
+fn committed(charge: &str, cost: &str) -> String {
+    let cells = [
+        ("date", "10/31/2026"),
+        ("billingPeriodStartDate", "10/01/2026"),
+        ("billingPeriodEndDate", "10/31/2026"),
+        ("chargeType", charge),
+        ("pricingModel", "Reservation"),
+        ("benefitId", "/providers/Microsoft.Capacity/reservationOrders/o/reservations/r"),
+        ("frequency", "UsageBased"),
+        ("billingCurrency", "EUR"),
+        ("pricingCurrency", "EUR"),
+        ("quantity", "1"),
+        ("unitOfMeasure", "1 Hour"),
+        ("costInBillingCurrency", cost),
+        ("costInPricingCurrency", cost),
+        ("paygCostInBillingCurrency", "15"),
+        ("PayGPrice", "6"),
+        ("unitPrice", "5"),
+        ("billingAccountId", "1"),
+        ("billingAccountName", "Contoso"),
+        ("billingProfileId", "AAAA"),
+        ("billingProfileName", "Contoso"),
+        ("SubscriptionId", "00000000-0000-0000-0000-00000000000a"),
+        ("ResourceId", "/subscriptions/0a/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v"),
+        ("meterCategory", "Virtual Machines"),
+        ("consumedService", "Microsoft.Compute"),
+        ("ProductName", "Virtual Machines"),
+        ("publisherName", "Microsoft"),
+        ("resourceLocation", "westeurope"),
+    ];
+    let line =
+        |cell: fn(&(&'static str, &str)) -> String| cells.iter().map(cell).collect::<Vec<_>>().join(",");
+    format!("\u{feff}{}\r\n{}\r\n", line(|cell| cell.0.to_owned()), line(|cell| cell.1.to_owned()))
+}
+
+#[test]
+fn focus_has_its_own_columns_and_the_rows_of_both_reports() {
+    let (usage, covered) = (committed("Usage", "1.5"), committed("Usage", "0"));
+    let purchase = committed("Purchase", "36");
+    let files = [
+        (Metric::Amortized, vec![usage.as_bytes()]),
+        (Metric::Actual, vec![covered.as_bytes()]),
+        (Metric::Actual, vec![purchase.as_bytes()]),
+    ];
+    let (rows, file) = sent_of(&plan(Format::FocusCsv), &files).unwrap();
+    let text = String::from_utf8(file).unwrap();
+    let header: Vec<_> = Converter::columns().iter().map(|column| column.name.to_string()).collect();
+    assert_eq!(text.lines().next(), Some(header.join(",").as_str()));
+    assert_eq!(rows, 2, "the usage of one report, the purchase of the other: {text}");
+    let picked =
+        plan(Format::FocusCsv).with_columns(names(&["chargecategory", "BilledCost", "EffectiveCost"]));
+    let (_, file) = sent_of(&picked.unwrap(), &files).unwrap();
+    let expected = "ChargeCategory,BilledCost,EffectiveCost\r\nUsage,0,1.5\r\nPurchase,36,0\r\n";
+    assert_eq!(String::from_utf8(file).unwrap(), expected);
+    let (rows, file) = sent_of(&plan(Format::FocusParquet), &files).unwrap();
+    let reader = SerializedFileReader::new(Bytes::from(file)).unwrap();
+    let head = reader.metadata().file_metadata();
+    assert_eq!((rows, head.num_rows()), (2, 2));
+    assert_eq!(head.schema_descr().num_columns(), header.len());
+    let (rows, file) = sent_of(&plan(Format::FocusCsv), &[]).unwrap();
+    assert_eq!((rows, file), (0, format!("{}\r\n", header.join(",")).into_bytes()));
 }
 
 /// Cuts a text at these places.

@@ -10,6 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{PROD, TOKEN, client_with, in_turn, november, ok, prod_scope, requests, status, token};
 
+mod readers;
 mod recovery;
 
 pub(crate) const SAS: &str = "sv=2020-05-31&sr=b&sig=S3cr3tSignature%3D";

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use jiff::civil::{Date, date};
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
@@ -17,11 +18,11 @@ use crate::table::{Cell, Column, Kind};
 
 /// A number has up to 38 digits, 24 of them behind the point: what doubles print at 1E-10 and Azure's decimals fit, and amounts
 /// below 100 trillion.
-pub(super) const DIGITS: i32 = 38;
-pub(super) const PLACES: usize = 24;
+const DIGITS: i32 = 38;
+const PLACES: u8 = 24;
 
 /// The bytes of a number.
-const WIDTH: usize = 16;
+const WIDTH: u8 = 16;
 /// Cells that are handed over at a time.
 const BATCH: usize = 4096;
 
@@ -37,7 +38,7 @@ pub(super) struct Held {
 enum Values {
     /// One behind the other, and where each ends.
     Text(Vec<u8>, Vec<usize>),
-    /// Big-endian, `WIDTH` bytes each.
+    /// Big-endian, 16 bytes each.
     Decimals(Vec<u8>),
     Days(Vec<i32>),
     Moments(Vec<i64>),
@@ -55,8 +56,8 @@ impl Held {
         let (physical, logical, length) = match self.kind {
             Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String), -1),
             Kind::Decimal => {
-                let logical = LogicalType::decimal(PLACES as i32, DIGITS);
-                (Physical::FIXED_LEN_BYTE_ARRAY, Some(logical), WIDTH as i32)
+                let logical = LogicalType::decimal(i32::from(PLACES), DIGITS);
+                (Physical::FIXED_LEN_BYTE_ARRAY, Some(logical), i32::from(WIDTH))
             }
             Kind::Date => (Physical::INT32, Some(LogicalType::Date), -1),
             Kind::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)), -1),
@@ -65,7 +66,7 @@ impl Held {
         let field = Type::primitive_type_builder(&self.name, physical).with_repetition(Repetition::OPTIONAL);
         let field = field.with_logical_type(logical).with_length(length);
         match self.kind {
-            Kind::Decimal => field.with_precision(DIGITS).with_scale(PLACES as i32).build(),
+            Kind::Decimal => field.with_precision(DIGITS).with_scale(i32::from(PLACES)).build(),
             _ => field.build(),
         }
     }
@@ -86,10 +87,12 @@ impl Held {
                 ends.push(text.len());
                 Some(cell.len() + size_of::<usize>())
             }
-            (Values::Decimals(bytes), Cell::Decimal(number)) => unscaled(number, PLACES).map(|value| {
-                bytes.extend_from_slice(&value.to_be_bytes());
-                WIDTH
-            }),
+            (Values::Decimals(bytes), Cell::Decimal(number)) => {
+                unscaled(number, PLACES.into()).map(|value| {
+                    bytes.extend_from_slice(&value.to_be_bytes());
+                    WIDTH.into()
+                })
+            }
             (Values::Days(days), Cell::Date(day)) => Some({
                 days.push(days_since_1970(*day));
                 size_of::<i32>()
@@ -163,7 +166,8 @@ impl Shared {
                 writer.typed::<ByteArrayType>().write_batch(&values, levels, None)?;
             }
             Values::Decimals(_) => {
-                let number = |at| self.bytes.slice(at * WIDTH..(at + 1) * WIDTH);
+                let width = usize::from(WIDTH);
+                let number = |at| self.bytes.slice(at * width..(at + 1) * width);
                 let values: Vec<_> =
                     range.map(|at| FixedLenByteArray::from(ByteArray::from(number(at)))).collect();
                 writer.typed::<FixedLenByteArrayType>().write_batch(&values, levels, None)?;
@@ -187,8 +191,8 @@ impl Shared {
     }
 }
 
-fn days_since_1970(day: jiff::civil::Date) -> i32 {
-    const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+fn days_since_1970(day: Date) -> i32 {
+    const EPOCH: Date = date(1970, 1, 1);
     // A calendar of 20,000 years has fewer days than that.
     EPOCH.until(day).map_or(0, |span| span.get_days())
 }
