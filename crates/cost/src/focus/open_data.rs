@@ -95,18 +95,4 @@ pub(super) fn service_key(consumed: &str, resource_type: &str, meter_category: &
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_region_is_found_however_a_report_writes_it() {
-        let own = OpenData::default();
-        let mut key = String::new();
-        for location in ["westeurope", "West Europe", "WestEurope", "EU West"] {
-            region_key(location, &mut key);
-            assert_eq!(own.region(&key).unwrap().name, "West Europe", "{location}");
-        }
-        region_key("Atlantis", &mut key);
-        assert_eq!(own.region(&key), None);
-    }
-}
+mod tests;

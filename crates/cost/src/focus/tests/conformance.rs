@@ -232,3 +232,25 @@ fn scaled(text: &str) -> BigInt {
 fn ten(power: u32) -> BigInt {
     BigInt::from(10).pow(power)
 }
+
+/// The same file for a validator that others wrote, where `FOCUS_FILE` says; and how fast it is made.
+#[test]
+#[ignore = "writes a file for focus-validator: see docs/focus.md"]
+fn a_file_of_every_kind_of_row() {
+    let columns: Vec<_> =
+        crate::focus::Converter::columns().iter().map(|column| column.name.to_string()).collect();
+    let mut file = csv::Writer::from_path(std::env::temp_dir().join("focus-sample.csv")).unwrap();
+    file.write_record(&columns).unwrap();
+    for row in rows() {
+        file.write_record(columns.iter().map(|column| row.get(column.as_str()).map_or("", String::as_str)))
+            .unwrap();
+    }
+    file.flush().unwrap();
+    let cells = super::record(CUSTOMER, &usage(&[]));
+    let mut converter = super::converter(CUSTOMER);
+    let start = std::time::Instant::now();
+    for _ in 0..20_000 {
+        assert!(converter.row(|at| &cells[at], Source::Amortized).unwrap().is_some());
+    }
+    println!("{:.0} rows/s", 20_000.0 / start.elapsed().as_secs_f64());
+}
