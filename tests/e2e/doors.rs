@@ -189,6 +189,27 @@ async fn a_token_too_large_is_told_the_cure_and_not_to_sign_in() {
 }
 
 #[tokio::test]
+async fn exports_stand_behind_the_same_door_as_the_tool_that_makes_them() {
+    let stack = Stack::start().await;
+    let at = |id: &str| stack.caller.url().replace("/mcp", &format!("/exports/{id}"));
+    let elsewhere = format!("{}-{}", "0".repeat(8), "0".repeat(32));
+    let (bob, alice) = (stack.token("bob"), stack.token("alice"));
+    for id in ["x", &elsewhere] {
+        let nobody = stack.caller.fetch(None, &at(id), &[]).await;
+        assert_eq!((nobody.status, &*nobody.code()), (401, "missing_bearer"));
+        assert!(nobody.headers["www-authenticate"].to_str().unwrap().contains("resource_metadata"));
+        let refused = stack.caller.fetch(Some(&bob), &at(id), &[]).await;
+        assert_eq!((refused.status, &*refused.code()), (403, "missing_scope:cost.export"));
+    }
+    assert_eq!(stack.emulator.counts().exchanges, 0, "nobody was exchanged for");
+    let never = stack.caller.fetch(Some(&alice), &at("x"), &[]).await;
+    assert_eq!((never.status, &*never.code()), (404, "export_not_found"));
+    let other = stack.caller.fetch(Some(&alice), &at(&elsewhere), &[]).await;
+    assert_eq!((other.status, &*other.code()), (421, "export_elsewhere"));
+    assert_eq!(stack.emulator.counts().exchanges, 1, "alice was, before anything was looked up");
+}
+
+#[tokio::test]
 async fn a_request_names_one_host() {
     let stack = Stack::start().await;
     let address = stack.gateway_address();

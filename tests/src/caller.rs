@@ -53,6 +53,24 @@ impl Caller {
         (response.status().as_u16(), response.text().await.expect("the answer is whole"))
     }
 
+    /// Fetches what stands beside MCP, such as an export, with a token or without, and with these fields.
+    ///
+    /// # Panics
+    /// If nothing answers, or the answer is cut off.
+    pub async fn fetch(&self, token: Option<&str>, url: &str, fields: &[(&str, &str)]) -> Fetched {
+        let mut request = self.http.get(url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("the address answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("the answer is whole").to_vec();
+        Fetched { status, headers, bytes }
+    }
+
     /// Calls a tool.
     ///
     /// # Panics
@@ -112,6 +130,25 @@ impl Caller {
         let text = response.text().await.expect("the answer is whole");
         let document = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status, headers, text, document }
+    }
+}
+
+/// What was fetched.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The status.
+    pub status: u16,
+    /// The fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl Fetched {
+    /// The code of a refusal; empty where it is none.
+    pub fn code(&self) -> String {
+        let problem: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        problem["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 

@@ -17,7 +17,7 @@
 
 #![expect(clippy::expect_used, reason = "a test whose stack does not work cannot go on")]
 
-pub use caller::{Answer, Caller, Era};
+pub use caller::{Answer, Caller, Era, Fetched};
 pub use clock::ShiftedClock;
 pub use conformance::Conformance;
 pub use credential::{Credential, Volume};

@@ -33,12 +33,6 @@ impl Draft {
         Self { exports, seat, sealed, chunk, chunks: 0, size: 0, digest, fault: None }
     }
 
-    /// The id that the export has when it is finished.
-    #[cfg(test)]
-    pub(crate) fn id(&self) -> super::ExportId {
-        self.seat.id()
-    }
-
     /// Makes an export of what was written.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ fn sweep(above: &OwnedFd) -> io::Result<()> {
         match remove(above, &name, &dir) {
             Ok(()) => tracing::info!("deleted the exports of a process that was killed"),
             Err(error) => {
-                tracing::error!(%error, "the exports of a process that was killed cannot be deleted")
+                tracing::error!(%error, "the exports of a process that was killed cannot be deleted");
             }
         }
     }

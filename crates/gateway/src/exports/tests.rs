@@ -86,7 +86,7 @@ impl Shop {
 
 /// Bytes in which no chunk is like another.
 fn text(length: usize) -> Vec<u8> {
-    (0..length as u64 / 8 + 1)
+    (0..=length as u64 / 8)
         .flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes())
         .take(length)
         .collect()
@@ -115,7 +115,8 @@ fn what_stands_on_the_disk_is_noise_and_this_users_alone() {
     let shop = shop();
     let line = b"10000000-0000-4000-8000-00000000000a,vm-payroll,12.34\r\n";
     shop.keep(&person(1), &line.repeat(4000));
-    let mut draft = shop.draft(&person(1)).unwrap();
+    let id = shop.exports.new_id().unwrap();
+    let mut draft = shop.exports.begin(&person(1), id).unwrap();
     draft.write_all(&line.repeat(4000)).unwrap();
     assert_eq!(shop.files().len(), 2, "one is still being written");
     for file in shop.files() {
@@ -128,7 +129,7 @@ fn what_stands_on_the_disk_is_noise_and_this_users_alone() {
         let folder = file.parent().unwrap();
         assert_eq!(fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
         let name = file.file_name().unwrap().to_str().unwrap();
-        assert!(!name.contains(&draft.id().to_string()[9..]), "its name says nothing of it");
+        assert!(!name.contains(&id.to_string()[9..]), "its name says nothing of it");
     }
     // The same text twice is not the same noise.
     let [one, other] = [0, 1].map(|n| fs::read(&shop.files()[n]).unwrap());
@@ -152,10 +153,11 @@ fn an_export_is_there_for_its_person_alone() {
 #[test]
 fn nothing_is_left_of_a_draft_that_is_given_up_or_of_what_expired() {
     let shop = shop();
-    let mut draft = shop.draft(&person(1)).unwrap();
+    let id = shop.exports.new_id().unwrap();
+    let mut draft = shop.exports.begin(&person(1), id).unwrap();
     draft.write_all(&text(2 * CHUNK + 5)).unwrap();
     assert!(shop.exports.0.room.taken() > CHUNK as u64);
-    assert_eq!(shop.exports.find(&person(1), draft.id()), None, "it is not ready");
+    assert_eq!(shop.exports.find(&person(1), id), None, "it is not ready");
     drop(draft);
     assert_eq!((shop.files().len(), shop.exports.0.room.taken()), (0, 0));
 

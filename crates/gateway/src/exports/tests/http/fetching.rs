@@ -37,25 +37,25 @@ async fn a_part_is_fetched_and_what_was_cut_goes_on_from_there() {
     let site = site().await;
     let whole = text(2 * CHUNK + 100);
     let kept = site.shop.keep(&person(1), &whole);
-    let (size, tag) = (whole.len(), format!("\"{}\"", kept.sha256));
+    let (length, tag) = (whole.len(), format!("\"{}\"", kept.sha256));
     for (range, from, to) in [
         ("bytes=0-0", 0, 1),
         ("bytes=65535-65536", CHUNK - 1, CHUNK + 1),
-        ("bytes=70000-", 70_000, size),
-        ("bytes=-100", size - 100, size),
-        ("bytes=0-", 0, size),
+        ("bytes=70000-", 70_000, length),
+        ("bytes=-100", length - 100, length),
+        ("bytes=0-", 0, length),
     ] {
         let part = site.get(&at(&kept), &[("range", range), ("if-range", &tag)]).await;
         assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{range}");
-        assert_eq!(part.header("content-range"), format!("bytes {from}-{}/{size}", to - 1));
+        assert_eq!(part.header("content-range"), format!("bytes {from}-{}/{length}", to - 1));
         assert_eq!(part.header("content-length"), (to - from).to_string());
         assert!(part.body == whole[from..to], "{range}");
     }
     let other = site.get(&at(&kept), &[("range", "bytes=0-0"), ("if-range", "\"other\"")]).await;
-    assert_eq!((other.status, other.body.len()), (StatusCode::OK, size));
-    let beyond = site.get(&at(&kept), &[("range", &format!("bytes={size}-"))]).await;
+    assert_eq!((other.status, other.body.len()), (StatusCode::OK, length));
+    let beyond = site.get(&at(&kept), &[("range", &format!("bytes={length}-"))]).await;
     assert_eq!((beyond.status, beyond.body.len()), (StatusCode::RANGE_NOT_SATISFIABLE, 0));
-    assert_eq!(beyond.header("content-range"), format!("bytes */{size}"));
+    assert_eq!(beyond.header("content-range"), format!("bytes */{length}"));
     let known = site.get(&at(&kept), &[("if-none-match", &tag)]).await;
     assert_eq!((known.status, known.header("etag"), known.body.len()), (StatusCode::NOT_MODIFIED, &*tag, 0));
     let failed = site.get(&at(&kept), &[("if-match", "\"other\"")]).await;
@@ -123,6 +123,27 @@ async fn who_takes_nothing_is_left() {
     while site.shop.exports.0.room.taken() > 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert!(began.elapsed() >= sending::STALL, "{:?}", began.elapsed());
+    let took = began.elapsed();
+    assert!(took >= sending::STALL && took < LONGEST, "{took:?}");
     assert!(body.collect().await.is_err(), "what was sent is not the whole");
+}
+
+#[tokio::test]
+async fn who_takes_a_little_at_a_time_is_left_in_the_end_and_goes_on_with_a_range() {
+    let site = site_with(&[], |settings| settings.bytes = 8 * MIB).await;
+    let whole = text(50 * CHUNK);
+    let kept = site.shop.keep(&person(1), &whole);
+    let mut body = begun(&site, &kept).await;
+    tokio::time::pause();
+    let (began, mut taken) = (tokio::time::Instant::now(), Vec::new());
+    while let Some(Ok(frame)) = body.frame().await {
+        taken.extend(frame.into_data().unwrap());
+        tokio::time::sleep(sending::STALL * 5 / 6).await;
+    }
+    let took = began.elapsed();
+    assert!(took >= LONGEST && took < LONGEST + sending::STALL * 2, "{took:?}");
+    tokio::time::resume();
+    let rest = site.get(&at(&kept), &[("range", &format!("bytes={}-", taken.len()))]).await;
+    assert_eq!(rest.status, StatusCode::PARTIAL_CONTENT);
+    assert!([taken, rest.body].concat() == whole);
 }
