@@ -212,6 +212,12 @@ impl Params {
                     .map_err(|()| invalid("`arguments` must be an object: a text for each argument"))?;
                 Kind::Request { method: method.to_owned() }
             }
+            "resources/read" => {
+                if !params.get("uri").is_some_and(Value::is_string) {
+                    return Err(invalid("`uri` must be a string: that of a resource"));
+                }
+                Kind::Request { method: method.to_owned() }
+            }
             "completion/complete" => {
                 let text = |of: &str, member: &str| {
                     params.get(of).and_then(|of| of.get(member)).is_some_and(Value::is_string)

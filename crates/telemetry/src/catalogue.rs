@@ -106,7 +106,10 @@ pub const METRICS: &[Metric] = &[
     seconds(
         names::MCP_SERVER_OPERATION_DURATION,
         &[
-            label(names::MCP_METHOD_NAME, &[Values::Words(&["completion/complete", "tools/call"])]),
+            label(
+                names::MCP_METHOD_NAME,
+                &[Values::Words(&["completion/complete", "resources/list", "resources/read", "tools/call"])],
+            ),
             TOOL,
             label(names::ERROR_TYPE, OF_TOOLS),
         ],

@@ -57,6 +57,8 @@ fn a_fault_is_told_by_its_code_and_names_the_member() {
         (call(r#"{"name":"a","arguments":{},"arguments":{}}"#), -32602, "`params`"),
         (of("prompts/get", "{}"), -32602, "`name`"),
         (of("prompts/get", r#"{"name":"a","arguments":"x"}"#), -32602, "`arguments`"),
+        (of("resources/read", "{}"), -32602, "`uri`"),
+        (of("resources/read", r#"{"uri":7}"#), -32602, "`uri`"),
         (of("completion/complete", r#"{"argument":{"name":"a","value":""}}"#), -32602, "`ref`"),
         (of("completion/complete", r#"{"ref":{"type":"ref/prompt"}}"#), -32602, "`ref`"),
         (
