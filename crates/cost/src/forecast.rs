@@ -64,7 +64,7 @@ impl NoForecast {
     pub fn of(code: &str) -> Option<Self> {
         match code {
             "forecast_failed" => Some(Self::Failed),
-            "subscription_type_not_supported" => Some(Self::OfferNotSupported),
+            "subscription_type_not_supported" | "no_report_of_offer" => Some(Self::OfferNotSupported),
             _ => None,
         }
     }
