@@ -4,11 +4,12 @@ use std::error::Error as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use cost::{Client, Error};
+use cost::{Client, Error, Format};
 use tracing_subscriber::fmt::MakeWriter;
 use wiremock::MockServer;
 
 use crate::details::{SAS, details, link, ready};
+use crate::export;
 use crate::support::{
     TOKEN, always, by_service, client_with, closed_port, costs, http, in_turn, ok, prod_scope, refusal,
     settings, status, token,
@@ -59,6 +60,40 @@ async fn errors_name_no_report_link() {
 }
 
 #[tokio::test]
+async fn an_export_names_no_report_link() {
+    let logs = Logs::default();
+    let guard = tracing::subscriber::set_default(logs.subscriber());
+    let (azure, storage) = (MockServer::start().await, MockServer::start().await);
+    let closed = closed_port();
+    let arm: url::Url = azure.uri().parse().unwrap();
+    let client = Client::new(http(), arm, vec![storage.address().to_string(), closed.clone()])
+        .with_settings(settings());
+    in_turn(&storage, vec![status(403); 6]).await;
+    in_turn(&storage, [status(302).insert_header("location", link(&storage, "2")), status(200)]).await;
+    let good = link(&storage, "1");
+    let unreachable = format!("http://{closed}/armreports/1?{SAS}");
+    let untrusted = format!("https://foreign.example/armreports/1?{SAS}");
+    for (link, code) in [
+        (good.clone(), "report_link_expired"),
+        (good.clone(), "unexpected_response"),
+        (good, "report_damaged"),
+        (unreachable, "azure_unavailable"),
+        (untrusted, "untrusted_link"),
+        (format!("armreports/1?{SAS}"), "untrusted_link"),
+    ] {
+        azure.reset().await;
+        always(&azure, ok(&export::ready(&[(link, 9)]))).await;
+        let error = export::export(&client, &export::plan(Format::Csv)).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        assert_silent(&said(&error));
+    }
+    drop(guard);
+    let text = logs.text();
+    assert_silent(&text);
+    assert!(text.contains("cost.export{") && text.contains("error.type=report_link_expired"), "{text}");
+}
+
+#[tokio::test]
 async fn errors_name_no_token() {
     let azure = MockServer::start().await;
     let client = client_with(&azure, &[]);
@@ -84,13 +119,7 @@ async fn errors_name_no_token() {
 #[tokio::test]
 async fn spans_and_logs_hold_neither_and_name_the_error() {
     let logs = Logs::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(logs.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = tracing::subscriber::set_default(logs.subscriber());
 
     let (azure, storage) = (MockServer::start().await, MockServer::start().await);
     let client = client_with(&azure, &[&storage]);
@@ -129,6 +158,15 @@ async fn spans_and_logs_hold_neither_and_name_the_error() {
 struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+            .with_ansi(false)
+            .with_writer(self.clone())
+            .finish()
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

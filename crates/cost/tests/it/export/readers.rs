@@ -50,7 +50,7 @@ fn read(parquet: &[u8]) -> Value {
     std::fs::write(&path, parquet).unwrap();
     let python = format!("{READERS}/.venv/bin/python");
     let done = Command::new(&python).arg(format!("{READERS}/read.py")).arg(&path).output();
-    let done = done.expect("pyarrow and DuckDB are missing: tests/setup.sh readers");
+    let Ok(done) = done else { panic!("pyarrow and DuckDB are missing: tests/setup.sh readers") };
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).unwrap()
