@@ -129,7 +129,14 @@ async fn a_decision_is_recorded_before_anything_is_handed_out_and_the_outcome_af
     assert_eq!(refusals.len(), 1);
     assert_eq!(whose(refusals[0]), whose(decisions[0]));
     assert_eq!(refusals[0]["code"], "missing_scope:cost.export");
-    // What cannot be recorded does not happen.
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_does_not_happen() {
+    let site = site_with(&["--audit-when-full=refuse"], |_| ()).await;
+    let kept = site.shop.keep(&person(1), b"mine");
+    site.audit.close().await;
     let refused = site.get(&at(&kept), &[]).await;
     assert_eq!(refused.told(), (503, "audit_unavailable".to_owned()));
+    assert_eq!(site.broker.lock().unwrap().asked, 0);
 }
