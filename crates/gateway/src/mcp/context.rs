@@ -253,7 +253,7 @@ impl ToolContext {
         let door = Door { azure, engine: self.services.engine.clone(), end };
         let making = Making { id, plan: plan.clone(), cost, door, exports };
         let order = Order { person: self.azure.person, plan, title, note };
-        Ok(self.services.export_jobs.enter(order, id, end, |progress| making.made(progress))?)
+        self.services.export_jobs.enter(order, id, end, |progress| making.made(progress))
     }
 
     /// Until when a call waits for an export: so long as nobody minds, and less than the request may take.

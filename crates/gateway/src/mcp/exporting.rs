@@ -115,7 +115,7 @@ impl ExportJobs {
         id: ExportId,
         end: Instant,
         work: impl FnOnce(Arc<ExportProgress>) -> F,
-    ) -> Result<Waiting, ToolError>
+    ) -> Result<Waiting, Failure>
     where
         F: Future<Output = Result<Kept, Failure>> + Send + 'static,
     {
@@ -211,7 +211,7 @@ impl Drop for Waiting {
     }
 }
 
-fn has_room(jobs: &HashMap<ExportId, Arc<Job>>, person: Person) -> Result<(), ToolError> {
+fn has_room(jobs: &HashMap<ExportId, Arc<Job>>, person: Person) -> Result<(), Failure> {
     let running = || jobs.values().filter(|job| job.state().is_running());
     let own = running().filter(|job| job.order.person == person).count();
     let said = if own >= MOST_OF_ONE {
@@ -225,7 +225,7 @@ fn has_room(jobs: &HashMap<ExportId, Arc<Job>>, person: Person) -> Result<(), To
     } else {
         return Ok(());
     };
-    Err(ToolError::new("export_busy", format!("{said}.")).retry_after(60))
+    Err(ToolError::new("export_busy", format!("{said}.")).retry_after(60).into())
 }
 
 /// Makes room for one that is new.

@@ -104,7 +104,10 @@ async fn only_so_many_are_made_at_a_time() {
     let jobs = ExportJobs::default();
     let refused = |number, day| {
         let entered = jobs.enter(order(number, day), id(99), in_seconds(60), |_| pending());
-        entered.err().map(|error| error.detail().to_owned())
+        entered.err().map(|failure| match failure {
+            Failure::Tool(error) => error.detail().to_owned(),
+            other => panic!("{other:?}"),
+        })
     };
     let own: Vec<_> = (1..=4).map(|day| endless(&jobs, order(1, day), day.unsigned_abs())).collect();
     assert!(refused(1, 9).unwrap().starts_with("4 of your exports"));

@@ -108,12 +108,12 @@ async fn ready(context: &ToolContext, job: Option<&Job>, kept: Kept) -> Result<A
     let (exports, person) = (context.exports(), context.person());
     let places = (exports.url(kept.id), exports.link(&person, kept.id));
     let about = job.map(About::of);
-    let content = if kept.size <= exports.settings().inline_bytes && is_text(kept.about.format) {
+    let inline = if kept.size <= exports.settings().inline_bytes && is_text(kept.about.format) {
         Some(whole_text(context, kept.id).await?)
     } else {
         None
     };
-    Ok(Output::ready(about, &kept, places, content))
+    Ok(Output::ready(about, &kept, places, inline))
 }
 
 /// The whole of an export, as text.

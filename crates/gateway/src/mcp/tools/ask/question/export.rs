@@ -73,9 +73,9 @@ fn format(word: Option<&str>) -> Result<Format, String> {
     ];
     let Some(word) = word else { return Ok(Format::Csv) };
     let asked: String = folded(word).chars().filter(|character| character.is_alphanumeric()).collect();
-    let named = Format::ALL.into_iter().find(|format| format.name().replace('.', "") == asked);
+    let by_name = Format::ALL.into_iter().find(|format| format.name().replace('.', "") == asked);
     let synonym = || SYNONYMS.iter().find(|(also, _)| *also == asked).map(|(_, format)| *format);
-    named.or_else(synonym).ok_or_else(|| {
+    by_name.or_else(synonym).ok_or_else(|| {
         let names = Format::ALL.iter().map(|format| format.name());
         format!(
             "'{word:.40}' is no format; the nearest are {}",
