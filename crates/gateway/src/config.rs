@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cost::OpenData;
 use identity::cloud::Endpoints;
 use identity::outbound::{OutboundArgs, OutboundError};
 use identity::{ClientId, EmptyAudience, TenantId};
@@ -103,6 +104,8 @@ pub struct Config {
     pub costs: CostSettings,
     /// What exports are kept in.
     pub exports: ExportSettings,
+    /// Names of regions, services, types and units for FOCUS files.
+    pub open_data: OpenData,
     /// What the trace that a client names is to this server's.
     pub trace_context: TraceContext,
     /// What people are hashed with in traces and in the log.
@@ -193,6 +196,7 @@ impl TryFrom<Args> for Config {
             drain: Duration::from_secs(args.shutdown_seconds),
             calls_per_minute: args.calls_per_minute,
             costs: args.costs.into(),
+            open_data: args.exports.open_data()?,
             exports: args.exports.into(),
             trace_context: args.trace_context,
             users: match &args.user_key_file {

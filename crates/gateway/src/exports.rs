@@ -39,7 +39,7 @@ pub(crate) use fault::ExportFault;
 pub(crate) use id::ExportId;
 pub use place::PlaceError;
 pub(crate) use sending::LONGEST;
-pub use settings::{ExportArgs, ExportSettings};
+pub use settings::{ExportArgs, ExportSettings, FocusDataError};
 
 mod answer;
 mod conditions;

@@ -260,6 +260,7 @@ pub fn cost_tools(config: &Config, shared: &Shared) -> impl ServerHandler + Clon
             endpoints.arm.clone(),
             endpoints.blob_hosts.clone(),
         )
+        .with_open_data(config.open_data.clone())
         .with_observer(instruments(metrics).of_azure()),
         engine: Engine::new(config.costs, Arc::clone(clock), &metrics.meter("gateway")),
         clock: Arc::clone(clock),

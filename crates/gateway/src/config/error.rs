@@ -7,6 +7,7 @@ use identity::cloud::CloudError;
 use identity::outbound::OutboundError;
 
 use super::args::Args;
+use crate::exports::FocusDataError;
 use crate::policy::PolicyError;
 use crate::sign_in::SignInError;
 use crate::users::UserKeyError;
@@ -31,6 +32,9 @@ pub enum ConfigError {
     /// An audience is empty: it would match nothing, or everything.
     #[error("GATEWAY_AUDIENCES holds an empty entry: list audiences separated by single commas")]
     EmptyAudience,
+    /// The open data for FOCUS files is unusable.
+    #[error(transparent)]
+    FocusData(#[from] FocusDataError),
     /// The extra CA file is unusable.
     #[error(transparent)]
     Outbound(#[from] OutboundError),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use cost::{BadOpenData, OpenData};
 
 /// What exports are kept in, as it is given.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +39,25 @@ pub struct ExportArgs {
     #[arg(long, env = "GATEWAY_EXPORT_LINK_SECONDS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub export_link_seconds: u64,
+
+    /// Directory with the four files of the FinOps toolkit's open data, for the names in FOCUS files [default: a small table of
+    /// our own].
+    #[arg(long, env = "GATEWAY_EXPORT_FOCUS_DATA")]
+    pub export_focus_data: Option<PathBuf>,
 }
+
+impl ExportArgs {
+    /// Names of regions, services, types and units for FOCUS files.
+    pub(crate) fn open_data(&self) -> Result<OpenData, FocusDataError> {
+        let loaded = self.export_focus_data.as_deref().map(OpenData::load);
+        Ok(loaded.transpose()?.unwrap_or_default())
+    }
+}
+
+/// The directory of open data cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("GATEWAY_EXPORT_FOCUS_DATA: {0}")]
+pub struct FocusDataError(#[from] BadOpenData);
 
 /// What exports are kept in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,5 +86,26 @@ impl From<ExportArgs> for ExportSettings {
             inline_bytes: args.export_inline_bytes,
             link: (args.export_link_seconds > 0).then(|| Duration::from_secs(args.export_link_seconds)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Given {
+        #[command(flatten)]
+        exports: ExportArgs,
+    }
+
+    #[test]
+    fn open_data_that_is_not_there_is_told_with_its_setting_and_the_file() {
+        let args = |given: &[&str]| Given::parse_from([&["gateway"], given].concat()).exports;
+        assert!(args(&[]).open_data().is_ok());
+        let error = args(&["--export-focus-data=/nowhere"]).open_data().unwrap_err().to_string();
+        assert!(error.starts_with("GATEWAY_EXPORT_FOCUS_DATA: /nowhere/Regions.csv"), "{error}");
     }
 }

@@ -106,7 +106,7 @@ async fn only_so_many_are_made_at_a_time() {
         let entered = jobs.enter(order(number, day), id(99), in_seconds(60), |_| pending());
         entered.err().map(|failure| match failure {
             Failure::Tool(error) => error.detail().to_owned(),
-            other => panic!("{other:?}"),
+            _ => panic!("it is the tool's own refusal"),
         })
     };
     let own: Vec<_> = (1..=4).map(|day| endless(&jobs, order(1, day), day.unsigned_abs())).collect();
