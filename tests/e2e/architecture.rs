@@ -17,6 +17,7 @@ const GRAPH: &[(&str, &[&str])] = &[
         "e2e",
         &[
             "audit",
+            "cost",
             "emulator",
             "gateway",
             "identity",

@@ -12,6 +12,7 @@
 //! | [`forged`] | tokens that nobody signed |
 //! | [`split`] | the services next to two bare processes of their shape, by connections and people |
 //! | [`watching`], [`collector`] | the services with telemetry and audit, and a collector that is as it is told to be |
+//! | [`export`] | raw costs into files |
 //! | [`load`] | the closed loop, and calls at a fixed rate |
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
@@ -44,6 +45,7 @@ mod child;
 mod collector;
 mod constant;
 mod exchange;
+mod export;
 mod forged;
 mod load;
 mod report;
@@ -118,6 +120,8 @@ enum Subject {
     Cached,
     /// The gateway's memory over an answer of 200,000 rows.
     Big,
+    /// A gigabyte of raw costs into each format, next to gzip.
+    Export,
     /// The services with telemetry and audit on, next to the same without, and next to a collector that fails.
     Watching,
 }
@@ -143,6 +147,14 @@ enum Command {
     /// The constant service: reads its answer from stdin, writes its address to stdout, runs until stdin ends.
     #[command(hide = true)]
     Constant,
+    /// Exports from a storage that is there, writes the bytes and the peak of its memory to stdout, and ends.
+    #[command(hide = true)]
+    Export {
+        /// Where Azure and its storage are.
+        address: std::net::SocketAddr,
+        /// The format's name.
+        format: String,
+    },
     /// A collector of telemetry: writes its address to stdout, runs until stdin ends.
     #[command(hide = true)]
     Collector {
@@ -171,6 +183,9 @@ fn main() -> anyhow::Result<()> {
         Some(Command::Collector { manner }) => {
             tokio::runtime::Runtime::new()?.block_on(collector::serve(*manner))
         }
+        Some(Command::Export { address, format }) => {
+            tokio::runtime::Runtime::new()?.block_on(export::write(*address, format))
+        }
         // One thread: what the driver takes, the servers do not get.
         None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&args)),
     }
@@ -191,7 +206,13 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     if wanted(Subject::Big) {
         big::measure(args).await?;
     }
-    if matches!(args.only, Some(Subject::Split | Subject::Watching | Subject::Cached | Subject::Big)) {
+    if wanted(Subject::Export) {
+        export::measure()?;
+    }
+    if matches!(
+        args.only,
+        Some(Subject::Split | Subject::Watching | Subject::Cached | Subject::Big | Subject::Export)
+    ) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;

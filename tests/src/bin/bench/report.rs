@@ -193,6 +193,28 @@ pub(crate) fn more_memory(what: &str, service: &str, ours: Option<Memory>, their
     );
 }
 
+/// The head of the table of exports.
+pub(crate) fn export_head(bytes: usize, rows: usize) {
+    println!("\n{rows} rows, {:.0} MB of CSV\n", mb(bytes as u64));
+    println!("| into | MB per second | MB written | peak memory of the process, MiB | aim |");
+    println!("|---|---:|---:|---:|---|");
+}
+
+/// What became of the bytes of one export. `peak` is in KiB.
+pub(crate) fn export(into: &str, bytes: usize, written: u64, took: Duration, peak: Option<u64>, most: f64) {
+    let speed = mb(bytes as u64) / took.as_secs_f64();
+    let (peak, judged) = match peak.map(mib) {
+        Some(peak) => (format!("{peak:.1}"), Aim::AtMost(most).judge(peak)),
+        None => Default::default(),
+    };
+    println!("| {into} | {speed:.0} | {:.1} | {peak} | {judged} |", mb(written));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure to read")]
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// The beginning and the end of an answer: what was asked, and what it took.
 pub(crate) fn answer(text: &str) {
     let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
