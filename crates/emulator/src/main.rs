@@ -53,6 +53,9 @@ struct Args {
     /// Resources of "Contoso Big", a subscription that frank alone sees; 8000 make a daily answer by resource very long.
     #[arg(long, env = "EMULATOR_BIG_SUBSCRIPTION", default_value_t = 0)]
     big_subscription: usize,
+    /// Rows in one blob of a cost details report [default: 400, so that a month of Prod has several].
+    #[arg(long, env = "EMULATOR_REPORT_ROWS_PER_BLOB")]
+    report_rows_per_blob: Option<usize>,
     /// Publish `code_challenge_methods_supported`, which real Entra does not, for clients that insist on it.
     #[arg(long, env = "EMULATOR_PUBLISH_CODE_CHALLENGE_METHODS")]
     publish_code_challenge_methods: bool,
@@ -75,6 +78,7 @@ struct Args {
 
 impl From<Args> for Config {
     fn from(args: Args) -> Self {
+        let default = Self::default();
         Self {
             bind: args.bind,
             host: args.host,
@@ -93,6 +97,7 @@ impl From<Args> for Config {
             extra_people: args.extra_people,
             today: args.today,
             big_subscription: args.big_subscription,
+            report_rows_per_blob: args.report_rows_per_blob.unwrap_or(default.report_rows_per_blob),
             publish_code_challenge_methods: args.publish_code_challenge_methods,
             authorization_response_iss: args.authorization_response_iss,
             users_may_consent: !args.forbid_user_consent,
@@ -101,7 +106,7 @@ impl From<Args> for Config {
             } else {
                 WhoCanConsent::AdminsOnly
             },
-            ..Self::default()
+            ..default
         }
     }
 }

@@ -139,14 +139,18 @@ fn serve(header: String, rows: String) -> anyhow::Result<SocketAddr> {
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let file = Arc::clone(&file);
-            std::thread::spawn(move || answer(connection, address, &file));
+            std::thread::spawn(move || answer(&connection, address, &file));
         }
     });
     Ok(address)
 }
 
-fn answer(connection: TcpStream, own: SocketAddr, (header, rows): &(String, String)) -> std::io::Result<()> {
-    let mut reader = BufReader::new(&connection);
+fn answer(
+    mut connection: &TcpStream,
+    own: SocketAddr,
+    (header, rows): &(String, String),
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(connection);
     let (mut first, mut line, mut body) = (String::new(), String::new(), 0);
     reader.read_line(&mut first)?;
     while reader.read_line(&mut line)? > 2 {
@@ -159,7 +163,6 @@ fn answer(connection: TcpStream, own: SocketAddr, (header, rows): &(String, Stri
     let head = |length| {
         format!("HTTP/1.1 200 OK\r\nconnection: close\r\netag: \"1\"\r\ncontent-length: {length}\r\n\r\n")
     };
-    let mut connection = &connection;
     if !first.starts_with("GET /file") {
         let blob = json!({"blobLink": format!("http://{own}/file?sig=1"), "byteCount": bytes});
         let body = json!({"status": "Completed", "manifest": {"blobs": [blob]}}).to_string();

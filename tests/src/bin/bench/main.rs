@@ -12,7 +12,7 @@
 //! | [`forged`] | tokens that nobody signed |
 //! | [`split`] | the services next to two bare processes of their shape, by connections and people |
 //! | [`watching`], [`collector`] | the services with telemetry and audit, and a collector that is as it is told to be |
-//! | [`export`] | raw costs into files |
+//! | [`export`], [`exported`] | raw costs into files: the way of the bytes alone, and through the gateway |
 //! | [`load`] | the closed loop, and calls at a fixed rate |
 //! | [`usage`] | what the processes used of processor and memory |
 //! | [`report`] | the table |
@@ -46,6 +46,7 @@ mod collector;
 mod constant;
 mod exchange;
 mod export;
+mod exported;
 mod forged;
 mod load;
 mod report;
@@ -208,6 +209,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Subject::Export) {
         export::measure()?;
+        exported::measure(args).await?;
     }
     if matches!(
         args.only,
