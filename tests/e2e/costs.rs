@@ -12,6 +12,7 @@ mod commitments;
 mod compared;
 mod crowd;
 mod dice;
+mod exported;
 mod exports;
 mod figures;
 mod foreseen;

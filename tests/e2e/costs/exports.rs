@@ -5,7 +5,6 @@ use std::path::Path;
 
 use e2e::{Answer, Stack};
 use emulator::{DEV_SUBSCRIPTION, FaultSettings, PROD_SUBSCRIPTION, ReportFaults, TokenSpec};
-use futures::future::join_all;
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -14,17 +13,16 @@ use super::final_month;
 use super::raw::Rows;
 
 /// A token with which a person may export.
-fn exporter(stack: &Stack, person: &str) -> String {
+pub(super) fn exporter(stack: &Stack, person: &str) -> String {
     stack.mint(&TokenSpec::for_person(person).scopes(&["cost.read", "cost.export"]))
 }
 
 /// Days of the final month, as arguments beside others.
-fn days(first: i8, last: i8, more: Value) -> Value {
-    let month = final_month();
-    let day = |day: i8| month.with().day(day).build().unwrap().to_string();
-    let mut arguments = json!({"from": day(first), "to": day(last)});
-    arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    arguments
+pub(super) fn days(first: i8, last: i8, mut more: Value) -> Value {
+    let day = |day: i8| final_month().with().day(day).build().unwrap().to_string();
+    more["from"] = day(first).into();
+    more["to"] = day(last).into();
+    more
 }
 
 async fn export(stack: &Stack, token: &str, arguments: Value) -> Answer {
@@ -32,7 +30,7 @@ async fn export(stack: &Stack, token: &str, arguments: Value) -> Answer {
 }
 
 /// An export that is ready: with the first answer, unless the machine is busy.
-async fn ready(stack: &Stack, token: &str, arguments: Value) -> Value {
+pub(super) async fn ready(stack: &Stack, token: &str, arguments: Value) -> Value {
     let mut answer = export(stack, token, arguments).await;
     while answer.data()["status"] == "running" {
         answer = export(stack, token, json!({"export_id": answer.data()["export_id"]})).await;
@@ -204,23 +202,6 @@ async fn a_cut_connection_a_new_link_and_a_lost_report_change_nothing() {
         let left = stack.emulator.faults().settings().reports;
         assert_eq!((left.cuts, left.expired_links, left.forgotten, left.failed), (0, 0, 0, 0), "it struck");
     }
-}
-
-#[tokio::test]
-async fn many_people_at_once_get_their_own_rows_each() {
-    let stack = Stack::builder().people(6).gateway(&["--export-inline-bytes=1000000"]).start().await;
-    let of = |number: usize| {
-        let stack = &stack;
-        async move {
-            let token = exporter(stack, &format!("person-{number:04}"));
-            let own = format!("20000000-0000-4000-8000-{number:012}");
-            let data = ready(stack, &token, days(1, 9, json!({"scope": own}))).await;
-            let content = data["content"].as_str().unwrap().to_owned();
-            let lines = content.lines().skip(1).filter(|line| line.contains(&own)).count();
-            assert!(lines > 9 && lines == content.lines().count() - 1, "{lines} of person {number}");
-        }
-    };
-    join_all((1..=6).map(of)).await;
 }
 
 #[tokio::test]
