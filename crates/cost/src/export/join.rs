@@ -55,9 +55,9 @@ impl<'a, W: Write + Send + 'a> Body<'a, W> {
         }
     }
 
-    fn begin_lines(&mut self) {
+    fn begin_lines(&mut self, line_end: Option<&'static [u8]>) {
         if let Self::Verbatim(body) = self {
-            body.begin_lines();
+            body.begin_lines(line_end);
         }
     }
 
@@ -104,7 +104,7 @@ impl Joined<'_> {
         let file = unpacked(inlet).map_err(unreadable)?;
         let (marked, mut file) = unmarked(file).map_err(unreadable)?;
         let Some(header) = self.records.header(&mut *file)? else { return Ok(()) };
-        let cells = header.names.len();
+        let (cells, line_end) = (header.names.len(), header.line_end());
         match &self.first {
             None => {
                 body.header(&header, marked)?;
@@ -113,7 +113,7 @@ impl Joined<'_> {
             Some(first) if first.is_like(&header) => {}
             Some(_) => return Err(Error::DamagedReport { what: "its files have different columns" }),
         }
-        body.begin_lines();
+        body.begin_lines(line_end);
         let (_, mut lines) = unmarked(file).map_err(unreadable)?;
         while self.records.next(&mut *lines, &mut |raw| body.bytes(raw))? {
             let row = self.records.row()?;

@@ -143,9 +143,10 @@ impl<'a> Row<'a> {
 }
 
 impl Header {
-    /// How its line ends, and so the file's lines: as Azure ends them, unless it ends otherwise.
-    pub(super) fn line_end(&self) -> &'static [u8] {
-        if self.bytes.ends_with(b"\n") && !self.bytes.ends_with(b"\r\n") { b"\n" } else { b"\r\n" }
+    /// How its line ends, and so the file's lines. One that is all of its file may have no end.
+    pub(super) fn line_end(&self) -> Option<&'static [u8]> {
+        const ENDS: [&[u8]; 2] = [b"\r\n", b"\n"];
+        ENDS.into_iter().find(|end| self.bytes.ends_with(end))
     }
 
     /// <https://github.com/finopsfoundation/focus_converters/issues/331>: agreements write one header in two cases.

@@ -37,7 +37,7 @@ impl<'a, W: Write + Send + 'a> Sheet<'a, W> {
     pub(super) fn header(&mut self, header: &Header, marked: bool) -> Result<(), Error> {
         let rows = Rows::new(&header.names, self.plan, self.open_data)?;
         // The mark is a part of Azure's file. One of FOCUS is ours.
-        self.open(rows, marked && !self.plan.format.is_focus(), header.line_end() == b"\r\n")
+        self.open(rows, marked && !self.plan.format.is_focus(), header.line_end() != Some(b"\n"))
     }
 
     /// A line of Azure's, from a report of this metric; whether it became a row.

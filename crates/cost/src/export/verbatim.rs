@@ -10,8 +10,8 @@ use crate::json::BYTE_ORDER_MARK;
 /// A CSV that is copied.
 pub(super) struct Verbatim<W: Write> {
     output: Output<W>,
-    /// How Azure ends its lines.
-    line_end: &'static [u8],
+    /// How Azure ends its lines, in the first file that shows it.
+    line_end: Option<&'static [u8]>,
     /// Whether the line that was written last has its end, so that another can follow.
     ended: bool,
     /// Whether what comes next begins a file.
@@ -20,7 +20,7 @@ pub(super) struct Verbatim<W: Write> {
 
 impl<W: Write> Verbatim<W> {
     pub(super) const fn new(output: Output<W>) -> Self {
-        Self { output, line_end: b"\n", ended: true, begins: false }
+        Self { output, line_end: None, ended: true, begins: false }
     }
 
     /// The first file's header.
@@ -28,13 +28,13 @@ impl<W: Write> Verbatim<W> {
         if marked {
             self.write(BYTE_ORDER_MARK)?;
         }
-        self.line_end = header.line_end();
         self.write(&header.bytes)
     }
 
-    /// From here on come the lines of another file.
-    pub(super) const fn begin_lines(&mut self) {
+    /// From here on come the lines of another file, whose header ends like this.
+    pub(super) fn begin_lines(&mut self, line_end: Option<&'static [u8]>) {
         self.begins = true;
+        self.line_end = self.line_end.or(line_end);
     }
 
     /// Bytes of lines. The line end that the file before left out comes first.
@@ -43,7 +43,7 @@ impl<W: Write> Verbatim<W> {
             return Ok(());
         }
         if std::mem::take(&mut self.begins) && !self.ended {
-            self.write(self.line_end)?;
+            self.write(self.line_end.unwrap_or(b"\r\n"))?;
         }
         self.write(bytes)
     }

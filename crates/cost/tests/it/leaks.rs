@@ -8,8 +8,7 @@ use cost::{Client, Error, Format};
 use tracing_subscriber::fmt::MakeWriter;
 use wiremock::MockServer;
 
-use crate::details::{SAS, details, link, ready};
-use crate::export;
+use crate::export::{SAS, export, link, plan, ready};
 use crate::support::{
     TOKEN, always, by_service, client_with, closed_port, costs, http, in_turn, ok, prod_scope, refusal,
     settings, status, token,
@@ -33,34 +32,7 @@ fn assert_silent(text: &str) {
 }
 
 #[tokio::test]
-async fn errors_name_no_report_link() {
-    let (azure, storage) = (MockServer::start().await, MockServer::start().await);
-    let closed = closed_port();
-    let arm: url::Url = azure.uri().parse().unwrap();
-    let client = Client::new(http(), arm, vec![storage.address().to_string(), closed.clone()])
-        .with_settings(settings());
-    in_turn(
-        &storage,
-        [
-            status(403),
-            status(302).insert_header("location", link(&storage, "2")),
-            status(200).set_body_string("a,b\n1\n"),
-        ],
-    )
-    .await;
-    let good = link(&storage, "1");
-    let unreachable = format!("http://{closed}/armreports/1?{SAS}");
-    let untrusted = format!("https://foreign.example/armreports/1?{SAS}");
-    let no_address = format!("armreports/1?{SAS}");
-    for link in [good.clone(), good.clone(), good, unreachable, untrusted, no_address] {
-        in_turn(&azure, [ok(&ready(std::slice::from_ref(&link)))]).await;
-        let error = details(&client).await.unwrap_err();
-        assert_silent(&said(&error));
-    }
-}
-
-#[tokio::test]
-async fn an_export_names_no_report_link() {
+async fn errors_and_logs_name_no_report_link() {
     let logs = Logs::default();
     let guard = tracing::subscriber::set_default(logs.subscriber());
     let (azure, storage) = (MockServer::start().await, MockServer::start().await);
@@ -82,8 +54,8 @@ async fn an_export_names_no_report_link() {
         (format!("armreports/1?{SAS}"), "untrusted_link"),
     ] {
         azure.reset().await;
-        always(&azure, ok(&export::ready(&[(link, 9)]))).await;
-        let error = export::export(&client, &export::plan(Format::Csv)).await.unwrap_err();
+        always(&azure, ok(&ready(&[(link, 9)]))).await;
+        let error = export(&client, &plan(Format::Csv)).await.unwrap_err();
         assert_eq!(error.code(), code);
         assert_silent(&said(&error));
     }
@@ -126,7 +98,7 @@ async fn spans_and_logs_hold_neither_and_name_the_error() {
     in_turn(
         &azure,
         [
-            ok(&ready(&[link(&storage, "1")])),
+            ok(&ready(&[(link(&storage, "1"), 8)])),
             costs(r#"[[1, "Storage", "EUR"]]"#, None),
             refusal(429, "429").insert_header("retry-after", "0"),
             refusal(403, "AuthorizationFailed"),
@@ -134,7 +106,7 @@ async fn spans_and_logs_hold_neither_and_name_the_error() {
     )
     .await;
     always(&storage, status(200).set_body_string("a,b\n1,2\n")).await;
-    details(&client).await.unwrap();
+    export(&client, &plan(Format::Csv)).await.unwrap();
     client.query(&token(), &prod_scope(), &by_service()).await.unwrap();
     client.subscriptions(&token()).await.unwrap_err();
     drop(guard);
@@ -142,7 +114,7 @@ async fn spans_and_logs_hold_neither_and_name_the_error() {
     let text = logs.text();
     assert_silent(&text);
     for expected in [
-        "cost.details{",
+        "cost.export{",
         "cost.query{",
         "cost.subscriptions{",
         "rows=1",

@@ -5,7 +5,6 @@
 mod as_it_is;
 mod budgets;
 mod commitments;
-mod details;
 mod dimensions;
 mod export;
 mod forecast;

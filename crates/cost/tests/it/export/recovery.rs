@@ -83,11 +83,12 @@ async fn polls_that_go_wrong_are_repeated_and_counted() {
 #[tokio::test]
 async fn polls_have_an_end() {
     let azure = MockServer::start().await;
-    always(&azure, building(&azure)).await;
+    always(&azure, building(&azure).insert_header("retry-after", "60")).await;
     let mut few = settings();
     few.reports.most_polls = 3;
     let error = export(&client(&azure).with_settings(few), &plan(Format::Csv)).await.unwrap_err();
-    assert_eq!(error.code(), "report_not_ready");
+    assert!(matches!(error, Error::ReportNotReady { polls: 3, .. }), "{error}");
+    assert_eq!((error.code(), error.retry_after_seconds()), ("report_not_ready", Some(60)));
     assert_eq!(requests(&azure).await.len(), 5);
 }
 
@@ -299,8 +300,9 @@ async fn a_link_that_azure_says_has_ended_is_not_tried() {
 async fn links_elsewhere_are_not_followed() {
     let (azure, foreign) = (MockServer::start().await, MockServer::start().await);
     in_turn(&azure, [ok(&ready(&[(link(&foreign, "1"), 9)])), building(&foreign)]).await;
-    for _ in 0..2 {
-        let error = export(&client(&azure), &plan(Format::Csv)).await.unwrap_err();
+    // Where files may come from, no token goes.
+    for client in [client(&azure), client_with(&azure, &[&foreign])] {
+        let error = export(&client, &plan(Format::Csv)).await.unwrap_err();
         assert_eq!(error.code(), "untrusted_link");
     }
     assert_eq!(requests(&foreign).await.len(), 0);
