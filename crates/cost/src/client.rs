@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RANGE,
-};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{Span, field};
 use url::Url;
@@ -27,7 +25,7 @@ use crate::focus::OpenData;
 use crate::links::{self, BlobHost};
 use crate::turns::Turns;
 use crate::usage::Usage;
-use exchange::{Partial, Target};
+use exchange::Target;
 use traced::Place;
 
 mod answer;
@@ -179,7 +177,7 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Answer, Error> {
         let headers = request.headers(token)?;
-        let build = |_: &Partial, id: Uuid| {
+        let build = |id: Uuid| {
             let builder = self.inner.http.request(request.method.clone(), request.url.clone());
             let builder = builder.headers(headers.clone()).header(CLIENT_REQUEST_ID, id.to_string());
             match request.body {
@@ -195,35 +193,6 @@ impl Client {
         }
         let (quota, Answer { status, headers, body }) = (answer.quota(self.now()), &answer);
         Err(from_answer(*status, headers, body, quota, self.inner.settings.throttled_wait))
-    }
-
-    /// Fetches a report file as a whole. Its link is the permission: no token goes along. Where the connection breaks, the rest is
-    /// asked for.
-    pub(crate) async fn blob(&self, url: &Url, most_bytes: u64, deadline: Deadline) -> Result<Bytes, Error> {
-        const PLAIN: HeaderValue = HeaderValue::from_static("identity");
-        let build = |partial: &Partial, _: Uuid| {
-            let builder = self.inner.http.get(url.clone()).header(ACCEPT_ENCODING, PLAIN);
-            let Some(range) = partial.range() else { return builder };
-            match partial.etag() {
-                Some(etag) => builder.header(RANGE, range).header(IF_MATCH, etag),
-                None => builder.header(RANGE, range),
-            }
-        };
-        let place = Place { method: &Method::GET, url, template: "/{container}/{blob}" };
-        let answer = self.send((Target::Blob, place), build, most_bytes, deadline).await?;
-        let described = || Box::new(answer.described());
-        match answer.status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer.body),
-            // The storage's own errors say nothing about the person's rights: the link was Azure's, for a while.
-            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
-                Err(Error::ReportLinkExpired(described()))
-            }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                Err(Error::unavailable(described()).with_wait(answer.asked_wait(self.now())))
-            }
-            _ => Err(Error::unexpected("the storage did not hand out the report file")
-                .in_answer(|| answer.described())),
-        }
     }
 }
 

@@ -158,14 +158,6 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The report is larger than this call may fetch.
-    #[error("the report has {bytes} bytes or more; the limit is {limit}")]
-    ReportTooLarge {
-        /// The size as far as it is known.
-        bytes: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
     /// The answer is larger than Azure hands out.
     #[error("the answer is too large for azure ({0})")]
     TooLargeForAzure(Box<AzureError>),
@@ -248,7 +240,6 @@ impl Error {
             Self::InexactValue { .. } => "export_value",
             Self::Unwritable(_) | Self::WriterEnded => "export_unwritable",
             Self::TooLarge { .. }
-            | Self::ReportTooLarge { .. }
             | Self::TooLargeForAzure(_)
             | Self::TooMany { .. }
             | Self::TooManySubscriptions { .. } => "too_large",

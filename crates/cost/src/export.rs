@@ -20,8 +20,6 @@ pub use format::Format;
 pub use plan::ExportPlan;
 pub use progress::{ExportProgress, ExportSnapshot};
 
-pub(crate) use manifest::{Manifest, Report};
-
 use crate::client::Client;
 use crate::error::Error;
 use door::Fault;

@@ -12,7 +12,6 @@
 //! | `question`, `plan` | a question of any length, with exclusions and quantities, as the fewest queries; answers joined, or made of answers |
 //! | `breakdown` | what a question's answers come to: lines, totals, the dearest groups and the rest |
 //! | `budgets` | budgets, what was spent of them by now, and when they will be used up |
-//! | `details` | the cost details report: start, poll, download, join |
 //! | `export` | the raw costs at any size, from Azure's reports into a file |
 //! | `table`, `turns` | what such a file is made of; how many are encoded at a time |
 //! | `focus` | the raw costs as FOCUS, the format that all clouds share |
@@ -71,7 +70,6 @@ pub use compare::{
     Baseline, CalendarUnit, Change, ComparePlan, Compared, Comparison, Difference, Driver, DriverKind,
     baseline_of, baseline_of_unit, complete_until,
 };
-pub use details::{CostDetails, DetailsLimits};
 pub use dimensions::{Dimension, DimensionPages, TagKeys, TagPages};
 pub use error::{AzureError, Error};
 pub use export::{ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format};
@@ -108,7 +106,6 @@ mod chunks;
 mod client;
 mod commitments;
 mod compare;
-mod details;
 mod dimensions;
 mod error;
 mod export;

@@ -25,7 +25,7 @@ impl Period {
     /// A period of days that Azure still has on the day `today` (UTC).
     ///
     /// How long it may be depends on what is asked and is checked there: [`crate::QueryBuilder::build`] and
-    /// [`crate::Client::cost_details`].
+    /// [`crate::ExportPlan::reports`].
     pub fn new(from: Date, to: Date, today: Date) -> Result<Self, InvalidQuery> {
         if from > to {
             return Err(InvalidQuery::FromAfterTo { from, to });

@@ -43,8 +43,6 @@ pub const SPAN_COST_PERMISSIONS: &str = "cost.permissions";
 pub const SPAN_COST_SUBSCRIPTIONS: &str = "cost.subscriptions";
 /// Span: one request to Azure (client); to a collector the method and the path without its ids.
 pub const SPAN_COST_REQUEST: &str = "cost.request";
-/// Span: one cost details report, from request to download (client).
-pub const SPAN_COST_DETAILS: &str = "cost.details";
 /// Span: one export, from the first report to the last byte of its file (client).
 pub const SPAN_COST_EXPORT: &str = "cost.export";
 
@@ -286,7 +284,6 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "network.transport",
     "page",
     "pages",
-    "polls",
     "reason",
     "resource",
     "rows",

@@ -2,13 +2,15 @@
 //! goes on from there.
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
+};
 use reqwest::{Method, Response, StatusCode};
 use tracing::Instrument as _;
 use url::Url;
 use uuid::Uuid;
 
-use super::exchange::{Deadline, described, first_byte, is_undecodable, unreachable};
+use super::exchange::{Deadline, described, is_undecodable, unreachable};
 use super::traced::{Asked, Place};
 use super::{CLIENT_REQUEST_ID, Client};
 use crate::error::Error;
@@ -83,6 +85,12 @@ impl Client {
 /// Whether an answer is the part that was asked for, of the same version where it names one.
 fn is_part(headers: &HeaderMap, begun: &Resume) -> bool {
     first_byte(headers) == Some(begun.at) && headers.get(ETAG).is_none_or(|etag| *etag == begun.etag)
+}
+
+/// The first of the bytes that an answer has: `bytes 20-99/100` (RFC 9110 §14.4).
+fn first_byte(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes ")?;
+    range.split_once('-')?.0.parse().ok()
 }
 
 fn is_trouble(status: StatusCode) -> bool {

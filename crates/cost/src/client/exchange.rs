@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument as _, Span};
@@ -29,8 +28,6 @@ pub(super) enum Target {
     Metered,
     /// The state of a report: <https://github.com/Azure/azure-sdk-for-python/issues/34096> answers 406 now and then.
     Polling,
-    /// The storage of report files.
-    Blob,
 }
 
 /// The moment a call must be over.
@@ -58,22 +55,21 @@ impl Deadline {
 impl Client {
     /// Sends until there is an answer that waiting does not change, or no time or try is left.
     ///
-    /// All requests of this crate read: sending one again is safe, POST or not. `build` is told what has come already.
+    /// All requests of this crate read: sending one again is safe, POST or not.
     pub(super) async fn send(
         &self,
         (target, place): (Target, Place<'_>),
-        build: impl Fn(&Partial, Uuid) -> reqwest::RequestBuilder,
+        build: impl Fn(Uuid) -> reqwest::RequestBuilder,
         most_bytes: u64,
         deadline: Deadline,
     ) -> Result<Answer, Error> {
-        let mut partial = Partial::default();
         let mut tries = 1;
         loop {
             let id = Uuid::new_v4();
-            let request = build(&partial, id);
+            let request = build(id);
             self.usage().sent();
             let asked = Asked::now(self, place, id, tries - 1);
-            let exchanged = exchange(request, most_bytes, &mut partial).instrument(asked.span.clone());
+            let exchanged = exchange(request, most_bytes).instrument(asked.span.clone());
             let exchanged = deadline.bound(exchanged).await.inspect_err(|late| asked.failed(late))?;
             let (pause, outcome) = match exchanged {
                 Ok(answer) => {
@@ -83,7 +79,10 @@ impl Client {
                     (self.pause_after(&answer, target, tries), Ok(answer))
                 }
                 Err(Failed::Broken(error)) => (Some(self.growing(tries)), Err(unreachable(error))),
-                Err(Failed::Undecodable(answer)) => (None, Err(undecodable(target).in_answer(|| *answer))),
+                Err(Failed::Undecodable(answer)) => {
+                    let error = Error::unexpected("a body that cannot be decompressed");
+                    (None, Err(error.in_answer(|| *answer)))
+                }
                 Err(Failed::For(error)) => (None, Err(error)),
             };
             if let Err(error) = &outcome {
@@ -109,10 +108,6 @@ impl Client {
             StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY => self.growing(tries),
             StatusCode::CONFLICT if is_busy(answer) => self.growing(tries),
             StatusCode::NOT_ACCEPTABLE if target == Target::Polling => self.growing(tries),
-            // The file is another than the one that was begun: from the start.
-            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE if target == Target::Blob => {
-                self.growing(tries)
-            }
             _ => return None,
         };
         Some(answer.asked_wait(self.now()).unwrap_or(default))
@@ -131,49 +126,6 @@ fn is_busy(answer: &Answer) -> bool {
     message.to_lowercase().contains("too many connections")
 }
 
-/// What of a body has come, over all tries. Only a file goes on where it was; whatever else begins anew.
-#[derive(Default)]
-pub(super) struct Partial {
-    body: BytesMut,
-    /// Whether the bytes are the file's own: what was decompressed on the way has no place in it.
-    counts: bool,
-    etag: Option<HeaderValue>,
-}
-
-impl Partial {
-    /// The bytes to ask for, where some are there already.
-    pub(super) fn range(&self) -> Option<String> {
-        (self.counts && !self.body.is_empty()).then(|| format!("bytes={}-", self.body.len()))
-    }
-
-    /// The version of the file that they are of.
-    pub(super) const fn etag(&self) -> Option<&HeaderValue> {
-        self.etag.as_ref()
-    }
-
-    /// Makes room for the answer's body behind what is there, or in its place.
-    fn begin(&mut self, response: &Response) -> Result<(), Failed> {
-        if response.status() == StatusCode::PARTIAL_CONTENT {
-            if first_byte(response.headers()) == Some(self.body.len() as u64) {
-                return Ok(());
-            }
-            let error = Error::unexpected("another part of a file than was asked for");
-            return Err(Failed::For(error.in_answer(|| described(response))));
-        }
-        self.body.clear();
-        // The HTTP client takes the length away where it decompresses.
-        self.counts = response.status() == StatusCode::OK && response.headers().contains_key(CONTENT_LENGTH);
-        self.etag = response.headers().get(ETAG).cloned();
-        Ok(())
-    }
-}
-
-/// The first of the bytes that an answer has: `bytes 20-99/100` (RFC 9110 §14.4).
-pub(super) fn first_byte(headers: &HeaderMap) -> Option<u64> {
-    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim().strip_prefix("bytes ")?;
-    range.split_once('-')?.0.parse().ok()
-}
-
 /// Why there is no answer.
 enum Failed {
     /// The connection broke, or there was none.
@@ -185,27 +137,22 @@ enum Failed {
 
 /// One request and its answer. The body is counted as it arrives, after decompression: a length in a header is
 /// a claim, and absent when it is compressed.
-async fn exchange(
-    request: reqwest::RequestBuilder,
-    most_bytes: u64,
-    partial: &mut Partial,
-) -> Result<Answer, Failed> {
+async fn exchange(request: reqwest::RequestBuilder, most_bytes: u64) -> Result<Answer, Failed> {
     let mut response = request.send().await.map_err(Failed::Broken)?;
-    partial.begin(&response)?;
     let too_large = |bytes| Failed::For(Error::TooLarge { bytes, limit: most_bytes });
-    let announced = response.content_length().map(|bytes| bytes.saturating_add(partial.body.len() as u64));
-    if let Some(bytes) = announced.filter(|bytes| *bytes > most_bytes) {
+    if let Some(bytes) = response.content_length().filter(|bytes| *bytes > most_bytes) {
         return Err(too_large(bytes));
     }
+    let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, &response))? {
-        let bytes = (partial.body.len() + chunk.len()) as u64;
+        let bytes = (body.len() + chunk.len()) as u64;
         if bytes > most_bytes {
             return Err(too_large(bytes));
         }
-        partial.body.extend_from_slice(&chunk);
+        body.extend_from_slice(&chunk);
     }
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-    Ok(Answer { status, headers, body: std::mem::take(&mut partial.body).freeze() })
+    Ok(Answer { status, headers, body: body.freeze() })
 }
 
 fn failed(error: reqwest::Error, response: &Response) -> Failed {
@@ -235,13 +182,4 @@ pub(super) fn described(response: &Response) -> AzureError {
 /// The address goes: that of a report file is a secret.
 pub(super) fn unreachable(error: reqwest::Error) -> Error {
     Error::Unreachable(error.without_url())
-}
-
-const fn undecodable(target: Target) -> Error {
-    match target {
-        Target::Blob => Error::DamagedReport { what: "a file cannot be decompressed" },
-        Target::Arm | Target::Metered | Target::Polling => {
-            Error::unexpected("a body that cannot be decompressed")
-        }
-    }
 }

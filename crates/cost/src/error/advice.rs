@@ -41,10 +41,6 @@ impl Error {
             Self::TooLarge { limit, .. } => {
                 format!("The answer is larger than {limit} bytes. Ask for a shorter period.")
             }
-            Self::ReportTooLarge { limit, .. } => format!(
-                "The report is larger than {limit} bytes, which is what this server hands out. Ask for fewer days at once; \
-                 where one day is too much, ask for sums instead, such as costs by service."
-            ),
             Self::TooMany { what, limit } => {
                 format!("The answer has more than {limit} {what}. Ask for a shorter period.")
             }

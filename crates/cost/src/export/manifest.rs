@@ -15,14 +15,14 @@ use crate::json;
 const MOST_FILES: usize = 64;
 
 /// The state of a report.
-pub(crate) enum Report {
+pub(super) enum Report {
     Building,
     NoData,
     Ready(Manifest),
 }
 
 impl Report {
-    pub(crate) fn read(answer: &Answer) -> Result<Self, Error> {
+    pub(super) fn read(answer: &Answer) -> Result<Self, Error> {
         match answer.status {
             StatusCode::NO_CONTENT => return Ok(Self::NoData),
             // What it says beside that does not matter, and often there is nothing.
@@ -59,7 +59,7 @@ impl Report {
 /// themselves tell.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Manifest {
+pub(super) struct Manifest {
     #[serde(default, deserialize_with = "json::text")]
     data_format: Option<String>,
     #[serde(default, deserialize_with = "json::parsed")]
@@ -75,23 +75,23 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     /// The links to the files, not yet checked.
-    pub(crate) fn links(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn links(&self) -> impl Iterator<Item = &str> {
         self.blobs.iter().flatten().filter_map(|blob| blob.blob_link.as_deref())
     }
 
     /// The sizes that Azure says they have, in the same order.
-    pub(crate) fn sizes(&self) -> impl Iterator<Item = Option<u64>> {
+    pub(super) fn sizes(&self) -> impl Iterator<Item = Option<u64>> {
         let there = self.blobs.iter().flatten().filter(|blob| blob.blob_link.is_some());
         there.map(|blob| blob.byte_count)
     }
 
     /// When the links end, if Azure says.
-    pub(crate) const fn valid_till(&self) -> Option<Timestamp> {
+    pub(super) const fn valid_till(&self) -> Option<Timestamp> {
         self.valid_till
     }
 
     /// What Azure says the files amount to.
-    pub(crate) fn announced_bytes(&self) -> Option<u64> {
+    pub(super) fn announced_bytes(&self) -> Option<u64> {
         let each = self.blobs.iter().flatten().map(|blob| blob.byte_count.unwrap_or(0));
         let each = each.fold(0, u64::saturating_add);
         Some(self.byte_count.unwrap_or(0).max(each)).filter(|bytes| *bytes > 0)
