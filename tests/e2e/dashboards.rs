@@ -91,7 +91,7 @@ async fn stack(audit: &Path) -> Stack {
         .policy(POLICY)
         .sign_in(SIGN_IN)
         .calls_per_minute(10_000)
-        .gateway(&[&to(&gateway), patient, "--max-connections=8"])
+        .gateway(&[&to(&gateway), patient, "--max-connections=8", "--export-count=1"])
         .broker(&[&to(&broker), patient])
         .start()
         .await
@@ -106,6 +106,7 @@ fn scraped(stack: &Stack, folder: &Path) -> Prometheus {
 /// Everything that some metric counts.
 async fn see_everything(stack: &Stack) {
     calls(stack).await;
+    exports(stack).await;
     strangers(stack).await;
     forged(stack);
     purge(stack).await;
@@ -117,7 +118,7 @@ async fn see_everything(stack: &Stack) {
 async fn calls(stack: &Stack) {
     let day = json!({"subscription": "Contoso Dev", "from": "2026-11-01", "to": "2026-11-02"});
     let (alice, bob) = (stack.token("alice"), stack.token("bob"));
-    for tool in ["list_subscriptions", "cost_by_service", "cost_export"] {
+    for tool in ["list_subscriptions", "cost_by_service"] {
         let arguments = if tool == "list_subscriptions" { json!({}) } else { day.clone() };
         stack.caller.call(&alice, tool, arguments).await;
     }
@@ -133,6 +134,24 @@ async fn calls(stack: &Stack) {
     stack.caller.call(&bob, "list_subscriptions", json!({})).await;
     // Conditional Access wants more of dave: Entra ID's own number.
     assert_eq!(stack.caller.call(&stack.token("dave"), "list_subscriptions", json!({})).await.status, 403);
+}
+
+/// One that is fetched, and one that there is no room for.
+async fn exports(stack: &Stack) {
+    let alice = stack.token("alice");
+    let ask = |arguments: Value| stack.caller.call(&alice, "cost_export", arguments);
+    let mut one = ask(json!({"subscription": "Contoso Dev", "from": "2026-11-01", "to": "2026-11-02"})).await;
+    while one.data()["status"] == "running" {
+        one = ask(json!({"export_id": one.data()["export_id"]})).await;
+    }
+    let file = stack.caller.fetch(Some(&alice), one.data()["uri"].as_str().unwrap(), &[]).await;
+    assert_eq!(file.status, 200);
+    let mut other =
+        ask(json!({"subscription": "Contoso Dev", "from": "2026-11-03", "to": "2026-11-04"})).await;
+    while other.data()["status"] == "running" {
+        other = ask(json!({"export_id": other.data()["export_id"]})).await;
+    }
+    assert!(other.is_tool_error() && other.text.contains("export_too_many"), "{}", other.text);
 }
 
 /// Connections that are not let in, and a consumer that asks for what it may not have.

@@ -51,14 +51,23 @@ fn header() -> String {
     format!("Date,CostInBillingCurrency{}\r\n", text.collect::<String>())
 }
 
-/// A row of about a kilobyte, whose cells differ from those of other rows.
+/// A row of about a kilobyte, whose cells differ from those of other rows. All are of one length.
 fn row(number: usize) -> String {
-    let text = (2..COLUMNS).map(|at| format!(",c{at:02}-{number:012}"));
-    format!("11/{:02}/2026,{}.25{}\r\n", number % 21 + 1, number, text.collect::<String>())
+    let digits = format!("{number:012}");
+    let mut row = format!("11/{:02}/2026,{digits}.25", number % 21 + 1);
+    for at in 2..COLUMNS {
+        // Put together by hand: this is most of what the test does.
+        row.push_str(",c");
+        row.push(char::from(b'0' + u8::try_from(at / 10).unwrap()));
+        row.push(char::from(b'0' + u8::try_from(at % 10).unwrap()));
+        row.push('-');
+        row.push_str(&digits);
+    }
+    row + "\r\n"
 }
 
 fn size(rows: usize) -> usize {
-    header().len() + (0..rows).map(|number| row(number).len()).sum::<usize>()
+    header().len() + rows * row(0).len()
 }
 
 /// Azure and its storage in one: a report of so many rows, made while it is sent.

@@ -21,6 +21,8 @@ pub(super) struct Service {
     pub(super) environment: BTreeMap<String, String>,
     /// Where a volume or a file lies, and where the service sees it.
     pub(super) mounts: Vec<Mount>,
+    /// Where it may write what goes with it.
+    pub(super) tmpfs: Vec<String>,
     /// Program and arguments, where the file names them.
     pub(super) command: Vec<String>,
     /// The probe's program and arguments.
@@ -54,6 +56,10 @@ impl Service {
             name: name.to_owned(),
             environment: environment.map(|(name, value)| (name.clone(), text(value))).collect(),
             mounts: words(&service["volumes"]).iter().map(|line| Mount::read(line)).collect(),
+            tmpfs: words(&service["tmpfs"])
+                .iter()
+                .filter_map(|line| line.split(':').next().map(str::to_owned))
+                .collect(),
             command: [words(&service["entrypoint"]), words(&service["command"])].concat(),
             healthcheck,
             target: service["build"]["target"].as_str().map(str::to_owned),

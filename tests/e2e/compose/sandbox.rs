@@ -111,6 +111,9 @@ impl Machine {
             let how = if mount.read_only { "--ro-bind" } else { "--bind" };
             command.arg(how).args([&source, &mount.target]);
         }
+        for path in &service.tmpfs {
+            command.args(["--perms", "0700", "--tmpfs", path]);
+        }
         command.args(["--dev", "/dev", "--proc", "/proc"]);
         if service.read_only {
             command.args(["--remount-ro", "/"]);

@@ -65,8 +65,11 @@ impl App<'_> {
 
     /// Path and content of each file.
     pub(super) fn files(&self) -> BTreeMap<String, String> {
-        let mount = text(&self.container()["volumeMounts"][0]["mountPath"]);
-        let volume = &self.resource["properties"]["template"]["volumes"][0]["secrets"];
+        let one = |of: &Value, name: &str| -> Value {
+            of.as_array().unwrap().iter().find(|one| one[name] == "files").unwrap().clone()
+        };
+        let mount = text(&one(&self.container()["volumeMounts"], "volumeName")["mountPath"]);
+        let volume = &one(&self.resource["properties"]["template"]["volumes"], "name")["secrets"];
         let secrets = self.configuration()["secrets"].as_array().unwrap();
         let file = |one: &Value| {
             let secret = secrets.iter().find(|secret| secret["name"] == one["secretRef"]).unwrap();

@@ -68,6 +68,9 @@ impl Container {
         }
         write(&folder, "hosts", "127.0.0.1 localhost mcp-broker\n");
         let mut environment = app.environment();
+        if let Some(dir) = environment.get("GATEWAY_EXPORT_DIR") {
+            fs::create_dir_all(folder.join(dir.trim_start_matches('/'))).unwrap();
+        }
         // On ports of this test, like the others; the containers have the defaults.
         for name in ["BROKER_ADMIN_LISTEN", "GATEWAY_ADMIN_LISTEN"] {
             environment.insert(name.to_owned(), "127.0.0.1:0".to_owned());

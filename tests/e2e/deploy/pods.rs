@@ -249,6 +249,10 @@ impl World {
         };
         let mut files: BTreeMap<&str, String> = BTreeMap::new();
         for (setting, path) in environment.iter().filter(|(_, path)| path.starts_with("/run/")) {
+            if setting == "GATEWAY_EXPORT_DIR" {
+                fs::create_dir_all(folder.join(path.trim_start_matches('/'))).unwrap();
+                continue;
+            }
             *files.entry(path).or_default() += &contents(setting, path);
         }
         for (path, content) in &files {
