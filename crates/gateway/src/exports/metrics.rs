@@ -20,7 +20,11 @@ impl Instruments {
         Self {
             refused: counter(names::GATEWAY_EXPORTS_REFUSED, "Exports that could not be kept, by code"),
             downloads: counter(names::GATEWAY_EXPORT_DOWNLOADS, "Exports fetched, by outcome"),
-            sent: counter(names::GATEWAY_EXPORT_SENT, "Bytes of exports that were fetched"),
+            sent: meter
+                .u64_counter(names::GATEWAY_EXPORT_SENT)
+                .with_unit(names::UNIT_BYTES)
+                .with_description("Bytes of exports that were fetched")
+                .build(),
         }
     }
 
