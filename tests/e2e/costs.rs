@@ -14,6 +14,7 @@ mod crowd;
 mod dice;
 mod exported;
 mod exports;
+mod exports_killed;
 mod figures;
 mod foreseen;
 mod investigation;

@@ -189,7 +189,7 @@ pub(crate) fn assert_stepped_up(stack: &Stack, done: &Run) {
     for call in 0..3 {
         done.assert_answered(call);
     }
-    assert!(done.calls()[1]["structured"]["csv"].as_str().unwrap().contains("Contoso Dev"));
+    assert!(done.calls()[1]["structured"]["content"].as_str().unwrap().contains("Contoso Dev"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use aho_corasick::AhoCorasick;
 use e2e::Stack;
-use emulator::PROD_SUBSCRIPTION;
+use emulator::{PROD_SUBSCRIPTION, RETAIL_SUBSCRIPTION};
 use flate2::read::MultiGzDecoder;
 use futures::future::join_all;
 use jiff::ToSpan as _;
@@ -80,6 +80,61 @@ async fn two_months_are_azures_bytes_and_each_format_says_the_same() {
     for name in ["costInBillingCurrency", "quantity", "unitPrice", "PayGPrice"] {
         assert!(lines.column(name).all(|cell| !matches!(cell, Cell::Text(_))), "{name} is text");
     }
+}
+
+const ENROLMENT: &str = "/providers/Microsoft.Billing/billingAccounts/8611537";
+/// What FOCUS 1.2 has in each file, and no null in.
+#[rustfmt::skip]
+const NEVER_NULL: &[&str] = &[
+    "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory",
+    "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost",
+    "ProviderName", "PublisherName", "ServiceCategory", "ServiceName",
+];
+/// What it has in each file besides.
+const MANDATORY: &[&str] =
+    &["BillingAccountName", "ChargeClass", "ChargeDescription", "PricingQuantity", "PricingUnit"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn focus_bills_the_actual_and_spreads_the_amortized_report() {
+    let stack = Stack::start().await;
+    let last = final_month().last_of_month();
+    let token = exporter(&stack, "frank");
+    // Of a Customer Agreement, with all that a bill can have, and of an Enterprise Agreement.
+    let (retail, enrolment) = (format!("/subscriptions/{RETAIL_SUBSCRIPTION}"), ENROLMENT.to_owned());
+    let mut spread = 0;
+    for scope in [retail, enrolment] {
+        let of = |format: &str| days(1, last.day(), json!({"scope": &scope, "format": format}));
+        let files = ["focus.csv", "focus.parquet"].map(|format| fetched(&stack, &token, of(format)));
+        let mut files = join_all(files).await.into_iter();
+        let [(rows, csv), (_, parquet)] = [files.next().unwrap(), files.next().unwrap()];
+        let (csv, parquet) = (Table::of_csv(&csv), Table::of_parquet(parquet));
+        parquet.assert_says_what(&csv);
+
+        let [actual, amortized] =
+            ["actual", "amortized"].map(|metric| Rows::of(&stack, &scope, final_month()..=last, metric).all);
+        let (billed, effective) = (sums(actual.iter()), sums(amortized.iter()));
+        spread += usize::from(billed != effective);
+        for table in [&csv, &parquet] {
+            assert_eq!(table.sums("BilledCost", "BillingCurrency"), billed, "{scope}");
+            assert_eq!(table.sums("EffectiveCost", "BillingCurrency"), effective, "{scope}");
+            for name in NEVER_NULL {
+                assert!(table.column(name).all(|cell| *cell != Cell::Nothing), "{name} is null");
+            }
+            assert!(MANDATORY.iter().all(|name| table.names.iter().any(|one| one == name)));
+        }
+        let bought = actual.iter().filter(|row| is_committed(row) && !(is_usage(row) && row.cost.is_zero()));
+        let expected = amortized.len() + bought.count();
+        assert_eq!((csv.rows.len(), rows), (expected, expected as u64), "{scope}");
+    }
+    assert!(spread > 0, "without a commitment there is nothing to spread");
+}
+
+fn is_committed(row: &Raw) -> bool {
+    matches!(row.pricing_model.as_str(), "Reservation" | "SavingsPlan")
+}
+
+fn is_usage(row: &Raw) -> bool {
+    row.charge_type == "Usage"
 }
 
 /// Eight exports at a time, which is all that are made at once.

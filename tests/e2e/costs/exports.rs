@@ -228,7 +228,7 @@ async fn an_export_expires_and_its_file_is_noise_that_goes() {
 }
 
 /// Everything that stands in the files of a directory.
-fn bytes_below(folder: &Path) -> Vec<u8> {
+pub(super) fn bytes_below(folder: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|path| if path.is_dir() { bytes_below(&path) } else { std::fs::read(path).unwrap() })
