@@ -2,6 +2,7 @@
 //! over it the FinOps toolkit's files where an operator has downloaded them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ mod files;
 mod own;
 
 /// What is known of regions, services, types of resources and units. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenData(Arc<Tables>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 struct Tables {
     regions: HashMap<String, Region>,
     services: HashMap<String, Service>,
@@ -68,6 +69,19 @@ impl OpenData {
     /// By Azure's text of it.
     pub(super) fn unit(&self, text: &str) -> Option<&Unit> {
         self.0.units.get(text)
+    }
+}
+
+/// By hand: it stands among the settings that are logged, and is thousands of lines.
+impl fmt::Debug for OpenData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tables { regions, services, types, units } = &*self.0;
+        f.debug_struct("OpenData")
+            .field("regions", &regions.len())
+            .field("services", &services.len())
+            .field("types", &types.len())
+            .field("units", &units.len())
+            .finish()
     }
 }
 
