@@ -29,14 +29,6 @@ pub(crate) fn traced() -> Targets {
     Targets::new().with_targets(OURS.map(|target| (target, LevelFilter::INFO)))
 }
 
-/// For tests, in which others trace too: what is neither ours nor of a library.
-#[cfg(feature = "testing")]
-pub(crate) fn of_others() -> Targets {
-    let libraries = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
-    let not = OURS.into_iter().chain(libraries).map(|target| (target, LevelFilter::OFF));
-    Targets::new().with_default(LevelFilter::INFO).with_targets(not)
-}
-
 fn directives(text: &str) -> String {
     let text = if text.trim().is_empty() { DEFAULT_LEVEL } else { text };
     let given = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());

@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aho_corasick::AhoCorasick;
 use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use opentelemetry_sdk::trace::SpanData;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::filter::{log_filter, of_others, traced};
+use crate::filter::log_filter;
 use crate::init::{log_layer, trace_layer};
 use crate::settings::LogFormat;
 use crate::spans::{Batch, Sink};
@@ -85,20 +84,14 @@ impl Captured {
     fn start(filter: EnvFilter) -> Self {
         let captured = Self { logs: Buffer::default(), spans: Arc::default() };
         let logs = log_layer(LogFormat::Text, false, captured.logs.clone()).with_filter(filter);
+        // The spans of tests and examples too, which stand for services of others.
+        let quiet = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
+        let targets = Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_targets(quiet.map(|target| (target, LevelFilter::OFF)));
         let sink: Arc<dyn Sink> = Arc::<Memory>::clone(&captured.spans);
-        let traces = trace_layer(sink, true, traced());
-        // Tests and examples stand for services of others, who have OpenTelemetry's own layer.
-        let exporter = Others(Arc::clone(&captured.spans));
-        let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).build();
-        let others = tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer("test"))
-            .with_threads(false)
-            .with_location(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_context_activation(false)
-            .with_filter(of_others());
-        let subscriber = tracing_subscriber::registry().with(traces).with(others).with(logs);
+        let traces = trace_layer(sink, true, targets);
+        let subscriber = tracing_subscriber::registry().with(traces).with(logs);
         // Somebody else's subscriber: documented above, and visible as an empty capture.
         let _taken = subscriber.try_init();
         captured
@@ -164,17 +157,6 @@ impl From<SpanData> for FinishedSpan {
                 .map(|attribute| (attribute.key.to_string(), attribute.value.to_string()))
                 .collect(),
         }
-    }
-}
-
-/// Where the spans of others end.
-#[derive(Debug)]
-struct Others(Arc<Memory>);
-
-impl SpanExporter for Others {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).extend(batch);
-        Ok(())
     }
 }
 
