@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use identity::BearerToken;
-use opentelemetry::trace::FutureExt as _;
 use proto::client::{BrokerAddress, Client, ClientConfig, Exchange, SetupError, TlsFile, TlsFileError};
 use proto::status::{Block, BrokerError, Reason, metadata};
 use secrecy::SecretString;
-use telemetry::{context_of, grpc, names};
+use telemetry::{grpc, names};
 use tonic::Code;
 use tracing::{Instrument, field, info_span};
 
@@ -61,9 +60,7 @@ impl Broker {
         );
         let started = Instant::now();
         let exchange = Exchange { assertion: assertion.expose(), resource: RESOURCE, claims };
-        // The span is one of our own layer's, which the client does not know: it takes OpenTelemetry's context too.
-        let exchanged =
-            self.client.exchange(exchange).with_context(context_of(&span)).instrument(span.clone()).await;
+        let exchanged = self.client.exchange(exchange).instrument(span.clone()).await;
         let status = grpc::status_name(exchanged.as_ref().err().map_or(Code::Ok, BrokerError::code));
         span.record("rpc.status_code", status);
         let result = exchanged.map_err(|error| span.in_scope(|| refusal(&error)));

@@ -175,8 +175,7 @@ impl Client {
 
     /// Exchanges a user's token for the same user's token for a downstream resource.
     ///
-    /// The current span's trace goes along, by `tracing-opentelemetry` or else by OpenTelemetry's current context: open a span of
-    /// kind `client` around the call.
+    /// The current span's trace goes along: open a span of kind `client` around the call.
     ///
     /// # Errors
     /// [`BrokerError`], with a reason if the broker said no, and without one if nobody answered: then its code is

@@ -1,28 +1,27 @@
 //! What becomes of the telemetry that is sent: counted, to the span.
 //!
-//! The SDK's queue drops what does not fit, and its exporters what could not be sent, and neither tells how much. So the queue is
-//! ours, and there is a count behind it. Nothing here waits for anybody.
+//! The SDK's queue drops what does not fit, and its exporters what could not be sent, and neither tells how much. So there is
+//! a bound of ours in front of that queue, no larger than it, and a count behind it. Nothing here waits for anybody.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-
-pub(crate) use queue::{Limits, SpanQueue};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT, Span,
+    SpanData, SpanExporter, SpanProcessor,
+};
 
 use crate::names;
 use crate::settings::Signal;
-
-mod queue;
 
 /// The counts of a process.
 #[derive(Debug, Default)]
@@ -117,6 +116,54 @@ impl Deliveries {
                 "the collector is slower than spans come: those without a place are dropped, and counted"
             );
         }
+    }
+}
+
+/// The SDK's queue of spans with a bound in front: what it has no place for is counted, and does not get there.
+#[derive(Debug)]
+pub(crate) struct BoundedQueue {
+    queue: BatchSpanProcessor,
+    most: usize,
+    deliveries: Arc<Deliveries>,
+}
+
+impl BoundedQueue {
+    /// A queue as long as `OTEL_BSP_MAX_QUEUE_SIZE` says. Its thread begins now.
+    pub(crate) fn new<E: SpanExporter + 'static>(exporter: E, deliveries: Arc<Deliveries>) -> Self {
+        let said = std::env::var_os(OTEL_BSP_MAX_QUEUE_SIZE);
+        let said = said.and_then(|text| text.to_str()?.parse().ok());
+        Self::of(said.unwrap_or(OTEL_BSP_MAX_QUEUE_SIZE_DEFAULT), exporter, deliveries)
+    }
+
+    fn of<E: SpanExporter + 'static>(most: usize, exporter: E, deliveries: Arc<Deliveries>) -> Self {
+        let exporter = Counted::new(exporter, Signal::Traces, &deliveries);
+        let config = BatchConfigBuilder::default().with_max_queue_size(most).build();
+        let queue = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
+        Self { queue, most, deliveries }
+    }
+}
+
+impl SpanProcessor for BoundedQueue {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        self.queue.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.deliveries.enqueue(self.most) {
+            self.queue.on_end(span);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.queue.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.queue.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.queue.set_resource(resource);
     }
 }
 

@@ -11,11 +11,13 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use clap::ValueEnum;
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::{Context, KeyValue};
 use tracing::{Instrument, Span, field, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{names, propagation, spans};
+use crate::{names, propagation};
 
 /// Put this into a response's extensions where the error is known: it becomes `error.type` on the span and
 /// the metric. The vocabulary must be closed, for each value is a time series.
@@ -78,11 +80,12 @@ pub fn belong_to(span: &Span, said: Option<&str>, headers: Option<&HeaderMap>, c
     let caller = said.and_then(propagation::remote).or_else(|| propagation::remote(header()?));
     let Some(caller) = caller else { return };
     if caller_is == TraceContext::Link {
-        return spans::add_link(span, caller);
+        return span.add_link(caller);
     }
-    let around = spans::context(&Span::current());
-    if let Some(around) = around.filter(|_| spans::set_parent(span, caller)) {
-        spans::add_link(span, around);
+    let around = Span::current().context().span().span_context().clone();
+    // An error says that the span is not recorded: then there is nothing to place.
+    if span.set_parent(Context::new().with_remote_span_context(caller)).is_ok() && around.is_valid() {
+        span.add_link(around);
     }
 }
 

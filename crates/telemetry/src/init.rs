@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::TracerProvider;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter};
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
@@ -21,13 +23,13 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::delivery::{Counted, Deliveries, Limits, SpanQueue};
+use crate::delivery::{BoundedQueue, Counted, Deliveries};
 use crate::filter::{log_filter, traced};
 use crate::lines::{Lines, NoFields, Subscribed};
 use crate::metrics::{Metrics, MetricsError};
 use crate::otlp::{Collector, Unusable};
+use crate::sampling::OwnRatio;
 use crate::settings::{LogFormat, Signal, TelemetryArgs};
-use crate::spans::{Sink, Spans};
 use crate::{names, resource};
 
 /// How long a stopping process waits for the last of its telemetry to leave.
@@ -62,11 +64,10 @@ pub fn init(
     let Exporters { spans, metrics, logs, unusable } = Exporters::of(args, extra_ca)?;
     let resource = resource::of(args.service_name.as_deref(), service_name);
     let deliveries = Arc::new(Deliveries::default());
-    let queue = |exporter| {
-        let scope = InstrumentationScope::builder(service_name).build();
-        SpanQueue::start(exporter, scope, &resource, Limits::of_environment(), &deliveries).map(Arc::new)
-    };
-    let traces = spans.map(queue).transpose()?;
+    let traces = spans.map(|exporter| {
+        let queue = BoundedQueue::new(exporter, Arc::clone(&deliveries));
+        tracer_provider(queue, callers, resource.clone())
+    });
     let checkpoints = logs.map(|exporter| {
         let exporter = Counted::new(exporter, Signal::Logs, &deliveries);
         SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(exporter).build()
@@ -76,10 +77,7 @@ pub fn init(
     deliveries.observe(&metrics.meter("telemetry"));
 
     tracing_subscriber::registry()
-        .with(traces.as_ref().map(|queue| {
-            let sink: Arc<dyn Sink> = Arc::<SpanQueue>::clone(queue);
-            trace_layer(sink, callers == Callers::Strangers, traced())
-        }))
+        .with(traces.as_ref().map(|provider| trace_layer(provider, service_name, traced())))
         .with(checkpoints.as_ref().map(checkpoint_layer))
         .with(log_layer(args.log_format, io::stderr().is_terminal(), io::stderr).with_filter(filter))
         .try_init()
@@ -98,7 +96,7 @@ pub fn init(
 #[derive(Debug)]
 #[must_use = "telemetry is flushed when this is dropped: hold it until the end of main"]
 pub struct Guard {
-    traces: Option<Arc<SpanQueue>>,
+    traces: Option<SdkTracerProvider>,
     checkpoints: Option<SdkLoggerProvider>,
     metrics: Metrics,
     deliveries: Arc<Deliveries>,
@@ -123,7 +121,7 @@ impl Drop for Guard {
         // All at the same time: a collector that hangs keeps the process no longer than one of them does.
         thread::scope(|scope| {
             if let Some(traces) = self.traces.take() {
-                let end = move || traces.shutdown(FLUSH_DEADLINE);
+                let end = move || traces.shutdown_with_timeout(FLUSH_DEADLINE);
                 scope.spawn(move || Self::end(Signal::Traces, end));
             }
             if let Some(checkpoints) = self.checkpoints.take() {
@@ -151,9 +149,6 @@ pub enum InitError {
     /// To export as the settings say would give away what they hold.
     #[error(transparent)]
     Leak(#[from] Unusable),
-    /// There can be no thread for the export of spans.
-    #[error("spans cannot be exported")]
-    Thread(#[from] io::Error),
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -167,11 +162,18 @@ pub enum InitError {
 /// It has its own filter. A service's is of our own spans: the exporter's HTTP/2 stack must never be traced, or each export
 /// would cause the next, and what other libraries put into spans is the callers' text.
 pub(crate) fn trace_layer(
-    sink: Arc<dyn Sink>,
-    of_strangers: bool,
+    provider: &SdkTracerProvider,
+    service_name: &'static str,
     traced: Targets,
 ) -> impl Layer<Registry> + Send + Sync + use<> {
-    Spans::new(sink, of_strangers).with_filter(traced.and(filter_fn(is_told)))
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer(service_name))
+        .with_threads(false)
+        .with_location(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_context_activation(false)
+        .with_filter(traced.and(filter_fn(is_told)))
 }
 
 /// A span, or what went wrong within one. Any other line of the log stays there: it names its trace, and as an event it would be
@@ -240,5 +242,14 @@ fn exporter<E>(
             unusable.push((signal, error));
             Ok(None)
         }
+    }
+}
+
+fn tracer_provider(queue: BoundedQueue, callers: Callers, resource: Resource) -> SdkTracerProvider {
+    let provider = SdkTracerProvider::builder().with_resource(resource).with_span_processor(queue);
+    match callers {
+        // As OTEL_TRACES_SAMPLER has it.
+        Callers::Ours => provider.build(),
+        Callers::Strangers => provider.with_sampler(OwnRatio::of(Config::default().sampler)).build(),
     }
 }

@@ -8,7 +8,6 @@
 //! - [`Metrics`]: one registry per service instance, read by [`admin`] at `/metrics`.
 //! - `delivery`: what of all that did not arrive.
 //! - `lines`: what a log line says.
-//! - `spans`: what of a span is recorded, and in whose trace it is.
 //! - `filter`: whose lines and spans there are: our own, and of libraries their errors.
 //! - [`http`], [`grpc`]: the trace context across our own hops.
 //! - [`names`]: what dashboards and alerts may rely on; [`catalogue`]: what each metric of them is.
@@ -24,7 +23,7 @@
 pub use init::{Callers, Guard, InitError, init};
 pub use metrics::{Metrics, MetricsError};
 pub use otlp::Unusable;
-pub use propagation::{context_of, trace_id};
+pub use propagation::trace_id;
 pub use settings::{LogFormat, TelemetryArgs};
 
 pub mod admin;
@@ -46,6 +45,5 @@ mod resource;
 mod sampling;
 mod settings;
 pub mod signals;
-mod spans;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -18,8 +18,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::propagation::traced_span;
 use crate::settings::LogFormat;
-use crate::spans;
 
 /// The form of a line.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Subscribed(Arc<OnceLock<WeakDispatch>>);
 
 impl Subscribed {
     fn span(&self) -> Option<SpanContext> {
-        spans::entered(&self.0.get()?.upgrade()?)
+        traced_span(&self.0.get()?.upgrade()?)
     }
 }
 
@@ -157,13 +157,13 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex, PoisonError};
 
+    use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing::level_filters::LevelFilter;
     use tracing::{debug_span, info, info_span, warn};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
     use crate::init::{log_layer, trace_layer};
-    use crate::testing::Memory;
 
     /// What is written of one line inside a span whose field is a secret.
     fn written(form: LogFormat) -> String {
@@ -179,7 +179,8 @@ mod tests {
 
     /// The subscriber that writes into `lines`, of the log what `log` lets through.
     fn subscriber(lines: &Arc<Mutex<Vec<u8>>>, form: LogFormat, log: LevelFilter) -> impl Subscriber + use<> {
-        let traces = trace_layer(Arc::new(Memory::default()), true, crate::filter::traced());
+        let provider = SdkTracerProvider::builder().build();
+        let traces = trace_layer(&provider, "test", crate::filter::traced());
         let writer = Written(Arc::clone(lines));
         let log = log_layer(form, false, move || writer.clone()).with_filter(log);
         tracing_subscriber::registry().with(traces).with(log)

@@ -7,9 +7,10 @@ use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Span, dispatcher};
-
-use crate::spans;
+use tracing::{Dispatch, Span, dispatcher};
+use tracing_opentelemetry::{OpenTelemetrySpanExt, get_otel_context};
+use tracing_subscriber::Registry;
+use tracing_subscriber::registry::LookupSpan;
 
 /// The header that names the caller's span, and the member of `_meta` (MCP, SEP-414).
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -19,7 +20,7 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) fn link(span: &Span, headers: &HeaderMap) {
     let caller = headers.get(TRACEPARENT).filter(|_| !span.is_disabled());
     if let Some(caller) = caller.and_then(|value| remote(value.to_str().ok()?)) {
-        spans::add_link(span, caller);
+        span.add_link(caller);
     }
 }
 
@@ -39,20 +40,24 @@ pub(crate) fn adopt(span: &Span, headers: &HeaderMap) {
         return;
     }
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
-    let parent = parent.span().span_context().clone();
-    if parent.is_valid() {
-        spans::set_parent(span, parent);
-    }
+    // An error says that the span is not recorded: then there is nothing to link.
+    let _unrecorded = span.set_parent(parent);
 }
 
 /// The id of the trace that what is done now belongs to, where anything is traced.
 pub fn trace_id() -> Option<String> {
-    dispatcher::get_default(spans::entered).map(|span| span.trace_id().to_string())
+    dispatcher::get_default(traced_span).map(|span| span.trace_id().to_string())
 }
 
-/// A span as OpenTelemetry's context, for what takes no other: a client's library that sends the trace along.
-pub fn context_of(span: &Span) -> Context {
-    spans::context(span).map_or_else(Context::new, |own| Context::new().with_remote_span_context(own))
+/// The innermost of the spans that are entered now which is traced. OpenTelemetry's own "current context" is not set: to set it
+/// each time that a future goes on costs more than to look here for the few that ask.
+pub(crate) fn traced_span(dispatch: &Dispatch) -> Option<SpanContext> {
+    let entered = dispatch.current_span();
+    let innermost = dispatch.downcast_ref::<Registry>()?.span(entered.id()?)?;
+    innermost.scope().find_map(|span| {
+        let span = get_otel_context(&span.id(), dispatch)?.span().span_context().clone();
+        span.is_valid().then_some(span)
+    })
 }
 
 struct Traceparent<'a>(&'a str);

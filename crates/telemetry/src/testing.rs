@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aho_corasick::AhoCorasick;
-use opentelemetry::InstrumentationScope;
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry_sdk::trace::{Config, InMemorySpanExporter, SdkTracerProvider};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -16,8 +15,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::filter::log_filter;
 use crate::init::{log_layer, trace_layer};
+use crate::sampling::OwnRatio;
 use crate::settings::LogFormat;
-use crate::spans::{Batch, Sink};
 
 static INSTALLED: OnceLock<Captured> = OnceLock::new();
 
@@ -25,7 +24,8 @@ static INSTALLED: OnceLock<Captured> = OnceLock::new();
 #[derive(Clone, Debug)]
 pub struct Captured {
     logs: Buffer,
-    spans: Arc<Memory>,
+    spans: InMemorySpanExporter,
+    provider: SdkTracerProvider,
 }
 
 impl Captured {
@@ -82,37 +82,27 @@ impl Captured {
     }
 
     fn start(filter: EnvFilter) -> Self {
-        let captured = Self { logs: Buffer::default(), spans: Arc::default() };
+        let spans = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_simple_exporter(spans.clone())
+            .with_sampler(OwnRatio::of(Config::default().sampler))
+            .build();
+        let captured = Self { logs: Buffer::default(), spans, provider };
         let logs = log_layer(LogFormat::Text, false, captured.logs.clone()).with_filter(filter);
         // The spans of tests and examples too, which stand for services of others.
         let quiet = ["h2", "hyper", "hyper_util", "reqwest", "tonic", "tower"];
         let targets = Targets::new()
             .with_default(LevelFilter::INFO)
             .with_targets(quiet.map(|target| (target, LevelFilter::OFF)));
-        let sink: Arc<dyn Sink> = Arc::<Memory>::clone(&captured.spans);
-        let traces = trace_layer(sink, true, targets);
+        let traces = trace_layer(&captured.provider, "test", targets);
         let subscriber = tracing_subscriber::registry().with(traces).with(logs);
         // Somebody else's subscriber: documented above, and visible as an empty capture.
         let _taken = subscriber.try_init();
         captured
     }
 
-    fn finished(&self) -> Vec<SpanData> {
-        self.spans.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Spans that have ended.
-#[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<Vec<SpanData>>);
-
-impl Sink for Memory {
-    fn take(&self, put: &mut dyn FnMut(&mut Batch)) {
-        let mut batch = Batch::default();
-        put(&mut batch);
-        let scope = InstrumentationScope::builder("test").build();
-        let spans = batch.drain(&scope);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(spans);
+    fn finished(&self) -> Vec<opentelemetry_sdk::trace::SpanData> {
+        self.spans.get_finished_spans().unwrap_or_default()
     }
 }
 
@@ -142,8 +132,8 @@ impl FinishedSpan {
     }
 }
 
-impl From<SpanData> for FinishedSpan {
-    fn from(span: SpanData) -> Self {
+impl From<opentelemetry_sdk::trace::SpanData> for FinishedSpan {
+    fn from(span: opentelemetry_sdk::trace::SpanData) -> Self {
         Self {
             name: span.name.into_owned(),
             trace_id: span.span_context.trace_id().to_string(),

@@ -2,7 +2,6 @@
 //!
 //! Baggage stays here: it would carry whatever somebody wrote into it to the broker.
 
-use opentelemetry::Context;
 use opentelemetry::propagation::{Injector, TextMapPropagator as _};
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -10,17 +9,12 @@ use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Writes the current span's context into `metadata`, else OpenTelemetry's current one; nothing if no trace is being recorded.
+/// Writes the current span's context into `metadata`; nothing if no trace is being recorded.
 pub(super) fn inject(metadata: &mut MetadataMap) {
-    let traced = Some(Span::current().context()).filter(is_valid);
-    let context = traced.unwrap_or_else(Context::current);
-    if is_valid(&context) {
+    let context = Span::current().context();
+    if context.span().span_context().is_valid() {
         TraceContextPropagator::new().inject_context(&context, &mut Metadata(metadata));
     }
-}
-
-fn is_valid(context: &Context) -> bool {
-    context.span().span_context().is_valid()
 }
 
 struct Metadata<'a>(&'a mut MetadataMap);

@@ -3,11 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant, SystemTime};
 
-use opentelemetry::Context;
-use opentelemetry::trace::{
-    FutureExt as _, SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-    TracerProvider as _,
-};
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use secrecy::ExposeSecret as _;
 use token_broker_proto::client::Purge;
@@ -163,23 +159,6 @@ async fn the_callers_trace_goes_along() {
     let expected = format!("00-{}-{}-01", context.trace_id(), context.span_id());
     let sent: Vec<_> = broker.asked().into_iter().map(|asked| asked.traceparent).collect();
     assert_eq!(sent, [Some(expected.clone()), Some(expected), None], "each try; and nothing outside a span");
-}
-
-#[tokio::test]
-async fn the_trace_of_the_current_context_goes_along_where_no_span_has_one() {
-    let broker = Scripted::new(|_| Answer::Token);
-    let client = client(&broker.serve().await);
-    let caller = SpanContext::new(
-        TraceId::from(7),
-        SpanId::from(9),
-        TraceFlags::SAMPLED,
-        false,
-        TraceState::default(),
-    );
-    let context = Context::new().with_remote_span_context(caller);
-    exchange(&client).with_context(context).await.unwrap();
-    let expected = format!("00-{:032x}-{:016x}-01", 7, 9);
-    assert_eq!(broker.asked()[0].traceparent, Some(expected));
 }
 
 #[test]
