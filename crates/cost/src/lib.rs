@@ -26,6 +26,7 @@
 //! | `anomalies` | which days are odd, by how much and why: costs day by day, held against the days before |
 //! | `chunks` | long lists that never move what they hold |
 //! | `caseless` | texts that are one whatever case they are written in |
+//! | `nearest` | which of the known words was meant |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
 //! What each service of a subscription cost in October, as the person whose Azure token this is:
@@ -80,6 +81,7 @@ pub use forecast::{
 pub use foreign::{is_unseen, visible};
 pub use invalid::InvalidQuery;
 pub use money::{AmountOverflow, Currency, Money, NotACurrency, Totals, share, unit_price};
+pub use nearest::{folded, nearest, quoted, steps};
 pub use paged::{Page, Paged};
 pub use period::Period;
 pub use plan::{Plan, derive, query_units};
@@ -119,6 +121,7 @@ mod json;
 mod links;
 mod management_groups;
 mod money;
+mod nearest;
 mod paged;
 mod pages;
 mod period;

@@ -6,7 +6,6 @@ mod arguments;
 pub(super) mod conditions;
 pub(super) mod dimension;
 pub(super) mod fields;
-pub(super) mod nearest;
 pub(super) mod question;
 pub(super) mod when;
 pub(super) mod words;

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cost::{Dimension, Grouping, Scope};
+use cost::{Dimension, Grouping, Scope, nearest, quoted};
 use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
 use super::ask::dimension::title;
-use super::ask::nearest::{nearest, quoted};
 use super::ask::question::DimensionsInput;
 use super::run::all_failed;
 use super::scopes::{Scopes, called};

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use cost::{
     Ahead, AnomalyPlan, Breakdown, Cause, CausePlan, ComparePlan, Compared, CoveragePlan, Daily,
     ForecastPlan, InvalidQuery, NoForecast, Plan, Query, QueryResult, Scope, Spend, SpendPlan, Suspect,
-    query_units,
+    nearest, query_units, quoted,
 };
 use futures::future::{join_all, try_join_all};
 
-use super::ask::nearest::{nearest, quoted};
 use super::scopes::Scopes;
 use super::told::{AzureUse, Failed, Partial};
 use crate::engine::Answered;

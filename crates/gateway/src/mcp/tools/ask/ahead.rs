@@ -1,9 +1,9 @@
 //! The days that a forecast's word means, seen from today: those of a period that is not over, to its end.
 
+use cost::{nearest, quoted};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::nearest::{nearest, quoted};
 use super::when::{self, Span, month_of_name, plain, quarter_of, whole_months};
 
 /// The words that the schema shows, and others for them.

@@ -1,9 +1,9 @@
 //! A tool's arguments as an assistant wrote them: each member under its own name, whatever the name's spelling.
 
+use cost::{folded, nearest, quoted};
 use serde_json::{Map, Number, Value};
 
 use super::fields::Field;
-use super::nearest::{folded, nearest, quoted};
 
 /// The members that were given, none of them null.
 pub(super) struct Arguments(Map<String, Value>);

@@ -1,11 +1,10 @@
 //! Conditions on costs: which dimension, which values.
 
-use cost::{Condition, Grouping};
+use cost::{Condition, Grouping, folded};
 use serde_json::{Map, Value};
 
 use super::arguments::{shown, text_of};
 use super::dimension;
-use super::nearest::folded;
 
 /// What answers call the value of what has none.
 pub(in crate::mcp::tools) const UNTAGGED: &str = "(untagged)";

@@ -1,8 +1,6 @@
 //! Azure's dimensions, by the names that people have for them.
 
-use cost::Grouping;
-
-use super::nearest::{folded, nearest, quoted, steps};
+use cost::{Grouping, folded, nearest, quoted, steps};
 
 /// Azure's names, as its agreements list them
 /// (<https://github.com/Azure/azure-rest-api-specs/issues/32810>, <https://github.com/mivano/azure-cost-cli/issues/25>): first

@@ -1,10 +1,8 @@
 //! The days that a word means, seen from today. Days are UTC.
 
-use cost::CalendarUnit;
+use cost::{CalendarUnit, nearest, quoted};
 use jiff::ToSpan;
 use jiff::civil::Date;
-
-use super::nearest::{nearest, quoted};
 
 /// First and last day as a word means them. The last may lie ahead.
 pub(in crate::mcp::tools) type Span = (Date, Date);

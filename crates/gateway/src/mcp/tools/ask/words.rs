@@ -1,8 +1,6 @@
 //! Words of closed sets: kinds of cost, grains of time, what is summed.
 
-use cost::{Granularity, Measures, Metric, Sensitivity};
-
-use super::nearest::{folded, nearest, quoted};
+use cost::{Granularity, Measures, Metric, Sensitivity, folded, nearest, quoted};
 
 /// A word and what it means; the first of each meaning is the word that answers name.
 type Words<T> = [(&'static str, T)];

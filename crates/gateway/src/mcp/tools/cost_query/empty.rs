@@ -1,6 +1,6 @@
 //! Why there are no costs: nothing was used, nothing has come yet, no value is called so, or no cost is all of it.
 
-use cost::{Condition, Grouping, Scope};
+use cost::{Condition, Grouping, Scope, nearest, quoted};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::mcp::answer::Failure;
 use crate::mcp::context::ToolContext;
 use crate::mcp::foreign;
-use crate::mcp::tools::ask::nearest::{nearest, quoted};
 use crate::mcp::tools::ask::question::QueryInput;
 use crate::mcp::tools::period::Days;
 

@@ -1,12 +1,11 @@
 //! Subscriptions by the names that people write.
 
-use cost::{Scope, Subscription};
+use cost::{Scope, Subscription, folded, steps};
 
 use super::form::Form;
 use crate::mcp::answer::ToolError;
 use crate::mcp::foreign;
 use crate::mcp::tools::ask::fields::MOST_SCOPES;
-use crate::mcp::tools::ask::nearest::{folded, steps};
 use crate::mcp::tools::subscription::{ambiguous, not_found};
 use crate::mcp::tools::told::Failed;
 

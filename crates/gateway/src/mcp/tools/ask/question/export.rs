@@ -1,6 +1,6 @@
 //! The arguments of `cost_export`: an order, or the id of one.
 
-use cost::{Format, Metric};
+use cost::{Format, Metric, folded, nearest, quoted};
 use serde_json::{Map, Value};
 
 use super::{Asked, QueryInput, When};
@@ -8,7 +8,6 @@ use crate::mcp::tools::ask::arguments::Arguments;
 use crate::mcp::tools::ask::fields::{
     COLUMNS, EXPORT_ID, FORMAT, FROM, Field, METRIC, PERIOD, SCOPE, SPREADSHEET_SAFE, TO,
 };
-use crate::mcp::tools::ask::nearest::{folded, nearest, quoted};
 use crate::mcp::tools::ask::words;
 
 /// What `cost_export` is asked.

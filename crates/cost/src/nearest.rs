@@ -4,16 +4,12 @@
 const LONGEST: usize = 64;
 
 /// A word as it is compared: its letters and digits, without case. `Resource group` and `resource_group` are one.
-pub(in crate::mcp::tools) fn folded(word: &str) -> String {
+pub fn folded(word: &str) -> String {
     word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(LONGEST).collect()
 }
 
 /// The `most` known words that are nearest to a word, the nearest first. One that holds it, or that it holds, is near.
-pub(in crate::mcp::tools) fn nearest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-    most: usize,
-) -> Vec<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
     let word = folded(word);
     let mut all: Vec<_> = known.into_iter().map(|known| (distance_of(&word, known), known)).collect();
     all.sort_by_key(|(distance, _)| *distance);
@@ -30,7 +26,7 @@ fn distance_of(folded_word: &str, known: &str) -> usize {
 }
 
 /// How many letters must be put in, taken out, changed or swapped with their neighbour to make one text the other.
-pub(in crate::mcp::tools) fn steps(one: &str, other: &str) -> usize {
+pub fn steps(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=other.len()).collect();
@@ -50,7 +46,7 @@ pub(in crate::mcp::tools) fn steps(one: &str, other: &str) -> usize {
 }
 
 /// Names in a sentence, each as it is to be written.
-pub(in crate::mcp::tools) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("'{name}'")).collect();
     names.join(", ")
 }
