@@ -27,6 +27,7 @@
 //! | `chunks` | long lists that never move what they hold |
 //! | `caseless` | texts that are one whatever case they are written in |
 //! | `nearest` | which of the known words was meant |
+//! | `day` | days as reports write them |
 //! | `foreign` | what a reader sees of a text that people wrote |
 //!
 //! What each service of a subscription cost in October, as the person whose Azure token this is:
@@ -108,6 +109,7 @@ mod chunks;
 mod client;
 mod commitments;
 mod compare;
+mod day;
 mod dimensions;
 mod error;
 mod export;

@@ -1,21 +1,14 @@
-//! Days as Azure writes them: `11/30/2026` in most reports, `2026-11-30` in some, with or without an hour.
+//! Days that a column of days can hold.
 
 use jiff::civil::Date;
 
+use crate::day::read;
+
 /// A day. `None` is no day, or one with an hour other than midnight.
 pub(super) fn day(text: &str) -> Option<Date> {
-    let (day, hour) = text.trim().split_once(['T', ' ']).unwrap_or((text.trim(), ""));
+    let (day, hour) = read(text.trim())?;
     let midnight = hour.trim_end_matches('Z').bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
-    if !midnight {
-        return None;
-    }
-    match day.split_once('/') {
-        Some((month, rest)) => {
-            let (day, year) = rest.split_once('/')?;
-            Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
-        }
-        None => day.parse().ok(),
-    }
+    midnight.then_some(day)
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::number;
 use super::number::Number;
 use crate::caseless::small;
+use crate::day;
 use crate::error::Error;
 use crate::table::Cell;
 
@@ -222,24 +222,9 @@ pub(super) fn unread(input: In) -> Error {
 }
 
 fn moment(text: &str, days: i64) -> Option<Timestamp> {
-    let date = day(text)?.checked_add(days.days()).ok()?;
+    let (day, _) = day::read(text)?;
+    let date = day.checked_add(days.days()).ok()?;
     Offset::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()
-}
-
-/// `10/31/2026`, `2026-10-31`, or the latter with a time.
-fn day(text: &str) -> Option<Date> {
-    let (year, month, day) = if text.contains('/') {
-        let mut parts = text.split([' ', 'T']).next()?.splitn(3, '/');
-        let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-        (year, month, day)
-    } else {
-        let mut parts = text.split([' ', 'T']).next()?.splitn(3, '-');
-        (parts.next()?, parts.next()?, parts.next()?)
-    };
-    if year.len() != 4 {
-        return None;
-    }
-    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 #[cfg(test)]
