@@ -139,18 +139,13 @@ async fn calls(stack: &Stack) {
 /// One that is fetched, and one that there is no room for.
 async fn exports(stack: &Stack) {
     let alice = stack.token("alice");
-    let ask = |arguments: Value| stack.caller.call(&alice, "cost_export", arguments);
-    let mut one = ask(json!({"subscription": "Contoso Dev", "from": "2026-11-01", "to": "2026-11-02"})).await;
-    while one.data()["status"] == "running" {
-        one = ask(json!({"export_id": one.data()["export_id"]})).await;
-    }
+    let export = |from: &str, to: &str| {
+        stack.caller.export(&alice, json!({"subscription": "Contoso Dev", "from": from, "to": to}))
+    };
+    let one = export("2026-11-01", "2026-11-02").await;
     let file = stack.caller.fetch(Some(&alice), one.data()["uri"].as_str().unwrap(), &[]).await;
     assert_eq!(file.status, 200);
-    let mut other =
-        ask(json!({"subscription": "Contoso Dev", "from": "2026-11-03", "to": "2026-11-04"})).await;
-    while other.data()["status"] == "running" {
-        other = ask(json!({"export_id": other.data()["export_id"]})).await;
-    }
+    let other = export("2026-11-03", "2026-11-04").await;
     assert!(other.is_tool_error() && other.text.contains("export_too_many"), "{}", other.text);
 }
 

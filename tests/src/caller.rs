@@ -79,6 +79,19 @@ impl Caller {
         self.request(Some(token), "tools/call", json!({"name": tool, "arguments": arguments})).await
     }
 
+    /// Calls `cost_export`, and asks again with its id until the export is no longer being made.
+    ///
+    /// # Panics
+    /// If the endpoint does not answer.
+    pub async fn export(&self, token: &str, arguments: Value) -> Answer {
+        let mut answer = self.call(token, "cost_export", arguments).await;
+        while answer.data()["status"] == "running" {
+            let again = json!({"export_id": answer.data()["export_id"]});
+            answer = self.call(token, "cost_export", again).await;
+        }
+        answer
+    }
+
     /// Sends a request, with or without a token.
     ///
     /// # Panics

@@ -31,10 +31,7 @@ async fn export(stack: &Stack, token: &str, arguments: Value) -> Answer {
 
 /// An export that is ready: with the first answer, unless the machine is busy.
 pub(super) async fn ready(stack: &Stack, token: &str, arguments: Value) -> Value {
-    let mut answer = export(stack, token, arguments).await;
-    while answer.data()["status"] == "running" {
-        answer = export(stack, token, json!({"export_id": answer.data()["export_id"]})).await;
-    }
+    let answer = stack.caller.export(token, arguments).await;
     assert_eq!((answer.status, answer.data()["status"].as_str()), (200, Some("ready")), "{}", answer.text);
     answer.data().clone()
 }

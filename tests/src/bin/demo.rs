@@ -67,7 +67,8 @@ impl Demo {
         heading("alice exports, and bob cannot have her file, though he may export too");
         let token = self.token("alice", json!({})).await?;
         let days = json!({"scope": DEV_SUBSCRIPTION, "period": "last_month", "format": "csv.gz"});
-        let export = self.call(&token, "cost_export", days).await;
+        say("> cost_export as alice, until the file is there");
+        let export = self.caller.export(&token, days).await;
         ensure!(export.data()["status"] == "ready", "expected a file, got {}", export.text);
         show(export.readable());
         let uri = export.data()["uri"].as_str().context("a ready export has a uri")?.to_owned();

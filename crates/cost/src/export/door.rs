@@ -19,6 +19,19 @@ pub trait ExportDoor: Send + Sync {
     fn turn(&self, scope: &Scope) -> impl Future<Output = Result<(), Self::Refused>> + Send;
 }
 
+/// One token for all of it, and nobody else who asks: for an export that is shorter than a token lives.
+impl ExportDoor for SecretString {
+    type Refused = Error;
+
+    async fn token(&self, _: Option<&str>) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+
+    async fn turn(&self, _: &Scope) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 /// Why an export ended.
 pub(super) enum Fault<R> {
     /// Azure's, or the data's.

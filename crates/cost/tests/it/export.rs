@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
-use cost::{
-    Client, Error, ExportDoor, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format, Metric, Scope,
-};
-use secrecy::SecretString;
+use cost::{Client, Error, ExportPlan, ExportProgress, ExportSnapshot, Exported, Format, Metric};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -15,22 +12,6 @@ mod recovery;
 
 pub(crate) const SAS: &str = "sv=2020-05-31&sr=b&sig=S3cr3tSignature%3D";
 
-/// A door that is always open.
-#[derive(Default)]
-pub(crate) struct Open;
-
-impl ExportDoor for Open {
-    type Refused = Error;
-
-    async fn token(&self, _: Option<&str>) -> Result<SecretString, Error> {
-        Ok(token())
-    }
-
-    async fn turn(&self, _: &Scope) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 pub(crate) fn plan(format: Format) -> ExportPlan {
     ExportPlan::new(prod_scope(), format, november(), Metric::Actual).unwrap()
 }
@@ -40,7 +21,7 @@ pub(crate) async fn export(
     plan: &ExportPlan,
 ) -> Result<(Exported, Vec<u8>, ExportSnapshot), Error> {
     let progress = Arc::new(ExportProgress::default());
-    let (exported, file) = client.export(plan, &Open, Vec::new(), &progress).await?;
+    let (exported, file) = client.export(plan, &token(), Vec::new(), &progress).await?;
     Ok((exported, file, progress.snapshot()))
 }
 

@@ -31,10 +31,7 @@ pub(super) async fn measure(args: &Args) -> anyhow::Result<()> {
     let token = stack.control().token(PERSON, Value::Null).await?;
     let today = SystemClock.now().to_zoned(TimeZone::UTC).date();
     let call = |question| ToolCall::new(&url, Some(&token), question, Era::Legacy, today);
-    let gateway = || {
-        let pid = stack.pids().into_iter().find(|(name, _)| *name == "gateway").map(|(_, pid)| pid);
-        pid.and_then(usage::memory)
-    };
+    let gateway = || usage::memory_of(&stack, "gateway");
     call(Question::CostQuery).await?;
     let before = gateway().context("the memory of the gateway is not known")?;
     let answer = call(Question::Resources(BIG_SUBSCRIPTION)).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use e2e::processes::{Ports, Processes, Setup};
-use e2e::{Caller, Era};
+use e2e::{Answer, Caller, Era};
 use emulator::BIG_SUBSCRIPTION;
 use identity::clock::{Clock, SystemClock};
 use jiff::ToSpan;
@@ -47,14 +47,13 @@ pub(super) async fn measure(args: &Args) -> anyhow::Result<()> {
         stack.restart("gateway")?;
         stack.ready().await?;
         let began = Instant::now();
-        let done = exported(&stack, &token, format).await?;
+        let done = taken(&Caller::new(stack.public_url()).export(&token, order(format)).await)?;
         let size = done["size"].as_u64().context("a size")?;
         let bytes = *of_csv.get_or_insert(usize::try_from(size)?);
         if format == FORMATS[0] {
             report::export_head(bytes, usize::try_from(done["rows"].as_u64().unwrap_or(0))?);
         }
-        let pid = stack.pids().into_iter().find(|(name, _)| *name == "gateway").map(|(_, pid)| pid);
-        let peak = pid.and_then(usage::memory).map(|memory| memory.peak);
+        let peak = usage::memory_of(&stack, "gateway").map(|memory| memory.peak);
         report::export(format, bytes, size, began.elapsed(), peak, MOST);
     }
     beside(&Bench { args, stack }, &token).await
@@ -67,16 +66,18 @@ async fn beside(bench: &Bench<'_>, exporter: &str) -> anyhow::Result<()> {
     let token = bench.stack.control().token(PERSON, Value::Null).await?;
     let call = ToolCall::new(&url, Some(&token), Question::CostByService, Era::Legacy, today).await?;
     let (turn, paced) = (Duration::from_secs_f64(seconds), Paced { target: &call, callers: 16, rate });
+    let exporting = Caller::new(&url);
     let mut comparison = Comparison::new("cost_by_service", BESIDE, call.answer_bytes());
     for _ in 0..rounds {
         comparison.theirs.push(bench.round(paced.run(turn)).await?);
         let mut exports = Vec::new();
         for format in &FORMATS[..AT_ONCE] {
-            exports.push(begun(&bench.stack, exporter, format).await?);
+            let begun = exporting.call(exporter, "cost_export", order(format)).await;
+            exports.push(json!({"export_id": taken(&begun)?["export_id"]}));
         }
         comparison.ours.push(bench.round(paced.run(turn)).await?);
         for export in exports {
-            ended(&bench.stack, exporter, export).await?;
+            taken(&exporting.export(exporter, export).await)?;
         }
     }
     let load = format!("{rate} calls a second, {rounds} rounds of {seconds} s");
@@ -85,29 +86,15 @@ async fn beside(bench: &Bench<'_>, exporter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn exported(stack: &Processes, token: &str, format: &str) -> anyhow::Result<Value> {
-    let begun = begun(stack, token, format).await?;
-    ended(stack, token, begun).await
-}
-
-async fn begun(stack: &Processes, token: &str, format: &str) -> anyhow::Result<Value> {
+/// What is asked for: the first 25 days of the last month.
+fn order(format: &str) -> Value {
     let month = SystemClock.now().to_zoned(TimeZone::UTC).date().first_of_month();
     let from = month.saturating_sub(1.day()).first_of_month();
     let scope = format!("/subscriptions/{BIG_SUBSCRIPTION}");
-    let to = from.saturating_add(24.days());
-    asked(stack, token, json!({"scope": scope, "from": from, "to": to, "format": format})).await
+    json!({"scope": scope, "from": from, "to": from.saturating_add(24.days()), "format": format})
 }
 
-/// What became of an export.
-async fn ended(stack: &Processes, token: &str, mut answer: Value) -> anyhow::Result<Value> {
-    while answer["status"] == "running" {
-        answer = asked(stack, token, json!({"export_id": answer["export_id"]})).await?;
-    }
-    Ok(answer)
-}
-
-async fn asked(stack: &Processes, token: &str, arguments: Value) -> anyhow::Result<Value> {
-    let answer = Caller::new(stack.public_url()).call(token, "cost_export", arguments).await;
+fn taken(answer: &Answer) -> anyhow::Result<Value> {
     ensure!(answer.status == 200 && !answer.is_tool_error(), "cost_export answers {}", answer.text);
     Ok(answer.data().clone())
 }

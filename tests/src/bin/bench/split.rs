@@ -183,10 +183,8 @@ impl<'a> Split<'a> {
     }
 
     fn print_memory(&self, what: &str, aim: Aim) {
-        for (name, pid) in self.bench.stack.pids() {
-            if report::SERVICES.contains(&name) {
-                report::resident(what, name, usage::memory(pid), aim);
-            }
+        for service in report::SERVICES {
+            report::resident(what, service, usage::memory_of(&self.bench.stack, service), aim);
         }
     }
 }

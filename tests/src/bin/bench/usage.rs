@@ -2,6 +2,8 @@
 
 use std::ops::Sub;
 
+use e2e::processes::Processes;
+
 /// Ticks per second of the times in `/proc/PID/stat`: fixed for programs, whatever the kernel runs at (`proc(5)`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -40,6 +42,12 @@ pub(crate) fn processor(pid: u32) -> Usage {
     let fields: Vec<_> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
     Usage(ticks(11).zip(ticks(12)).map(|(user, system)| (user + system) / TICKS_PER_SECOND))
+}
+
+/// The memory that a service has in use.
+pub(crate) fn memory_of(stack: &Processes, service: &str) -> Option<Memory> {
+    let pid = stack.pids().into_iter().find(|(name, _)| *name == service);
+    pid.and_then(|(_, pid)| memory(pid))
 }
 
 /// The memory a process has in use.

@@ -142,7 +142,6 @@ impl<'a> Watched<'a> {
     }
 
     fn memory(&self, service: &str) -> Option<Memory> {
-        let pid = self.bench.stack.pids().into_iter().find(|(name, _)| *name == service);
-        pid.and_then(|(_, pid)| usage::memory(pid))
+        usage::memory_of(&self.bench.stack, service)
     }
 }

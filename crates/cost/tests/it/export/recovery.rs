@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{Open, SAS, building, export, file, link, plan, ready};
+use super::{SAS, building, export, file, link, plan, ready};
 use crate::raw::{Raw, cut, whole};
 use crate::support::{always, client, client_with, http, in_turn, ok, refusal, requests, settings, status};
 
@@ -332,8 +332,8 @@ async fn dropping_the_future_drops_the_sink() {
     always(&azure, building(&azure)).await;
     let (dropped, seen) = std::sync::mpsc::channel();
     let progress = Arc::new(ExportProgress::default());
-    let (client, plan) = (client(&azure), plan(Format::Csv));
-    let exporting = client.export(&plan, &Open, Sink(dropped), &progress);
+    let (client, plan, door) = (client(&azure), plan(Format::Csv), SecretString::from("t"));
+    let exporting = client.export(&plan, &door, Sink(dropped), &progress);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(50), exporting).await.is_err());
     seen.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
 }
